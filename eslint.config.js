@@ -1,0 +1,51 @@
+import { defineConfig, globalIgnores } from 'eslint/config';
+import tseslint from 'typescript-eslint';
+
+/** Imports point one way: module -> handlers | store -> watch -> errors; etcd implements what watch declares. */
+const mayNotImport = (folder, ...patterns) => ({
+  files: [`lib/${folder}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          { regex: '^@nestjs/[^/]+/', message: 'Nest is imported from package roots only.' },
+          ...patterns.map(([regex, message]) => ({ regex, message })),
+        ],
+      },
+    ],
+  },
+});
+
+const ETCD3 = ['^etcd3', 'only lib/etcd imports etcd3.'];
+const GRPC = ['^@grpc/', 'only lib/etcd speaks gRPC.'];
+const MODULE = ['etcd-trigger\\.(module|module-definition)', 'nothing imports the module.'];
+const to = (folder) => [`^(\\.\\./)+${folder}/`, `imports point one way: not to ${folder}/.`];
+
+export default defineConfig(
+  globalIgnores(['dist/', '**/dist/', 'coverage/', 'node_modules/']),
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/consistent-type-definitions': 'off',
+      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+    },
+  },
+  mayNotImport('watch', ETCD3, GRPC, MODULE, to('etcd'), to('store'), to('handlers'), [
+    '^@nestjs/core',
+    'no Nest core',
+  ]),
+  mayNotImport('etcd', MODULE, to('store'), to('handlers')),
+  mayNotImport('store', ETCD3, GRPC, MODULE, to('etcd'), to('handlers')),
+  mayNotImport('handlers', ETCD3, GRPC, MODULE, to('etcd'), to('store')),
+  mayNotImport('testing', ETCD3, GRPC, MODULE, to('etcd'), to('store'), to('handlers')),
+  {
+    files: ['test/**/*.ts'],
+    rules: { '@typescript-eslint/no-extraneous-class': 'off', '@typescript-eslint/no-empty-function': 'off' },
+  },
+);

@@ -1,0 +1,22 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^nestjs-etcd-trigger$/, replacement: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
+      {
+        find: /^nestjs-etcd-trigger\/testing$/,
+        replacement: fileURLToPath(new URL('lib/testing/index.ts', import.meta.url)),
+      },
+    ],
+  },
+  test: {
+    include: ['test/**/*.spec.ts'],
+    setupFiles: ['reflect-metadata'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+    restoreMocks: true,
+  },
+});

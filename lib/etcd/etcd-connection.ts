@@ -1,0 +1,298 @@
+import { type Client, connectivityState, type Metadata, type ServiceDefinition } from '@grpc/grpc-js';
+import { Etcd3, type IOptions } from 'etcd3';
+import { ConnectionClosedError, ConnectionTimeoutError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
+import {
+  grpcFailure,
+  isGrpcFailure,
+  isAuthenticationOff,
+  isStaleToken,
+  isTransient,
+  lacksToken,
+  neverSent,
+  noConnection,
+  translate,
+} from './etcd-errors.js';
+
+/** How long a member may take until a connection stands, and until it accepts a watch. */
+export const CONNECT_LIMIT_MS = 3_000;
+
+/** Channel options of the module's own connection; the caller's `grpcOptions` win. */
+const CHANNEL_OPTIONS = {
+  // One watch message holds up to 1,000 whole revisions: 12.6 MB were seen.
+  'grpc.max_receive_message_length': 64 * 1024 * 1024,
+  'grpc-node.flow_control_window': 1_048_576,
+  // Half-open links are noticed after 10 + 3 s. Below 6 s the server answers pings with GOAWAY.
+  'grpc.keepalive_time_ms': 10_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+  // A discarded channel must not hand its stuck connection to its successor.
+  'grpc.use_local_subchannel_pool': 1,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 1_000,
+};
+
+type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Auth' | 'Maintenance' | 'Cluster';
+
+/** What etcd3's pool has for each of its hosts. Not public API, therefore the exact version in package.json. */
+interface PoolHost {
+  getServiceClient(name: ServiceName): Client;
+  resetAllServices(): void;
+}
+
+interface Pool {
+  readonly hosts: readonly PoolHost[];
+  readonly authenticator: { getMetadata(): Promise<Metadata> };
+}
+
+/** One unary method; `decode` replaces the generic decoder where speed matters. */
+export interface UnaryMethod<Response> {
+  readonly service: ServiceName;
+  readonly method: string;
+  readonly decode?: (bytes: Buffer) => Response;
+}
+
+export interface UnaryOptions {
+  /** Operation and key for messages, as `get "/app/a"`. */
+  readonly what: string;
+  readonly key?: string;
+  /** May be sent again after a lost answer. */
+  readonly idempotent: boolean;
+  readonly signal?: AbortSignal | undefined;
+  /** Only this member. */
+  readonly member?: Member;
+  /** Called when an answer was lost of a request that may have been applied. */
+  readonly lost?: (cause: EtcdTriggerError) => EtcdTriggerError;
+}
+
+/**
+ * The module's own connection: etcd3's channels, credentials and message definitions, without its retries, circuit breakers and
+ * authenticator. Every call has a deadline of its own, and tokens are renewed when a member says so.
+ */
+export class EtcdConnection {
+  readonly members: readonly Member[];
+  readonly #etcd: Etcd3;
+  readonly #pool: Pool;
+  readonly #auth: IOptions['auth'];
+  #preferred: number;
+  #token: Promise<string | undefined> | undefined;
+  #currentToken: string | undefined;
+  #closed = false;
+
+  constructor(
+    options: IOptions,
+    /** Limit of a whole unary call, retries included. */
+    readonly requestTimeoutMs: number,
+  ) {
+    const { auth, ...rest } = options;
+    this.#auth = auth;
+    this.#etcd = new Etcd3({ ...rest, grpcOptions: { ...CHANNEL_OPTIONS, ...options.grpcOptions } });
+    this.#pool = this.#etcd['pool'] as unknown as Pool;
+    this.members = this.#pool.hosts.map((host) => new Member(host));
+    this.#preferred = Math.floor(Math.random() * this.members.length);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The member to talk to now. */
+  get preferred(): Member {
+    return this.members[this.#preferred] as Member;
+  }
+
+  /** From now on another member is preferred, if this one still is. */
+  avoid(member: Member): void {
+    if (this.preferred === member) this.#preferred = (this.#preferred + 1) % this.members.length;
+  }
+
+  /** Metadata for one call: the token where one is needed. */
+  async metadata(): Promise<Metadata> {
+    const metadata = await this.#plainMetadata();
+    if (!this.#auth) return metadata;
+    const token = await (this.#token ??= this.#authenticate());
+    if (token !== undefined) metadata.set('token', token);
+    return metadata;
+  }
+
+  /**
+   * A call with this metadata was refused for its token: the next one gets a new token, unless another call has seen to that already.
+   * @returns whether there is a user name and password to get one with
+   */
+  renewToken(used: Metadata): boolean {
+    if (used.get('token')[0] === this.#currentToken) this.#token = undefined;
+    return this.#auth !== undefined;
+  }
+
+  /**
+   * One unary call. What was provably never sent goes to the next member; what is idempotent is tried again until the limit.
+   * @throws EtcdTriggerError translated by `etcd-errors.ts`
+   */
+  async unary<Response>(method: UnaryMethod<Response>, request: object, options: UnaryOptions): Promise<Response> {
+    const deadline = Date.now() + this.requestTimeoutMs;
+    let unreachable = 0;
+    let renewals = 0;
+    for (let attempt = 0; ; attempt += 1) {
+      if (this.#closed) throw new ConnectionClosedError(`${options.what}: the module is closed`, { key: options.key });
+      options.signal?.throwIfAborted();
+      const member = options.member ?? this.preferred;
+      const metadata = method.service === 'Auth' ? await this.#plainMetadata() : await this.metadata();
+      try {
+        return await member.call(
+          method,
+          request,
+          metadata,
+          this.#attemptDeadline(deadline, options.idempotent),
+          options.signal,
+        );
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        if (!isGrpcFailure(error)) throw error;
+        const failure = grpcFailure(error);
+        if ((isStaleToken(failure) || lacksToken(failure)) && renewals < 3 && this.renewToken(metadata)) {
+          renewals += 1;
+          continue;
+        }
+        const unsent = neverSent(failure);
+        const translated = translate(error, options.what, options.key);
+        if (!unsent && !isTransient(failure)) throw translated;
+        this.avoid(member);
+        if (!unsent && !options.idempotent) throw options.lost?.(translated) ?? translated;
+        unreachable = unsent ? unreachable + 1 : 0;
+        if (Date.now() >= deadline) throw timedOut(options, this.requestTimeoutMs, translated);
+        if (options.member || unreachable >= this.members.length) throw translated;
+        if (!unsent) await pause(20 + Math.random() * 80 * Math.min(attempt, 5), options.signal);
+      }
+    }
+  }
+
+  /** Local and immediate; calls under way end with an error. */
+  close(): void {
+    this.#closed = true;
+    this.#etcd.close();
+  }
+
+  async #authenticate(): Promise<string | undefined> {
+    const { username: name, password } = this.#auth as NonNullable<IOptions['auth']>;
+    this.#currentToken = undefined;
+    try {
+      const { token } = await this.unary<{ token: string }>(
+        { service: 'Auth', method: 'Authenticate' },
+        { name, password },
+        { what: `authenticate user "${name}"`, idempotent: true },
+      );
+      this.#currentToken = token;
+      return token;
+    } catch (error) {
+      if (isAuthenticationOff(grpcFailure((error as EtcdTriggerError).cause ?? error))) return undefined;
+      this.#token = undefined;
+      throw error;
+    }
+  }
+
+  async #plainMetadata(): Promise<Metadata> {
+    return (await this.#pool.authenticator.getMetadata()).clone();
+  }
+
+  /** A read gets two chances within its limit, so that one silent member does not use it up. */
+  #attemptDeadline(deadline: number, idempotent: boolean): number {
+    return idempotent ? Math.min(deadline, Date.now() + this.requestTimeoutMs / 2) : deadline;
+  }
+}
+
+/** One member of the cluster, as the pool knows it. */
+export class Member {
+  readonly #host: PoolHost;
+
+  constructor(host: PoolHost) {
+    this.#host = host;
+  }
+
+  /** A client whose connection stands, or has just failed (then its calls say why at once). */
+  async connected(service: ServiceName, limitMs: number): Promise<Client> {
+    let client = this.#host.getServiceClient(service);
+    if (client.getChannel().getConnectivityState(false) === TRANSIENT_FAILURE) {
+      this.discard(service, client);
+      client = this.#host.getServiceClient(service);
+    }
+    const channel = client.getChannel();
+    const until = Date.now() + limitMs;
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      if (state === READY || state === TRANSIENT_FAILURE || state === SHUTDOWN) return client;
+      const changed = await new Promise<boolean>((resolve) => {
+        channel.watchConnectivityState(state, until, (error) => {
+          resolve(error === undefined);
+        });
+      });
+      if (!changed) {
+        this.discard(service, client);
+        throw noConnection(limitMs);
+      }
+    }
+  }
+
+  /** Calls go over new connections from now on, unless others have seen to that already. */
+  discard(service: ServiceName, client: Client): void {
+    if (this.#host.getServiceClient(service) === client) this.#host.resetAllServices();
+  }
+
+  async call<Response>(
+    { service, method, decode }: UnaryMethod<Response>,
+    request: object,
+    metadata: Metadata,
+    deadline: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
+    const client = await this.connected(service, Math.max(1, Math.min(CONNECT_LIMIT_MS, deadline - Date.now())));
+    try {
+      return await new Promise<Response>((resolve, reject) => {
+        const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
+        const call = client.makeUnaryRequest(
+          path,
+          requestSerialize,
+          decode ?? (responseDeserialize as (bytes: Buffer) => Response),
+          request,
+          metadata,
+          { deadline },
+          (error, response) => {
+            signal?.removeEventListener('abort', cancel);
+            if (error) reject(error);
+            else resolve(response as Response);
+          },
+        );
+        const cancel = (): void => {
+          call.cancel();
+        };
+        signal?.addEventListener('abort', cancel);
+      });
+    } catch (error) {
+      // A connection over which an answer got lost may be a black hole.
+      if (isTransient(grpcFailure(error))) this.discard(service, client);
+      throw error;
+    }
+  }
+}
+
+/** etcd3's own definition of a method: its path and serializers. */
+export function definitionOf(client: Client, method: string): ServiceDefinition[string] {
+  const { service } = client.constructor as unknown as { readonly service: ServiceDefinition };
+  const definition = service[method];
+  if (!definition) throw new Error(`etcd3 does not know the method ${method}`);
+  return definition;
+}
+
+const { READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;
+
+const timedOut = ({ what, key }: UnaryOptions, limitMs: number, cause: EtcdTriggerError): ConnectionTimeoutError =>
+  new ConnectionTimeoutError(`${what}: no answer within ${limitMs} ms`, { key, cause });
+
+async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener('abort', done);
+  });
+}

@@ -1,0 +1,156 @@
+import { UnknownOutcomeError, WriteError } from '../etcd-trigger.errors.js';
+import { keyBytesOf, keyIdOf, type KeyRecord, keyText } from '../watch/key-record.js';
+import type { KeyValueStore, Operation, Transaction, TransactionResult } from '../watch/key-value.js';
+import type { EtcdConnection, UnaryMethod } from './etcd-connection.js';
+import { decodeRangeResponse, type RangeResponse } from './range-codec.js';
+
+/** etcd's defaults for `--max-request-bytes` and `--max-txn-ops`. */
+const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
+const MAX_OPERATIONS = 128;
+/** What an operation takes beside its key and value, at most. */
+const OPERATION_OVERHEAD = 40;
+
+/** etcd's TxnResponse as etcd3's definitions decode it: 64-bit numbers are decimal strings. */
+interface TxnResponse {
+  readonly header: { readonly revision: string };
+  readonly succeeded: boolean;
+  readonly responses: readonly {
+    readonly response_delete_range?: { readonly deleted: string } | null;
+    readonly response_range?: { readonly kvs: readonly RawKeyValue[] } | null;
+  }[];
+}
+
+interface RawKeyValue {
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly mod_revision: string;
+  readonly create_revision: string;
+  readonly version: string;
+  readonly lease: string;
+}
+
+const TXN: UnaryMethod<TxnResponse> = { service: 'KV', method: 'Txn' };
+
+/** Reads and writes of single keys; writes are sent once, unless they provably never left or were refused for their token. */
+export class EtcdKeyValue implements KeyValueStore {
+  readonly #connection: EtcdConnection;
+  readonly #prefix: string;
+  readonly #range: UnaryMethod<RangeResponse>;
+
+  constructor(connection: EtcdConnection, keyPrefix: string) {
+    this.#connection = connection;
+    this.#prefix = keyIdOf(keyPrefix);
+    this.#range = {
+      service: 'KV',
+      method: 'Range',
+      decode: (bytes) => decodeRangeResponse(bytes, this.#prefix.length),
+    };
+  }
+
+  async get(id: string): Promise<{ record: KeyRecord | undefined; revision: number }> {
+    const key = keyText(id);
+    const { records, revision } = await this.#connection.unary(
+      this.#range,
+      { key: this.#bytes(id) },
+      { what: `get "${key}"`, key, idempotent: true },
+    );
+    return { record: records[0], revision };
+  }
+
+  async commit({ what, key, conditions = [], operations }: Transaction): Promise<TransactionResult> {
+    this.#checkLimits(what, key, operations);
+    const response = await this.#connection.unary(
+      TXN,
+      {
+        compare: conditions.map(({ id, revision }) => ({
+          result: 'Equal',
+          target: 'Mod',
+          key: this.#bytes(id),
+          mod_revision: revision,
+        })),
+        success: operations.map((operation) => this.#request(operation)),
+        failure: conditions.map(({ id }) => ({ request_range: { key: this.#bytes(id) } })),
+      },
+      {
+        what,
+        ...(key !== undefined && { key }),
+        idempotent: false,
+        lost: (cause) =>
+          new UnknownOutcomeError(
+            `${what}: the answer was lost, it may or may not have been applied; it was not sent again`,
+            {
+              key,
+              cause,
+            },
+          ),
+      },
+    );
+    const revision = safeInteger(response.header.revision);
+    if (response.succeeded) {
+      const deleted = response.responses.reduce(
+        (sum, { response_delete_range: d }) => sum + (d ? safeInteger(d.deleted) : 0),
+        0,
+      );
+      return { applied: true, revision, deleted };
+    }
+    return {
+      applied: false,
+      revision,
+      current: response.responses.map(({ response_range: range }) => {
+        const [found] = range?.kvs ?? [];
+        return found && this.#record(found);
+      }),
+    };
+  }
+
+  #request(operation: Operation): object {
+    const key = this.#bytes(operation.id);
+    return operation.type === 'put'
+      ? { request_put: { key, value: operation.value, lease: operation.lease ?? 0 } }
+      : { request_delete_range: { key } };
+  }
+
+  #record(raw: RawKeyValue): KeyRecord {
+    return {
+      id: raw.key.toString('latin1').slice(this.#prefix.length),
+      value: Buffer.from(raw.value),
+      revision: safeInteger(raw.mod_revision),
+      createRevision: safeInteger(raw.create_revision),
+      version: safeInteger(raw.version),
+      lease: raw.lease === '0' ? undefined : raw.lease,
+    };
+  }
+
+  #bytes(id: string): Buffer {
+    return keyBytesOf(this.#prefix + id);
+  }
+
+  #checkLimits(what: string, key: string | undefined, operations: readonly Operation[]): void {
+    if (operations.length > MAX_OPERATIONS) {
+      throw new WriteError(
+        `${what}: ${operations.length} operations, etcd takes at most ${MAX_OPERATIONS}; nothing was sent`,
+        { key },
+      );
+    }
+    const bytes = operations.reduce(
+      (sum, operation) =>
+        sum +
+        this.#prefix.length +
+        operation.id.length +
+        OPERATION_OVERHEAD +
+        (operation.type === 'put' ? operation.value.length : 0),
+      0,
+    );
+    if (bytes > MAX_REQUEST_BYTES) {
+      throw new WriteError(`${what}: ${bytes} bytes, etcd takes at most ${MAX_REQUEST_BYTES}; nothing was sent`, {
+        key,
+      });
+    }
+  }
+}
+
+function safeInteger(decimal: string): number {
+  const number = Number(decimal);
+  if (!Number.isSafeInteger(number)) throw new RangeError('a number in the answer is larger than 2^53');
+  return number;
+}

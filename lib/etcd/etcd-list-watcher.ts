@@ -1,0 +1,116 @@
+import type { KeyRange } from '../watch/key-range.js';
+import { keyBytesOf, keyIdOf, type KeyRecord } from '../watch/key-record.js';
+import { type ListWatcher, MessageTooLargeError, type RangeList, type WatchStream } from '../watch/list-watcher.js';
+import { type EtcdConnection, type Member, type UnaryMethod } from './etcd-connection.js';
+import { EtcdWatchStream } from './etcd-watch-stream.js';
+import { decodeRangeResponse, type RangeResponse } from './range-codec.js';
+
+/** Keys of the first page; it grows with what fits, so that neither 100k small keys nor 1 MiB values make a bad page. */
+const FIRST_PAGE = 500;
+const LARGEST_PAGE = 10_000;
+const PAGE_BYTES = 4 * 1024 * 1024;
+
+/** Lists and watches ranges of one cluster; keys are handed out without the cluster's key prefix. */
+export class EtcdListWatcher implements ListWatcher {
+  readonly #connection: EtcdConnection;
+  /** The cluster's key prefix, one char a byte. */
+  readonly #prefix: string;
+  readonly #range: UnaryMethod<RangeResponse>;
+
+  constructor(connection: EtcdConnection, keyPrefix: string) {
+    this.#connection = connection;
+    this.#prefix = keyIdOf(keyPrefix);
+    this.#range = {
+      service: 'KV',
+      method: 'Range',
+      decode: (bytes) => decodeRangeResponse(bytes, this.#prefix.length),
+    };
+  }
+
+  list(
+    range: KeyRange,
+    { revision, signal }: { readonly revision?: number | undefined; readonly signal: AbortSignal },
+  ): Promise<RangeList> {
+    return this.#pages(range, { revision }, { signal });
+  }
+
+  watch(range: KeyRange, start: number, { fragment }: { readonly fragment: boolean }): WatchStream {
+    return new EtcdWatchStream(this.#connection, {
+      what: `watch ${range.toString()}`,
+      skip: this.#prefix.length,
+      request: { ...this.#bounds(range), start_revision: start, progress_notify: true, fragment },
+      stampsAt: async (member, revision, linearizable, signal) => {
+        const { clusterId, records } = await this.#pages(
+          range,
+          { revision, keys_only: true, serializable: !linearizable },
+          { signal, member },
+        );
+        return { clusterId, stamps: records };
+      },
+    });
+  }
+
+  /** Every page at the revision of the first, so that together they are one state of the store. */
+  async #pages(
+    range: KeyRange,
+    {
+      revision,
+      ...request
+    }: { readonly revision?: number | undefined; readonly keys_only?: boolean; readonly serializable?: boolean },
+    call: { readonly signal: AbortSignal; readonly member?: Member },
+  ): Promise<RangeList> {
+    const what = `list ${range.toString()}`;
+    const { key: first, range_end } = this.#bounds(range);
+    const records: KeyRecord[] = [];
+    let key = first;
+    let at = revision;
+    let clusterId = '';
+    let limit = FIRST_PAGE;
+    for (;;) {
+      try {
+        const page = await this.#connection.unary(
+          this.#range,
+          { ...request, key, range_end, limit, revision: at ?? 0 },
+          { what, idempotent: true, ...call },
+        );
+        at ??= page.revision;
+        clusterId ||= page.clusterId;
+        for (const record of page.records) records.push(record);
+        const last = page.records.at(-1);
+        if (!page.more || !last) return { revision: at, clusterId, records };
+        key = Buffer.concat([keyBytesOf(this.#prefix + last.id), ZERO]);
+        limit = nextLimit(limit, page);
+      } catch (error) {
+        if (!(error instanceof MessageTooLargeError) || limit === 1) throw error;
+        limit = Math.max(1, Math.floor(limit / 8));
+      }
+    }
+  }
+
+  #bounds(range: KeyRange): { readonly key: Buffer; readonly range_end: Buffer } {
+    const start = keyBytesOf(this.#prefix + range.id);
+    if (range.kind === 'key') return { key: start, range_end: NOTHING };
+    return { key: start.length === 0 ? ZERO : start, range_end: endOfPrefix(start) };
+  }
+}
+
+const ZERO = Buffer.from([0]);
+const NOTHING = Buffer.alloc(0);
+
+/** First key after all keys with the prefix; `\0` means the end of the key space (etcd's rule for `range_end`). */
+function endOfPrefix(prefix: Buffer): Buffer {
+  for (let index = prefix.length - 1; index >= 0; index -= 1) {
+    const byte = prefix[index] as number;
+    if (byte < 0xff) {
+      const end = Buffer.from(prefix.subarray(0, index + 1));
+      end[index] = byte + 1;
+      return end;
+    }
+  }
+  return ZERO;
+}
+
+const nextLimit = (limit: number, page: RangeResponse): number => {
+  const perKey = Math.max(1, page.byteLength / Math.max(1, page.records.length));
+  return Math.max(1, Math.min(limit * 4, LARGEST_PAGE, Math.floor(PAGE_BYTES / perKey)));
+};

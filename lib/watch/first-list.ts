@@ -1,0 +1,83 @@
+import { ConnectionTimeoutError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { RangeMemory } from './range-memory.js';
+
+export interface FirstListWait {
+  /** For the message of the timeout, as `watch prefix "/app/"`. */
+  readonly what: string;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Which failures end the waiting; after the others the list is tried again. */
+  readonly isFinal: (error: EtcdTriggerError) => boolean;
+}
+
+interface Waiter {
+  readonly succeeded: (memory: RangeMemory) => void;
+  readonly failed: (error: EtcdTriggerError) => void;
+}
+
+/** The first list of a range, for those who wait for it, each with limits of its own. */
+export class FirstList {
+  #memory: RangeMemory | undefined;
+  #failure: EtcdTriggerError | undefined;
+  readonly #waiters = new Set<Waiter>();
+
+  get memory(): RangeMemory | undefined {
+    return this.#memory;
+  }
+
+  succeeded(memory: RangeMemory): void {
+    this.#memory = memory;
+    this.#failure = undefined;
+    for (const waiter of [...this.#waiters]) waiter.succeeded(memory);
+  }
+
+  failed(error: EtcdTriggerError): void {
+    this.#failure = error;
+    for (const waiter of [...this.#waiters]) waiter.failed(error);
+  }
+
+  /**
+   * @throws EtcdTriggerError the first final failure
+   * @throws ConnectionTimeoutError after `timeoutMs`, with the last failure as `cause`
+   * @throws unknown the signal's reason
+   */
+  wait({ what, timeoutMs, signal, isFinal }: FirstListWait): Promise<RangeMemory> {
+    if (signal?.aborted) return Promise.reject(signal.reason as Error);
+    if (this.#memory) return Promise.resolve(this.#memory);
+    if (this.#failure && isFinal(this.#failure)) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        this.#waiters.delete(waiter);
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', aborted);
+      };
+      const waiter: Waiter = {
+        succeeded: (memory) => {
+          end();
+          resolve(memory);
+        },
+        failed: (error) => {
+          if (!isFinal(error)) return;
+          end();
+          reject(error);
+        },
+      };
+      const aborted = (): void => {
+        end();
+        reject(signal?.reason as Error);
+      };
+      const timer = setTimeout(() => {
+        end();
+        const cause = this.#failure;
+        reject(
+          new ConnectionTimeoutError(
+            `${what}: etcd did not answer within ${timeoutMs} ms${cause ? ` (${cause.message})` : ''}`,
+            { cause },
+          ),
+        );
+      }, timeoutMs);
+      signal?.addEventListener('abort', aborted);
+      this.#waiters.add(waiter);
+    });
+  }
+}

@@ -1,0 +1,26 @@
+import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { ChangeBatch } from './change-event.js';
+import type { ResyncNotice } from './watch-event.js';
+
+/** Who receives the batches of a range: the store, an observer, a handler's queue. Called synchronously; must not throw. */
+export interface RangeListener {
+  /** Whether so many events can be taken now. Who says no leaves the shared stream and calls `Seat.roomAgain` later. */
+  hasRoom(count: number): boolean;
+  deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void;
+  interrupted?(reason: EtcdTriggerError): void;
+  following?(): void;
+  /** The module is closed: nothing will be delivered any more. */
+  ended?(): void;
+}
+
+/** A listener's place at a range. */
+export interface Seat {
+  /** Everything up to this revision has been handed to the listener. */
+  readonly revision: number;
+  readonly isFollowing: boolean;
+  /** Follows by itself for now, because it was slow or began at an older revision. */
+  readonly isAlone: boolean;
+  roomAgain(): void;
+  /** Local, immediate, idempotent: nothing is delivered afterwards. */
+  leave(): void;
+}

@@ -1,0 +1,136 @@
+import { type ChangeBatch, ChangeEvent } from './change-event.js';
+import type { KeyChange, KeyRecord, KeyStamp } from './key-record.js';
+import type { RangeList } from './list-watcher.js';
+import type { WatchOrigin } from './watch-event.js';
+
+/** What happened to a range: one revision of a stream, or the difference that a list made. */
+export interface RangeChange {
+  readonly revision: number;
+  readonly changes: readonly KeyChange[];
+  readonly origin: Exclude<WatchOrigin, 'initial'>;
+  /** Set when the store has another past from here on: the cluster it is now. */
+  readonly clusterId?: string;
+}
+
+/**
+ * What is known of a range, and the cursor: the first revision that is not known yet. From it come `previous`, the difference after history
+ * was lost, the comparison after a reconnect, and what a late listener is given.
+ */
+export class RangeMemory {
+  readonly #records: Map<string, KeyRecord>;
+  #next: number;
+  /** No change above this one was applied; bookmarks move the cursor only. */
+  #lastChange: number;
+  #clusterId: string;
+  /** How often the store came back with another past: revisions compare only within one. */
+  #past = 0;
+
+  private constructor(records: Map<string, KeyRecord>, revision: number, clusterId: string) {
+    this.#records = records;
+    this.#next = revision + 1;
+    this.#lastChange = revision;
+    this.#clusterId = clusterId;
+  }
+
+  /** What a list found. */
+  static of({ revision, records, clusterId }: RangeList): RangeMemory {
+    return new RangeMemory(new Map(records.map((record) => [record.id, record])), revision, clusterId);
+  }
+
+  /** First revision that is not known yet. */
+  get next(): number {
+    return this.#next;
+  }
+
+  get clusterId(): string {
+    return this.#clusterId;
+  }
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  get(id: string): KeyRecord | undefined {
+    return this.#records.get(id);
+  }
+
+  /** The same knowledge for a listener that goes on alone. Records are shared, they never change. */
+  copy(): RangeMemory {
+    const copy = new RangeMemory(new Map(this.#records), this.#next - 1, this.#clusterId);
+    copy.#lastChange = this.#lastChange;
+    copy.#past = this.#past;
+    return copy;
+  }
+
+  /** Whether both have been given exactly the same changes, wherever their cursors stand. */
+  hasSeenTheSameAs(other: RangeMemory): boolean {
+    return this.#past === other.#past && this.#next > other.#lastChange && other.#next > this.#lastChange;
+  }
+
+  /** Whether what follows here, from `revision` on, lacks nothing. */
+  hasNothingFrom(revision: number): boolean {
+    return this.#lastChange < revision && revision <= this.#next;
+  }
+
+  /** One revision, or one difference, in one step. */
+  apply({ revision, changes, origin, clusterId }: RangeChange): ChangeBatch {
+    if (clusterId !== undefined) {
+      this.#clusterId = clusterId;
+      this.#past += 1;
+    }
+    const events = changes.map((change) => {
+      const before = this.#records.get(change.id);
+      if (change.value === undefined) this.#records.delete(change.id);
+      else this.#records.set(change.id, change);
+      return new ChangeEvent(change, before, change.value === undefined ? revision : change.revision, origin);
+    });
+    this.#next = revision + 1;
+    this.#lastChange = revision;
+    return { revision, events, origin };
+  }
+
+  /** Nothing happened up to `revision`. */
+  bookmark(revision: number): void {
+    this.#next = Math.max(this.#next, revision + 1);
+  }
+
+  /** What must be applied to get from what is known to the list, keys in byte order; a key that is gone, is gone as of the list's revision. */
+  difference({ revision, records }: RangeList): KeyChange[] {
+    const changes: KeyChange[] = [];
+    const listed = new Set<string>();
+    for (const record of records) {
+      listed.add(record.id);
+      const known = this.#records.get(record.id);
+      if (!known || !isSameWrite(known, record) || !known.value.equals(record.value)) changes.push(record);
+    }
+    for (const id of this.#records.keys()) {
+      if (!listed.has(id)) changes.push({ id, value: undefined, revision });
+    }
+    return changes.sort(byId);
+  }
+
+  /** Everything that is known, as a late listener gets it. */
+  current(): ChangeBatch {
+    const events = [...this.#records.values()]
+      .sort(byId)
+      .map((record) => new ChangeEvent(record, undefined, record.revision, 'initial'));
+    return { revision: this.#next - 1, events, origin: 'initial' };
+  }
+
+  /** Whether these are exactly the writes that are known. */
+  matches(stamps: readonly KeyStamp[]): boolean {
+    return (
+      stamps.length === this.#records.size &&
+      stamps.every((stamp) => {
+        const known = this.#records.get(stamp.id);
+        return known !== undefined && isSameWrite(known, stamp);
+      })
+    );
+  }
+}
+
+const isSameWrite = (a: KeyStamp, b: KeyStamp): boolean =>
+  a.revision === b.revision && a.createRevision === b.createRevision && a.version === b.version;
+
+const byId = (a: { readonly id: string }, b: { readonly id: string }): number =>
+  a.id < b.id ? -1 : a.id > b.id ? 1 : 0;

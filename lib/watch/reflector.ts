@@ -1,0 +1,312 @@
+import {
+  AuthenticationError,
+  EtcdTriggerError,
+  InvalidOptionsError,
+  PermissionDeniedError,
+  WatchError,
+} from '../etcd-trigger.errors.js';
+import { type Backoff, BACKOFF, pause } from './backoff.js';
+import type { KeyRange } from './key-range.js';
+import {
+  CompactedError,
+  FutureRevisionError,
+  type ListWatcher,
+  MessageTooLargeError,
+  type WatchHeader,
+  type WatchStream,
+} from './list-watcher.js';
+import { type RangeChange, RangeMemory } from './range-memory.js';
+import { RevisionFlow } from './revision-flow.js';
+import type { ResyncNotice } from './watch-event.js';
+
+/** Who follows a range through a reflector. Called synchronously; must not throw. */
+export interface ReflectorSink {
+  /** The first list is in; `memory` is what is known from now on. */
+  listed(memory: RangeMemory): void;
+  /** To be applied to the memory before returning. */
+  changed(change: RangeChange, notice: ResyncNotice | undefined): void;
+  following(): void;
+  /** The list failed or the stream broke; the reflector goes on trying. */
+  interrupted(reason: EtcdTriggerError): void;
+  /** Whether so many events can be taken now. Who says no calls `Reflector.roomAgain` later. */
+  hasRoom(count: number): boolean;
+}
+
+export interface ReflectorOptions {
+  /** Where to begin: from what is known, or else from a list of this revision (the newest by default). */
+  readonly from?: { readonly memory: RangeMemory } | { readonly revision: number } | undefined;
+  /** After the list, wait for `open()` before following. */
+  readonly held?: boolean;
+  readonly backoff?: Backoff;
+}
+
+type ResyncReason = ResyncNotice['reason'];
+
+/** Why a stream was left. `again`: nothing is wrong, another stream is wanted. */
+type Outcome = { readonly relist: ResyncReason } | { readonly again: true } | { readonly broken: EtcdTriggerError };
+
+/**
+ * Lists a range once, then follows it: resumes at the cursor after a break, lists again and hands on the difference only when history is gone
+ * or is another one. It ends when it is closed, never by itself.
+ */
+export class Reflector {
+  readonly #source: ListWatcher;
+  readonly #range: KeyRange;
+  readonly #sink: ReflectorSink;
+  readonly #backoff: Backoff;
+  readonly #abort = new AbortController();
+  readonly #listAt: number | undefined;
+  readonly #gate = new Gate();
+  readonly #room = new Gate();
+  #memory: RangeMemory | undefined;
+  #relist: ResyncReason | undefined;
+  #fragment = false;
+  #flow: RevisionFlow | undefined;
+
+  constructor(source: ListWatcher, range: KeyRange, sink: ReflectorSink, options: ReflectorOptions = {}) {
+    const { from, held = false, backoff = BACKOFF } = options;
+    this.#source = source;
+    this.#range = range;
+    this.#sink = sink;
+    this.#backoff = backoff;
+    if (from && 'memory' in from) this.#memory = from.memory;
+    else this.#listAt = from?.revision;
+    if (!held) this.#gate.open();
+  }
+
+  /** The sink is first called after this has returned. */
+  start(): void {
+    queueMicrotask(() => void this.#run());
+  }
+
+  /** Lets a held reflector follow. */
+  open(): void {
+    this.#gate.open();
+  }
+
+  /** Makes a reflector that has not listed yet wait for `open()` before it tries again. */
+  hold(): void {
+    this.#gate.close();
+  }
+
+  /** The sink may have room again. */
+  roomAgain(): void {
+    this.#room.open();
+    this.#flow?.drain();
+  }
+
+  /** Local, immediate, idempotent: the sink is not called afterwards. */
+  close(): void {
+    this.#abort.abort();
+    this.#flow?.stop();
+    this.#gate.open();
+    this.#room.open();
+  }
+
+  #isClosed(): boolean {
+    return this.#abort.signal.aborted;
+  }
+
+  async #run(): Promise<void> {
+    for (let attempt = 0; !this.#isClosed(); attempt += 1) {
+      const outcome = await this.#attempt(() => {
+        attempt = -1;
+      });
+      if (this.#isClosed()) return;
+      if ('relist' in outcome) this.#relist = outcome.relist;
+      if ('broken' in outcome) {
+        this.#sink.interrupted(outcome.broken);
+        await pause(this.#waitBefore(attempt + 1, outcome.broken), this.#abort.signal);
+        if (!this.#memory) await this.#gate.passed;
+      } else if (attempt > 0) {
+        await pause(this.#backoff.soon(attempt), this.#abort.signal);
+      }
+    }
+  }
+
+  async #attempt(succeeded: () => void): Promise<Outcome> {
+    try {
+      const isFresh = this.#gate.isOpen && (await this.#listIfNeeded());
+      const memory = this.#memory ?? (await this.#firstList());
+      await this.#gate.passed;
+      await this.#roomForMore();
+      if (this.#isClosed()) return { again: true };
+      return await this.#follow(memory, isFresh, succeeded);
+    } catch (error) {
+      return this.#outcomeOf(error);
+    }
+  }
+
+  /** @returns whether what is known was listed right now */
+  async #listIfNeeded(): Promise<boolean> {
+    if (!this.#memory) await this.#firstList();
+    else if (this.#relist) await this.#listAgain(this.#memory, this.#relist);
+    else return false;
+    return true;
+  }
+
+  async #firstList(): Promise<RangeMemory> {
+    const memory =
+      // Revision 0 of a Range means now: the state before revision 1 is known to be empty.
+      this.#listAt === 0
+        ? RangeMemory.of({ revision: 0, clusterId: '', records: [] })
+        : RangeMemory.of(await this.#source.list(this.#range, { revision: this.#listAt, signal: this.#abort.signal }));
+    this.#abort.signal.throwIfAborted();
+    this.#memory = memory;
+    this.#sink.listed(memory);
+    return memory;
+  }
+
+  async #listAgain(memory: RangeMemory, reason: ResyncReason): Promise<void> {
+    const list = await this.#source.list(this.#range, { signal: this.#abort.signal });
+    this.#abort.signal.throwIfAborted();
+    this.#relist = undefined;
+    const changes = memory.difference(list);
+    await this.#roomForMore(changes.length);
+    this.#abort.signal.throwIfAborted();
+    this.#sink.changed(
+      {
+        revision: list.revision,
+        changes,
+        origin: 'resync',
+        ...(reason !== 'compacted' && { clusterId: list.clusterId }),
+      },
+      { target: this.#range.target, fromRevision: memory.next, toRevision: list.revision, reason },
+    );
+  }
+
+  async #follow(memory: RangeMemory, isFresh: boolean, succeeded: () => void): Promise<Outcome> {
+    const stream = this.#source.watch(this.#range, memory.next, { fragment: this.#fragment });
+    const cancel = (): void => {
+      stream.cancel();
+    };
+    this.#abort.signal.addEventListener('abort', cancel);
+    try {
+      const header = await stream.created;
+      const relist = await this.#anotherPast(stream, header, memory, isFresh);
+      if (relist) return { relist };
+      succeeded();
+      this.#sink.following();
+      return await this.#deliver(stream, header, memory);
+    } finally {
+      this.#flow?.stop();
+      this.#flow = undefined;
+      this.#abort.signal.removeEventListener('abort', cancel);
+      stream.cancel();
+    }
+  }
+
+  /**
+   * Whether the store has another past than the one that is known. A member that lags is no such case; a store that was restored and has grown
+   * past the cursor shows in no header, so the writes themselves are compared, on the very member of the stream and before it delivers.
+   */
+  async #anotherPast(
+    stream: WatchStream,
+    header: WatchHeader,
+    memory: RangeMemory,
+    isFresh: boolean,
+  ): Promise<ResyncReason | undefined> {
+    if (memory.clusterId !== '' && header.clusterId !== memory.clusterId) return 'cluster-changed';
+    const known = memory.next - 1;
+    const isBehind = header.revision < known;
+    if (known === 0 || (isFresh && !isBehind)) return undefined;
+    try {
+      const { stamps } = await stream.stampsAt(known, { linearizable: isBehind });
+      return memory.matches(stamps) ? undefined : 'restored';
+    } catch (error) {
+      if (isBehind && error instanceof FutureRevisionError) return 'restored';
+      throw error;
+    }
+  }
+
+  #deliver(stream: WatchStream, header: WatchHeader, memory: RangeMemory): Promise<Outcome> {
+    return new Promise((resolve) => {
+      const flow = new RevisionFlow(
+        stream,
+        {
+          get next() {
+            return memory.next;
+          },
+          hasRoom: (count) => this.#sink.hasRoom(count),
+          take: ({ revision, changes }) => {
+            this.#sink.changed({ revision, changes, origin: 'live' }, undefined);
+            if (this.#fragment && memory.next > header.revision) {
+              // Caught up. Fragments cost the server time quadratic in the number of small events.
+              this.#fragment = false;
+              resolve({ again: true });
+            }
+          },
+          bookmark: (revision) => {
+            memory.bookmark(revision);
+          },
+        },
+        () => {
+          resolve({ again: true });
+        },
+      );
+      this.#flow = flow;
+      void stream.ended.then((reason) => {
+        resolve(this.#outcomeOf(reason));
+      });
+      flow.start();
+    });
+  }
+
+  #outcomeOf(error: unknown): Outcome {
+    if (error instanceof CompactedError && this.#memory) return { relist: 'compacted' };
+    if (error instanceof MessageTooLargeError && !this.#fragment) {
+      this.#fragment = true;
+      return { again: true };
+    }
+    if (error instanceof EtcdTriggerError) return { broken: error };
+    return { broken: new WatchError(`following ${this.#range.toString()} failed unexpectedly`, { cause: error }) };
+  }
+
+  /** Without a count: until everything handed on before has been worked off. */
+  async #roomForMore(count = Infinity): Promise<void> {
+    while (!this.#isClosed() && !this.#sink.hasRoom(count)) {
+      this.#room.close();
+      await this.#room.passed;
+    }
+  }
+
+  #waitBefore(attempt: number, reason: EtcdTriggerError): number {
+    const isPatient = this.#memory !== undefined || attempt > 10;
+    return isPatient && isRefusal(reason) ? this.#backoff.refused() : this.#backoff.soon(attempt);
+  }
+}
+
+/** etcd answered, and the answer was no: trying again soon is of no use. */
+export const isRefusal = (error: EtcdTriggerError): boolean =>
+  error instanceof PermissionDeniedError ||
+  error instanceof AuthenticationError ||
+  error instanceof InvalidOptionsError;
+
+class Gate {
+  #passed: Promise<void> = Promise.resolve();
+  #open: (() => void) | undefined;
+
+  constructor() {
+    this.close();
+  }
+
+  get passed(): Promise<void> {
+    return this.#passed;
+  }
+
+  get isOpen(): boolean {
+    return this.#open === undefined;
+  }
+
+  open(): void {
+    this.#open?.();
+    this.#open = undefined;
+  }
+
+  close(): void {
+    if (this.#open) return;
+    this.#passed = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+}

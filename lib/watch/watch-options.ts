@@ -1,0 +1,36 @@
+import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { ResyncNotice, WatchTarget } from './watch-event.js';
+
+/** How a target is watched. */
+export interface WatchOptions {
+  /**
+   * Hand over what exists first, as events with `origin: 'initial'`.
+   * @default true, and false with `fromRevision`
+   */
+  readonly initial?: boolean;
+  /** Hand over every change from this revision on (1 or more). Implies `initial: false`. */
+  readonly fromRevision?: number;
+  /** Ends the watch when it aborts. */
+  readonly signal?: AbortSignal;
+  /** Called as soon as changes will be delivered as a net difference instead of one by one. */
+  readonly onResync?: (notice: ResyncNotice) => void;
+}
+
+/** A watch that runs. */
+export interface WatchSubscription {
+  readonly target: WatchTarget;
+  /** `interrupted`: the connection was lost or permission withdrawn; the watch goes on trying and will miss nothing. */
+  readonly status: 'following' | 'interrupted' | 'closed';
+  /** Everything up to this revision has been handed to this listener (queued, if its handler is busy). */
+  readonly revision: number;
+  /** Resolves when the handler has finished with the initial events, or the watch was closed before. */
+  readonly initialDelivered: Promise<void>;
+  /** Resolves when the last call has ended after the watch did; with the reason, if it did not end by `close()` or its signal. */
+  readonly closed: Promise<EtcdTriggerError | undefined>;
+  /** Calls that failed so far. */
+  readonly failures: number;
+  /** Events that wait for the handler, and calls that run. */
+  readonly pending: number;
+  /** Ends the watch at once: no further call starts. Calls that run are not waited for (`closed` does). */
+  close(): Promise<void>;
+}

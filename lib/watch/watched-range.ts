@@ -1,0 +1,202 @@
+import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { FirstList, type FirstListWait } from './first-list.js';
+import type { InstanceLog } from './instance-log.js';
+import type { KeyRange } from './key-range.js';
+import type { ListWatcher } from './list-watcher.js';
+import type { RangeListener, Seat } from './range-listener.js';
+import type { RangeChange, RangeMemory } from './range-memory.js';
+import { Reflector, type ReflectorSink } from './reflector.js';
+import { SoloFollower } from './solo-follower.js';
+import type { ResyncNotice } from './watch-event.js';
+
+/**
+ * One target and everybody who listens to it: one list, one stream, one memory. A listener without room leaves the shared stream before it is
+ * given more than it can take, and comes back when it has caught up.
+ */
+export class WatchedRange implements ReflectorSink {
+  readonly #source: ListWatcher;
+  readonly #log: InstanceLog;
+  readonly #reflector: Reflector;
+  readonly #list = new FirstList();
+  /** Replaced, never changed: a dispatch under way goes on with the seats it began with. */
+  #seats: readonly RangeSeat[] = [];
+  #state: 'starting' | 'following' | 'interrupted' = 'starting';
+
+  constructor(
+    source: ListWatcher,
+    readonly range: KeyRange,
+    log: InstanceLog,
+    { held }: { readonly held: boolean },
+  ) {
+    this.#source = source;
+    this.#log = log;
+    this.#reflector = new Reflector(source, range, this, { held });
+    this.#reflector.start();
+  }
+
+  /** What is known, once the first list is in. */
+  get memory(): RangeMemory | undefined {
+    return this.#list.memory;
+  }
+
+  get isFollowing(): boolean {
+    return this.#state !== 'interrupted' && this.#list.memory !== undefined;
+  }
+
+  get listenerCount(): number {
+    return this.#seats.length;
+  }
+
+  /** The first list, within the limits of who waits for it. */
+  whenListed(wait: FirstListWait): Promise<RangeMemory> {
+    return this.#list.wait(wait);
+  }
+
+  /** Lets a held range follow. */
+  open(): void {
+    this.#reflector.open();
+  }
+
+  /** Gives up trying to list until it is opened. */
+  hold(): void {
+    this.#reflector.hold();
+  }
+
+  /** The listener gets what changes from now on; with `initial` first what is known. The first list must be in. */
+  join(listener: RangeListener, { initial }: { readonly initial: boolean }): Seat {
+    const seat = new RangeSeat(this, listener);
+    this.#seats = [...this.#seats, seat];
+    if (initial && this.memory) listener.deliver(this.memory.current(), undefined);
+    return seat;
+  }
+
+  /**
+   * The listener gets every change from `revision` on. The first list must be in.
+   * @throws CompactedError, FutureRevisionError when etcd does not hold that revision
+   */
+  async joinFrom(revision: number, listener: RangeListener, wait: FirstListWait): Promise<Seat> {
+    if (this.memory?.hasNothingFrom(revision)) return this.join(listener, { initial: false });
+    const seat = new RangeSeat(this, listener);
+    this.#seats = [...this.#seats, seat];
+    const solo = this.#separate(seat, { revision: revision - 1 });
+    try {
+      await solo.list.wait(wait);
+      return seat;
+    } catch (error) {
+      seat.leave();
+      throw error;
+    }
+  }
+
+  leave(seat: RangeSeat): void {
+    this.#seats = this.#seats.filter((other) => other !== seat);
+  }
+
+  close(): void {
+    this.#reflector.close();
+    for (const seat of this.#seats) {
+      seat.leave();
+      seat.listener.ended?.();
+    }
+  }
+
+  listed(memory: RangeMemory): void {
+    this.#list.succeeded(memory);
+  }
+
+  changed(change: RangeChange, notice: ResyncNotice | undefined): void {
+    const { memory } = this;
+    if (!memory) return;
+    if (notice) this.#logResync(notice, change.changes.length);
+    const seats = this.#seats;
+    for (const seat of seats) {
+      if (!seat.solo && !seat.listener.hasRoom(change.changes.length)) this.#separate(seat, { memory: memory.copy() });
+    }
+    const shared = seats.filter((seat) => !seat.solo);
+    const batch = memory.apply(change);
+    for (const seat of shared) if (!seat.left) seat.listener.deliver(batch, notice);
+    for (const seat of seats) seat.joinIfLevel(memory);
+  }
+
+  following(): void {
+    if (this.#state === 'interrupted') this.#log.info(`${this.range.toString()}: following again`);
+    this.#state = 'following';
+    for (const seat of this.#seats) if (!seat.solo) seat.listener.following?.();
+  }
+
+  interrupted(reason: EtcdTriggerError): void {
+    this.#list.failed(reason);
+    if (this.#state !== 'interrupted' && this.memory) {
+      this.#log.warn(`${this.range.toString()}: interrupted, trying again (${reason.message})`);
+    }
+    this.#state = 'interrupted';
+    for (const seat of this.#seats) if (!seat.solo) seat.listener.interrupted?.(reason);
+  }
+
+  hasRoom(): boolean {
+    return true;
+  }
+
+  #separate(seat: RangeSeat, from: { readonly memory: RangeMemory } | { readonly revision: number }): SoloFollower {
+    const isLevel = (memory: RangeMemory): boolean =>
+      seat.left || (this.memory?.hasSeenTheSameAs(memory) === true && seat.rejoin());
+    return (seat.solo = new SoloFollower(this.#source, this.range, seat.listener, from, isLevel));
+  }
+
+  #logResync({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
+    this.#log.warn(
+      `${this.range.toString()}: listed again (${reason}); revisions ${fromRevision} to ${toRevision} are delivered as their difference of ${changes} keys`,
+    );
+  }
+}
+
+class RangeSeat implements Seat {
+  solo: SoloFollower | undefined;
+  left = false;
+  readonly #range: WatchedRange;
+
+  constructor(
+    range: WatchedRange,
+    readonly listener: RangeListener,
+  ) {
+    this.#range = range;
+  }
+
+  get revision(): number {
+    const memory = this.solo ? this.solo.list.memory : this.#range.memory;
+    return memory ? memory.next - 1 : 0;
+  }
+
+  get isFollowing(): boolean {
+    return this.solo ? this.solo.isFollowing : this.#range.isFollowing;
+  }
+
+  get isAlone(): boolean {
+    return this.solo !== undefined;
+  }
+
+  roomAgain(): void {
+    this.solo?.roomAgain();
+  }
+
+  leave(): void {
+    if (this.left) return;
+    this.left = true;
+    this.solo?.close();
+    this.#range.leave(this);
+  }
+
+  /** Called when the shared stream has moved on: this may be the very point where the listener stands. */
+  joinIfLevel(shared: RangeMemory): void {
+    const { solo } = this;
+    if (solo?.list.memory?.hasSeenTheSameAs(shared)) {
+      this.rejoin();
+      solo.close();
+    }
+  }
+
+  rejoin(): true {
+    this.solo = undefined;
+    return true;
+  }
+}

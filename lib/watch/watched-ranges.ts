@@ -1,0 +1,44 @@
+import type { InstanceLog } from './instance-log.js';
+import type { KeyRange } from './key-range.js';
+import type { ListWatcher } from './list-watcher.js';
+import { WatchedRange } from './watched-range.js';
+
+/** The ranges of one cluster that somebody watches: one stream for each target, however many listen. */
+export class WatchedRanges {
+  readonly #source: ListWatcher;
+  readonly #log: InstanceLog;
+  readonly #ranges = new Map<string, { readonly range: WatchedRange; users: number }>();
+
+  constructor(source: ListWatcher, log: InstanceLog) {
+    this.#source = source;
+    this.#log = log;
+  }
+
+  /** The range with the same target, or a new one; to be released. `held`: it need not follow yet. */
+  acquire(range: KeyRange, { held }: { readonly held: boolean }): WatchedRange {
+    let entry = this.#ranges.get(range.identity);
+    if (!entry) {
+      entry = { range: new WatchedRange(this.#source, range, this.#log, { held }), users: 0 };
+      this.#ranges.set(range.identity, entry);
+    }
+    entry.users += 1;
+    if (!held) entry.range.open();
+    return entry.range;
+  }
+
+  /** The last one closes the stream. */
+  release(watched: WatchedRange): void {
+    const { identity } = watched.range;
+    const entry = this.#ranges.get(identity);
+    if (entry?.range !== watched) return;
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    this.#ranges.delete(identity);
+    watched.close();
+  }
+
+  close(): void {
+    for (const { range } of this.#ranges.values()) range.close();
+    this.#ranges.clear();
+  }
+}

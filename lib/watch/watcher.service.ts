@@ -1,0 +1,331 @@
+import { Observable } from 'rxjs';
+import {
+  ConnectionClosedError,
+  type EtcdTriggerError,
+  InvalidOptionsError,
+  KeyNotFoundError,
+  WatchError,
+} from '../etcd-trigger.errors.js';
+import type { InstanceLog } from './instance-log.js';
+import { keyIdOf, type KeyRecord, keyText, keyBytesOf } from './key-record.js';
+import { KeyRange } from './key-range.js';
+import type { KeyValueStore } from './key-value.js';
+import { CompactedError, FutureRevisionError, type ListWatcher } from './list-watcher.js';
+import { QueuedSubscription, type QueuedSubscriptionOptions } from './queued-subscription.js';
+import type { RangeListener, Seat } from './range-listener.js';
+import { isRefusal } from './reflector.js';
+import type { KeyValue, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
+import type { WatchOptions, WatchSubscription } from './watch-options.js';
+import type { WatchedRange } from './watched-range.js';
+import type { WatchedRanges } from './watched-ranges.js';
+
+export interface WatcherServiceOptions {
+  /** Limit for the first list of a watch, in milliseconds. */
+  readonly requestTimeoutMs: number;
+}
+
+/**
+ * The raw side: bytes in, callbacks out. Every change after the first list is handed to every listener exactly once, in revision order, across lost
+ * connections; what etcd no longer holds arrives as a difference that says so.
+ */
+export class WatcherService {
+  readonly #source: ListWatcher;
+  readonly #ranges: WatchedRanges;
+  readonly #keyValue: KeyValueStore;
+  readonly #log: InstanceLog;
+  readonly #options: WatcherServiceOptions;
+  readonly #subscriptions = new Set<QueuedSubscription>();
+  #isClosed = false;
+
+  constructor(
+    source: ListWatcher,
+    ranges: WatchedRanges,
+    keyValue: KeyValueStore,
+    log: InstanceLog,
+    options: WatcherServiceOptions,
+  ) {
+    this.#source = source;
+    this.#ranges = ranges;
+    this.#keyValue = keyValue;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  /**
+   * Calls the handler for every change of the target: one call at a time for a key, up to 16 keys at once. Resolves when the list is read; it does
+   * not wait for the handler. A call that throws or rejects is logged and counted, and the next event proceeds.
+   *
+   * @throws InvalidOptionsError for a target or option that cannot work, and for a `fromRevision` that does not exist yet
+   * @throws PermissionDeniedError, AuthenticationError when etcd refuses
+   * @throws WatchError when `fromRevision` is compacted (with the first revision available) or the signal aborts
+   * @throws ConnectionTimeoutError when there is no list within `requestTimeoutMs`; nothing is left running
+   */
+  watch(
+    target: WatchTarget,
+    handler: (event: WatchEvent) => unknown,
+    options: WatchOptions = {},
+  ): Promise<WatchSubscription> {
+    checkHandler('watch', handler);
+    return this.#subscribe(target, options, (queued) => QueuedSubscription.ofEvents(handler, queued));
+  }
+
+  /** Like `watch`, with all changes of one revision in one call, and one call at a time. */
+  watchBatch(
+    target: WatchTarget,
+    handler: (batch: WatchBatch) => unknown,
+    options: WatchOptions = {},
+  ): Promise<WatchSubscription> {
+    checkHandler('watchBatch', handler);
+    return this.#subscribe(target, options, (queued) => QueuedSubscription.ofBatches(handler, queued));
+  }
+
+  /**
+   * The same as a cold observable: each subscriber is a listener, called synchronously and without a queue. It errors where `watch` rejects,
+   * and completes when the module closes.
+   */
+  observe(target: WatchTarget, options: WatchOptions = {}): Observable<WatchEvent> {
+    return new Observable((subscriber) => {
+      const abort = new AbortController();
+      const listener: RangeListener = {
+        hasRoom: () => true,
+        deliver: (batch, notice) => {
+          if (notice) options.onResync?.(notice);
+          for (const event of batch.events) if (!subscriber.closed) subscriber.next(event);
+        },
+        ended: () => {
+          subscriber.complete();
+        },
+      };
+      this.#sit(target, { ...options, signal: anySignal(abort.signal, options.signal) }, listener).then(
+        ({ leave }) => {
+          if (abort.signal.aborted) leave();
+          else abort.signal.addEventListener('abort', leave);
+          options.signal?.addEventListener('abort', () => {
+            leave();
+            subscriber.complete();
+          });
+        },
+        (error: unknown) => {
+          if (!abort.signal.aborted) subscriber.error(error);
+        },
+      );
+      return () => {
+        abort.abort();
+      };
+    });
+  }
+
+  /**
+   * Reads one key from etcd (linearizable).
+   * @throws KeyNotFoundError
+   */
+  async get(key: string | Buffer): Promise<KeyValue> {
+    const id = this.#checkKey('get', key);
+    const { record, revision } = await this.#keyValue.get(id);
+    if (!record)
+      throw new KeyNotFoundError(`get "${keyText(id)}": etcd has no such key`, { key: keyText(id), revision });
+    return keyValueOf(record);
+  }
+
+  /**
+   * Writes one key. `lease`: the decimal id of a lease it shall hang on.
+   * @throws UnknownOutcomeError when the answer was lost: it may or may not have been applied, and was not sent again
+   * @throws WriteError when it is larger than etcd takes
+   */
+  async put(
+    key: string | Buffer,
+    value: string | Buffer,
+    { lease }: { readonly lease?: string } = {},
+  ): Promise<{ revision: number }> {
+    const id = this.#checkKey('put', key);
+    const name = keyText(id);
+    if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
+      throw new InvalidOptionsError(`put "${name}": the value is a string or a Buffer`, { key: name });
+    }
+    const { revision } = await this.#keyValue.commit({
+      what: `put "${name}"`,
+      key: name,
+      operations: [{ type: 'put', id, value: Buffer.from(value), lease }],
+    });
+    return { revision };
+  }
+
+  /**
+   * Deletes one key; `deleted` is 0 when it was absent.
+   * @throws UnknownOutcomeError when the answer was lost
+   */
+  async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
+    const id = this.#checkKey('delete', key);
+    const name = keyText(id);
+    const result = await this.#keyValue.commit({
+      what: `delete "${name}"`,
+      key: name,
+      operations: [{ type: 'delete', id }],
+    });
+    return { revision: result.revision, deleted: result.applied ? result.deleted : 0 };
+  }
+
+  /** Ends all watches: no further call starts. Resolves when the calls that run have ended. */
+  async drain(): Promise<void> {
+    this.#isClosed = true;
+    const ended = [...this.#subscriptions].map((subscription) => {
+      subscription.end(new ConnectionClosedError('the module is closed'));
+      return subscription.closed;
+    });
+    await Promise.all(ended);
+  }
+
+  async #subscribe(
+    target: WatchTarget,
+    options: WatchOptions,
+    create: (options: QueuedSubscriptionOptions) => QueuedSubscription,
+  ): Promise<WatchSubscription> {
+    const range = KeyRange.of(target);
+    const { signal } = options;
+    const close = (): void => {
+      subscription.end(undefined);
+    };
+    const subscription = create({
+      target: range.target,
+      name: `handler of ${range.toString()}`,
+      log: this.#log,
+      onResync: options.onResync,
+      ended: () => {
+        signal?.removeEventListener('abort', close);
+        this.#subscriptions.delete(subscription);
+      },
+    });
+    const { seat, leave } = await this.#sit(target, options, subscription);
+    this.#subscriptions.add(subscription);
+    signal?.addEventListener('abort', close);
+    subscription.seated(seat, leave);
+    return subscription;
+  }
+
+  async #sit(
+    target: WatchTarget,
+    options: WatchOptions,
+    listener: RangeListener,
+  ): Promise<{ readonly seat: Seat; readonly leave: () => void }> {
+    const range = KeyRange.of(target);
+    const { initial, fromRevision } = checkOptions(options);
+    this.#checkOpen(`watch ${range.toString()}`);
+    const watched = this.#ranges.acquire(range, { held: false });
+    try {
+      const seat = await this.#seatAt(watched, listener, initial, fromRevision, options.signal);
+      this.#checkOpen(`watch ${range.toString()}`);
+      return {
+        seat,
+        leave: () => {
+          seat.leave();
+          this.#ranges.release(watched);
+        },
+      };
+    } catch (error) {
+      this.#ranges.release(watched);
+      throw await this.#explain(error, range, options);
+    }
+  }
+
+  async #seatAt(
+    watched: WatchedRange,
+    listener: RangeListener,
+    initial: boolean,
+    fromRevision: number | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Seat> {
+    const wait = {
+      what: `watch ${watched.range.toString()}`,
+      timeoutMs: this.#options.requestTimeoutMs,
+      signal,
+      isFinal,
+    };
+    await watched.whenListed(wait);
+    return fromRevision === undefined
+      ? watched.join(listener, { initial })
+      : watched.joinFrom(fromRevision, listener, wait);
+  }
+
+  /** The error as the caller of `watch` understands it. */
+  async #explain(error: unknown, range: KeyRange, { fromRevision, signal }: WatchOptions): Promise<unknown> {
+    const what = `watch ${range.toString()}`;
+    if (signal?.aborted) return new WatchError(`${what}: aborted`, { cause: signal.reason });
+    if (error instanceof FutureRevisionError) {
+      return new InvalidOptionsError(
+        `${what}: fromRevision ${fromRevision ?? 0} is more than one ahead of the store's revision`,
+        {
+          cause: error,
+        },
+      );
+    }
+    if (error instanceof CompactedError) {
+      const compacted = await this.#compactedAt(range);
+      return new WatchError(
+        `${what}: fromRevision ${fromRevision ?? 0} is compacted${compacted ? `; the first revision available is ${compacted + 1}` : ''}`,
+        { revision: compacted && compacted + 1, cause: error },
+      );
+    }
+    return error;
+  }
+
+  /** A watch from the beginning of time is cancelled with the revision of the last compaction. */
+  async #compactedAt(range: KeyRange): Promise<number | undefined> {
+    const stream = this.#source.watch(range, 1, { fragment: false });
+    stream.created.then(
+      () => {
+        stream.deliver(() => {
+          stream.cancel();
+        });
+      },
+      () => undefined,
+    );
+    const reason = await stream.ended;
+    return reason instanceof CompactedError ? reason.compactRevision : undefined;
+  }
+
+  #checkKey(operation: string, key: string | Buffer): string {
+    if ((typeof key !== 'string' && !Buffer.isBuffer(key)) || key.length === 0) {
+      throw new InvalidOptionsError(`${operation}: the key is a string or a Buffer and not empty`);
+    }
+    this.#checkOpen(`${operation} "${keyText(keyIdOf(key))}"`);
+    return keyIdOf(key);
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#isClosed) throw new ConnectionClosedError(`${what}: the module is closed`);
+  }
+}
+
+/** Failures that no later attempt of the list would heal. */
+const isFinal = (error: EtcdTriggerError): boolean =>
+  isRefusal(error) || error instanceof CompactedError || error instanceof FutureRevisionError;
+
+function checkHandler(method: string, handler: unknown): void {
+  if (typeof handler !== 'function') throw new InvalidOptionsError(`${method}: the handler is not a function`);
+}
+
+function checkOptions({ initial, fromRevision }: WatchOptions): { initial: boolean; fromRevision: number | undefined } {
+  if (fromRevision === undefined) return { initial: initial ?? true, fromRevision };
+  if (!Number.isSafeInteger(fromRevision) || fromRevision < 1) {
+    throw new InvalidOptionsError(
+      `fromRevision is a revision of etcd, an integer of at least 1, not ${String(fromRevision)}`,
+    );
+  }
+  if (initial === true) {
+    throw new InvalidOptionsError('fromRevision begins with changes, not with what exists: leave out initial: true');
+  }
+  return { initial: false, fromRevision };
+}
+
+const anySignal = (own: AbortSignal, given: AbortSignal | undefined): AbortSignal =>
+  given ? AbortSignal.any([own, given]) : own;
+
+const keyValueOf = (record: KeyRecord): KeyValue => ({
+  key: keyText(record.id),
+  keyBytes: keyBytesOf(record.id),
+  value: record.value,
+  revision: record.revision,
+  createRevision: record.createRevision,
+  version: record.version,
+  lease: record.lease,
+});

@@ -1,3 +1,30 @@
+export { EtcdTriggerModule } from './etcd-trigger.module.js';
+export type { StaticOptions } from './etcd-trigger.module-definition.js';
+export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory } from './etcd-trigger.options.js';
+export {
+  getEtcdClientToken,
+  getStoreToken,
+  getWatcherToken,
+  InjectEtcdClient,
+  InjectStore,
+  InjectWatcher,
+} from './etcd-trigger.tokens.js';
+
+export { OnWatchResync } from './handlers/on-watch-resync.decorator.js';
+export { WatchKey, type WatchKeyOptions } from './handlers/watch-key.decorator.js';
+
+export type { BootPolicy } from './watch/boot-policy.js';
+export { WatcherService } from './watch/watcher.service.js';
+export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin, WatchTarget } from './watch/watch-event.js';
+export type { WatchOptions, WatchSubscription } from './watch/watch-options.js';
+
+export type { ConfigChange, ConfigEntry } from './store/config-cache.js';
+export type { ConfigDefinition } from './store/config-definition.js';
+export type { StoreStatus } from './store/config-feeds.js';
+export type { ConfigSubscription } from './store/config-listeners.js';
+export type { DeleteOptions, PutOptions } from './store/config-writer.js';
+export { StoreService } from './store/store.service.js';
+
 export {
   AuthenticationError,
   BootError,
@@ -7,6 +34,7 @@ export {
   ConnectionClosedError,
   ConnectionError,
   ConnectionTimeoutError,
+  type ErrorDetails,
   EtcdTriggerError,
   InvalidConfigError,
   InvalidOptionsError,

@@ -1,6 +1,12 @@
 import type { KeyRange } from '../watch/key-range.js';
 import { keyBytesOf, keyIdOf, type KeyRecord } from '../watch/key-record.js';
-import { type ListWatcher, MessageTooLargeError, type RangeList, type WatchStream } from '../watch/list-watcher.js';
+import {
+  type ListWatcher,
+  MessageTooLargeError,
+  type RangeList,
+  type StampList,
+  type WatchStream,
+} from '../watch/list-watcher.js';
 import { type EtcdConnection, type Member, type UnaryMethod } from './etcd-connection.js';
 import { EtcdWatchStream } from './etcd-watch-stream.js';
 import { decodeRangeResponse, type RangeResponse } from './range-codec.js';
@@ -34,6 +40,11 @@ export class EtcdListWatcher implements ListWatcher {
     return this.#pages(range, { revision }, { signal });
   }
 
+  async stamps(range: KeyRange, { signal }: { readonly signal: AbortSignal }): Promise<StampList> {
+    const { revision, clusterId, records } = await this.#pages(range, { keys_only: true }, { signal });
+    return { revision, clusterId, stamps: records };
+  }
+
   watch(range: KeyRange, start: number, { fragment }: { readonly fragment: boolean }): WatchStream {
     return new EtcdWatchStream(this.#connection, {
       what: `watch ${range.toString()}`,
@@ -45,7 +56,7 @@ export class EtcdListWatcher implements ListWatcher {
           { revision, keys_only: true, serializable: !linearizable },
           { signal, member },
         );
-        return { clusterId, stamps: records };
+        return { revision, clusterId, stamps: records };
       },
     });
   }

@@ -11,6 +11,7 @@ export interface FirstListWait {
 }
 
 interface Waiter {
+  readonly ended: (error: EtcdTriggerError) => void;
   readonly succeeded: (memory: RangeMemory) => void;
   readonly failed: (error: EtcdTriggerError) => void;
 }
@@ -36,6 +37,11 @@ export class FirstList {
     for (const waiter of [...this.#waiters]) waiter.failed(error);
   }
 
+  /** There will be no list: nobody waits any longer. */
+  ended(error: EtcdTriggerError): void {
+    for (const waiter of [...this.#waiters]) waiter.ended(error);
+  }
+
   /**
    * @throws EtcdTriggerError the first final failure
    * @throws ConnectionTimeoutError after `timeoutMs`, with the last failure as `cause`
@@ -57,7 +63,9 @@ export class FirstList {
           resolve(memory);
         },
         failed: (error) => {
-          if (!isFinal(error)) return;
+          if (isFinal(error)) waiter.ended(error);
+        },
+        ended: (error) => {
           end();
           reject(error);
         },

@@ -41,7 +41,9 @@ export interface WatchStream {
   cancel(): void;
 }
 
+/** Which writes a range holds. */
 export interface StampList {
+  readonly revision: number;
   readonly clusterId: string;
   readonly stamps: readonly KeyStamp[];
 }
@@ -53,6 +55,8 @@ export interface ListWatcher {
     range: KeyRange,
     options: { readonly revision?: number | undefined; readonly signal: AbortSignal },
   ): Promise<RangeList>;
+  /** Which writes the range holds now (linearizable), without their values. */
+  stamps(range: KeyRange, options: { readonly signal: AbortSignal }): Promise<StampList>;
   /** Every change from revision `start` on. `fragment`: let the member split messages (rule: only where one was too large). */
   watch(range: KeyRange, start: number, options: { readonly fragment: boolean }): WatchStream;
 }

@@ -1,15 +1,20 @@
 import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { ChangeBatch, ChangeEvent } from './change-event.js';
 import { DeliveryQueue } from './delivery-queue.js';
+import { announceResync, describeFailure } from './listener-failure.js';
 import type { InstanceLog } from './instance-log.js';
 import type { RangeListener, Seat } from './range-listener.js';
-import type { ResyncNotice, WatchTarget } from './watch-event.js';
+import type { ResyncNotice, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
 import type { WatchSubscription } from './watch-options.js';
 
 /** Events, or batches, that a listener may have waiting before it leaves the shared stream. */
 const QUEUE_BOUND = 1_000;
 /** Keys handled at once. */
 const CONCURRENCY = 16;
+
+/** What is called: for each event, or for each revision. */
+export type WatchHandler =
+  { readonly event: (event: WatchEvent) => unknown } | { readonly batch: (batch: WatchBatch) => unknown };
 
 type Item = ChangeEvent | ChangeBatch;
 
@@ -39,7 +44,9 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   #isClosed = false;
   #failures = 0;
 
-  private constructor(call: (item: Item) => unknown, isBatched: boolean, options: QueuedSubscriptionOptions) {
+  constructor(handler: WatchHandler, options: QueuedSubscriptionOptions) {
+    const isBatched = 'batch' in handler;
+    const call = (isBatched ? handler.batch : handler.event) as (item: Item) => unknown;
     this.target = options.target;
     this.#options = options;
     this.#isBatched = isBatched;
@@ -65,14 +72,6 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     });
   }
 
-  static ofEvents(handler: (event: ChangeEvent) => unknown, options: QueuedSubscriptionOptions): QueuedSubscription {
-    return new QueuedSubscription(handler as (item: Item) => unknown, false, options);
-  }
-
-  static ofBatches(handler: (batch: ChangeBatch) => unknown, options: QueuedSubscriptionOptions): QueuedSubscription {
-    return new QueuedSubscription(handler as (item: Item) => unknown, true, options);
-  }
-
   get status(): WatchSubscription['status'] {
     if (this.#isClosed) return 'closed';
     return this.#seat?.isFollowing === true ? 'following' : 'interrupted';
@@ -90,10 +89,14 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     return this.#queue.pending;
   }
 
-  /** The listener has its seat; calls begin in a later turn of the event loop, so that who awaits the subscription has it before the first call. */
+  /** The listener has its place; `leave` gives it up. */
   seated(seat: Seat, leave: () => void): void {
     this.#seat = seat;
     this.#leave = leave;
+  }
+
+  /** Calls begin in a later turn of the event loop, so that who awaits the subscription has it before the first call. */
+  listed(): void {
     if (this.#initialLeft === 0) this.#settleInitial();
     setImmediate(() => {
       this.#queue.start();
@@ -105,7 +108,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
-    if (notice) this.#announce(notice);
+    if (notice) announceResync(notice, this.#options);
     if (batch.events.length === 0) return;
     if (batch.origin === 'initial') this.#initialLeft += this.#isBatched ? 1 : batch.events.length;
     if (this.#isBatched) this.#queue.push(batch);
@@ -130,14 +133,6 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     this.#options.ended();
   }
 
-  #announce(notice: ResyncNotice): void {
-    try {
-      this.#options.onResync?.(notice);
-    } catch (error) {
-      this.#options.log.error(`onResync of ${this.#options.name} threw ${describeFailure(error)}`);
-    }
-  }
-
   #done({ origin }: Item): void {
     if (origin === 'initial' && (this.#initialLeft -= 1) === 0) this.#settleInitial();
   }
@@ -149,11 +144,4 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
       `${this.#options.name} failed for ${subject} at revision ${item.revision}: ${describeFailure(error)}`,
     );
   }
-}
-
-/** The class of an error and where it was thrown; its message may quote a value. */
-function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return `a ${typeof error} that is no Error`;
-  const frame = error.stack?.split('\n').find((line) => line.startsWith('    at '));
-  return `${error.constructor.name}${frame ? ` ${frame.trim()}` : ''}`;
 }

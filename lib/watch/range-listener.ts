@@ -1,11 +1,14 @@
 import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { ChangeBatch } from './change-event.js';
+import type { FirstListWait } from './first-list.js';
 import type { ResyncNotice } from './watch-event.js';
 
 /** Who receives the batches of a range: the store, an observer, a handler's queue. Called synchronously; must not throw. */
 export interface RangeListener {
   /** Whether so many events can be taken now. Who says no leaves the shared stream and calls `Seat.roomAgain` later. */
   hasRoom(count: number): boolean;
+  /** The first list is in, and what was to be given of it has been given. */
+  listed?(): void;
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void;
   interrupted?(reason: EtcdTriggerError): void;
   following?(): void;
@@ -21,6 +24,8 @@ export interface Seat {
   /** Follows by itself for now, because it was slow or began at an older revision. */
   readonly isAlone: boolean;
   roomAgain(): void;
+  /** The first list, within the limits of who waits for it. */
+  whenListed(wait: FirstListWait): Promise<unknown>;
   /** Local, immediate, idempotent: nothing is delivered afterwards. */
   leave(): void;
 }

@@ -1,4 +1,4 @@
-import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { ConnectionClosedError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
 import { FirstList } from './first-list.js';
 import type { KeyRange } from './key-range.js';
 import type { ListWatcher } from './list-watcher.js';
@@ -43,10 +43,12 @@ export class SoloFollower implements ReflectorSink {
 
   close(): void {
     this.#reflector.close();
+    this.list.ended(new ConnectionClosedError('the watch is closed'));
   }
 
   listed(memory: RangeMemory): void {
     this.list.succeeded(memory);
+    this.#listener.listed?.();
     this.#joinIfLevel(memory);
   }
 

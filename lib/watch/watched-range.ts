@@ -1,4 +1,4 @@
-import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { ConnectionClosedError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
 import { FirstList, type FirstListWait } from './first-list.js';
 import type { InstanceLog } from './instance-log.js';
 import type { KeyRange } from './key-range.js';
@@ -62,30 +62,19 @@ export class WatchedRange implements ReflectorSink {
     this.#reflector.hold();
   }
 
-  /** The listener gets what changes from now on; with `initial` first what is known. The first list must be in. */
+  /** The listener gets what is known first, if it wants that, and then what changes. */
   join(listener: RangeListener, { initial }: { readonly initial: boolean }): Seat {
-    const seat = new RangeSeat(this, listener);
-    this.#seats = [...this.#seats, seat];
-    if (initial && this.memory) listener.deliver(this.memory.current(), undefined);
+    const seat = this.#seat(listener, initial);
+    if (this.memory) seat.listed(this.memory);
     return seat;
   }
 
-  /**
-   * The listener gets every change from `revision` on. The first list must be in.
-   * @throws CompactedError, FutureRevisionError when etcd does not hold that revision
-   */
-  async joinFrom(revision: number, listener: RangeListener, wait: FirstListWait): Promise<Seat> {
+  /** The listener gets every change from `revision` on; where the shared stream is past it, on a stream of its own until it has caught up. */
+  joinFrom(revision: number, listener: RangeListener): Seat {
     if (this.memory?.hasNothingFrom(revision)) return this.join(listener, { initial: false });
-    const seat = new RangeSeat(this, listener);
-    this.#seats = [...this.#seats, seat];
-    const solo = this.#separate(seat, { revision: revision - 1 });
-    try {
-      await solo.list.wait(wait);
-      return seat;
-    } catch (error) {
-      seat.leave();
-      throw error;
-    }
+    const seat = this.#seat(listener, false);
+    this.#separate(seat, { revision: revision - 1 });
+    return seat;
   }
 
   leave(seat: RangeSeat): void {
@@ -94,6 +83,7 @@ export class WatchedRange implements ReflectorSink {
 
   close(): void {
     this.#reflector.close();
+    this.#list.ended(new ConnectionClosedError(`${this.range.toString()}: the module is closed`));
     for (const seat of this.#seats) {
       seat.leave();
       seat.listener.ended?.();
@@ -102,6 +92,7 @@ export class WatchedRange implements ReflectorSink {
 
   listed(memory: RangeMemory): void {
     this.#list.succeeded(memory);
+    for (const seat of this.#seats) if (!seat.solo) seat.listed(memory);
   }
 
   changed(change: RangeChange, notice: ResyncNotice | undefined): void {
@@ -137,6 +128,12 @@ export class WatchedRange implements ReflectorSink {
     return true;
   }
 
+  #seat(listener: RangeListener, initial: boolean): RangeSeat {
+    const seat = new RangeSeat(this, listener, initial);
+    this.#seats = [...this.#seats, seat];
+    return seat;
+  }
+
   #separate(seat: RangeSeat, from: { readonly memory: RangeMemory } | { readonly revision: number }): SoloFollower {
     const isLevel = (memory: RangeMemory): boolean =>
       seat.left || (this.memory?.hasSeenTheSameAs(memory) === true && seat.rejoin());
@@ -158,6 +155,7 @@ class RangeSeat implements Seat {
   constructor(
     range: WatchedRange,
     readonly listener: RangeListener,
+    readonly wantsInitial: boolean,
   ) {
     this.#range = range;
   }
@@ -177,6 +175,16 @@ class RangeSeat implements Seat {
 
   roomAgain(): void {
     this.solo?.roomAgain();
+  }
+
+  whenListed(wait: FirstListWait): Promise<unknown> {
+    return this.solo ? this.solo.list.wait(wait) : this.#range.whenListed(wait);
+  }
+
+  listed(memory: RangeMemory): void {
+    if (this.left) return;
+    if (this.wantsInitial) this.listener.deliver(memory.current(), undefined);
+    this.listener.listed?.();
   }
 
   leave(): void {

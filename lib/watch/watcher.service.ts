@@ -6,22 +6,36 @@ import {
   KeyNotFoundError,
   WatchError,
 } from '../etcd-trigger.errors.js';
+import { announceResync } from './listener-failure.js';
 import type { InstanceLog } from './instance-log.js';
 import { keyIdOf, type KeyRecord, keyText, keyBytesOf } from './key-record.js';
 import { KeyRange } from './key-range.js';
 import type { KeyValueStore } from './key-value.js';
 import { CompactedError, FutureRevisionError, type ListWatcher } from './list-watcher.js';
-import { QueuedSubscription, type QueuedSubscriptionOptions } from './queued-subscription.js';
+import type { FirstListWait } from './first-list.js';
+import { QueuedSubscription, type WatchHandler } from './queued-subscription.js';
 import type { RangeListener, Seat } from './range-listener.js';
 import { isRefusal } from './reflector.js';
 import type { KeyValue, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
 import type { WatchOptions, WatchSubscription } from './watch-options.js';
-import type { WatchedRange } from './watched-range.js';
 import type { WatchedRanges } from './watched-ranges.js';
 
 export interface WatcherServiceOptions {
   /** Limit for the first list of a watch, in milliseconds. */
   readonly requestTimeoutMs: number;
+}
+
+export interface AttachTerms {
+  /** Names the handler in log lines. */
+  readonly name?: string;
+  /** How long to wait for the first list, and which failures end the waiting. */
+  readonly wait?: Pick<FirstListWait, 'timeoutMs' | 'isFinal'>;
+}
+
+export interface Attachment {
+  readonly subscription: WatchSubscription;
+  /** Rejects as `watch` does. */
+  readonly listed: Promise<void>;
 }
 
 /**
@@ -60,23 +74,21 @@ export class WatcherService {
    * @throws WatchError when `fromRevision` is compacted (with the first revision available) or the signal aborts
    * @throws ConnectionTimeoutError when there is no list within `requestTimeoutMs`; nothing is left running
    */
-  watch(
+  async watch(
     target: WatchTarget,
     handler: (event: WatchEvent) => unknown,
     options: WatchOptions = {},
   ): Promise<WatchSubscription> {
-    checkHandler('watch', handler);
-    return this.#subscribe(target, options, (queued) => QueuedSubscription.ofEvents(handler, queued));
+    return this.#subscribe(target, { event: handler }, options);
   }
 
   /** Like `watch`, with all changes of one revision in one call, and one call at a time. */
-  watchBatch(
+  async watchBatch(
     target: WatchTarget,
     handler: (batch: WatchBatch) => unknown,
     options: WatchOptions = {},
   ): Promise<WatchSubscription> {
-    checkHandler('watchBatch', handler);
-    return this.#subscribe(target, options, (queued) => QueuedSubscription.ofBatches(handler, queued));
+    return this.#subscribe(target, { batch: handler }, options);
   }
 
   /**
@@ -85,32 +97,33 @@ export class WatcherService {
    */
   observe(target: WatchTarget, options: WatchOptions = {}): Observable<WatchEvent> {
     return new Observable((subscriber) => {
-      const abort = new AbortController();
-      const listener: RangeListener = {
+      const range = KeyRange.of(target);
+      this.#checkOpen(`watch ${range.toString()}`);
+      const complete = (): void => {
+        subscriber.complete();
+      };
+      const { leave, listed } = this.#sit(range, options, {
         hasRoom: () => true,
         deliver: (batch, notice) => {
-          if (notice) options.onResync?.(notice);
+          if (notice) {
+            announceResync(notice, {
+              name: `observer of ${range.toString()}`,
+              log: this.#log,
+              onResync: options.onResync,
+            });
+          }
           for (const event of batch.events) if (!subscriber.closed) subscriber.next(event);
         },
-        ended: () => {
-          subscriber.complete();
-        },
-      };
-      this.#sit(target, { ...options, signal: anySignal(abort.signal, options.signal) }, listener).then(
-        ({ leave }) => {
-          if (abort.signal.aborted) leave();
-          else abort.signal.addEventListener('abort', leave);
-          options.signal?.addEventListener('abort', () => {
-            leave();
-            subscriber.complete();
-          });
-        },
-        (error: unknown) => {
-          if (!abort.signal.aborted) subscriber.error(error);
-        },
-      );
+        ended: complete,
+      });
+      listed.catch((error: unknown) => {
+        if (options.signal?.aborted) complete();
+        else subscriber.error(error);
+      });
+      options.signal?.addEventListener('abort', complete);
       return () => {
-        abort.abort();
+        options.signal?.removeEventListener('abort', complete);
+        leave();
       };
     });
   }
@@ -175,19 +188,23 @@ export class WatcherService {
     await Promise.all(ended);
   }
 
-  async #subscribe(
-    target: WatchTarget,
-    options: WatchOptions,
-    create: (options: QueuedSubscriptionOptions) => QueuedSubscription,
-  ): Promise<WatchSubscription> {
+  /**
+   * Both kinds of watch, for handlers that are found rather than given: the subscription exists at once and goes on trying whatever `listed` says;
+   * who wants it only with its first list closes it when `listed` rejects.
+   * @internal
+   */
+  attach(target: WatchTarget, handler: WatchHandler, options: WatchOptions, terms: AttachTerms = {}): Attachment {
     const range = KeyRange.of(target);
+    checkHandler(handler);
+    checkOptions(options);
+    this.#checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
     const close = (): void => {
       subscription.end(undefined);
     };
-    const subscription = create({
+    const subscription = new QueuedSubscription(handler, {
       target: range.target,
-      name: `handler of ${range.toString()}`,
+      name: terms.name ?? `handler of ${range.toString()}`,
       log: this.#log,
       onResync: options.onResync,
       ended: () => {
@@ -195,55 +212,50 @@ export class WatcherService {
         this.#subscriptions.delete(subscription);
       },
     });
-    const { seat, leave } = await this.#sit(target, options, subscription);
+    const { seat, leave, listed } = this.#sit(range, options, subscription, terms.wait);
+    subscription.seated(seat, leave);
     this.#subscriptions.add(subscription);
     signal?.addEventListener('abort', close);
-    subscription.seated(seat, leave);
-    return subscription;
+    return { subscription, listed };
   }
 
-  async #sit(
-    target: WatchTarget,
-    options: WatchOptions,
-    listener: RangeListener,
-  ): Promise<{ readonly seat: Seat; readonly leave: () => void }> {
-    const range = KeyRange.of(target);
-    const { initial, fromRevision } = checkOptions(options);
-    this.#checkOpen(`watch ${range.toString()}`);
-    const watched = this.#ranges.acquire(range, { held: false });
+  async #subscribe(target: WatchTarget, handler: WatchHandler, options: WatchOptions): Promise<WatchSubscription> {
+    const { subscription, listed } = this.attach(target, handler, options);
     try {
-      const seat = await this.#seatAt(watched, listener, initial, fromRevision, options.signal);
-      this.#checkOpen(`watch ${range.toString()}`);
-      return {
-        seat,
-        leave: () => {
-          seat.leave();
-          this.#ranges.release(watched);
-        },
-      };
+      await listed;
+      return subscription;
     } catch (error) {
-      this.#ranges.release(watched);
-      throw await this.#explain(error, range, options);
+      await subscription.close();
+      throw error;
     }
   }
 
-  async #seatAt(
-    watched: WatchedRange,
+  #sit(
+    range: KeyRange,
+    options: WatchOptions,
     listener: RangeListener,
-    initial: boolean,
-    fromRevision: number | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<Seat> {
-    const wait = {
-      what: `watch ${watched.range.toString()}`,
-      timeoutMs: this.#options.requestTimeoutMs,
-      signal,
-      isFinal,
+    wait: Partial<FirstListWait> = {},
+  ): { readonly seat: Seat; readonly leave: () => void; readonly listed: Promise<void> } {
+    const { initial, fromRevision } = checkOptions(options);
+    const what = `watch ${range.toString()}`;
+    const watched = this.#ranges.acquire(range, { held: false });
+    const seat =
+      fromRevision === undefined ? watched.join(listener, { initial }) : watched.joinFrom(fromRevision, listener);
+    const listed = seat
+      .whenListed({ what, timeoutMs: this.#options.requestTimeoutMs, signal: options.signal, isFinal, ...wait })
+      .then(
+        () => {
+          this.#checkOpen(what);
+        },
+        async (error: unknown) => {
+          throw await this.#explain(error, range, options);
+        },
+      );
+    const leave = (): void => {
+      seat.leave();
+      this.#ranges.release(watched);
     };
-    await watched.whenListed(wait);
-    return fromRevision === undefined
-      ? watched.join(listener, { initial })
-      : watched.joinFrom(fromRevision, listener, wait);
+    return { seat, leave, listed };
   }
 
   /** The error as the caller of `watch` understands it. */
@@ -300,8 +312,8 @@ export class WatcherService {
 const isFinal = (error: EtcdTriggerError): boolean =>
   isRefusal(error) || error instanceof CompactedError || error instanceof FutureRevisionError;
 
-function checkHandler(method: string, handler: unknown): void {
-  if (typeof handler !== 'function') throw new InvalidOptionsError(`${method}: the handler is not a function`);
+function checkHandler({ event, batch }: { readonly event?: unknown; readonly batch?: unknown }): void {
+  if (typeof (event ?? batch) !== 'function') throw new InvalidOptionsError('the handler of a watch is not a function');
 }
 
 function checkOptions({ initial, fromRevision }: WatchOptions): { initial: boolean; fromRevision: number | undefined } {
@@ -316,9 +328,6 @@ function checkOptions({ initial, fromRevision }: WatchOptions): { initial: boole
   }
   return { initial: false, fromRevision };
 }
-
-const anySignal = (own: AbortSignal, given: AbortSignal | undefined): AbortSignal =>
-  given ? AbortSignal.any([own, given]) : own;
 
 const keyValueOf = (record: KeyRecord): KeyValue => ({
   key: keyText(record.id),

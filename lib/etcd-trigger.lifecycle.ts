@@ -1,0 +1,30 @@
+import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
+import type { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
+import type { HandlerRegistrar } from './handlers/handler.registrar.js';
+
+/** When a cluster's parts begin and end, in the life of the application. */
+export class EtcdTriggerLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+  constructor(
+    private readonly cluster: EtcdTriggerCluster,
+    private readonly registrar: HandlerRegistrar,
+  ) {}
+
+  async onApplicationBootstrap(): Promise<void> {
+    try {
+      this.cluster.open();
+      await this.registrar.register();
+    } catch (error) {
+      await this.cluster.drain();
+      this.cluster.close();
+      throw error;
+    }
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.cluster.drain();
+  }
+
+  onApplicationShutdown(): void {
+    this.cluster.close();
+  }
+}

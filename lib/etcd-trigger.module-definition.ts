@@ -1,0 +1,40 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
+import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
+import { DEFAULT_CLUSTER, getEtcdClientToken, getStoreToken, getWatcherToken } from './etcd-trigger.tokens.js';
+import type { ConfigDefinition } from './store/config-definition.js';
+
+/** Known when the module graph is built, so never inside an async factory. */
+export interface StaticOptions {
+  /**
+   * Name of the cluster, for applications that use several.
+   * @default 'default'
+   */
+  cluster?: string;
+  /**
+   * Whether every module of the application can inject what this one provides.
+   * @default true
+   */
+  isGlobal?: boolean;
+  /** Configurations that are loaded before anything that injects the `StoreService` is constructed. */
+  configs?: readonly ConfigDefinition[];
+}
+
+const STATIC_OPTIONS: Required<StaticOptions> = { cluster: DEFAULT_CLUSTER, isGlobal: true, configs: [] };
+
+export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<EtcdTriggerOptions>({
+  moduleName: 'EtcdTrigger',
+  optionsInjectionToken: ETCD_TRIGGER_OPTIONS,
+})
+  .setClassMethodName('forRoot')
+  .setFactoryMethodName('createEtcdTriggerOptions')
+  .setExtras<StaticOptions>(STATIC_OPTIONS, (definition, extras) => {
+    const { cluster, isGlobal, configs } = { ...STATIC_OPTIONS, ...extras };
+    return {
+      ...definition,
+      global: isGlobal,
+      providers: [...(definition.providers ?? []), ...clusterProviders(cluster), definitionsProvider(cluster, configs)],
+      exports: [getEtcdClientToken(cluster), getWatcherToken(cluster), getStoreToken(cluster)],
+    };
+  })
+  .build();

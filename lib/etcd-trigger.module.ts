@@ -1,0 +1,35 @@
+import { type DynamicModule, Inject, Module } from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { InvalidOptionsError } from './etcd-trigger.errors.js';
+import { clustersOf } from './etcd-trigger.graph.js';
+import { ConfigurableModuleClass } from './etcd-trigger.module-definition.js';
+import { definitionsProvider } from './etcd-trigger.providers.js';
+import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
+import type { ConfigDefinition } from './store/config-definition.js';
+
+/**
+ * Connects an application to etcd: provides `Etcd3`, `WatcherService` and `StoreService`, and calls the methods decorated with `@WatchKey`. Import
+ * `forRoot` or `forRootAsync` once for each cluster, and `forFeature` wherever a module has configurations of its own.
+ */
+@Module({ imports: [DiscoveryModule] })
+export class EtcdTriggerModule extends ConfigurableModuleClass {
+  /** Configurations of one part of the application; they load together with all others of their cluster, before anything is constructed. */
+  static forFeature(configs: readonly ConfigDefinition[], cluster: string = DEFAULT_CLUSTER): DynamicModule {
+    return {
+      module: EtcdTriggerFeatureModule,
+      providers: [definitionsProvider(cluster, configs), { provide: FEATURE_CLUSTER, useValue: cluster }],
+    };
+  }
+}
+
+const FEATURE_CLUSTER = Symbol('EtcdTriggerFeatureCluster');
+
+@Module({ imports: [DiscoveryModule] })
+class EtcdTriggerFeatureModule {
+  constructor(discovery: DiscoveryService, @Inject(FEATURE_CLUSTER) cluster: string) {
+    if (clustersOf(discovery).has(cluster)) return;
+    throw new InvalidOptionsError(
+      `EtcdTriggerModule.forFeature is for the cluster "${cluster}", which no EtcdTriggerModule.forRoot imports`,
+    );
+  }
+}

@@ -1,0 +1,132 @@
+import { hostname } from 'node:os';
+import { Logger, type LoggerService } from '@nestjs/common';
+import { Etcd3, type IOptions } from './etcd/etcd-client.js';
+import { InvalidOptionsError } from './etcd-trigger.errors.js';
+import type { ConfigDefinition } from './store/config-definition.js';
+import type { BootPolicy } from './watch/boot-policy.js';
+
+/** How one cluster is reached and used. */
+export interface EtcdTriggerOptions {
+  /**
+   * Options of etcd3 (`hosts`, `credentials`, `auth`): the client is built and closed by the module. Or an `Etcd3` of your own, which stays open and is
+   * handed out by `@InjectEtcdClient()`; the module's own calls go through a connection made from its options.
+   */
+  readonly client: Etcd3 | IOptions;
+  /**
+   * Put before every key, prefix and target of this cluster, and stripped from every key handed out.
+   * @default ''
+   */
+  readonly keyPrefix?: string;
+  /**
+   * Identity of this service in log lines; never part of a key.
+   * @default 'etcd-trigger'
+   */
+  readonly serviceName?: string;
+  /**
+   * Identity of this instance in log lines.
+   * @default `POD_NAME`, `HOSTNAME`, or the host's name
+   */
+  readonly podName?: string;
+  /** Configurations that are loaded before anything that injects the `StoreService` is constructed. */
+  readonly configs?: readonly ConfigDefinition[];
+  /**
+   * What happens when etcd, or something required, is not there at boot; `timeoutMs` in milliseconds.
+   * @default { policy: 'fail-fast', timeoutMs: 10_000 }
+   */
+  readonly boot?: Partial<BootPolicy>;
+  /**
+   * Limit of every single request, in milliseconds.
+   * @default 5_000
+   */
+  readonly requestTimeoutMs?: number;
+  /**
+   * `drainTimeoutMs`: how long running handlers may take to finish at shutdown, in milliseconds.
+   * @default { drainTimeoutMs: 10_000 }
+   */
+  readonly shutdown?: { readonly drainTimeoutMs?: number };
+  /** @default Nest's `Logger` */
+  readonly logger?: LoggerService;
+}
+
+/** For `useClass` and `useExisting`. */
+export interface EtcdTriggerOptionsFactory {
+  createEtcdTriggerOptions(): EtcdTriggerOptions | Promise<EtcdTriggerOptions>;
+}
+
+/** Checked, with every default filled in. */
+export interface ResolvedOptions {
+  readonly client: Etcd3 | IOptions;
+  readonly keyPrefix: string;
+  readonly serviceName: string;
+  readonly podName: string;
+  readonly configs: readonly ConfigDefinition[];
+  readonly boot: BootPolicy;
+  readonly requestTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly logger: LoggerService;
+}
+
+const POLICIES: readonly string[] = ['fail-fast', 'wait', 'degraded'] satisfies BootPolicy['policy'][];
+
+/** @throws InvalidOptionsError naming the first option that cannot work */
+export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedOptions {
+  if (typeof given !== 'object')
+    throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts } }');
+  const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
+  if (!POLICIES.includes(policy)) {
+    throw new InvalidOptionsError(`boot.policy is one of ${POLICIES.map((known) => `'${known}'`).join(', ')}`);
+  }
+  return {
+    client: checkClient(given.client),
+    keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
+    serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
+    podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
+    configs: checkConfigs(given.configs ?? []),
+    boot: { policy, timeoutMs: checkMilliseconds('boot.timeoutMs', timeoutMs) },
+    requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
+    drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
+    logger: given.logger ?? new Logger('EtcdTrigger'),
+  };
+}
+
+function checkClient(client: unknown): Etcd3 | IOptions {
+  if (client instanceof Etcd3) return client;
+  if (typeof client !== 'object' || client === null) {
+    throw new InvalidOptionsError('"client" is missing: give { hosts: "host:2379" } or an Etcd3');
+  }
+  const { hosts, auth } = client as {
+    readonly hosts?: unknown;
+    readonly auth?: Partial<NonNullable<IOptions['auth']>>;
+  };
+  const list: unknown[] = Array.isArray(hosts) ? hosts : [hosts];
+  if (list.length === 0 || list.some((host) => typeof host !== 'string' || host.trim() === '')) {
+    throw new InvalidOptionsError('"client.hosts" names no host: give "host:2379", or a list of such');
+  }
+  const isSecure = list.map((host) => (host as string).startsWith('https://'));
+  if (
+    isSecure.includes(true) &&
+    isSecure.includes(false) &&
+    list.some((host) => (host as string).startsWith('http://'))
+  ) {
+    throw new InvalidOptionsError('"client.hosts" mixes http:// and https://: etcd3 uses one kind for all of them');
+  }
+  if (auth && (typeof auth.username !== 'string' || typeof auth.password !== 'string')) {
+    throw new InvalidOptionsError('"client.auth" needs both username and password');
+  }
+  return client as IOptions;
+}
+
+function checkConfigs(configs: unknown): readonly ConfigDefinition[] {
+  if (Array.isArray(configs)) return configs as ConfigDefinition[];
+  throw new InvalidOptionsError('"configs" is a list of { key or prefix, type }');
+}
+
+function checkText(option: string, value: unknown): string {
+  if (typeof value === 'string') return value;
+  throw new InvalidOptionsError(`"${option}" is a string`);
+}
+
+function checkMilliseconds(option: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= 2 ** 31 - 1) return value;
+  throw new InvalidOptionsError(`"${option}" is a number of milliseconds above 0`);
+}

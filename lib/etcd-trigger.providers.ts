@@ -1,0 +1,59 @@
+import type { FactoryProvider, Provider, ValueProvider } from '@nestjs/common';
+import { DiscoveryService } from '@nestjs/core';
+import { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
+import { clustersOf, ClusterMark, definitionsOf, DefinitionsMark } from './etcd-trigger.graph.js';
+import { EtcdTriggerLifecycle } from './etcd-trigger.lifecycle.js';
+import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
+import { getEtcdClientToken, getStoreToken, getWatcherToken } from './etcd-trigger.tokens.js';
+import { HandlerExplorer } from './handlers/handler.explorer.js';
+import { HandlerRegistrar } from './handlers/handler.registrar.js';
+import type { ConfigDefinition } from './store/config-definition.js';
+
+/** The options as the application gave them. */
+export const ETCD_TRIGGER_OPTIONS = Symbol('EtcdTriggerOptions');
+
+/** All providers of one `forRoot`. Each has its own module, so that no two clusters meet. */
+export const clusterProviders = (cluster: string): Provider[] => [
+  { provide: Symbol('ClusterMark'), useValue: new ClusterMark(cluster) },
+  HandlerExplorer,
+  {
+    provide: EtcdTriggerCluster,
+    inject: [ETCD_TRIGGER_OPTIONS, DiscoveryService],
+    useFactory: (options: EtcdTriggerOptions, discovery: DiscoveryService) => {
+      clustersOf(discovery);
+      return new EtcdTriggerCluster(cluster, resolveOptions(options));
+    },
+  } satisfies FactoryProvider,
+  {
+    provide: getEtcdClientToken(cluster),
+    inject: [EtcdTriggerCluster],
+    useFactory: ({ client }: EtcdTriggerCluster) => client,
+  },
+  {
+    provide: getWatcherToken(cluster),
+    inject: [EtcdTriggerCluster],
+    useFactory: ({ watcher }: EtcdTriggerCluster) => watcher,
+  },
+  {
+    provide: getStoreToken(cluster),
+    inject: [EtcdTriggerCluster, DiscoveryService],
+    useFactory: (built: EtcdTriggerCluster, discovery: DiscoveryService) =>
+      built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs]),
+  },
+  {
+    provide: EtcdTriggerLifecycle,
+    inject: [EtcdTriggerCluster, HandlerExplorer, DiscoveryService],
+    useFactory: (built: EtcdTriggerCluster, explorer: HandlerExplorer, discovery: DiscoveryService) => {
+      const { log, options, watcher } = built;
+      const clusters = clustersOf(discovery);
+      const registrar = new HandlerRegistrar(explorer, watcher, { cluster, clusters, boot: options.boot, log });
+      return new EtcdTriggerLifecycle(built, registrar);
+    },
+  },
+];
+
+/** Definitions in the module graph, found by the store of their cluster. */
+export const definitionsProvider = (cluster: string, configs: readonly ConfigDefinition[]): ValueProvider => ({
+  provide: Symbol('DefinitionsMark'),
+  useValue: new DefinitionsMark(cluster, configs),
+});

@@ -1,0 +1,31 @@
+import { Inject, type InjectionToken } from '@nestjs/common';
+import { Etcd3 } from './etcd/etcd-client.js';
+import { StoreService } from './store/store.service.js';
+import { WatcherService } from './watch/watcher.service.js';
+
+/** The cluster that is meant where none is named. */
+export const DEFAULT_CLUSTER = 'default';
+
+/** Token of a cluster's `Etcd3`; of the default cluster the class itself. */
+export const getEtcdClientToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(Etcd3, 'client', cluster);
+
+/** Token of a cluster's `WatcherService`; of the default cluster the class itself. */
+export const getWatcherToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
+  tokenOf(WatcherService, 'watcher', cluster);
+
+/** Token of a cluster's `StoreService`; of the default cluster the class itself. */
+export const getStoreToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(StoreService, 'store', cluster);
+
+/** Injects a cluster's `Etcd3`. */
+export const InjectEtcdClient = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getEtcdClientToken(cluster));
+
+/** Injects a cluster's `WatcherService`. */
+export const InjectWatcher = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getWatcherToken(cluster));
+
+/** Injects a cluster's `StoreService`. */
+export const InjectStore = (cluster?: string): ParameterDecorator & PropertyDecorator => Inject(getStoreToken(cluster));
+
+const tokenOf = (type: InjectionToken, role: string, cluster: string): InjectionToken =>
+  cluster === DEFAULT_CLUSTER ? type : `nestjs-etcd-trigger:${role}:${cluster}`;

@@ -1,0 +1,212 @@
+import type { Type } from '@nestjs/common';
+import {
+  ConnectionClosedError,
+  ConnectionTimeoutError,
+  InvalidConfigError,
+  InvalidOptionsError,
+} from '../etcd-trigger.errors.js';
+import type { BootPolicy } from '../watch/boot-policy.js';
+import type { InstanceLog } from '../watch/instance-log.js';
+import { KeyRange } from '../watch/key-range.js';
+import type { ListWatcher } from '../watch/list-watcher.js';
+import type { WatchedRange } from '../watch/watched-range.js';
+import type { WatchedRanges } from '../watch/watched-ranges.js';
+import { bootFeeds, hasWhatItNeeds } from './config-boot.js';
+import type { CacheStep } from './config-cache.js';
+import type { ResolvedConfigDefinition } from './config-definition.js';
+import type { ConfigDefinitions } from './config-definitions.js';
+import { ConfigListeners } from './config-listeners.js';
+import { DefinitionFeed, type FeedSink } from './definition-feed.js';
+
+/** `ready`: complete and following. `stale`: complete, but interrupted. `degraded`: started without something that it needs. */
+export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
+
+/** What the store is built on. */
+export interface StoreParts {
+  readonly cluster: string;
+  readonly definitions: ConfigDefinitions;
+  readonly source: ListWatcher;
+  readonly ranges: WatchedRanges;
+  readonly boot: BootPolicy;
+  readonly log: InstanceLog;
+}
+
+interface FollowedFeed {
+  readonly feed: DefinitionFeed;
+  readonly watched: WatchedRange;
+}
+
+/** All definitions of a store, each following its target: loaded together, found by key. */
+export class ConfigFeeds implements FeedSink {
+  readonly listeners: ConfigListeners;
+  readonly #parts: StoreParts;
+  readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
+  readonly #interrupted = new Set<DefinitionFeed>();
+  readonly #abort = new AbortController();
+  #followed: readonly FollowedFeed[] = [];
+  #state: Exclude<StoreStatus, 'stale'> = 'starting';
+
+  constructor(parts: StoreParts) {
+    this.#parts = parts;
+    this.listeners = new ConfigListeners(parts.log, (prefix) => this.under(prefix).map(({ cache }) => cache));
+    for (const definition of parts.definitions.all) {
+      const governs = (key: string): boolean => parts.definitions.governing(key) === definition;
+      this.#feeds.set(definition, new DefinitionFeed(definition, governs, this));
+    }
+  }
+
+  get definitions(): ConfigDefinitions {
+    return this.#parts.definitions;
+  }
+
+  get status(): StoreStatus {
+    return this.#state === 'ready' && this.#interrupted.size > 0 ? 'stale' : this.#state;
+  }
+
+  /** @throws InvalidOptionsError when no definition covers the key, or one with another class */
+  of(key: string, type: Type<object>): DefinitionFeed {
+    return this.#feeds.get(this.definitions.of(key, type)) as DefinitionFeed;
+  }
+
+  /** Those that may have keys that begin with the prefix. */
+  under(prefix: string): DefinitionFeed[] {
+    return [...this.#feeds.values()].filter(
+      ({ definition: { name, target } }) => name.startsWith(prefix) || ('prefix' in target && prefix.startsWith(name)),
+    );
+  }
+
+  /** @throws InvalidOptionsError when no definition covers the key */
+  toWrite(operation: string, key: string): DefinitionFeed {
+    const what = `${operation} "${key}"`;
+    this.#checkOpen(what);
+    const definition = this.definitions.governing(key);
+    if (!definition) {
+      throw new InvalidOptionsError(
+        `${what}: no definition covers the key; add one to "configs" or forFeature(), or write bytes with WatcherService.put`,
+        { key },
+      );
+    }
+    this.open();
+    return this.#feeds.get(definition) as DefinitionFeed;
+  }
+
+  /** Lists every definition; nothing is followed before `open`. */
+  async load(): Promise<void> {
+    const { cluster, boot, log, ranges } = this.#parts;
+    const feeds = [...this.#feeds.values()];
+    await Promise.all(feeds.map((feed) => this.#prepare(feed)));
+    this.#followed = feeds.map((feed) => {
+      const watched = ranges.acquire(KeyRange.of(feed.definition.target), { held: true });
+      feed.seated(watched.join(feed, { initial: true }));
+      return { feed, watched };
+    });
+    const problems = await bootFeeds(cluster, feeds, boot, () => {
+      this.open();
+    });
+    this.#state = problems.length > 0 ? 'degraded' : 'ready';
+    if (problems.length === 0) return;
+    for (const { message } of problems) log.warn(`started degraded: ${message}`);
+    // Trying goes on when the application has started; one that never starts leaves nothing behind.
+    for (const { watched } of this.#followed) watched.hold();
+  }
+
+  /** Lets every definition be followed, from its list on. */
+  open(): void {
+    for (const { watched } of this.#followed) watched.open();
+  }
+
+  /** Ends following; what is in memory stays. */
+  close(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#abort.abort();
+    for (const { feed, watched } of this.#followed) {
+      feed.seat?.leave();
+      this.#parts.ranges.release(watched);
+    }
+    this.listeners.close();
+  }
+
+  /**
+   * Resolves when readers see everything up to a revision.
+   * @throws ConnectionTimeoutError after the limit
+   */
+  async passed(revision: number, timeoutMs: number): Promise<void> {
+    const what = `wait for revision ${revision}`;
+    this.#checkOpen(what);
+    this.open();
+    const seen = await Promise.all(this.#followed.map((followed) => this.#hasPassed(followed, revision, timeoutMs)));
+    this.#checkOpen(what);
+    if (seen.includes(false)) {
+      throw new ConnectionTimeoutError(`${what}: not visible after ${timeoutMs} ms`, { revision });
+    }
+  }
+
+  stepped(feed: DefinitionFeed, { changes, rejected, healed }: CacheStep<object>): void {
+    const { log } = this.#parts;
+    for (const { key, revision, violations } of rejected) {
+      const kept = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
+      log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${kept}`);
+    }
+    for (const key of healed) log.info(`"${key}" is valid again`);
+    if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
+      this.#state = 'ready';
+      log.info('the configuration is complete now');
+    }
+    this.listeners.notify(changes);
+  }
+
+  stripped(key: string, paths: readonly string[]): void {
+    this.#parts.log.warn(`"${key}": left out what its class does not know: ${paths.join(', ')}`);
+  }
+
+  interrupted(feed: DefinitionFeed): void {
+    this.#interrupted.add(feed);
+  }
+
+  following(feed: DefinitionFeed): void {
+    this.#interrupted.delete(feed);
+  }
+
+  async #prepare(feed: DefinitionFeed): Promise<void> {
+    const violations = await feed.prepare();
+    if (violations.length === 0) return;
+    const { message } = new InvalidConfigError(`the "default" of ${feed.subject}`, violations);
+    throw new InvalidOptionsError(message, { key: feed.definition.name });
+  }
+
+  /** A quiet range is proven by comparing: its stream may not say for minutes that nothing happened. */
+  async #hasPassed({ feed, watched }: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
+    const until = performance.now() + timeoutMs;
+    while (feed.visibleRevision < revision) {
+      const left = until - performance.now();
+      if (left <= 0 || this.#abort.signal.aborted) return false;
+      if (await this.#isLevel(watched, revision, left)) {
+        await feed.parsed();
+        return true;
+      }
+      await feed.moved(Math.min(left, RECHECK_MS));
+    }
+    return true;
+  }
+
+  async #isLevel(watched: WatchedRange, revision: number, withinMs: number): Promise<boolean> {
+    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(Math.ceil(withinMs))]);
+    try {
+      const held = await this.#parts.source.stamps(watched.range, { signal });
+      return held.revision >= revision && watched.memory?.matches(held.stamps) === true;
+    } catch {
+      // Unreachable for now: the stream, or the next comparison, will tell.
+      return false;
+    }
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#state === 'closed') throw new ConnectionClosedError(`${what}: the module is closed`);
+  }
+}
+
+/** Time between comparisons while a revision is awaited. */
+const RECHECK_MS = 100;
+
+const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.memory !== undefined && hasWhatItNeeds(feed);

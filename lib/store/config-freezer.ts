@@ -1,0 +1,72 @@
+import { isBinaryValue } from './config-type.js';
+import { itemPath, propertyPath } from './property-path.js';
+
+/**
+ * Freezes a value deeply: objects and class instances with their symbol keys, arrays, and what Maps and Sets hold; `Date`, `Map` and `Set`
+ * get mutators that throw. Accessors are not called, functions and prototypes not touched, cycles are fine.
+ * @returns the paths of what cannot be frozen (Buffers, typed arrays, array buffers); empty when everything is frozen.
+ */
+export function deepFreeze(value: unknown): readonly string[] {
+  const binary: string[] = [];
+  const seen = new Set<object>();
+  const pending: Located[] = [{ value, path: '' }];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    if (typeof next.value !== 'object' || next.value === null || seen.has(next.value)) continue;
+    seen.add(next.value);
+    if (isBinaryValue(next.value)) {
+      binary.push(next.path);
+    } else {
+      pending.push(...partsOf(next.value, next.path));
+      lock(next.value);
+    }
+  }
+  return binary;
+}
+
+interface Located {
+  readonly value: unknown;
+  readonly path: string;
+}
+
+function partsOf(value: object, path: string): Located[] {
+  const parts: Located[] = [];
+  for (const name of Reflect.ownKeys(value)) {
+    const property = Reflect.getOwnPropertyDescriptor(value, name);
+    if (property && 'value' in property) parts.push({ value: property.value, path: pathOf(value, path, name) });
+  }
+  if (value instanceof Map) {
+    for (const [key, item] of value) {
+      const at = propertyPath(path, typeof key === 'string' ? key : '(key)');
+      parts.push({ value: key, path: at }, { value: item, path: at });
+    }
+  } else if (value instanceof Set) {
+    let index = 0;
+    for (const item of value) parts.push({ value: item, path: itemPath(path, index++) });
+  }
+  return parts;
+}
+
+function pathOf(owner: object, path: string, name: string | symbol): string {
+  if (typeof name === 'symbol') return propertyPath(path, String(name));
+  return Array.isArray(owner) && /^\d+$/.test(name) ? itemPath(path, Number(name)) : propertyPath(path, name);
+}
+
+function lock(value: object): void {
+  if (Object.isExtensible(value)) {
+    for (const mutator of mutatorsOf(value)) Object.defineProperty(value, mutator, { value: refuse });
+  }
+  Object.freeze(value);
+}
+
+function mutatorsOf(value: object): readonly string[] {
+  if (value instanceof Date) return DATE_MUTATORS;
+  if (value instanceof Map) return ['set', 'delete', 'clear'];
+  if (value instanceof Set) return ['add', 'delete', 'clear'];
+  return [];
+}
+
+const DATE_MUTATORS = Object.getOwnPropertyNames(Date.prototype).filter((name) => name.startsWith('set'));
+
+function refuse(): never {
+  throw new TypeError('this configuration is frozen: it is shared by all its readers');
+}

@@ -1,0 +1,90 @@
+import type { Type } from '@nestjs/common';
+import { plainToInstance } from 'class-transformer';
+import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { deepFreeze } from './config-freezer.js';
+import { validateInstance } from './config-validator.js';
+import { readDocument } from './json-document.js';
+import { stripUnknown } from './unknown-properties.js';
+import { ViolationList } from './violation-list.js';
+
+/** A valid document, or what is wrong with it: names only, never a value. */
+export type ParseResult<T> =
+  | {
+      readonly ok: true;
+      /** Deeply frozen. */
+      readonly value: T;
+      /** Paths of properties that the class does not know; they are not in `value`. */
+      readonly stripped: readonly string[];
+    }
+  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+
+export interface ConfigParserOptions {
+  /**
+   * What happens to properties that the class does not know.
+   * @default 'strip'
+   */
+  readonly unknown?: 'strip' | 'refuse';
+  /**
+   * Milliseconds that async validators have, all together.
+   * @default 5_000
+   */
+  readonly asyncTimeoutMs?: number;
+}
+
+/** The one guard of a class: bytes to a validated, frozen instance, the same for what is read, what changes and what is to be written. */
+export class ConfigParser<T extends object> {
+  readonly #unknown: 'strip' | 'refuse';
+  readonly #asyncTimeoutMs: number;
+
+  constructor(
+    readonly type: Type<T>,
+    { unknown = 'strip', asyncTimeoutMs = 5_000 }: ConfigParserOptions = {},
+  ) {
+    this.#unknown = unknown;
+    this.#asyncTimeoutMs = asyncTimeoutMs;
+  }
+
+  /** Never throws or rejects. Synchronous unless a validator of the class is not. */
+  parse(bytes: Buffer): ParseResult<T> | Promise<ParseResult<T>> {
+    const document = readDocument(bytes);
+    if (!document.ok) return document;
+
+    const stripped = stripUnknown(document.value, this.type);
+    const unknown = this.#unknown === 'refuse' ? stripped : [];
+    let instance: T;
+    try {
+      instance = plainToInstance(this.type, document.value);
+    } catch {
+      return refused(unknown, 'transform');
+    }
+    const violations = validateInstance(instance, this.#asyncTimeoutMs);
+    return violations instanceof Promise
+      ? violations.then((late) => verdict(instance, stripped, unknown, late))
+      : verdict(instance, stripped, unknown, violations);
+  }
+}
+
+function verdict<T extends object>(
+  instance: T,
+  stripped: readonly string[],
+  unknown: readonly string[],
+  violations: ViolationList,
+): ParseResult<T> {
+  for (const path of unknown) violations.add(path, 'unknown');
+  if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
+  try {
+    for (const path of deepFreeze(instance)) violations.add(path, 'binary');
+  } catch {
+    violations.add('', 'freeze');
+  }
+  return violations.isEmpty()
+    ? { ok: true, value: instance, stripped }
+    : { ok: false, violations: violations.toArray() };
+}
+
+function refused(unknown: readonly string[], constraint: string): ParseResult<never> {
+  const violations = new ViolationList();
+  for (const path of unknown) violations.add(path, 'unknown');
+  violations.add('', constraint);
+  return { ok: false, violations: violations.toArray() };
+}

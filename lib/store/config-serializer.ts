@@ -1,0 +1,53 @@
+import { instanceToPlain } from 'class-transformer';
+import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { usesDiscriminator } from './class-metadata.js';
+import type { ConfigParser, ParseResult } from './config-parser.js';
+import { findUnserializable, thawed, toJson } from './json-writer.js';
+import { ViolationList } from './violation-list.js';
+
+/** Bytes that can be read again, with what a reader will get; or what is wrong, names only. */
+export type SerializeResult<T> =
+  | { readonly ok: true; readonly bytes: Buffer; readonly value: T; readonly stripped: readonly string[] }
+  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+
+/** An instance or a plain object to bytes, which then pass the very parser that reads use. */
+export class ConfigSerializer<T extends object> {
+  constructor(private readonly parser: ConfigParser<T>) {}
+
+  /**
+   * An instance of the class is written as class-transformer's decorators say; any other object as the JSON it is. Never throws or
+   * rejects. Synchronous unless a validator of the class is not.
+   */
+  serialize(value: unknown): SerializeResult<T> | Promise<SerializeResult<T>> {
+    const violations = new ViolationList();
+    const bytes = this.#bytesOf(value, violations);
+    if (!bytes) return { ok: false, violations: violations.toArray() };
+    const result = this.parser.parse(bytes);
+    return result instanceof Promise ? result.then((late) => withBytes(late, bytes)) : withBytes(result, bytes);
+  }
+
+  #bytesOf(value: unknown, violations: ViolationList): Buffer | undefined {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      violations.add('', 'object');
+      return undefined;
+    }
+    try {
+      findUnserializable(value, violations);
+      if (!violations.isEmpty()) return undefined;
+      const json = toJson(this.#plainOf(value), violations);
+      return violations.isEmpty() ? Buffer.from(JSON.stringify(json)) : undefined;
+    } catch {
+      violations.add('', 'transform');
+      return undefined;
+    }
+  }
+
+  #plainOf(value: object): unknown {
+    if (!(value instanceof this.parser.type)) return value;
+    // class-transformer writes the discriminator into its source, which may be frozen.
+    return instanceToPlain(usesDiscriminator(this.parser.type) ? thawed(value) : value);
+  }
+}
+
+const withBytes = <T>(result: ParseResult<T>, bytes: Buffer): SerializeResult<T> =>
+  result.ok ? { ...result, bytes } : result;

@@ -1,0 +1,73 @@
+import { types } from 'node:util';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import {
+  type AnyClass,
+  isClass,
+  isConstrained,
+  itemTypesOf,
+  propertiesOf,
+  type PropertyMetadata,
+} from './class-metadata.js';
+
+/**
+ * Refuses a class that would let anything pass: one without constraints, a nested class that is not validated or not instantiated, and
+ * property types that cannot be frozen. `subject` is what the class was given for, as `key "/app/db"`.
+ */
+export function checkConfigType(subject: string, type: unknown): asserts type is AnyClass {
+  if (!isClass(type)) throw new InvalidOptionsError(`the definition of ${subject} needs a class as its "type"`);
+  checkClass(subject, type, new Set());
+}
+
+/** As a sentence calls it. */
+export const className = (type: unknown): string => (isClass(type) && type.name ? type.name : '(anonymous class)');
+
+function checkClass(subject: string, type: AnyClass, checked: Set<AnyClass>): void {
+  if (checked.has(type)) return;
+  checked.add(type);
+  if (!isConstrained(type)) {
+    throw new InvalidOptionsError(
+      `${className(type)}, the class of ${subject}, has no class-validator constraint, so it would let anything pass`,
+    );
+  }
+  for (const property of propertiesOf(type).values()) {
+    const fault = faultOf(property);
+    if (fault) throw new InvalidOptionsError(`${className(type)}.${property.name}, for ${subject}, ${fault}`);
+    for (const nested of itemTypesOf(property)) {
+      if (isConstrained(nested)) checkClass(subject, nested, checked);
+    }
+  }
+}
+
+function faultOf(property: PropertyMetadata): string | undefined {
+  const { isNested, isTyped, designType } = property;
+  const items = itemTypesOf(property);
+  const binary = [designType, ...items].find(isBinary);
+  if (binary) return `is a ${className(binary)}, which cannot be frozen; keep it as a string, such as Base64`;
+
+  const nested = [...items, designType].find(isConstrained);
+  if (nested && !isNested) return `holds ${className(nested)}, which has constraints, but lacks @ValidateNested()`;
+  if (isNested && !isTyped) {
+    return `has @ValidateNested() but lacks @Type(() => ${nested ? className(nested) : 'Class'}), so nothing would be instantiated and validated`;
+  }
+  const unconstrained = items.find((item) => !isConstrained(item));
+  if (isNested && unconstrained) {
+    return `has @ValidateNested(), but ${className(unconstrained)} has no class-validator constraint`;
+  }
+  return undefined;
+}
+
+function isBinary(type: unknown): type is AnyClass {
+  if (!isClass(type)) return false;
+  const { prototype } = type as { readonly prototype: object };
+  return BINARY_CLASSES.some((binary) => type === binary || prototype instanceof binary);
+}
+
+const BINARY_CLASSES: readonly AnyClass[] = [
+  Object.getPrototypeOf(Uint8Array) as AnyClass,
+  ArrayBuffer,
+  SharedArrayBuffer,
+  DataView,
+];
+
+/** Buffers, typed arrays, views and array buffers: JavaScript cannot freeze their bytes. */
+export const isBinaryValue = (value: unknown): boolean => ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value);

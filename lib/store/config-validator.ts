@@ -1,0 +1,119 @@
+import { createRequire } from 'node:module';
+import { type ValidationError, Validator, type ValidatorOptions } from 'class-validator';
+import { type AnyClass, isConstrained, propertiesOf } from './class-metadata.js';
+import { itemPath, propertyPath } from './property-path.js';
+import { ViolationList } from './violation-list.js';
+
+/**
+ * class-validator's verdict on an instance, as paths and constraint names. A `Promise` only if a validator gave one - flagged as
+ * async or not; what is not settled within the limit is the violation `timeout`. A validator that throws is the violation `validator`.
+ */
+export function validateInstance(instance: object, asyncTimeoutMs: number): ViolationList | Promise<ViolationList> {
+  const executor = new ValidationExecutor(new Validator(), OPTIONS);
+  const errors: ValidationError[] = [];
+  let thrownAt: string | undefined;
+  try {
+    executor.execute(instance, '', errors);
+  } catch {
+    thrownAt = lastPath(errors);
+  }
+  const report = (constraint?: string): ViolationList => {
+    const violations = new ViolationList();
+    addErrors(errors, '', violations);
+    addWrongContainers(instance, '', violations, new Set());
+    if (thrownAt !== undefined) violations.add(thrownAt, 'validator');
+    if (constraint !== undefined) violations.add('', constraint);
+    return violations;
+  };
+  if (executor.awaitingPromises.length === 0) return report();
+  return settled(executor.awaitingPromises, asyncTimeoutMs).then(report);
+}
+
+/** Nothing that could quote a value, and everything that is wrong. */
+const OPTIONS: ValidatorOptions = {
+  validationError: { target: false, value: false },
+  dismissDefaultMessages: true,
+  stopAtFirstError: false,
+  forbidUnknownValues: true,
+};
+
+async function settled(promises: readonly Promise<unknown>[], limitMs: number): Promise<string | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<string>((resolve) => {
+    timer = setTimeout(resolve, limitMs, 'timeout');
+  });
+  const all = Promise.allSettled(promises).then((outcomes) =>
+    outcomes.some(({ status }) => status === 'rejected') ? 'validator' : undefined,
+  );
+  try {
+    return await Promise.race([all, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function addErrors(errors: readonly ValidationError[], path: string, violations: ViolationList): void {
+  for (const error of errors) {
+    const at = pathOf(error, path);
+    for (const constraint of Object.keys(error.constraints ?? {})) violations.add(at, constraint);
+    addErrors(error.children ?? [], at, violations);
+  }
+}
+
+function lastPath(errors: readonly ValidationError[], path = ''): string {
+  const last = errors.at(-1);
+  return last ? lastPath(last.children ?? [], pathOf(last, path)) : path;
+}
+
+function pathOf({ property }: { readonly property?: string }, parent: string): string {
+  // An object without any constraint is reported on itself, without a property.
+  if (property === undefined) return parent;
+  return /^\d+$/.test(property) ? itemPath(parent, Number(property)) : propertyPath(parent, property);
+}
+
+/** class-validator takes an array where one nested object belongs, and one where an array belongs. */
+function addWrongContainers(instance: object, path: string, violations: ViolationList, seen: Set<object>): void {
+  if (seen.has(instance) || !isConstrained(instance.constructor)) return;
+  seen.add(instance);
+  for (const { name, isNested, designType } of propertiesOf(instance.constructor).values()) {
+    const value: unknown = isNested ? Reflect.get(instance, name) : undefined;
+    if (typeof value !== 'object' || value === null) continue;
+    const at = propertyPath(path, name);
+    if (designType === Array && !Array.isArray(value)) violations.add(at, 'isArray');
+    else if (Array.isArray(value) && isSingle(designType)) violations.add(at, 'nestedValidation');
+    else addWrongContainersOfItems(value, at, violations, seen);
+  }
+}
+
+function addWrongContainersOfItems(value: object, path: string, violations: ViolationList, seen: Set<object>): void {
+  if (value instanceof Map) {
+    for (const [key, item] of value) visit(item, propertyPath(path, String(key)));
+  } else if (Array.isArray(value) || value instanceof Set) {
+    let index = 0;
+    for (const item of value) visit(item, itemPath(path, index++));
+  } else {
+    visit(value, path);
+  }
+
+  function visit(item: unknown, at: string): void {
+    if (Array.isArray(item)) addWrongContainersOfItems(item, at, violations, seen);
+    else if (typeof item === 'object' && item !== null) addWrongContainers(item, at, violations, seen);
+  }
+}
+
+const isSingle = (designType: unknown): designType is AnyClass => isConstrained(designType);
+
+/**
+ * The part of class-validator that `validate` and `validateSync` share. Its `validate` is never synchronous, and its `validateSync` lets
+ * pass what an async validator without the `async` flag has yet to say.
+ */
+interface Executor {
+  readonly awaitingPromises: readonly Promise<unknown>[];
+  execute(object: object, targetSchema: string, errors: ValidationError[]): void;
+}
+
+const { ValidationExecutor } = createRequire(import.meta.url)(
+  'class-validator/cjs/validation/ValidationExecutor.js',
+) as {
+  readonly ValidationExecutor: new (validator: Validator, options: ValidatorOptions) => Executor;
+};

@@ -1,0 +1,165 @@
+import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { ChangeBatch, ChangeEvent } from '../watch/change-event.js';
+import type { RangeListener, Seat } from '../watch/range-listener.js';
+import type { WatchOrigin } from '../watch/watch-event.js';
+import { type CacheStep, ConfigCache, type ConfigCacheOptions, type ParsedChange } from './config-cache.js';
+import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
+import { ConfigParser, type ParseResult } from './config-parser.js';
+import { ConfigSerializer } from './config-serializer.js';
+
+/** What a feed tells its store. Called synchronously, in the step in which readers see the change. */
+export interface FeedSink {
+  stepped(feed: DefinitionFeed, step: CacheStep<object>): void;
+  /** A value has properties that its class does not know; each set of names is told once. */
+  stripped(key: string, paths: readonly string[]): void;
+  interrupted(feed: DefinitionFeed): void;
+  following(feed: DefinitionFeed): void;
+}
+
+/** One definition, following its target: bytes become validated values, and the cache moves on in one step for each revision. */
+export class DefinitionFeed implements RangeListener {
+  readonly parser: ConfigParser<object>;
+  readonly serializer: ConfigSerializer<object>;
+  readonly #sink: FeedSink;
+  readonly #governs: (key: string) => boolean;
+  #cache: ConfigCache<object>;
+  #seat: Seat | undefined;
+  /** Where a validator is asynchronous, revisions wait for the one before. */
+  #parsing: Promise<void> | undefined;
+  #parsed = 0;
+  readonly #waiters = new Set<() => void>();
+  readonly #strippedNames = new Set<string>();
+
+  constructor(
+    readonly definition: ResolvedConfigDefinition,
+    governs: (key: string) => boolean,
+    sink: FeedSink,
+  ) {
+    this.#governs = governs;
+    this.#sink = sink;
+    this.parser = new ConfigParser(definition.type, { unknown: definition.unknown });
+    this.serializer = new ConfigSerializer(this.parser);
+    this.#cache = new ConfigCache({ onDelete: definition.onDelete });
+  }
+
+  get cache(): ConfigCache<object> {
+    return this.#cache;
+  }
+
+  /** As a sentence calls it: `key "/app/db"`. */
+  get subject(): string {
+    return describeTarget(this.definition.target);
+  }
+
+  get seat(): Seat | undefined {
+    return this.#seat;
+  }
+
+  /** Everything up to this revision is what readers see. */
+  get visibleRevision(): number {
+    return this.#parsing ? this.#parsed : (this.#seat?.revision ?? 0);
+  }
+
+  /** Checks the default like any value and shows it until the first list is in. */
+  async prepare(): Promise<readonly ConfigViolation[]> {
+    const { default: value, onDelete, name } = this.definition;
+    if (value === undefined) return [];
+    const result = await this.serializer.serialize(value);
+    if (!result.ok) return result.violations;
+    const fallback: ConfigCacheOptions<object>['fallback'] = { key: name, value: result.value, bytes: result.bytes };
+    this.#cache = new ConfigCache({ onDelete, fallback });
+    return [];
+  }
+
+  seated(seat: Seat): void {
+    this.#seat = seat;
+  }
+
+  /** Resolves when the revisions that are here have been parsed. */
+  async parsed(): Promise<void> {
+    while (this.#parsing) await this.#parsing;
+  }
+
+  /** Resolves with true when readers see everything up to `revision`, with false after the limit. */
+  async whenVisible(revision: number, timeoutMs: number): Promise<boolean> {
+    const until = performance.now() + timeoutMs;
+    while (this.visibleRevision < revision) {
+      const left = until - performance.now();
+      if (left <= 0) return false;
+      await this.moved(left);
+    }
+    return true;
+  }
+
+  /** Resolves at the next step, or after the limit. */
+  moved(withinMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(done);
+        resolve();
+      };
+      const timer = setTimeout(done, withinMs);
+      this.#waiters.add(done);
+    });
+  }
+
+  hasRoom(): boolean {
+    return true;
+  }
+
+  deliver({ revision, events, origin }: ChangeBatch): void {
+    const governed = events.filter(({ key }) => this.#governs(key));
+    const results = governed.map((event) => (event.value ? this.parser.parse(event.value) : undefined));
+    if (!this.#parsing && results.every((result) => !(result instanceof Promise))) {
+      this.#apply(governed, results as (ParseResult<object> | undefined)[], origin);
+      return;
+    }
+    const before = this.#parsing;
+    if (!before) this.#parsed = this.visibleRevision;
+    const all = Promise.all(results.map((result) => Promise.resolve(result)));
+    const parsing = all.then(async (late) => {
+      await before;
+      if (this.#parsing === parsing) this.#parsing = undefined;
+      this.#parsed = revision;
+      this.#apply(governed, late, origin);
+    });
+    this.#parsing = parsing;
+  }
+
+  interrupted(): void {
+    this.#sink.interrupted(this);
+  }
+
+  following(): void {
+    this.#sink.following(this);
+  }
+
+  #apply(
+    events: readonly ChangeEvent[],
+    results: readonly (ParseResult<object> | undefined)[],
+    origin: WatchOrigin,
+  ): void {
+    const changes = events.map((event, index) => parsedChange(event, results[index]));
+    const step = this.#cache.apply({ origin, changes });
+    changes.forEach((change) => {
+      if (change.type === 'put' && change.result.ok) this.#tellStripped(change.key, change.result.stripped);
+    });
+    this.#sink.stepped(this, step);
+    for (const done of [...this.#waiters]) done();
+  }
+
+  #tellStripped(key: string, paths: readonly string[]): void {
+    if (paths.length === 0) return;
+    const names = paths.join();
+    if (this.#strippedNames.has(names)) return;
+    this.#strippedNames.add(names);
+    this.#sink.stripped(key, paths);
+  }
+}
+
+const parsedChange = (
+  { key, revision, value }: ChangeEvent,
+  result: ParseResult<object> | undefined,
+): ParsedChange<object> =>
+  value && result ? { type: 'put', key, revision, bytes: value, result } : { type: 'delete', key, revision };

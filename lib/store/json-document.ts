@@ -1,0 +1,72 @@
+import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { itemPath, propertyPath } from './property-path.js';
+import { ViolationList } from './violation-list.js';
+
+/** A JSON object, as `JSON.parse` gives it. */
+export type JsonObject = Record<string, unknown>;
+
+export type DocumentResult =
+  | { readonly ok: true; readonly value: JsonObject }
+  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+
+/** etcd's own default limit of a request, so of a value. */
+export const MAX_BYTES = 1.5 * 1024 * 1024;
+
+/** Levels of objects and arrays in each other, the document itself being the first. */
+export const MAX_DEPTH = 64;
+
+/** Properties of one object: class-transformer compares each with all others, so more would stop the process for seconds. */
+export const MAX_PROPERTIES = 20_000;
+
+/** Bytes to a JSON object that is safe to hand on: `size`, `utf8`, `json`, `object`, `depth`, `properties`, `forbiddenKey` and `finite` name what is not. */
+export function readDocument(bytes: Buffer): DocumentResult {
+  if (bytes.length > MAX_BYTES) return refused('size');
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return refused('utf8');
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return refused('json');
+  }
+  if (!isJsonObject(value)) return refused('object');
+  const violations = new ViolationList();
+  inspect(value, '', 1, violations);
+  return violations.isEmpty() ? { ok: true, value } : { ok: false, violations: violations.toArray() };
+}
+
+/** Neither `null` nor an array. */
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function inspect(value: unknown, path: string, depth: number, violations: ViolationList): void {
+  // JSON has no Infinity, but 1e999 becomes one.
+  if (typeof value === 'number' && !Number.isFinite(value)) violations.add(path, 'finite');
+  if (typeof value !== 'object' || value === null) return;
+  if (depth > MAX_DEPTH) {
+    violations.add(path, 'depth');
+  } else if (Array.isArray(value)) {
+    value.forEach((item: unknown, index) => {
+      inspect(item, itemPath(path, index), depth + 1, violations);
+    });
+  } else {
+    const properties = Object.entries(value);
+    if (properties.length > MAX_PROPERTIES) violations.add(path, 'properties');
+    for (const [name, item] of properties) {
+      const at = propertyPath(path, name);
+      if (FORBIDDEN_KEYS.has(name)) violations.add(at, 'forbiddenKey');
+      else inspect(item, at, depth + 1, violations);
+    }
+  }
+}
+
+const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+
+const refused = (constraint: string): DocumentResult => ({
+  ok: false,
+  violations: [{ path: '', constraints: [constraint] }],
+});

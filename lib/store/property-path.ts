@@ -1,0 +1,8 @@
+/** `pool` and `port` give `pool.port`; a name that is not an identifier is quoted, so that no key can break a log line. */
+export function propertyPath(parent: string, name: string): string {
+  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) return `${parent}[${JSON.stringify(name)}]`;
+  return parent === '' ? name : `${parent}.${name}`;
+}
+
+/** `hosts` and 2 give `hosts[2]`. */
+export const itemPath = (parent: string, index: number): string => `${parent}[${index}]`;

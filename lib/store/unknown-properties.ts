@@ -1,0 +1,59 @@
+import { type AnyClass, isConstrained, propertiesOf, type PropertyMetadata } from './class-metadata.js';
+import { isJsonObject, type JsonObject } from './json-document.js';
+import { itemPath, propertyPath } from './property-path.js';
+
+/**
+ * Takes out of a parsed document what its class does not know, before anything is made of it: properties without any class-validator
+ * decorator, here and in nested classes. What `@Transform()` takes is left to it.
+ * @returns their paths.
+ */
+export function stripUnknown(document: JsonObject, type: AnyClass): string[] {
+  const stripped: string[] = [];
+  stripObject(document, type, [], '', stripped);
+  return stripped;
+}
+
+function stripObject(
+  object: JsonObject,
+  type: AnyClass,
+  allowed: readonly string[],
+  path: string,
+  stripped: string[],
+): void {
+  const known = new Map<string, PropertyMetadata>();
+  for (const property of propertiesOf(type).values()) {
+    if (property.isValidated) for (const name of property.jsonNames) known.set(name, property);
+  }
+  for (const [name, value] of Object.entries(object)) {
+    const at = propertyPath(path, name);
+    const property = known.get(name);
+    if (property) {
+      if (property.isNested && !property.isTransformed) stripNested(value, property, at, stripped);
+    } else if (!allowed.includes(name)) {
+      Reflect.deleteProperty(object, name);
+      stripped.push(at);
+    }
+  }
+}
+
+function stripNested(value: unknown, property: PropertyMetadata, path: string, stripped: string[]): void {
+  if (Array.isArray(value)) {
+    value.forEach((item: unknown, index) => {
+      stripNested(item, property, itemPath(path, index), stripped);
+    });
+  } else if (isJsonObject(value)) {
+    if (property.designType === Map) {
+      for (const [name, item] of Object.entries(value)) stripItem(item, property, propertyPath(path, name), stripped);
+    } else {
+      stripItem(value, property, path, stripped);
+    }
+  }
+}
+
+function stripItem(value: unknown, property: PropertyMetadata, path: string, stripped: string[]): void {
+  if (!isJsonObject(value)) return;
+  const { discriminator, itemType } = property;
+  const subType = discriminator?.subTypes.find(({ name }) => name === value[discriminator.property])?.value;
+  const type: unknown = subType ?? itemType;
+  if (isConstrained(type)) stripObject(value, type, discriminator ? [discriminator.property] : [], path, stripped);
+}

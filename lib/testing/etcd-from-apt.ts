@@ -1,0 +1,121 @@
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { etcdSources } from './apt-sources.js';
+import { run } from './command.js';
+import type { EtcdCache } from './etcd-cache.js';
+import { isVersion } from './etcd-version.js';
+
+const PACKAGE = 'etcd-server';
+
+/** What a way of fetching is given. */
+export interface FetchOptions {
+  /** `major.minor` */
+  readonly version: string;
+  readonly cache: EtcdCache;
+  readonly env: NodeJS.ProcessEnv;
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Unpacks the newest package of a version that the distribution's mirrors list and that runs here. Lists, downloads and state stay in a folder
+ * of our own: nothing is installed, no root is needed, and apt's own state is neither read nor changed.
+ */
+export async function fetchFromApt({
+  version,
+  cache,
+  env,
+  log,
+}: FetchOptions): Promise<{ path: string; version: string }> {
+  if (process.platform !== 'linux') throw new Error('apt-get is only on Debian and Ubuntu');
+  await run('apt-get', ['--version'], { env });
+  const sources = await etcdSources();
+  return cache.withWorkspace(async (folder) => {
+    const apt = await aptIn(folder, sources, env);
+    log(`fetching etcd ${version} with apt-get into ${cache.directory}`);
+    // A suite that this mirror does not carry, or that our keyring does not know, is an error here; the others are listed all the same.
+    const updated = await apt('apt-get', 'update').then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    const candidates = newestFirst(await apt('apt-cache', 'madison', PACKAGE), version);
+    if (candidates.length === 0) throw new Error(`the mirrors list no ${PACKAGE} ${version}`, { cause: updated });
+    return firstThatRuns(candidates, async (candidate, index) => {
+      const unpacked = join(folder, `unpacked-${index}`);
+      await mkdir(unpacked);
+      await apt('apt-get', 'download', `${PACKAGE}=${candidate}`);
+      const archive = (await readdir(folder)).find(
+        (name) => name.endsWith('.deb') && name.includes(escaped(candidate)),
+      );
+      if (archive === undefined) throw new Error(`apt-get download left no package ${candidate}`);
+      await run('dpkg', ['-x', join(folder, archive), unpacked], { env });
+      return cache.put(join(unpacked, 'usr/bin/etcd'), env);
+    });
+  });
+}
+
+/** `apt-cache madison` prints `name | version | archive`; Debian's versions end in a revision, as `3.5.16-4`. */
+export function newestFirst(madison: string, version: string): string[] {
+  const versions = madison.split('\n').flatMap((line) => line.split('|')[1]?.trim() ?? []);
+  return [...new Set(versions)]
+    .filter((candidate) => isVersion(candidate, version))
+    .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+}
+
+async function firstThatRuns<T>(
+  candidates: readonly string[],
+  attempt: (candidate: string, index: number) => Promise<T>,
+): Promise<T> {
+  let failure: unknown;
+  for (const [index, candidate] of candidates.entries()) {
+    try {
+      return await attempt(candidate, index);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
+async function aptIn(
+  folder: string,
+  sources: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<(program: 'apt-get' | 'apt-cache', ...args: string[]) => Promise<string>> {
+  const configuration = join(folder, 'apt.conf');
+  await mkdir(join(folder, 'state/lists/partial'), { recursive: true });
+  await mkdir(join(folder, 'cache/archives/partial'), { recursive: true });
+  await writeFile(join(folder, 'state/status'), '');
+  await writeFile(join(folder, 'sources.list'), sources.map((line) => `${line}\n`).join(''));
+  await writeFile(configuration, aptConfiguration(folder));
+  // With -c, because only a file can clear the hooks that a distribution or an image runs after an update.
+  return (program, ...args) =>
+    run(program, ['-q', '-c', configuration, ...args], { env: { ...env, LC_ALL: 'C' }, cwd: folder });
+}
+
+function aptConfiguration(folder: string): string {
+  return [
+    '#clear APT::Update::Pre-Invoke;',
+    '#clear APT::Update::Post-Invoke;',
+    '#clear APT::Update::Post-Invoke-Success;',
+    `Dir::State "${folder}/state";`,
+    `Dir::State::lists "${folder}/state/lists";`,
+    `Dir::State::status "${folder}/state/status";`,
+    `Dir::Cache "${folder}/cache";`,
+    `Dir::Cache::archives "${folder}/cache/archives";`,
+    `Dir::Log "${folder}";`,
+    `Dir::Etc::sourcelist "${folder}/sources.list";`,
+    'Dir::Etc::sourceparts "-";',
+    'APT::Sandbox::User "";',
+    'APT::Get::AllowUnauthenticated "false";',
+    'Acquire::AllowInsecureRepositories "false";',
+    'Acquire::Retries "2";',
+    'Acquire::http::Timeout "20";',
+    'Acquire::https::Timeout "20";',
+    '',
+  ].join('\n');
+}
+
+/** An epoch's colon is written `%3a` in a file name. */
+function escaped(version: string): string {
+  return version.replaceAll(':', '%3a');
+}

@@ -1,0 +1,220 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  ConfigCache,
+  type ConfigCacheOptions,
+  type ParsedBatch,
+  type ParsedChange,
+} from '../../lib/store/config-cache.js';
+
+interface Value {
+  readonly n: number;
+}
+
+const VIOLATIONS = [{ path: 'n', constraints: ['isInt'] }];
+
+const good = (key: string, n: number, revision: number, text = JSON.stringify({ n })): ParsedChange<Value> => ({
+  type: 'put',
+  key,
+  revision,
+  bytes: Buffer.from(text),
+  result: { ok: true, value: Object.freeze({ n }), stripped: [] },
+});
+const bad = (key: string, revision: number): ParsedChange<Value> => ({
+  type: 'put',
+  key,
+  revision,
+  bytes: Buffer.from('{"n":"x"}'),
+  result: { ok: false, violations: VIOLATIONS },
+});
+const gone = (key: string, revision: number): ParsedChange<Value> => ({ type: 'delete', key, revision });
+const live = (...changes: ParsedChange<Value>[]): ParsedBatch<Value> => ({ origin: 'live', changes });
+
+const cacheOf = (options: Partial<ConfigCacheOptions<Value>> = {}): ConfigCache<Value> =>
+  new ConfigCache({ onDelete: 'remove', ...options });
+
+const fallback = { key: 'a', value: Object.freeze({ n: 0 }), bytes: Buffer.from('{"n":0}') };
+
+describe('the last known good value', () => {
+  it('is what readers see: a put changes it, a delete removes it', () => {
+    const cache = cacheOf();
+
+    const first = cache.apply({ origin: 'initial', changes: [good('a', 1, 5), good('b', 2, 6)] });
+    const value = cache.get('a');
+    const second = cache.apply(live(good('a', 3, 7), gone('b', 7)));
+
+    expect(first.changes).toEqual([
+      { type: 'put', key: 'a', value: { n: 1 }, revision: 5, origin: 'initial' },
+      { type: 'put', key: 'b', value: { n: 2 }, revision: 6, origin: 'initial' },
+    ]);
+    expect(second.changes).toEqual([
+      { type: 'put', key: 'a', value: { n: 3 }, previous: { n: 1 }, revision: 7, origin: 'live' },
+      { type: 'delete', key: 'b', previous: { n: 2 }, revision: 7, origin: 'live' },
+    ]);
+    expect(second.changes[0]?.previous).toBe(value);
+    expect(cache.entry('a')).toEqual({ value: { n: 3 }, state: 'valid', revision: 7, source: 'etcd' });
+    expect(cache.entry('b')).toEqual({ value: undefined, state: 'absent', revision: 0, source: 'etcd' });
+  });
+
+  it('survives what is refused, which is reported once and healed by the next valid value', () => {
+    const cache = cacheOf();
+    cache.apply(live(good('a', 1, 5)));
+    const value = cache.get('a');
+
+    const refused = cache.apply(live(bad('a', 6)));
+    const again = cache.apply({ origin: 'resync', changes: [bad('a', 6)] });
+    const quarantined = cache.entry('a');
+    const healed = cache.apply(live(good('a', 2, 7)));
+
+    expect(refused).toEqual({ changes: [], rejected: [{ key: 'a', revision: 6, violations: VIOLATIONS }], healed: [] });
+    expect(again.rejected).toEqual([]);
+    expect(quarantined).toEqual({
+      value: { n: 1 },
+      state: 'invalid',
+      revision: 5,
+      rejectedRevision: 6,
+      source: 'etcd',
+      violations: VIOLATIONS,
+    });
+    expect(quarantined.value).toBe(value);
+    expect(healed).toMatchObject({ changes: [{ value: { n: 2 }, previous: { n: 1 } }], rejected: [], healed: ['a'] });
+    expect(cache.entry('a')).toEqual({ value: { n: 2 }, state: 'valid', revision: 7, source: 'etcd' });
+  });
+
+  it('is nothing when the first value is refused; the key is then known but not listed', () => {
+    const cache = cacheOf();
+
+    cache.apply(live(bad('a', 6)));
+
+    expect(cache.entry('a')).toMatchObject({ value: undefined, state: 'invalid', revision: 0, rejectedRevision: 6 });
+    expect([cache.keys(), [...cache.held()], cache.headRevision('a')]).toEqual([[], ['a'], 6]);
+    expect(cache.apply(live(gone('a', 7))).changes).toEqual([]);
+    expect([...cache.held()]).toEqual([]);
+  });
+
+  it('keeps its identity while the document says the same, and tells nobody', () => {
+    const cache = cacheOf();
+    cache.apply(live(good('a', 1, 5)));
+    const value = cache.get('a');
+
+    const same = cache.apply(live(good('a', 1, 6), good('a', 1, 7, ' { "n" : 1.0 } ')));
+    cache.apply(live(bad('a', 8)));
+    const healed = cache.apply(live(good('a', 1, 9)));
+
+    expect([same.changes, healed.changes, healed.healed]).toEqual([[], [], ['a']]);
+    expect(cache.get('a')).toBe(value);
+    expect(cache.entry('a').revision).toBe(9);
+  });
+
+  it('stays after a delete with keep-last, and is replaced by the next value', () => {
+    const cache = cacheOf({ onDelete: 'keep-last' });
+    cache.apply(live(good('a', 1, 5), bad('b', 5)));
+
+    const deleted = cache.apply(live(gone('a', 6), gone('b', 6)));
+
+    expect(deleted.changes).toEqual([]);
+    expect(cache.entry('a')).toEqual({ value: { n: 1 }, state: 'kept', revision: 5, source: 'etcd' });
+    expect(cache.entry('b').state).toBe('absent');
+    expect(cache.headRevision('a')).toBe(0);
+    expect(cache.apply(live(good('a', 2, 8))).changes).toMatchObject([{ value: { n: 2 }, previous: { n: 1 } }]);
+  });
+
+  it('may come from a snapshot, until etcd says the same or something else', () => {
+    const cache = cacheOf();
+    cache.apply({ origin: 'initial', source: 'snapshot', changes: [good('a', 1, 5)] });
+    const value = cache.get('a');
+    expect(cache.entry('a')).toMatchObject({ source: 'snapshot', state: 'valid' });
+
+    expect(cache.apply({ origin: 'initial', changes: [good('a', 1, 5)] }).changes).toEqual([]);
+
+    expect(cache.entry('a').source).toBe('etcd');
+    expect(cache.get('a')).toBe(value);
+  });
+});
+
+describe('a default', () => {
+  it('is shown and listed while the key is absent, before and after', () => {
+    const cache = cacheOf({ fallback });
+    const shown = { value: { n: 0 }, state: 'absent', revision: 0, source: 'default' };
+    expect([cache.entry('a'), cache.keys()]).toEqual([shown, ['a']]);
+
+    const put = cache.apply(live(good('a', 1, 5)));
+    const deleted = cache.apply(live(gone('a', 6)));
+
+    expect(put.changes).toMatchObject([{ type: 'put', value: { n: 1 }, previous: { n: 0 } }]);
+    expect(deleted.changes).toMatchObject([{ type: 'put', value: { n: 0 }, previous: { n: 1 }, revision: 6 }]);
+    expect(cache.entry('a')).toEqual(shown);
+  });
+
+  it('that says what was deleted changes nothing for readers', () => {
+    const cache = cacheOf({ fallback });
+    cache.apply(live(good('a', 1, 5), good('a', 0, 6)));
+    const value = cache.get('a');
+
+    expect(cache.apply(live(gone('a', 7))).changes).toEqual([]);
+
+    expect(cache.get('a')).toBe(value);
+    expect(cache.entry('a')).toMatchObject({ state: 'absent', source: 'default' });
+  });
+
+  it('is shown while the only value is refused, and is not a last good value', () => {
+    const cache = cacheOf({ fallback, onDelete: 'keep-last' });
+
+    cache.apply(live(bad('a', 5)));
+    expect(cache.entry('a')).toMatchObject({
+      value: { n: 0 },
+      state: 'invalid',
+      source: 'default',
+      rejectedRevision: 5,
+    });
+    cache.apply(live(gone('a', 6)));
+
+    expect(cache.entry('a')).toMatchObject({ value: { n: 0 }, state: 'absent', source: 'default' });
+  });
+});
+
+describe('the cache as a whole', () => {
+  it('lists keys and values of a prefix, sorted', () => {
+    const cache = cacheOf();
+    cache.apply(live(good('/b/2', 2, 1), good('/a', 0, 1), bad('/b/x', 1), good('/b/1', 1, 1)));
+
+    expect(cache.keys()).toEqual(['/a', '/b/1', '/b/2']);
+    expect(cache.keys('/b/')).toEqual(['/b/1', '/b/2']);
+    expect([...cache.entries('/b/')]).toEqual([
+      ['/b/1', { n: 1 }],
+      ['/b/2', { n: 2 }],
+    ]);
+  });
+
+  it('tells in its changes exactly what readers see, whatever comes', () => {
+    const change = fc
+      .tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('good', 'bad', 'gone'), fc.integer({ min: 0, max: 2 }))
+      .map(
+        ([key, kind, n]) =>
+          (revision: number): ParsedChange<Value> =>
+            kind === 'good' ? good(key, n, revision) : kind === 'bad' ? bad(key, revision) : gone(key, revision),
+      );
+    const options = fc.record({
+      onDelete: fc.constantFrom('remove' as const, 'keep-last' as const),
+      fallback: fc.constantFrom(undefined, fallback),
+    });
+
+    fc.assert(
+      fc.property(options, fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 20 }), (given, batches) => {
+        const cache = cacheOf(given);
+        const told = new Map(cache.entries());
+
+        batches.forEach((batch, index) => {
+          for (const { type, key, value, previous } of cache.apply(live(...batch.map((at) => at(index + 1)))).changes) {
+            expect(previous).toBe(told.get(key));
+            expect(value).not.toEqual(previous);
+            if (type === 'put' && value) told.set(key, value);
+            else told.delete(key);
+          }
+          expect(cache.keys()).toEqual([...told.keys()].sort());
+          for (const [key, value] of told) expect(cache.get(key)).toBe(value);
+        });
+      }),
+    );
+  });
+});

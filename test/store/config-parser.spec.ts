@@ -1,0 +1,334 @@
+import { Expose, Transform, Type } from 'class-transformer';
+import {
+  IsArray,
+  IsDate,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  Matches,
+  Min,
+  registerDecorator,
+  ValidateNested,
+} from 'class-validator';
+import fc from 'fast-check';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { ConfigParser, type ConfigParserOptions, type ParseResult } from '../../lib/store/config-parser.js';
+
+class Host {
+  @IsString() name!: string;
+  @IsInt() @Min(1, { message: 'the port was $value' }) port!: number;
+}
+
+class Pool {
+  @IsArray() @ValidateNested({ each: true }) @Type(() => Host) hosts!: Host[];
+  @IsOptional() @ValidateNested() @Type(() => Host) main?: Host;
+}
+
+class Base {
+  @IsOptional() @IsString() owner?: string;
+}
+
+class Service extends Base {
+  @IsString() @Matches(/^[a-z]+$/, { message: ({ value }) => `${String(value)} is wrong` }) id!: string;
+  @ValidateNested() @Type(() => Pool) pool!: Pool;
+  @IsOptional() @IsObject() labels?: Record<string, unknown>;
+  readonly kind = 'service';
+}
+
+const valid = { id: 'a', pool: { hosts: [{ name: 'x', port: 1 }] } };
+
+const parse = <T extends object>(type: new () => T, document: unknown, options?: ConfigParserOptions) =>
+  new ConfigParser(type, options).parse(
+    Buffer.isBuffer(document)
+      ? document
+      : Buffer.from(typeof document === 'string' ? document : JSON.stringify(document)),
+  );
+
+/** As one literal: `path: constraint, constraint`. */
+const faults = (result: ParseResult<object> | Promise<ParseResult<object>>): string[] | string => {
+  if (result instanceof Promise) return 'a promise';
+  return result.ok ? 'valid' : result.violations.map(({ path, constraints }) => `${path}: ${constraints.join(', ')}`);
+};
+
+const asyncConstraint =
+  (validate: (value: unknown) => Promise<boolean>, flagged: boolean): PropertyDecorator =>
+  (target, name) => {
+    registerDecorator({
+      name: 'reachable',
+      async: flagged,
+      target: target.constructor,
+      propertyName: String(name),
+      validator: { validate },
+    });
+  };
+
+describe('a valid document', () => {
+  it('becomes a frozen instance with its nested instances, at once when no validator is async', () => {
+    const result = parse(Service, { ...valid, owner: 'me' });
+
+    expect(result).toMatchObject({ ok: true, value: { id: 'a', owner: 'me', kind: 'service' }, stripped: [] });
+    const { value } = result as { value: Service };
+    expect(value).toBeInstanceOf(Service);
+    expect(value.pool.hosts[0]).toBeInstanceOf(Host);
+    expect(() => value.pool.hosts.push(new Host())).toThrow(TypeError);
+  });
+
+  it('is taken with a byte order mark, which some editors write', () => {
+    expect(faults(parse(Host, `\uFEFF{"name":"x","port":1}`))).toBe('valid');
+  });
+
+  it('loses what its class does not know, everywhere, and says what that was', () => {
+    const result = parse(Service, {
+      ...valid,
+      extra: 1,
+      kind: 'forged',
+      pool: { hosts: [{ name: 'x', port: 1, 'a b': 2 }], more: {} },
+      labels: { free: true },
+    });
+
+    expect(result).toMatchObject({
+      ok: true,
+      value: { kind: 'service', labels: { free: true } },
+      stripped: ['pool.hosts[0]["a b"]', 'pool.more', 'extra', 'kind'],
+    });
+    expect(inspect(result)).not.toContain('forged');
+  });
+
+  it('is refused for what its class does not know, if the definition says so, together with all else', () => {
+    const document = { id: 'B', pool: { hosts: [{ name: 'x', port: 1, extra: 2 }] }, other: 1 };
+
+    expect(faults(parse(Service, document, { unknown: 'refuse' }))).toEqual([
+      'id: matches',
+      'pool.hosts[0].extra: unknown',
+      'other: unknown',
+    ]);
+  });
+
+  it('may use names of @Expose, transforms and a discriminator', () => {
+    class Circle {
+      @IsNumber() radius!: number;
+    }
+    class Square {
+      @IsNumber() side!: number;
+    }
+    class Drawing {
+      @Expose({ name: 'max_size' }) @IsInt() maxSize!: number;
+      @Transform(({ value }) => (value as string).split(',')) @IsArray() tags!: string[];
+      @ValidateNested({ each: true })
+      @Type(() => Object, {
+        discriminator: {
+          property: 'is',
+          subTypes: [
+            { name: 'c', value: Circle },
+            { name: 's', value: Square },
+          ],
+        },
+      })
+      shapes!: (Circle | Square)[];
+    }
+
+    const result = parse(Drawing, {
+      max_size: 3,
+      tags: 'a,b',
+      shapes: [
+        { is: 'c', radius: 1, side: 2 },
+        { is: 's', side: 2 },
+      ],
+    });
+
+    expect(result).toEqual({
+      ok: true,
+      value: Object.assign(new Drawing(), {
+        maxSize: 3,
+        tags: ['a', 'b'],
+        shapes: [Object.assign(new Circle(), { radius: 1 }), Object.assign(new Square(), { side: 2 })],
+      }),
+      stripped: ['shapes[0].side'],
+    });
+  });
+});
+
+describe('poison', () => {
+  it.each([
+    ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), [': utf8']],
+    ['nothing', '', [': json']],
+    ['broken JSON', '{"id": sesame', [': json']],
+    ['an array', '[]', [': object']],
+    ['null', 'null', [': object']],
+    ['a string', '"sesame"', [': object']],
+    ['too many bytes', Buffer.alloc(1.5 * 1024 * 1024 + 1, 0x20), [': size']],
+    [
+      'too many levels',
+      `{"labels":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
+      [`labels${'[0]'.repeat(63)}: depth`],
+    ],
+    [
+      '__proto__',
+      '{"labels":{"__proto__":{"admin":true}},"__proto__":{}}',
+      ['labels.__proto__: forbiddenKey', '__proto__: forbiddenKey'],
+    ],
+    ['constructor', '{"labels":[{"constructor":{"prototype":{}}}]}', ['labels[0].constructor: forbiddenKey']],
+    ['a number that is infinite', '{"labels":{"a":1e999}}', ['labels.a: finite']],
+  ])('never passes: %s', (_, document, expected) => {
+    expect(faults(parse(Service, document))).toEqual(expected);
+    expect({}).not.toHaveProperty('admin');
+  });
+
+  it('never passes: more properties than class-transformer handles in time', () => {
+    const labels = Object.fromEntries(Array.from({ length: 20_001 }, (_, index) => [`k${index}`, 0]));
+
+    expect(faults(parse(Service, { ...valid, labels }))).toEqual(['labels: properties']);
+  });
+
+  it('never passes: numbers as strings, an object for an array, an array for an object', () => {
+    expect(faults(parse(Service, { ...valid, pool: { hosts: [{ name: 'x', port: '1' }] } }))).toEqual([
+      'pool.hosts[0].port: min, isInt',
+    ]);
+    class Loose {
+      @ValidateNested({ each: true }) @Type(() => Host) hosts!: Host[];
+      @ValidateNested() @Type(() => Host) main!: Host;
+    }
+    const host = { name: 'x', port: 1 };
+    expect(faults(parse(Loose, { hosts: host, main: [host] }))).toEqual(['hosts: isArray', 'main: nestedValidation']);
+    expect(faults(parse(Loose, { hosts: [host], main: host }))).toBe('valid');
+  });
+});
+
+describe('violations', () => {
+  it('list everything that is wrong, by path and constraint name', () => {
+    const document = { id: 7, owner: 5, pool: { hosts: [{ port: 0 }, 3, { name: 'x', port: 1 }], main: {} } };
+
+    expect(faults(parse(Service, document))).toEqual([
+      'id: matches, isString',
+      'pool.hosts[0].name: isString',
+      'pool.hosts[0].port: min',
+      'pool.hosts[1]: nestedValidation',
+      'pool.main.name: isString',
+      'pool.main.port: min, isInt',
+      'owner: isString',
+    ]);
+  });
+
+  it('hold no value, whatever the value and wherever it stands', () => {
+    const secret = 'sesame-open-9f3';
+    const anywhere = fc.oneof(fc.constant(secret), fc.jsonValue(), fc.constant({ [secret.slice(0, 2)]: secret }));
+    const documents = fc.oneof(
+      fc.record({ id: anywhere, pool: fc.oneof(anywhere, fc.record({ hosts: fc.array(anywhere), main: anywhere })) }),
+      fc.constant(`{"id": ${secret}`),
+      fc.constant(`"${secret}"`),
+    );
+
+    fc.assert(
+      fc.property(documents, fc.constantFrom('strip' as const, 'refuse' as const), (document, unknown) => {
+        const result = parse(Service, document, { unknown });
+        if (result instanceof Promise) throw new Error('no validator is async');
+        if (!result.ok) expect(inspect(result, { depth: 9, showHidden: true })).not.toContain(secret);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('come instead of an exception for any JSON and any bytes', () => {
+    const bytes = fc.oneof(
+      fc.uint8Array().map((array) => Buffer.from(array)),
+      fc.json().map((json) => Buffer.from(json)),
+      fc.jsonValue().map((labels) => Buffer.from(JSON.stringify({ ...valid, labels }))),
+    );
+
+    fc.assert(
+      fc.property(bytes, (document) => {
+        expect(parse(Service, document)).toHaveProperty('ok');
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('name transforms and validators that throw, without what they said', () => {
+    class Throwing {
+      @Transform(({ value }) => {
+        if (value === 'sesame') throw new Error('sesame');
+        return value as unknown;
+      })
+      @Matches(/./)
+      text!: string;
+      @Min(1, {
+        message: () => {
+          throw new Error('sesame');
+        },
+      })
+      count!: number;
+    }
+
+    const transformed = parse(Throwing, { text: 'sesame', count: 2, extra: 1 }, { unknown: 'refuse' });
+    const validated = parse(Throwing, { text: 7, count: 0 });
+
+    expect(faults(transformed)).toEqual(['extra: unknown', ': transform']);
+    expect(faults(validated)).toEqual(['text: matches', 'count: validator']);
+    expect(inspect([transformed, validated])).not.toContain('sesame');
+  });
+
+  it('name bytes that a transform made, because they cannot be frozen', () => {
+    class Secret {
+      @Transform(({ value }) => ({ key: Buffer.from(value as string) })) @IsObject() secret!: object;
+    }
+
+    expect(faults(parse(Secret, { secret: 'sesame' }))).toEqual(['secret.key: binary']);
+  });
+});
+
+describe('async validators', () => {
+  it.each([
+    ['flagged as such', true],
+    ['not flagged as such', false],
+  ])('are awaited when %s, nested ones too', async (_, flagged) => {
+    class Remote {
+      @asyncConstraint((value) => Promise.resolve(value === 'up'), flagged) url!: string;
+    }
+    class Remotes {
+      @IsInt() count!: number;
+      @ValidateNested({ each: true }) @Type(() => Remote) items!: Remote[];
+    }
+
+    const good = parse(Remotes, { count: 1, items: [{ url: 'up' }] });
+    const bad = parse(Remotes, { count: 'x', items: [{ url: 'up' }, { url: 'down' }] });
+
+    expect([good, bad].map((result) => result instanceof Promise)).toEqual([true, true]);
+    expect(faults(await good)).toBe('valid');
+    expect(faults(await bad)).toEqual(['count: isInt', 'items[1].url: reachable']);
+  });
+
+  it('are limited in time and may reject', async () => {
+    class Slow {
+      @asyncConstraint(() => new Promise(() => undefined), true) url!: string;
+      @IsInt() count!: number;
+    }
+    class Rejecting {
+      @asyncConstraint((value) => Promise.reject(new Error(String(value))), false) url!: string;
+    }
+
+    expect(faults(await parse(Slow, { url: 'x', count: 'y' }, { asyncTimeoutMs: 20 }))).toEqual([
+      'count: isInt',
+      ': timeout',
+    ]);
+    const rejected = await parse(Rejecting, { url: 'sesame' });
+    expect(faults(rejected)).toEqual([': validator']);
+    expect(inspect(rejected)).not.toContain('sesame');
+  });
+});
+
+describe('dates', () => {
+  it('are frozen too', () => {
+    class Window {
+      @Type(() => Date) @IsDate() from!: Date;
+    }
+
+    const result = parse(Window, { from: '2024-01-01T00:00:00.000Z' }) as { ok: true; value: Window };
+
+    expect(() => result.value.from.setFullYear(1999)).toThrow(TypeError);
+    expect(result.value.from.getFullYear()).toBe(2024);
+    expect(faults(parse(Window, { from: 'sesame' }))).toEqual(['from: isDate']);
+  });
+});

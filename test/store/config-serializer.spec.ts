@@ -1,0 +1,161 @@
+import { Expose, Transform, Type } from 'class-transformer';
+import {
+  Allow,
+  IsDate,
+  IsInt,
+  IsNumber,
+  IsObject,
+  IsOptional,
+  IsString,
+  registerDecorator,
+  ValidateNested,
+} from 'class-validator';
+import fc from 'fast-check';
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { ConfigParser } from '../../lib/store/config-parser.js';
+import { ConfigSerializer, type SerializeResult } from '../../lib/store/config-serializer.js';
+
+class Limits {
+  @IsNumber() rate!: number;
+  @IsOptional() @IsInt() burst?: number;
+}
+
+class Gateway {
+  @Expose({ name: 'display_name' }) @IsString() displayName!: string;
+  @ValidateNested() @Type(() => Limits) limits!: Limits;
+  @IsOptional() @Type(() => Date) @IsDate() since?: Date;
+  @IsOptional() @IsObject() labels?: object;
+  @IsOptional()
+  @Transform(({ value }: { value?: bigint }) => value?.toString(), { toPlainOnly: true })
+  @Transform(({ value }: { value?: string }) => value && BigInt(value), { toClassOnly: true })
+  @Allow()
+  id?: bigint;
+}
+
+const serialize = <T extends object>(type: new () => T, value: unknown) =>
+  new ConfigSerializer(new ConfigParser(type)).serialize(value);
+
+const gateway = (part: object = {}): Gateway =>
+  Object.assign(new Gateway(), { displayName: 'x', limits: Object.assign(new Limits(), { rate: 1 }) }, part);
+
+const outcome = (result: SerializeResult<object> | Promise<SerializeResult<object>>): unknown => {
+  if (result instanceof Promise) return 'a promise';
+  return result.ok
+    ? result.bytes.toString()
+    : result.violations.map(({ path, constraints }) => `${path}: ${constraints.join(', ')}`);
+};
+
+describe('what is written', () => {
+  it('is an instance as its decorators say, and reads back as the same instance, frozen', () => {
+    const value = gateway({ since: new Date(0), id: 12n });
+
+    const result = serialize(Gateway, value);
+
+    expect(outcome(result)).toBe(
+      '{"display_name":"x","limits":{"rate":1},"since":"1970-01-01T00:00:00.000Z","id":"12"}',
+    );
+    expect(result).toMatchObject({ ok: true, value, stripped: [] });
+    expect(Object.isFrozen((result as { value: Gateway }).value.limits)).toBe(true);
+    expect(Object.isFrozen(value)).toBe(false);
+  });
+
+  it('is a plain object as it stands, so it uses the names of the document', () => {
+    expect(outcome(serialize(Gateway, { display_name: 'x', limits: { rate: 1, burst: undefined } }))).toBe(
+      '{"display_name":"x","limits":{"rate":1}}',
+    );
+    expect(serialize(Gateway, { display_name: 'x', limits: { rate: 1, more: 2 } })).toMatchObject({
+      ok: true,
+      stripped: ['limits.more'],
+    });
+  });
+
+  it('may be a frozen value that was read, with a discriminator too', () => {
+    class Circle {
+      @IsNumber() radius!: number;
+    }
+    class Drawing {
+      @ValidateNested({ each: true })
+      @Type(() => Object, { discriminator: { property: 'is', subTypes: [{ name: 'circle', value: Circle }] } })
+      shapes!: Circle[];
+    }
+    const read = serialize(Drawing, { shapes: [{ is: 'circle', radius: 1 }] }) as { ok: true; value: Drawing };
+
+    expect(outcome(serialize(Drawing, read.value))).toBe('{"shapes":[{"radius":1,"is":"circle"}]}');
+  });
+
+  it('passes the parser that reads use, async validators included', async () => {
+    class Remote {
+      url!: string;
+    }
+    registerDecorator({
+      name: 'reachable',
+      async: true,
+      target: Remote,
+      propertyName: 'url',
+      validator: { validate: (value: unknown) => Promise.resolve(value === 'up') },
+    });
+
+    expect(outcome(serialize(Gateway, gateway({ displayName: 3 })))).toEqual(['displayName: isString']);
+    expect(outcome(await serialize(Remote, { url: 'up' }))).toBe('{"url":"up"}');
+    expect(outcome(await serialize(Remote, { url: 'down' }))).toEqual(['url: reachable']);
+  });
+});
+
+describe('what cannot be written', () => {
+  const circular = { a: { b: {} as object } };
+  circular.a.b = circular.a;
+  const throwing = {
+    get secret(): string {
+      throw new Error('sesame');
+    },
+  };
+
+  it.each([
+    ['undefined', undefined, [': object']],
+    ['an array', [], [': object']],
+    ['a string', 'sesame', [': object']],
+    [
+      'NaN and Infinity',
+      gateway({ limits: { rate: NaN, burst: -Infinity } }),
+      ['limits.rate: finite', 'limits.burst: finite'],
+    ],
+    ['an invalid date', gateway({ since: new Date(NaN) }), ['since: finite']],
+    ['a bigint', gateway({ limits: { rate: 1n } }), ['limits.rate: serializable']],
+    ['a function', gateway({ labels: { list: [(): void => undefined] } }), ['labels.list[0]: serializable']],
+    ['a symbol', gateway({ labels: { a: Symbol('sesame') } }), ['labels.a: serializable']],
+    ['a hole in an array', { labels: [undefined, 1] }, ['labels[0]: serializable']],
+    ['a Map in a plain object', { labels: new Map([['a', 1]]) }, ['labels: serializable']],
+    ['an object inside itself', gateway({ labels: circular }), ['labels.a.b: circular']],
+    ['bytes', gateway({ labels: { a: Buffer.from('sesame') } }), ['labels.a: binary']],
+    ['an accessor that throws', { labels: throwing }, [': transform']],
+    ['a forbidden key', { labels: JSON.parse('{"__proto__":{}}') as object }, ['labels.__proto__: forbiddenKey']],
+  ])('is named by its path: %s', (_, value, expected) => {
+    const result = serialize(Gateway, value);
+
+    expect(outcome(result)).toEqual(expected);
+    expect(inspect(result)).not.toContain('sesame');
+  });
+
+  it('never throws, and what it accepts is what was given', () => {
+    class Free {
+      @Allow() data!: unknown;
+    }
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withSet: true,
+      withTypedArray: true,
+    });
+
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue(), anything), (data) => {
+        const result = serialize(Free, { data });
+        if (result instanceof Promise) throw new Error('no validator is async');
+        if (result.ok) expect(JSON.parse(result.bytes.toString())).toEqual(JSON.parse(JSON.stringify({ data })));
+      }),
+      { numRuns: 500 },
+    );
+  });
+});

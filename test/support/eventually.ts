@@ -1,0 +1,20 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const POLL_MS = 10;
+
+/** Asks until the check neither throws nor says false, and returns what it says; rethrows its last error when the time is over. */
+export async function eventually<T>(check: () => T | Promise<T>, { withinMs = 20_000 } = {}): Promise<T> {
+  const deadline = performance.now() + withinMs;
+  for (;;) {
+    let failure: unknown;
+    try {
+      const result = await check();
+      if (result !== false) return result;
+      failure = new Error(`it did not become true within ${withinMs} ms: ${check.toString()}`);
+    } catch (error) {
+      failure = error;
+    }
+    if (performance.now() >= deadline) throw failure;
+    await sleep(POLL_MS);
+  }
+}

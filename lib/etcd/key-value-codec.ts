@@ -1,4 +1,4 @@
-import type { KeyChange, KeyRecord } from '../watch/key-record.js';
+import { type KeyChange, type KeyRecord, MAX_TEXT_BYTES, PackedRecord } from '../watch/key-record.js';
 import { type ProtobufReader } from './protobuf-reader.js';
 
 // Tags of etcd's api/mvccpb/kv.proto, `fieldNumber << 3 | wireType`.
@@ -11,15 +11,13 @@ const LEASE = 0x30;
 const EVENT_TYPE = 0x08;
 const EVENT_KV = 0x12;
 
-const NO_VALUE = Buffer.alloc(0);
-
 /** Reads the mvccpb.KeyValue that begins at the reader's position; the first `skip` bytes of its key (the cluster's key prefix) are left out. */
 export function readKeyValue(reader: ProtobufReader, skip: number): KeyRecord {
   const limit = reader.limit();
   const outer = reader.end;
   reader.end = limit;
   let id = '';
-  let value: Buffer = NO_VALUE;
+  let value: string | Buffer = '';
   let revision = 0;
   let createRevision = 0;
   let version = 0;
@@ -29,19 +27,19 @@ export function readKeyValue(reader: ProtobufReader, skip: number): KeyRecord {
     else if (tag === CREATE_REVISION) createRevision = reader.uint();
     else if (tag === MOD_REVISION) revision = reader.uint();
     else if (tag === VERSION) version = reader.uint();
-    else if (tag === VALUE) value = reader.ownBytes();
+    else if (tag === VALUE) value = reader.packed(MAX_TEXT_BYTES);
     else if (tag === LEASE) lease = reader.decimal();
     else reader.skip(tag);
   }
   reader.end = outer;
-  return {
-    id: skip === 0 ? id : id.slice(skip),
+  return new PackedRecord(
+    skip === 0 ? id : id.slice(skip),
     value,
     revision,
     createRevision,
     version,
-    lease: lease === '0' ? undefined : lease,
-  };
+    lease === '0' ? undefined : lease,
+  );
 }
 
 /** Reads the mvccpb.Event that begins at the reader's position. */

@@ -69,6 +69,19 @@ export class ProtobufReader {
     return text;
   }
 
+  /** As text with one char a byte up to the given length, else as bytes. */
+  packed(maxText: number): string | Buffer {
+    const start = this.position;
+    const limit = this.limit();
+    if (limit - this.position <= maxText) {
+      const text = this.bytes.toString('latin1', this.position, limit);
+      this.position = limit;
+      return text;
+    }
+    this.position = start;
+    return this.ownBytes();
+  }
+
   /** A copy with memory of its own, so that keeping it does not keep the whole message; a message that is mostly this field is not copied. */
   ownBytes(): Buffer {
     const limit = this.limit();
@@ -101,9 +114,9 @@ export class ProtobufReader {
   }
 
   private byte(): number {
-    const byte = this.bytes[this.position];
-    if (byte === undefined || this.position >= this.end) throw new RangeError('the message is shorter than it says');
-    this.position += 1;
-    return byte;
+    const { position } = this;
+    if (position >= this.end) throw new RangeError('the message is shorter than it says');
+    this.position = position + 1;
+    return this.bytes[position] as number;
   }
 }

@@ -1,40 +1,59 @@
-import { type KeyChange, keyBytesOf, type KeyRecord, keyText } from './key-record.js';
+import { isRemoval, type KeyChange, keyBytesOf, type KeyRecord, keyText } from './key-record.js';
 import type { WatchEvent, WatchOrigin } from './watch-event.js';
 
-/** A `WatchEvent` over what is kept anyway: key text and key bytes are made when they are read. */
+/** A `WatchEvent` over what is kept anyway: texts and bytes are made when they are read. */
 export class ChangeEvent implements WatchEvent {
-  readonly type: 'put' | 'delete';
-  readonly value: Buffer | undefined;
-  readonly previous: Buffer | undefined;
-  readonly createRevision: number;
-  readonly version: number;
-  readonly lease: string | undefined;
+  readonly #change: KeyChange;
+  readonly #before: KeyRecord | undefined;
 
   constructor(
     change: KeyChange,
     before: KeyRecord | undefined,
-    readonly revision: number,
     readonly origin: WatchOrigin,
   ) {
-    const record = change.value === undefined ? undefined : change;
-    this.type = record ? 'put' : 'delete';
-    this.id = change.id;
-    this.value = record?.value;
-    this.previous = before?.value;
-    this.createRevision = record?.createRevision ?? 0;
-    this.version = record?.version ?? 0;
-    this.lease = record?.lease;
+    this.#change = change;
+    this.#before = before;
+  }
+
+  get revision(): number {
+    return this.#change.revision;
+  }
+
+  get type(): 'put' | 'delete' {
+    return isRemoval(this.#change) ? 'delete' : 'put';
   }
 
   /** The key with one char a byte: what the library itself tells keys apart by. */
-  readonly id: string;
+  get id(): string {
+    return this.#change.id;
+  }
 
   get key(): string {
-    return keyText(this.id);
+    return keyText(this.#change.id);
   }
 
   get keyBytes(): Buffer {
-    return keyBytesOf(this.id);
+    return keyBytesOf(this.#change.id);
+  }
+
+  get value(): Buffer | undefined {
+    return this.#change.value;
+  }
+
+  get previous(): Buffer | undefined {
+    return this.#before?.value;
+  }
+
+  get createRevision(): number {
+    return this.#change.createRevision ?? 0;
+  }
+
+  get version(): number {
+    return isRemoval(this.#change) ? 0 : this.#change.version;
+  }
+
+  get lease(): string | undefined {
+    return isRemoval(this.#change) ? undefined : this.#change.lease;
   }
 }
 

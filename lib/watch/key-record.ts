@@ -15,9 +15,45 @@ export interface KeyRemoval {
   readonly id: string;
   readonly value: undefined;
   readonly revision: number;
+  readonly createRevision?: undefined;
 }
 
 export type KeyChange = KeyRecord | KeyRemoval;
+
+/** Told apart without reading a value, which may have to be made first. */
+export const isRemoval = (change: KeyChange): change is KeyRemoval => change.createRevision === undefined;
+
+/** Longest value that is kept as text: beyond it, bytes outside the heap cost less than text that the garbage collector copies. */
+export const MAX_TEXT_BYTES = 1_024;
+
+/**
+ * A record as it came over the wire. A short value is kept as text with one char a byte, which takes a fifth of the time and less memory than a
+ * `Buffer` of its own; it becomes one when it is read.
+ */
+export class PackedRecord implements KeyRecord {
+  constructor(
+    readonly id: string,
+    readonly packed: string | Buffer,
+    readonly revision: number,
+    readonly createRevision: number,
+    readonly version: number,
+    readonly lease: string | undefined,
+  ) {}
+
+  /** A new `Buffer` for each reading of a short value, with memory of its own. */
+  get value(): Buffer {
+    const { packed } = this;
+    if (typeof packed !== 'string') return packed;
+    const bytes = Buffer.allocUnsafeSlow(packed.length);
+    bytes.write(packed, 'latin1');
+    return bytes;
+  }
+}
+
+export const hasSameValue = (a: KeyRecord, b: KeyRecord): boolean =>
+  a instanceof PackedRecord && b instanceof PackedRecord && typeof a.packed === 'string'
+    ? a.packed === b.packed
+    : a.value.equals(b.value);
 
 /** What identifies a write of a key without its value. */
 export type KeyStamp = Pick<KeyRecord, 'id' | 'revision' | 'createRevision' | 'version'>;

@@ -1,5 +1,5 @@
 import { type ChangeBatch, ChangeEvent } from './change-event.js';
-import type { KeyChange, KeyRecord, KeyStamp } from './key-record.js';
+import { hasSameValue, isRemoval, type KeyChange, type KeyRecord, type KeyStamp } from './key-record.js';
 import type { RangeList } from './list-watcher.js';
 import type { WatchOrigin } from './watch-event.js';
 
@@ -78,11 +78,12 @@ export class RangeMemory {
       this.#clusterId = clusterId;
       this.#past += 1;
     }
+    const records = this.#records;
     const events = changes.map((change) => {
-      const before = this.#records.get(change.id);
-      if (change.value === undefined) this.#records.delete(change.id);
-      else this.#records.set(change.id, change);
-      return new ChangeEvent(change, before, change.value === undefined ? revision : change.revision, origin);
+      const before = records.get(change.id);
+      if (isRemoval(change)) records.delete(change.id);
+      else records.set(change.id, change);
+      return new ChangeEvent(change, before, origin);
     });
     this.#next = revision + 1;
     this.#lastChange = revision;
@@ -101,7 +102,7 @@ export class RangeMemory {
     for (const record of records) {
       listed.add(record.id);
       const known = this.#records.get(record.id);
-      if (!known || !isSameWrite(known, record) || !known.value.equals(record.value)) changes.push(record);
+      if (!known || !isSameWrite(known, record) || !hasSameValue(known, record)) changes.push(record);
     }
     for (const id of this.#records.keys()) {
       if (!listed.has(id)) changes.push({ id, value: undefined, revision });
@@ -113,7 +114,7 @@ export class RangeMemory {
   current(): ChangeBatch {
     const events = [...this.#records.values()]
       .sort(byId)
-      .map((record) => new ChangeEvent(record, undefined, record.revision, 'initial'));
+      .map((record) => new ChangeEvent(record, undefined, 'initial'));
     return { revision: this.#next - 1, events, origin: 'initial' };
   }
 

@@ -30,6 +30,10 @@ export class RevisionAssembler {
 }
 
 function inRevisions(changes: readonly KeyChange[]): Revision[] {
+  const revision = changes[0]?.revision;
+  if (revision === undefined) return [];
+  // Live, a message is one revision; looking at its ends saves looking at all of it.
+  if (changes.at(-1)?.revision === revision) return [{ revision, changes }];
   const revisions: Revision[] = [];
   let start = 0;
   for (let index = 1; index <= changes.length; index += 1) {

@@ -1,0 +1,47 @@
+import type { Sample } from './contender.js';
+import { type Samples, spreadOf } from './measure.js';
+import type { Row } from './report.js';
+
+/** How much of a benchmark is run: all of it, or just enough to see that it works and counts what it should. */
+export interface Size {
+  readonly rounds: number;
+  /** Divides the amount of work. */
+  readonly divisor: number;
+}
+
+export interface Benchmark {
+  readonly name: string;
+  run(size: Size): Promise<Row[]>;
+}
+
+type Figure = (sample: Sample) => number;
+
+export const rate: Figure = ({ count, seconds }) => count / seconds;
+export const cpu: Figure = ({ cpuSeconds, count }) => (cpuSeconds / count) * 1e6;
+export const peak: Figure = ({ peakMb }) => peakMb;
+export const extra =
+  (name: string): Figure =>
+  (sample) =>
+    sample[name] ?? Number.NaN;
+
+/** Compares a figure of two contenders by the ratio of their medians, ours above theirs. */
+export function compare(
+  work: string,
+  figure: string,
+  of: Figure,
+  samples: Samples,
+  names: { readonly ours: string; readonly peer: string },
+  goal?: NonNullable<Row['goal']>,
+): Row {
+  const ours = spreadOf((samples[names.ours] ?? []).map(of));
+  const peer = spreadOf((samples[names.peer] ?? []).map(of));
+  return { work, figure, ours, peer, peerName: names.peer, ratio: ours.median / peer.median, ...(goal && { goal }) };
+}
+
+/** Every contender must have done all of the work. */
+export function checkCounts(samples: Samples, expected: number): void {
+  for (const [name, list] of Object.entries(samples)) {
+    for (const { count } of list)
+      if (count !== expected) throw new Error(`${name} counted ${count} instead of ${expected}`);
+  }
+}

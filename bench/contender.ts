@@ -1,0 +1,32 @@
+/** What one run of one contender prints. */
+export interface Sample {
+  /** What was counted, so that a benchmark that does less than it says is noticed. */
+  readonly count: number;
+  /** Wall-clock seconds of the measured part. */
+  readonly seconds: number;
+  /** CPU seconds of the process in the measured part. */
+  readonly cpuSeconds: number;
+  /** Peak resident memory of the process, in MB. */
+  readonly peakMb: number;
+  readonly [extra: string]: number;
+}
+
+/** Options of a run, from the command line. */
+export const options = (): unknown => JSON.parse(process.argv[2] ?? '{}');
+
+/** Measures from now to `finish`. */
+export function startSample(): (count: number, extra?: Record<string, number>) => void {
+  const begin = performance.now();
+  const cpu = process.cpuUsage();
+  return (count, extra = {}) => {
+    const { user, system } = process.cpuUsage(cpu);
+    const sample: Sample = {
+      count,
+      seconds: (performance.now() - begin) / 1_000,
+      cpuSeconds: (user + system) / 1_000_000,
+      peakMb: process.resourceUsage().maxRSS / 1_024,
+      ...extra,
+    };
+    process.stdout.write(`${JSON.stringify(sample)}\n`, () => process.exit(0));
+  };
+}

@@ -1,0 +1,21 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { EtcdTriggerModule, StoreService } from 'nestjs-etcd-trigger';
+import { options, startSample } from '../contender.js';
+import { DatabaseConfig } from './database-config.js';
+
+/** Typed configurations listed, parsed, validated and frozen by the store. */
+const { hosts, prefix } = options() as { hosts: string[]; prefix: string };
+
+const finish = startSample();
+const app = await NestFactory.createApplicationContext(
+  EtcdTriggerModule.forRoot({
+    client: { hosts },
+    configs: [{ prefix, type: DatabaseConfig }],
+    boot: { timeoutMs: 120_000 },
+  }),
+  { logger: false },
+);
+const { length } = app.get(StoreService).keys(prefix);
+globalThis.gc?.();
+finish(length, { heapMb: process.memoryUsage().heapUsed / 1e6 + process.memoryUsage().arrayBuffers / 1e6 });

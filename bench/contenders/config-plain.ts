@@ -1,0 +1,19 @@
+import 'reflect-metadata';
+import { plainToInstance } from 'class-transformer';
+import { validateSync } from 'class-validator';
+import { Etcd3 } from 'etcd3';
+import { options, startSample } from '../contender.js';
+import { DatabaseConfig } from './database-config.js';
+
+/** The same by hand: etcd3's `getAll`, `JSON.parse`, `plainToInstance`, `validateSync`, a shallow freeze. */
+const { hosts, prefix } = options() as { hosts: string[]; prefix: string };
+
+const finish = startSample();
+const client = new Etcd3({ hosts, grpcOptions: { 'grpc.max_receive_message_length': -1 } });
+const configs = new Map<string, DatabaseConfig>();
+for (const [key, text] of Object.entries(await client.getAll().prefix(prefix).strings())) {
+  const config = plainToInstance(DatabaseConfig, JSON.parse(text) as object);
+  if (validateSync(config).length === 0) configs.set(key, Object.freeze(config));
+}
+globalThis.gc?.();
+finish(configs.size, { heapMb: process.memoryUsage().heapUsed / 1e6 + process.memoryUsage().arrayBuffers / 1e6 });

@@ -1,0 +1,22 @@
+import 'reflect-metadata';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { NestFactory } from '@nestjs/core';
+import { EtcdTriggerModule, WatcherService } from 'nestjs-etcd-trigger';
+import { options, startSample } from '../contender.js';
+
+/** Every key of a prefix listed and handed to a handler. */
+const { hosts, keys } = options() as { hosts: string[]; keys: number };
+
+const app = await NestFactory.createApplicationContext(EtcdTriggerModule.forRoot({ client: { hosts } }), {
+  logger: false,
+});
+const delay = monitorEventLoopDelay({ resolution: 1 });
+delay.enable();
+const finish = startSample();
+let seen = 0;
+let bytes = 0;
+await app.get(WatcherService).watch('/b/', ({ value }) => {
+  bytes += value?.length ?? 0;
+  seen += 1;
+  if (seen === keys) finish(seen, { longestBlockMs: delay.max / 1e6, bytes });
+});

@@ -1,0 +1,37 @@
+import { cpus } from 'node:os';
+import type { Benchmark } from './benchmark.js';
+import { config } from './config.js';
+import { list } from './list.js';
+import { history, live } from './watch-real.js';
+import { store } from './store.js';
+import { printTable, type Row, writeFiles } from './report.js';
+import { watchReplay } from './watch-replay.js';
+
+/** `npm run bench -- [--short] [name ...]`: all benchmarks, or those named, as one table. */
+const ALL: readonly Benchmark[] = [...watchReplay, history, live, list, store, config];
+
+const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const isShort = process.argv.includes('--short');
+const chosen = ALL.filter(({ name }) => names.length === 0 || names.some((wanted) => name.startsWith(wanted)));
+if (chosen.length === 0) {
+  process.stderr.write(
+    `no benchmark is named ${names.join(', ')}; there are ${ALL.map(({ name }) => name).join(', ')}\n`,
+  );
+  process.exit(1);
+}
+
+const rows: Row[] = [];
+for (const benchmark of chosen) {
+  process.stderr.write(`${benchmark.name} ...\n`);
+  rows.push(...(await benchmark.run(isShort ? { rounds: 1, divisor: 100 } : { rounds: 5, divisor: 1 })));
+}
+printTable(rows, { withGoals: !isShort });
+if (!isShort) {
+  const { model = 'unknown' } = cpus()[0] ?? {};
+  writeFiles('bench/results', rows, {
+    node: process.version,
+    cpu: model,
+    cores: cpus().length,
+    date: new Date().toISOString().slice(0, 10),
+  });
+}

@@ -1,0 +1,57 @@
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { type Benchmark, checkCounts, compare, cpu, rate } from './benchmark.js';
+import { fill } from './fill.js';
+import { interleave, runOnce } from './measure.js';
+
+const ARGS = ['--snapshot-count=100000000', '--quota-backend-bytes=8000000000'];
+const NAMES = { ours: 'ours', peer: 'etcd3' };
+
+/** What etcd still holds, from revision 1 on. The server is the limit; what counts is what it costs the client. */
+export const history: Benchmark = {
+  name: 'history',
+  async run({ rounds, divisor }) {
+    await using etcd = await EtcdTestCluster.start({ args: ARGS });
+    const events = Math.floor(200_000 / divisor);
+    await fill(etcd.hosts, { puts: events, keys: 1_000, valueBytes: 100, putsATransaction: 1, writers: 64 });
+    const options = { hosts: etcd.hosts, events, fromRevision: 1 };
+    const samples = await interleave(
+      [
+        { name: 'ours', program: 'watch-ours', options },
+        { name: 'etcd3', program: 'watch-etcd3', options },
+      ],
+      rounds,
+    );
+    checkCounts(samples, events);
+    const work = 'history from a real etcd';
+    return [
+      compare(work, 'CPU us/event', cpu, samples, NAMES, { atMost: 0.4 }),
+      compare(work, 'events/s', rate, samples, NAMES),
+    ];
+  },
+};
+
+/** Eight writers and a watch, on a real etcd. */
+export const live: Benchmark = {
+  name: 'live',
+  async run({ rounds, divisor }) {
+    const events = Math.floor(200_000 / divisor);
+    const samples: Record<string, Awaited<ReturnType<typeof runOnce>>[]> = { ours: [], etcd3: [] };
+    for (let round = 0; round < rounds; round += 1) {
+      for (const name of ['ours', 'etcd3']) {
+        await using etcd = await EtcdTestCluster.start({ args: ARGS });
+        const watching = runOnce({ name, program: `watch-${name}`, options: { hosts: etcd.hosts, events } });
+        // Both count everything that is written after they began; the first writes only show that they have.
+        const { endpoints } = etcd;
+        await until(async () => ((await etcd.first.metric('etcd_debugging_mvcc_watcher_total')) ?? 0) > 0);
+        await fill(endpoints, { puts: events, keys: 1_000, valueBytes: 100, putsATransaction: 1, writers: 8 });
+        samples[name]?.push(await watching);
+      }
+    }
+    checkCounts(samples, events);
+    return [compare('live traffic of 8 writers', 'CPU us/event', cpu, samples, NAMES, { atMost: 0.55 })];
+  },
+};
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
+}

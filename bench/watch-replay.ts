@@ -1,0 +1,56 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Benchmark, checkCounts, compare, cpu, rate, type Size } from './benchmark.js';
+import { interleave, startServer } from './measure.js';
+import { record } from './record.js';
+import type { Row } from './report.js';
+
+const VALUE_BYTES = 100;
+
+/** Events as fast as a client takes them: recorded messages of a real etcd, sent as bytes by a process of its own. */
+const replay = (
+  eventsAMessage: number,
+  goals: { readonly rate: number; readonly cpu: number; readonly floor?: number },
+): Benchmark => ({
+  name: `replay-${eventsAMessage}`,
+  async run({ rounds, divisor }: Size): Promise<Row[]> {
+    const events = Math.floor(1_000_000 / divisor);
+    const file = await recording(events, eventsAMessage);
+    const { child, hello } = await startServer('replay-server', [file]);
+    const options = { hosts: [`http://127.0.0.1:${hello.port ?? 0}`], events, messages: hello.messages };
+    const samples = await interleave(
+      [
+        { name: 'ours', program: 'watch-ours', options },
+        { name: 'etcd3', program: 'watch-etcd3', options },
+        { name: 'bytes only', program: 'watch-bytes', options },
+      ],
+      rounds,
+    ).finally(() => child.kill());
+    checkCounts(samples, events);
+    const work = `watch replay, ${eventsAMessage} a message`;
+    const etcd3 = { ours: 'ours', peer: 'etcd3' };
+    return [
+      compare(work, 'events/s', rate, samples, etcd3, { atLeast: goals.rate }),
+      compare(work, 'CPU us/event', cpu, samples, etcd3, { atMost: goals.cpu }),
+      compare(
+        work,
+        'events/s',
+        rate,
+        samples,
+        { ours: 'ours', peer: 'bytes only' },
+        goals.floor ? { atLeast: goals.floor } : undefined,
+      ),
+    ];
+  },
+});
+
+async function recording(events: number, eventsAMessage: number): Promise<string> {
+  const folder = join(tmpdir(), 'nestjs-etcd-trigger-bench');
+  mkdirSync(folder, { recursive: true });
+  const file = join(folder, `watch-${events}x${VALUE_BYTES}-by-${eventsAMessage}.bin`);
+  if (!existsSync(file)) await record(file, { events, eventsAMessage, valueBytes: VALUE_BYTES });
+  return file;
+}
+
+export const watchReplay = [replay(100, { rate: 4, cpu: 0.3, floor: 0.4 }), replay(1, { rate: 2, cpu: 0.5 })];

@@ -31,6 +31,12 @@ export interface StoreParts {
   readonly log: InstanceLog;
 }
 
+/** What a reader gets for a key, and as what. */
+interface Readable {
+  readonly type: Type<object>;
+  readonly value: object;
+}
+
 interface FollowedFeed {
   readonly feed: DefinitionFeed;
   readonly watched: WatchedRange;
@@ -42,6 +48,8 @@ export class ConfigFeeds implements FeedSink {
   readonly #parts: StoreParts;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
+  /** All values of all definitions by key: a read is one lookup. */
+  readonly #readable = new Map<string, Readable>();
   readonly #abort = new AbortController();
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
@@ -61,6 +69,15 @@ export class ConfigFeeds implements FeedSink {
 
   get status(): StoreStatus {
     return this.#state === 'ready' && this.#interrupted.size > 0 ? 'stale' : this.#state;
+  }
+
+  /**
+   * What readers see under a key.
+   * @throws InvalidOptionsError when no definition covers the key, or one with another class
+   */
+  read(key: string, type: Type<object>): object | undefined {
+    const found = this.#readable.get(key);
+    return found?.type === type ? found.value : this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError when no definition covers the key, or one with another class */
@@ -144,6 +161,7 @@ export class ConfigFeeds implements FeedSink {
 
   stepped(feed: DefinitionFeed, { changes, rejected, healed }: CacheStep<object>): void {
     const { log } = this.#parts;
+    for (const { key, value } of changes) this.#show(feed, key, value as object | undefined);
     for (const { key, revision, violations } of rejected) {
       const kept = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
       log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${kept}`);
@@ -170,9 +188,15 @@ export class ConfigFeeds implements FeedSink {
 
   async #prepare(feed: DefinitionFeed): Promise<void> {
     const violations = await feed.prepare();
+    for (const [key, value] of feed.cache.entries()) this.#show(feed, key, value);
     if (violations.length === 0) return;
     const { message } = new InvalidConfigError(`the "default" of ${feed.subject}`, violations);
     throw new InvalidOptionsError(message, { key: feed.definition.name });
+  }
+
+  #show({ definition: { type } }: DefinitionFeed, key: string, value: object | undefined): void {
+    if (value === undefined) this.#readable.delete(key);
+    else this.#readable.set(key, { type, value });
   }
 
   /** A quiet range is proven by comparing: its stream may not say for minutes that nothing happened. */

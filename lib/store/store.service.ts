@@ -33,7 +33,7 @@ export class StoreService {
    * @throws InvalidOptionsError when no definition covers the key, or one with another class
    */
   get<T extends object>(key: string, type: Type<T>): T | undefined {
-    return this.#feeds.of(key, type).cache.get(key) as T | undefined;
+    return this.#feeds.read(key, type) as T | undefined;
   }
 
   /**

@@ -62,6 +62,17 @@ export function usesDiscriminator(type: AnyClass, seen = new Set<AnyClass>()): b
   );
 }
 
+/** Whether class-transformer has anything to do for it beside `@Type()`: `@Transform`, `@Expose` or `@Exclude`, on a property or the class. */
+export function takesPartInTransformation(type: AnyClass): boolean {
+  const { _exposeMetadatas, _excludeMetadatas, _transformMetadatas } = transformerStorage;
+  for (let owner: unknown = type; isClass(owner); owner = Object.getPrototypeOf(owner)) {
+    const known = owner;
+    if ([_exposeMetadatas, _excludeMetadatas, _transformMetadatas].some((metadatas) => metadatas.has(known)))
+      return true;
+  }
+  return false;
+}
+
 /** Decorators run once, when a class comes into being, so what they say is read once per class. */
 const described = new WeakMap<AnyClass, ReadonlyMap<string, PropertyMetadata>>();
 
@@ -104,6 +115,9 @@ function itemTypeOf({ typeFunction, reflectedType }: TypeMetadata, property: str
 /** The part of class-transformer's storage that is needed here; it is not exported from the package's root (Nest's mapped types read it the same way). */
 interface TransformerStorage {
   readonly _typeMetadatas: ReadonlyMap<unknown, ReadonlyMap<string, TypeMetadata>>;
+  readonly _exposeMetadatas: ReadonlyMap<unknown, unknown>;
+  readonly _excludeMetadatas: ReadonlyMap<unknown, unknown>;
+  readonly _transformMetadatas: ReadonlyMap<unknown, unknown>;
   findTypeMetadata(type: AnyClass, property: string): TypeMetadata | undefined;
   findExposeMetadata(type: AnyClass, property: string): { readonly options?: { readonly name?: string } } | undefined;
   findTransformMetadatas(type: AnyClass, property: string, transformation: number): readonly unknown[];

@@ -161,7 +161,7 @@ export class ConfigFeeds implements FeedSink {
 
   stepped(feed: DefinitionFeed, { changes, rejected, healed }: CacheStep<object>): void {
     const { log } = this.#parts;
-    for (const { key, value } of changes) this.#show(feed, key, value as object | undefined);
+    for (const { key, value } of changes) this.#show(feed, key, value);
     for (const { key, revision, violations } of rejected) {
       const kept = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
       log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${kept}`);

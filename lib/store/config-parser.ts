@@ -1,9 +1,10 @@
 import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { compileClass, type CompiledClass } from './compiled-class.js';
 import { deepFreeze } from './config-freezer.js';
 import { validateInstance } from './config-validator.js';
-import { readDocument } from './json-document.js';
+import { type JsonObject, readDocument } from './json-document.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
 
@@ -35,6 +36,8 @@ export interface ConfigParserOptions {
 export class ConfigParser<T extends object> {
   readonly #unknown: 'strip' | 'refuse';
   readonly #asyncTimeoutMs: number;
+  /** Made at the first document: decorators of classes that refer to each other have all run by then. */
+  #compiled: CompiledClass | 'none' | undefined;
 
   constructor(
     readonly type: Type<T>,
@@ -49,6 +52,9 @@ export class ConfigParser<T extends object> {
     const document = readDocument(bytes);
     if (!document.ok) return document;
 
+    const quick = this.#quick(document.value);
+    if (quick) return { ok: true, value: quick, stripped: NOTHING };
+
     const stripped = stripUnknown(document.value, this.type);
     const unknown = this.#unknown === 'refuse' ? stripped : [];
     let instance: T;
@@ -62,7 +68,20 @@ export class ConfigParser<T extends object> {
       ? violations.then((late) => verdict(instance, stripped, unknown, late))
       : verdict(instance, stripped, unknown, violations);
   }
+
+  #quick(document: JsonObject): T | undefined {
+    this.#compiled ??= compileClass(this.type) ?? 'none';
+    if (this.#compiled === 'none') return undefined;
+    try {
+      return this.#compiled(document) as T | undefined;
+    } catch {
+      // Whatever threw will throw again, and is then reported where it belongs.
+      return undefined;
+    }
+  }
 }
+
+const NOTHING: readonly string[] = [];
 
 function verdict<T extends object>(
   instance: T,

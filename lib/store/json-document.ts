@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { itemPath, propertyPath } from './property-path.js';
 import { ViolationList } from './violation-list.js';
@@ -21,19 +22,15 @@ export const MAX_PROPERTIES = 20_000;
 /** Bytes to a JSON object that is safe to hand on: `size`, `utf8`, `json`, `object`, `depth`, `properties`, `forbiddenKey` and `finite` name what is not. */
 export function readDocument(bytes: Buffer): DocumentResult {
   if (bytes.length > MAX_BYTES) return refused('size');
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    return refused('utf8');
-  }
+  if (!isUtf8(bytes)) return refused('utf8');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(withoutByteOrderMark(bytes.toString('utf8')));
   } catch {
     return refused('json');
   }
   if (!isJsonObject(value)) return refused('object');
+  if (isSound(value, 1)) return { ok: true, value };
   const violations = new ViolationList();
   inspect(value, '', 1, violations);
   return violations.isEmpty() ? { ok: true, value } : { ok: false, violations: violations.toArray() };
@@ -42,6 +39,21 @@ export function readDocument(bytes: Buffer): DocumentResult {
 /** Neither `null` nor an array. */
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Most documents are; only for the others it pays to know where they are not. */
+function isSound(value: unknown, depth: number): boolean {
+  if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return true;
+  if (depth > MAX_DEPTH) return false;
+  if (Array.isArray(value)) return value.every((item) => isSound(item, depth + 1));
+  const names = Object.keys(value);
+  return (
+    names.length <= MAX_PROPERTIES &&
+    names.every((name) => !FORBIDDEN_KEYS.has(name) && isSound((value as JsonObject)[name], depth + 1))
+  );
+}
+
+const withoutByteOrderMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text);
 
 function inspect(value: unknown, path: string, depth: number, violations: ViolationList): void {
   // JSON has no Infinity, but 1e999 becomes one.

@@ -1,0 +1,177 @@
+import { getMetadataStorage, type ValidationArguments, ValidationTypes } from 'class-validator';
+import {
+  type AnyClass,
+  isClass,
+  propertiesOf,
+  type PropertyMetadata,
+  takesPartInTransformation,
+} from './class-metadata.js';
+import { deepFreeze } from './config-freezer.js';
+import { isJsonObject, type JsonObject } from './json-document.js';
+
+/** A frozen instance of what is valid beyond doubt; `undefined` for everything else, which class-transformer and class-validator then look at. */
+export type CompiledClass = (document: JsonObject) => object | undefined;
+
+type Check = (object: object, value: unknown) => boolean;
+
+interface CompiledProperty {
+  readonly name: string;
+  /** Makes of a nested document what its class is; `undefined` from it means: not beyond doubt. */
+  readonly build: ((value: unknown) => unknown) | undefined;
+  /** Whether the checks are to be made at all (`@IsOptional`, `@ValidateIf`). */
+  readonly conditions: readonly Check[];
+  readonly checks: readonly Check[];
+}
+
+/**
+ * Reads what the decorators of a class say once, instead of for every document. Only for classes that need no transformation and whose constraints
+ * are all synchronous; the others are `undefined`. Worth three times the speed of loading.
+ */
+export function compileClass(type: AnyClass, outer: ReadonlySet<AnyClass> = new Set()): CompiledClass | undefined {
+  if (outer.has(type) || takesPartInTransformation(type) || hasAccessors(type)) return undefined;
+  const properties: CompiledProperty[] = [];
+  for (const property of propertiesOf(type).values()) {
+    const compiled = compileProperty(type, property, new Set([...outer, type]));
+    if (!compiled) return undefined;
+    properties.push(compiled);
+  }
+  const byName = new Map(properties.map((property) => [property.name, property]));
+  return (document) => build(type as new () => object, document, byName);
+}
+
+function build(
+  type: new () => object,
+  document: JsonObject,
+  properties: ReadonlyMap<string, CompiledProperty>,
+): object | undefined {
+  for (const name in document) if (!properties.has(name)) return undefined;
+  const instance = new type() as JsonObject;
+  for (const [name, { build: nested }] of properties) {
+    const given = document[name];
+    if (given === undefined) {
+      // A nested default of the class has to be validated, too.
+      if (nested && instance[name] !== undefined) return undefined;
+      continue;
+    }
+    const value = nested ? nested(given) : given;
+    if (value === undefined) return undefined;
+    instance[name] = value;
+  }
+  for (const [name, { conditions, checks }] of properties) {
+    const value = instance[name];
+    if (conditions.length > 0 && !conditions.every((condition) => condition(instance, value))) continue;
+    for (const check of checks) if (!check(instance, value)) return undefined;
+  }
+  return freeze(instance, properties);
+}
+
+/** Most properties are plain values, and nested instances are frozen already; the rest is left to the thorough way. */
+function freeze(instance: JsonObject, properties: ReadonlyMap<string, CompiledProperty>): object | undefined {
+  for (const name of Reflect.ownKeys(instance) as string[]) {
+    const value = instance[name];
+    if (typeof value !== 'object' || value === null || properties.get(name)?.build) continue;
+    if (deepFreeze(value).length > 0) return undefined;
+  }
+  return Object.freeze(instance);
+}
+
+function compileProperty(
+  type: AnyClass,
+  { name, isNested, isTyped, isValidated, itemType, discriminator, designType }: PropertyMetadata,
+  outer: ReadonlySet<AnyClass>,
+): CompiledProperty | undefined {
+  if (!isValidated || (!isNested && (isTyped || !PLAIN_TYPES.has(designType)))) return undefined;
+  const nested = isNested ? compileNested(itemType, designType, outer) : undefined;
+  if (isNested && (!nested || discriminator)) return undefined;
+  const conditions: Check[] = [];
+  const checks: Check[] = [];
+  for (const metadata of metadataOf(type, name)) {
+    switch (metadata.type) {
+      case ValidationTypes.CONDITIONAL_VALIDATION:
+        conditions.push(metadata.constraints[0] as Check);
+        break;
+      case ValidationTypes.NESTED_VALIDATION:
+        if (metadata.validationTypeOptions !== undefined || metadata.each) return undefined;
+        break;
+      case ValidationTypes.WHITELIST:
+        break;
+      case ValidationTypes.CUSTOM_VALIDATION:
+      case ValidationTypes.IS_DEFINED: {
+        const compiled = compileConstraints(type, metadata);
+        if (!compiled) return undefined;
+        checks.push(...compiled);
+        break;
+      }
+      default:
+        return undefined;
+    }
+  }
+  // What nested validation says of a value that is neither an object nor an array is left to class-validator.
+  if (isNested) checks.push((_object, value) => value === undefined || value === null || typeof value === 'object');
+  return { name, build: nested, conditions, checks };
+}
+
+type Metadata = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
+
+const metadataOf = (type: AnyClass, name: string): Metadata[] =>
+  getMetadataStorage()
+    .getTargetValidationMetadatas(type, '', false, false)
+    .filter(({ propertyName }) => propertyName === name);
+
+/** Only constraints that class-validator itself holds: those of an application's own class may come from a container, or be asynchronous. */
+function compileConstraints(type: AnyClass, metadata: Metadata): Check[] | undefined {
+  if (metadata.validateIf) return undefined;
+  const found = getMetadataStorage().getTargetValidatorConstraints(metadata.constraintCls);
+  if (found.some(({ async, target }) => async || target.name !== 'CustomConstraint')) return undefined;
+  return found.map(({ instance }) => {
+    const validate = (value: unknown, given: ValidationArguments): boolean => isTrue(instance.validate(value, given));
+    return (object, value) => {
+      const given = {
+        targetName: type.name,
+        property: metadata.propertyName,
+        object,
+        value,
+        constraints: metadata.constraints as unknown[],
+      };
+      return metadata.each && Array.isArray(value)
+        ? value.every((item) => validate(item, given))
+        : validate(value, given);
+    };
+  });
+}
+
+/** A promise says nothing yet; whoever looks again will wait for its own. */
+function isTrue(result: unknown): boolean {
+  if (result instanceof Promise) result.catch(() => undefined);
+  return result === true;
+}
+
+function compileNested(
+  itemType: unknown,
+  designType: unknown,
+  outer: ReadonlySet<AnyClass>,
+): ((value: unknown) => unknown) | undefined {
+  if (!isClass(itemType) || (designType !== Array && designType !== itemType)) return undefined;
+  const compiled = compileClass(itemType, outer);
+  if (!compiled) return undefined;
+  const one = (value: unknown): unknown => (value === null ? null : isJsonObject(value) ? compiled(value) : undefined);
+  if (designType !== Array) return one;
+  return (value) => {
+    if (!Array.isArray(value)) return value === null ? null : undefined;
+    const items = value.map(one);
+    return items.some((item) => item === undefined || item === null) ? undefined : Object.freeze(items);
+  };
+}
+
+/** Of these class-transformer makes nothing else without `@Type()`. */
+const PLAIN_TYPES: ReadonlySet<unknown> = new Set([undefined, String, Number, Boolean, Object, Array]);
+
+/** class-transformer leaves out what can only be read. */
+function hasAccessors(type: AnyClass): boolean {
+  for (let prototype = type.prototype as object | null; prototype && prototype !== Object.prototype;) {
+    const described = Object.values(Object.getOwnPropertyDescriptors(prototype));
+    if (described.some((property) => 'get' in property)) return true;
+    prototype = Object.getPrototypeOf(prototype) as object | null;
+  }
+  return false;
+}

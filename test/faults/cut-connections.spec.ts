@@ -1,0 +1,130 @@
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { Recorder } from '../support/recorder.js';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+const HISTORY = 5_000;
+
+describe('a watch whose connection is cut', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+  let proxy: TcpProxy;
+  let first: number;
+  let last: number;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+    first = await put('/history/begin', '');
+    for (let index = 0; index < HISTORY; index += 50) {
+      await Promise.all(
+        Array.from({ length: 50 }, (_, offset) => put(`/history/${(index + offset) % 97}`, `value ${index + offset}`)),
+      );
+    }
+    last = await put('/history/end', '');
+  });
+  beforeEach(async () => {
+    proxy = await TcpProxy.start(etcd.first.clientPort);
+  });
+  afterAll(async () => {
+    direct.close();
+    await etcd.stop();
+  });
+
+  const put = async (key: string, value: string): Promise<number> => {
+    const { header } = await direct.put(key).value(value);
+    return Number(header.revision);
+  };
+
+  it('at any byte of the catch-up of 5,000 historic events loses nothing and repeats nothing', async () => {
+    await using app = await startApp({ hosts: proxy.endpoint });
+    // One undisturbed run says how many bytes there are to cut in.
+    const before = proxy.bytesDown;
+    const calm = new Recorder();
+    const calmly = await app.watcher.watch('/history/', calm.onEvent, { fromRevision: first });
+    await eventually(() => calm.events.length === HISTORY + 2);
+    await calmly.close();
+    const total = proxy.bytesDown - before;
+
+    const expected = Array.from({ length: HISTORY + 2 }, (_, index) => first + index);
+    expect(calm.revisions).toEqual(expected);
+    for (const at of [1, 9, 10, 40, 300, 5_000, total / 7, total / 3, total / 2, total - 2_000]) {
+      const recorder = new Recorder();
+      const subscription = await app.watcher.watch('/history/', recorder.onEvent, { fromRevision: first });
+      proxy.cutAfter(Math.max(1, Math.floor(at)));
+      await eventually(() => recorder.events.at(-1)?.revision === last);
+      expect(recorder.revisions).toEqual(expected);
+      expect(recorder.notices).toEqual([]);
+      await subscription.close();
+    }
+    proxy.stop();
+  });
+
+  it('again and again during live traffic loses nothing and repeats nothing', async () => {
+    await using app = await startApp({ hosts: proxy.endpoint });
+    const recorder = new Recorder();
+    await app.watcher.watch('/live/', recorder.onEvent, { onResync: recorder.onResync });
+    const written: number[] = [];
+    let stopped = false;
+    const writing = (async () => {
+      for (let index = 0; !stopped; index += 1) written.push(await put(`/live/${index % 13}`, String(index)));
+    })();
+    for (let round = 0; round < 12; round += 1) {
+      const seen = recorder.events.length;
+      if (round % 4 === 0) proxy.cut();
+      else if (round % 4 === 1) proxy.cut({ reset: true });
+      else if (round % 4 === 2) proxy.cutAfter(500 + round * 37);
+      else {
+        proxy.refuse();
+        proxy.cut();
+        await eventually(() => written.length > seen + 50);
+        await proxy.accept();
+      }
+      await eventually(() => recorder.events.length > seen + 30);
+    }
+    stopped = true;
+    await writing;
+    await eventually(() => recorder.events.at(-1)?.revision === written.at(-1));
+
+    expect(recorder.revisions).toEqual(written);
+    expect(recorder.notices).toEqual([]);
+    proxy.stop();
+  });
+
+  it('by a link that goes silent is followed again over a new one, and nothing is missed', async () => {
+    await using app = await startApp({ hosts: proxy.endpoint });
+    const recorder = new Recorder();
+    await app.watcher.watch('/silent/', recorder.onEvent);
+    const revisions = [await put('/silent/1', 'a')];
+    await eventually(() => recorder.events.length === 1);
+    proxy.freeze();
+    revisions.push(await put('/silent/2', 'b'));
+    const connections = proxy.accepted;
+    // The black hole is noticed by keepalive and by the limit for the next stream; healed, it must be followed soon.
+    await eventually(() => proxy.accepted > connections, { withinMs: 30_000 });
+    proxy.thaw();
+    revisions.push(await put('/silent/3', 'c'));
+    await eventually(() => recorder.events.length === 3, { withinMs: 15_000 });
+
+    expect(recorder.revisions).toEqual(revisions);
+    proxy.stop();
+  });
+
+  it('survives kill -9 and restart of the server', async () => {
+    await using app = await startApp({ hosts: proxy.endpoint });
+    const recorder = new Recorder();
+    await app.watcher.watch('/killed/', recorder.onEvent, { onResync: recorder.onResync });
+    const revisions = [await put('/killed/1', 'a')];
+    await etcd.first.kill();
+    await etcd.first.restart();
+    revisions.push(await put('/killed/2', 'b'));
+    await eventually(() => recorder.events.length === 2);
+
+    expect(recorder.revisions).toEqual(revisions);
+    expect(recorder.notices).toEqual([]);
+    proxy.stop();
+  });
+});

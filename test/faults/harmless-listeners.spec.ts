@@ -1,0 +1,118 @@
+import { Etcd3 } from 'etcd3';
+import { IsInt } from 'class-validator';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { PermissionDeniedError, UnknownOutcomeError } from 'nestjs-etcd-trigger';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { Recorder } from '../support/recorder.js';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+class Counter {
+  @IsInt() count!: number;
+}
+
+describe('one listener harms no other', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+  });
+  afterAll(async () => {
+    direct.close();
+    await etcd.stop();
+  });
+
+  it('when its handler never returns, on the very prefix that the store follows', async () => {
+    await using app = await startApp({
+      hosts: etcd.hosts,
+      configs: [{ prefix: '/stuck/', type: Counter }],
+      shutdown: { drainTimeoutMs: 100 },
+    });
+    let release!: () => void;
+    const stuck = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow: number[] = [];
+    const slowly = await app.watcher.watch('/stuck/', async ({ revision }) => {
+      slow.push(revision);
+      await stuck;
+    });
+    const other = new Recorder();
+    await app.watcher.watch('/stuck/', other.onEvent);
+    const written: number[] = [];
+    for (let count = 1; count <= 3_000; count += 1) {
+      const { revision, visible } = await app.store.put(`/stuck/${count % 40}`, { count });
+      expect(visible).toBe(true);
+      expect(app.store.get(`/stuck/${count % 40}`, Counter)).toEqual({ count });
+      written.push(revision);
+    }
+    await eventually(() => other.events.length === 3_000);
+
+    expect(other.revisions).toEqual(written);
+    expect(slow.length).toBe(16);
+    expect(slowly.pending).toBeLessThanOrEqual(1_016);
+    release();
+    await eventually(() => slow.length === 3_000);
+    expect([...slow].sort((a, b) => a - b)).toEqual(written);
+  });
+
+  it('when it is denied', async () => {
+    await using secured = await EtcdTestCluster.start();
+    const admin = new Etcd3({ hosts: secured.hosts });
+    const role = admin.role('reader');
+    await role.create();
+    await role.grant({ permission: 'Readwrite', range: admin.range({ prefix: '/allowed/' }) });
+    const rootRole = admin.role('root');
+    await rootRole.create();
+    for (const [name, granted] of [
+      ['root', 'root'],
+      ['app', 'reader'],
+    ] as const) {
+      await admin.user(name).create('pass');
+      await admin.user(name).addRole(granted);
+    }
+    await admin.auth.authEnable();
+    admin.close();
+    await using app = await startApp({
+      hosts: secured.hosts,
+      client: { hosts: secured.hosts, auth: { username: 'app', password: 'pass' } },
+    });
+    const recorder = new Recorder();
+    await app.watcher.watch('/allowed/', recorder.onEvent);
+
+    await expect(app.watcher.watch('/secret/', () => undefined)).rejects.toThrow(PermissionDeniedError);
+
+    await app.watcher.put('/allowed/1', 'a');
+    const again = new Recorder();
+    await app.watcher.watch('/allowed/', again.onEvent);
+    await app.watcher.put('/allowed/2', 'b');
+    await eventually(() => recorder.events.length === 2 && again.events.length === 2);
+  });
+
+  it.each(['options', 'a supplied Etcd3'])(
+    'and a put whose answer is lost is applied once and reported as unknown, with %s',
+    async (kind) => {
+      const proxy = await TcpProxy.start(etcd.first.clientPort);
+      const supplied = new Etcd3({ hosts: proxy.endpoint });
+      await using app = await startApp({
+        hosts: proxy.endpoint,
+        ...(kind === 'options' ? {} : { client: supplied }),
+      });
+      await app.watcher.put('/once', 'first');
+      proxy.freeze('down');
+      const lost = app.watcher.put('/once', 'second');
+      await eventually(async () => (await direct.get('/once').string()) === 'second');
+      proxy.cut();
+      proxy.thaw();
+
+      await expect(lost).rejects.toThrow(UnknownOutcomeError);
+      const { kvs } = await direct.get('/once').exec();
+      expect(Number(kvs[0]?.version)).toBe(kind === 'options' ? 2 : 4);
+      supplied.close();
+      proxy.stop();
+    },
+  );
+});

@@ -1,0 +1,126 @@
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { Recorder } from '../support/recorder.js';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+describe('a watch whose history is gone', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+  let proxy: TcpProxy;
+
+  beforeEach(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+    proxy = await TcpProxy.start(etcd.first.clientPort);
+  });
+  afterEach(async () => {
+    direct.close();
+    proxy.stop();
+    await etcd.stop();
+  });
+
+  const put = async (key: string, value: string): Promise<number> =>
+    Number((await direct.put(key).value(value)).header.revision);
+  const compact = async (revision: number): Promise<void> => {
+    await direct.kv.compact({ revision: String(revision), physical: true });
+  };
+
+  it('by a compaction while it was disconnected gets the net difference, deletes included, and one notice', async () => {
+    await using app = await startApp({ hosts: proxy.endpoint });
+    for (const key of ['same', 'changed', 'deleted', 'recreated']) await put(`/k/${key}`, 'before');
+    const recorder = new Recorder();
+    await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
+    const listed = await put('/k/last', 'seen');
+    await eventually(() => recorder.events.at(-1)?.revision === listed);
+    proxy.refuse();
+    proxy.cut();
+    await put('/k/changed', 'between');
+    await put('/k/changed', 'after');
+    await direct.delete().key('/k/deleted');
+    await direct.delete().key('/k/recreated');
+    const recreated = await put('/k/recreated', 'before');
+    await put('/k/gone', 'x');
+    await direct.delete().key('/k/gone');
+    const head = await put('/k/new', 'after');
+    await compact(head);
+    await proxy.accept();
+    await eventually(() => recorder.notices.length === 1);
+    const live = await put('/k/live', 'z');
+    await eventually(() => recorder.events.at(-1)?.revision === live);
+
+    const resync = recorder.events.filter(({ origin }) => origin === 'resync');
+    expect(
+      resync.map(({ type, key, value, previous, revision, version }) => [
+        type,
+        key,
+        value?.toString(),
+        previous?.toString(),
+        revision,
+        version,
+      ]),
+    ).toEqual([
+      ['put', '/k/changed', 'after', 'before', listed + 2, 3],
+      ['delete', '/k/deleted', undefined, 'before', head, 0],
+      ['put', '/k/new', 'after', undefined, head, 1],
+      ['put', '/k/recreated', 'before', 'before', recreated, 1],
+    ]);
+    expect(recorder.notices).toEqual([
+      { target: { prefix: '/k/' }, fromRevision: listed + 1, toRevision: head, reason: 'compacted' },
+    ]);
+    expect(recorder.events.at(-1)?.origin).toBe('live');
+  });
+
+  it('is not disturbed by a compaction while it is connected, nor by one that leaves it what it needs', async () => {
+    await using app = await startApp({ hosts: proxy.endpoint });
+    const recorder = new Recorder();
+    await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
+    const revisions = [await put('/k/1', 'a'), await put('/k/2', 'b')];
+    await eventually(() => recorder.events.length === 2);
+    await compact(revisions[1] ?? 0);
+    proxy.cut();
+    revisions.push(await put('/k/3', 'c'));
+    await eventually(() => recorder.events.length === 3);
+
+    expect(recorder.revisions).toEqual(revisions);
+    expect(recorder.notices).toEqual([]);
+  });
+
+  it('because the store was wiped is told so, and gets what is there instead', async () => {
+    await using app = await startApp({ hosts: etcd.hosts });
+    for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
+    const recorder = new Recorder();
+    await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
+    await eventually(() => recorder.events.length === 3);
+    await etcd.wipe();
+    await eventually(() => recorder.notices.length === 1);
+    await put('/k/a', 'new');
+    await eventually(() => recorder.state['/k/a'] === 'new');
+
+    expect(recorder.state).toEqual({ '/k/a': 'new' });
+    expect(recorder.notices.map(({ reason }) => reason)).toEqual(['restored']);
+  });
+
+  it('because the store went back and then grew past it is noticed by what it holds', async () => {
+    const other = await EtcdTestCluster.start();
+    const otherDirect = new Etcd3({ hosts: other.hosts });
+    await using app = await startApp({ hosts: proxy.endpoint });
+    for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
+    const recorder = new Recorder();
+    await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
+    await eventually(() => recorder.events.length === 3);
+    // Another store behind the same address, further on than the first one.
+    for (let index = 0; index < 20; index += 1) await otherDirect.put(`/k/${index % 2}`).value(`other ${index}`);
+    proxy.retarget(other.first.clientPort);
+    proxy.cut();
+    await eventually(() => recorder.notices.length === 1);
+    await eventually(() => recorder.state['/k/1'] === 'other 19');
+
+    expect(recorder.state).toEqual({ '/k/0': 'other 18', '/k/1': 'other 19' });
+    expect(['restored', 'cluster-changed']).toContain(recorder.notices[0]?.reason);
+    otherDirect.close();
+    await other.stop();
+  });
+});

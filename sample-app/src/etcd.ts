@@ -1,0 +1,44 @@
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster, findEtcd } from 'nestjs-etcd-trigger/testing';
+import { CONFIGURATIONS } from './configurations.js';
+import { say } from './terminal.js';
+
+const EXAMPLES: Readonly<Record<string, object>> = {
+  [CONFIGURATIONS.database.key]: { host: 'db-1', port: 5_432, user: 'app', password: 'example' },
+  [CONFIGURATIONS.redis.key]: { host: 'cache-1', port: 6_379 },
+};
+
+/** The cluster of `ETCD_HOSTS`, or an etcd that is fetched where needed, started, and ends with this process. It then holds what the application needs. */
+export async function prepareEtcd(): Promise<{ hosts: string; isOwn: boolean; stop: () => Promise<void> }> {
+  const given = process.env.ETCD_HOSTS === '' ? undefined : process.env.ETCD_HOSTS;
+  const own = given ? undefined : await startOwn();
+  const hosts = given ?? own?.hosts.join() ?? '';
+  await writeMissing(hosts);
+  return { hosts, isOwn: own !== undefined, stop: async () => own?.stop() };
+}
+
+async function startOwn(): Promise<EtcdTestCluster> {
+  const { version, source } = await findEtcd({
+    log: (line) => {
+      say('etcd', line);
+    },
+  });
+  const cluster = await EtcdTestCluster.start();
+  say('etcd', `${version} (${source}) runs at ${cluster.hosts.join()}; it ends with this app`);
+  return cluster;
+}
+
+/** What is there already stays as it is. */
+async function writeMissing(hosts: string): Promise<void> {
+  const client = new Etcd3({ hosts: hosts.split(','), dialTimeout: 5_000 });
+  try {
+    for (const [key, value] of Object.entries(EXAMPLES)) {
+      await client
+        .if(key, 'Create', '==', 0)
+        .then(client.put(key).value(JSON.stringify(value)))
+        .commit();
+    }
+  } finally {
+    client.close();
+  }
+}

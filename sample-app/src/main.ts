@@ -1,0 +1,49 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { StoreService, WatcherService } from 'nestjs-etcd-trigger';
+import { AppModule } from './app.module.js';
+import { CONFIGURATIONS } from './configurations.js';
+import { prepareEtcd } from './etcd.js';
+import { RedisConfig } from './redis.config.js';
+import { say } from './terminal.js';
+
+const port = Number(process.env.PORT ?? 3_000);
+
+const etcd = await prepareEtcd();
+process.env.ETCD_HOSTS = etcd.hosts;
+const app = await NestFactory.create(AppModule, { logger: ['warn', 'error'], abortOnError: false });
+app.enableShutdownHooks();
+try {
+  await app.listen(port);
+} catch (error) {
+  await app.close();
+  await etcd.stop();
+  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+  process.stderr.write(`port ${port} is taken: choose another one with PORT=${port + 1} npm start\n`);
+  process.exit(1);
+}
+
+const url = (await app.getUrl()).replace('[::1]', 'localhost');
+process.stdout.write(`
+The app runs at ${url} and is configured by etcd. Try, in another terminal:
+
+  curl ${url}/config                      what it runs on now, read from memory
+  curl -X PUT ${url}/config/redis -H 'content-type: application/json' -d '{"host":"cache-2","port":6380}'
+  curl -X PUT ${url}/config/redis -H 'content-type: application/json' -d '{"host":"cache-2","port":"none"}'
+                                             refused, by property; the last good value stays
+  curl -X POST ${url}/events/order-1 -H 'content-type: application/json' -d '{"total":3}'
+  curl ${url}/events                      what the handler has been called for
+
+Ctrl-C ends the app${etcd.isOwn ? ' and its etcd' : ''}. What happens now is printed here:
+
+`);
+if (etcd.isOwn) await showTheMainJob();
+
+/** A written event reaches its handler, a written configuration reaches its readers. */
+async function showTheMainJob(): Promise<void> {
+  const { key } = CONFIGURATIONS.redis;
+  await app.get(WatcherService).put('/app/events/hello', 'the first event');
+  await app.get(StoreService).put(key, { host: 'cache-1', port: 6_380 });
+  const { host, port: redisPort } = app.get(StoreService).getOrThrow(key, RedisConfig);
+  say('store', `redis is at ${host}:${redisPort} now, without a restart`);
+}

@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../support/eventually.js';
+
+interface RunningSample {
+  readonly child: ChildProcess;
+  readonly url: string;
+  readonly output: () => string;
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+/** What `npm start` does after building, so that a signal reaches the app itself. */
+function run(env: Record<string, string>): {
+  child: ChildProcess;
+  output: () => string;
+  ended: Promise<number | null>;
+} {
+  const child = spawn(process.execPath, ['sample-app/dist/main.js'], { env: { ...process.env, ...env } });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+  });
+  return { child, output: () => text, ended };
+}
+
+async function start(env: Record<string, string> = {}): Promise<RunningSample> {
+  const port = await freePort();
+  const sample = run({ PORT: String(port), ...env });
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(async () => (await fetch(`${url}/config`)).ok, { withinMs: 50_000 });
+  return { ...sample, url };
+}
+
+const send = (url: string, method: string, body: object): Promise<Response> =>
+  fetch(url, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
+
+describe('the sample app', () => {
+  it('shows the main job on an etcd that it starts itself, and takes it along when it ends', async () => {
+    const { child, url, output, ended } = await start({ ETCD_HOSTS: '' });
+    await eventually(() => output().includes('without a restart'));
+
+    expect(output()).toContain(`curl -X PUT ${url.replace('127.0.0.1', 'localhost')}/config/redis`);
+    expect(output()).toMatch(/event +\/app\/events\/hello put the first event/);
+
+    const config = (await (await fetch(`${url}/config`)).json()) as Record<string, unknown>;
+    expect(config).toMatchObject({
+      status: 'ready',
+      connectsTo: 'postgres://app@db-1:5432',
+      database: { value: { host: 'db-1', password: '***' }, state: 'valid' },
+    });
+
+    const refused = await send(`${url}/config/redis`, 'PUT', { host: 'cache-2', port: 'none' });
+    expect(refused.status).toBe(400);
+    expect(await refused.json()).toMatchObject({ violations: [{ path: 'port' }] });
+
+    const written = await send(`${url}/config/redis`, 'PUT', { host: 'cache-2', port: 6_380 });
+    expect(await written.json()).toMatchObject({ visible: true });
+    await send(`${url}/events/order-1`, 'POST', { total: 3 });
+    await eventually(async () => (await (await fetch(`${url}/events`)).text()).includes('/app/events/order-1'));
+
+    const etcd = /runs at (http:\S+);/.exec(output())?.[1] ?? '';
+    expect((await fetch(`${etcd}/version`)).ok).toBe(true);
+    child.kill('SIGINT');
+    await ended;
+    await eventually(() =>
+      fetch(`${etcd}/version`).then(
+        () => false,
+        () => true,
+      ),
+    );
+  });
+
+  it('uses the cluster of ETCD_HOSTS, and leaves there what it finds', async () => {
+    await using cluster = await EtcdTestCluster.start();
+    const client = new Etcd3({ hosts: cluster.hosts });
+    await client.put('/app/config/redis').value(JSON.stringify({ host: 'mine', port: 1 }));
+    const { child, url, ended } = await start({ ETCD_HOSTS: cluster.hosts.join() });
+
+    expect(await (await fetch(`${url}/config`)).json()).toMatchObject({ redis: { value: { host: 'mine', port: 1 } } });
+    child.kill('SIGTERM');
+    await ended;
+    expect(await client.get('/app/config/redis').json()).toEqual({ host: 'mine', port: 1 });
+    client.close();
+  });
+
+  it('says in one sentence that its port is taken', async () => {
+    await using cluster = await EtcdTestCluster.start();
+    const port = await freePort();
+    const taken = createServer().listen(port);
+    const { output, ended } = run({ PORT: String(port), ETCD_HOSTS: cluster.hosts.join() });
+
+    expect(await ended).toBe(1);
+    expect(output()).toContain(`port ${port} is taken: choose another one with PORT=${port + 1} npm start`);
+    taken.close();
+  });
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

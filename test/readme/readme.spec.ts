@@ -1,0 +1,105 @@
+import { join, resolve } from 'node:path';
+import { Test } from '@nestjs/testing';
+import type { INestApplication, Type } from '@nestjs/common';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { quiet } from '../support/quiet-logger.js';
+import { compileSnippets, namelessSnippetsIn, snippetsOf } from './snippets.js';
+
+const FOLDER = resolve('test/readme/.snippets');
+const TITLES = [
+  'database.config.ts',
+  'app.module.ts',
+  'database.client.ts',
+  'order.events.ts',
+  'raw.ts',
+  'typed.ts',
+  'more.module.ts',
+];
+
+describe('every snippet of the README', () => {
+  let etcd: EtcdTestCluster;
+  let client: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    client = new Etcd3({ hosts: etcd.hosts });
+    process.env.ETCD_HOSTS = etcd.hosts.join();
+    const snippets = snippetsOf('README.md');
+    expect([...snippets.keys()]).toEqual(TITLES);
+    expect(compileSnippets(snippets, FOLDER)).toEqual([]);
+  });
+  beforeEach(async () => {
+    await client.delete().all();
+    await client.put('/app/database').value('{"host":"db-1","port":5432}');
+  });
+  afterAll(async () => {
+    delete process.env.ETCD_HOSTS;
+    client.close();
+    await etcd.stop();
+  });
+
+  const load = async <T>(file: string, name: string): Promise<Type<T>> => {
+    const module = (await import(join(FOLDER, file))) as Record<string, Type<T>>;
+    const found = module[name];
+    if (!found) throw new Error(`${file} exports no ${name}`);
+    return found;
+  };
+  const start = async (module: Type<unknown>, providers: Type<unknown>[] = []): Promise<INestApplication> => {
+    const built = await Test.createTestingModule({ imports: [module], providers })
+      .setLogger(quiet)
+      .compile();
+    return built.createNestApplication().init();
+  };
+
+  it('names its file, so that none is left out', () => {
+    expect(namelessSnippetsIn('README.md')).toBe(0);
+  });
+
+  it('reads, writes and reacts as it says', async () => {
+    const app = await start(await load('app.module.js', 'AppModule'));
+    const database = app.get<{ address: string; moveTo: (host: string) => Promise<void> }>(
+      await load('database.client.js', 'DatabaseClient'),
+    );
+    const orders = app.get<{ seen: string[] }>(await load('order.events.js', 'OrderEvents'));
+
+    expect(database.address).toBe('db-1:5432');
+    await database.moveTo('db-2');
+    expect(database.address).toBe('db-2:5432');
+    await client.put('/orders/1').value('new');
+    await client.put('/orders/1').value('paid');
+    await eventually(() => orders.seen.length === 2);
+    expect(orders.seen).toEqual(['live put /orders/1 new (was -)', 'live put /orders/1 paid (was new)']);
+    await app.close();
+  });
+
+  it('shows the raw side and the typed side', async () => {
+    const raw = await load<{ show: (print: (line: string) => void) => Promise<void> }>('raw.js', 'Raw');
+    const typed = await load<{ show: (print: (line: string) => void) => Promise<void> }>('typed.js', 'Typed');
+    const app = await start(await load('app.module.js', 'AppModule'), [raw, typed]);
+    const lines: string[] = [];
+    await app.get(raw).show((line) => lines.push(line));
+    expect(lines.slice(0, 1)).toEqual(['/raw/a 3']);
+    expect(lines).toContain('010203');
+
+    lines.length = 0;
+    await app.get(typed).show((line) => lines.push(line));
+    expect(lines).toEqual(['valid', 'initial put /app/database', 'live put /app/database', '/app/database']);
+    await app.close();
+  });
+
+  it('connects several modules and clusters', async () => {
+    const { hostname, port } = new URL(etcd.hosts[0] ?? '');
+    await client.put('/tenants/audit').value(JSON.stringify({ host: hostname, port: Number(port) }));
+    const app = await start(await load('more.module.js', 'MoreModule'));
+    const audit = app.get<{ store: { keys: () => string[] }; auditStore: { keys: () => string[] } }>(
+      await load('more.module.js', 'Audit'),
+    );
+
+    expect(audit.store.keys()).toEqual(['/tenants/audit']);
+    expect(audit.auditStore.keys()).toEqual([]);
+    await app.close();
+  });
+});

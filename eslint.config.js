@@ -23,7 +23,7 @@ const MODULE = ['etcd-trigger\\.(module|module-definition)', 'nothing imports th
 const to = (folder) => [`^(\\.\\./)+${folder}/`, `imports point one way: not to ${folder}/.`];
 
 export default defineConfig(
-  globalIgnores(['dist/', '**/dist/', 'coverage/', 'node_modules/']),
+  globalIgnores(['dist/', '**/.snippets/', '**/dist/', 'coverage/', 'node_modules/']),
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],

@@ -1,0 +1,20 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+describe('the package', () => {
+  it('contains what it should and nothing else', async () => {
+    const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']);
+    const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
+    const others = files.map(({ path }) => path).filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
+
+    expect(others.sort()).toEqual(['CHANGELOG.md', 'GUARANTEES.md', 'LICENSE', 'README.md', 'package.json']);
+    expect(files.length).toBeGreaterThan(60);
+    expect(files.map(({ path }) => path)).toContain('dist/testing/index.d.ts');
+  });
+
+  it('is locked without the addresses of a registry', () => {
+    expect(readFileSync('package-lock.json', 'utf8')).not.toContain('"resolved"');
+  });
+});

@@ -1,0 +1,226 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { IsInt } from 'class-validator';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import {
+  AuthenticationError,
+  ConnectionError,
+  PermissionDeniedError,
+  WatchKey,
+  type WatchEvent,
+} from 'nestjs-etcd-trigger';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Certificates, createCertificates } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
+import { Recorder } from '../support/recorder.js';
+import { APP, type SecuredCluster, startSecured } from '../support/secured-cluster.js';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+class Limit {
+  @IsInt() count!: number;
+}
+
+describe('with user and password', () => {
+  let secured: SecuredCluster;
+
+  beforeAll(async () => {
+    secured = await startSecured();
+  });
+  afterAll(async () => {
+    await secured[Symbol.asyncDispose]();
+  });
+
+  const start = (auth: { username: string; password: string } | undefined, more: object = {}, metadata: object = {}) =>
+    startApp(
+      { hosts: secured.etcd.hosts, client: { hosts: secured.etcd.hosts, ...(auth && { auth }) }, ...more },
+      metadata,
+    );
+
+  it('a role that may use one prefix is all that an application needs', async () => {
+    await secured.admin.put('/allowed/limit').value('{"count":1}');
+    const seen: string[] = [];
+    class Handler {
+      @WatchKey('/allowed/events/')
+      onEvent({ key }: WatchEvent): void {
+        seen.push(key);
+      }
+    }
+    await using app = await start(
+      APP,
+      { configs: [{ key: '/allowed/limit', type: Limit, required: true }] },
+      { providers: [Handler] },
+    );
+    await app.store.put('/allowed/limit', { count: 2 });
+    await app.watcher.put('/allowed/events/1', 'x');
+    await eventually(() => seen.length === 1);
+
+    expect(app.store.get('/allowed/limit', Limit)).toEqual({ count: 2 });
+    expect((await app.watcher.get('/allowed/events/1')).value.toString()).toBe('x');
+  });
+
+  it('what is not allowed is a PermissionDeniedError that names the key', async () => {
+    await using app = await start(APP);
+
+    for (const attempt of [
+      () => app.watcher.get('/secret'),
+      () => app.watcher.put('/secret', 'x'),
+      () => app.watcher.delete('/secret'),
+      () => app.watcher.watch('/secret/', () => undefined),
+      () => app.watcher.watch({ prefix: '' }, () => undefined),
+    ]) {
+      await expect(attempt()).rejects.toThrow(PermissionDeniedError);
+    }
+    await expect(app.watcher.put('/secret', 'x')).rejects.toMatchObject({
+      key: '/secret',
+      code: 'ETCD_PERMISSION_DENIED',
+    });
+  });
+
+  it('a wrong password and a missing one are AuthenticationErrors, at once and without the password', async () => {
+    await using wrong = await start({ username: 'app', password: 'not-this-one' });
+    await using none = await start(undefined);
+
+    await expect(wrong.watcher.get('/allowed/1')).rejects.toThrow(AuthenticationError);
+    await expect(wrong.watcher.watch('/allowed/', () => undefined)).rejects.toThrow(AuthenticationError);
+    await expect(none.watcher.get('/allowed/1')).rejects.toThrow(/user name and password/);
+    await expect(none.watcher.put('/allowed/1', 'x')).rejects.toThrow(AuthenticationError);
+    await expect(wrong.watcher.get('/allowed/1')).rejects.not.toThrow(/not-this-one/);
+  });
+
+  it('user and password are no obstacle where the server wants none', async () => {
+    await using open = await EtcdTestCluster.start();
+    await using app = await startApp({ hosts: open.hosts, client: { hosts: open.hosts, auth: APP } });
+    const recorder = new Recorder();
+    await app.watcher.watch('/allowed/', recorder.onEvent);
+    await app.watcher.put('/allowed/1', 'x');
+    await eventually(() => recorder.events.length === 1);
+  });
+
+  it('a password that changes while it runs stops what is new, not what runs; changed back, all goes on', async () => {
+    await using changing = await startSecured();
+    const proxy = await TcpProxy.start(changing.etcd.first.clientPort);
+    await using app = await startApp({ hosts: proxy.endpoint, client: { hosts: proxy.endpoint, auth: APP } });
+    const recorder = new Recorder();
+    await app.watcher.watch('/allowed/', recorder.onEvent);
+    await changing.admin.user('app').setPassword('another');
+    await changing.admin.put('/allowed/1').value('a');
+    await eventually(() => recorder.events.length === 1);
+    await expect(app.watcher.get('/allowed/1')).rejects.toThrow(AuthenticationError);
+    await changing.admin.user('app').setPassword(APP.password);
+    await eventually(async () => (await app.watcher.get('/allowed/1')).version === 1);
+    proxy.cut();
+    await changing.admin.put('/allowed/2').value('b');
+    await eventually(() => recorder.events.length === 2, { withinMs: 45_000 });
+    proxy.stop();
+  });
+});
+
+it('a token that lives for 2 s is renewed by watches and writes alike', async () => {
+  await using secured = await startSecured(['--auth-token=simple', '--auth-token-ttl=2']);
+  const proxy = await TcpProxy.start(secured.etcd.first.clientPort);
+  await using app = await startApp({ hosts: proxy.endpoint, client: { hosts: proxy.endpoint, auth: APP } });
+  const recorder = new Recorder();
+  await app.watcher.watch('/allowed/', recorder.onEvent);
+  await app.watcher.put('/allowed/0', 'x');
+  // Expired is what the server says: a client that keeps its first token is refused by then.
+  const { token } = (await secured.admin.auth.authenticate({ name: APP.username, password: APP.password })) as {
+    token: string;
+  };
+  await eventually(async () => !(await isAccepted(secured.etcd.first.endpoint, token)));
+  const written = [(await app.watcher.put('/allowed/1', 'y')).revision];
+  await eventually(() => recorder.events.length === 2);
+  await eventually(async () => !(await isAccepted(secured.etcd.first.endpoint, token)));
+  proxy.cut();
+  for (const key of ['/allowed/2', '/allowed/3']) {
+    written.push(Number((await secured.admin.put(key).value('z')).header.revision));
+  }
+  await eventually(() => recorder.events.length === 4);
+
+  expect(recorder.revisions.slice(1)).toEqual(written);
+  proxy.stop();
+});
+
+/** Through the JSON gateway. Asked rarely: each use of a simple token prolongs its life. */
+async function isAccepted(endpoint: string, token: string): Promise<boolean> {
+  await new Promise((resolve) => setTimeout(resolve, 2_500));
+  const { status } = await fetch(`${endpoint}/v3/kv/range`, {
+    method: 'POST',
+    headers: { authorization: token },
+    body: JSON.stringify({ key: Buffer.from('/allowed/0').toString('base64') }),
+  });
+  return status === 200;
+}
+
+describe('with TLS', () => {
+  let folder: string;
+  let files: Certificates;
+  let etcd: EtcdTestCluster;
+  let mutual: EtcdTestCluster;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+    files = await createCertificates(folder);
+    etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server } });
+    mutual = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
+  });
+  afterAll(async () => {
+    await etcd.stop();
+    await mutual.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const start = async (cluster: EtcdTestCluster, ca: string, client?: { cert: string; key: string }) => {
+    const credentials = {
+      rootCertificate: await readFile(ca),
+      ...(client && { certChain: await readFile(client.cert), privateKey: await readFile(client.key) }),
+    };
+    return startApp({ hosts: cluster.hosts, client: { hosts: cluster.hosts, credentials }, requestTimeoutMs: 2_000 });
+  };
+  const followsOn = async (
+    cluster: EtcdTestCluster,
+    ca: string,
+    client?: { cert: string; key: string },
+  ): Promise<void> => {
+    await using app = await start(cluster, ca, client);
+    const recorder = new Recorder();
+    await app.watcher.watch('/tls/', recorder.onEvent, { initial: false });
+    await app.watcher.put('/tls/1', 'x');
+    await eventually(() => recorder.events.length === 1);
+  };
+
+  it('it follows and writes', () => followsOn(etcd, files.ca));
+
+  it('it follows and writes with a certificate of its own where the server wants one', () =>
+    followsOn(mutual, files.ca, files.client));
+
+  it('another authority, no certificate and a stranger one are ConnectionErrors', async () => {
+    for (const starting of [
+      start(etcd, files.otherCa),
+      start(mutual, files.ca),
+      start(mutual, files.ca, files.stranger),
+    ]) {
+      await using app = await starting;
+      await expect(app.watcher.get('/tls/1')).rejects.toThrow(ConnectionError);
+      await expect(app.watcher.watch('/tls/', () => undefined)).rejects.toThrow(ConnectionError);
+    }
+  });
+
+  it('an expired certificate of the server is a ConnectionError', async () => {
+    await using expired = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.expired } });
+    await using app = await start(expired, files.ca);
+    await expect(app.watcher.get('/tls/1')).rejects.toThrow(ConnectionError);
+  });
+});
+
+it('a client of etcd3 that was supplied stays open', async () => {
+  await using etcd = await EtcdTestCluster.start();
+  const supplied = new Etcd3({ hosts: etcd.hosts });
+  const app = await startApp({ hosts: etcd.hosts, client: supplied });
+  await app[Symbol.asyncDispose]();
+  await supplied.put('/still').value('open');
+  expect(await supplied.get('/still').string()).toBe('open');
+  supplied.close();
+});

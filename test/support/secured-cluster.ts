@@ -1,0 +1,36 @@
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+
+export interface SecuredCluster extends AsyncDisposable {
+  readonly etcd: EtcdTestCluster;
+  /** Logged in as root. */
+  readonly admin: Etcd3;
+}
+
+export const ROOT = { username: 'root', password: 'root-password' };
+export const APP = { username: 'app', password: 'app-password' };
+
+/** An etcd with authentication on, and a user `app` whose role may read and write what lies under `/allowed/` and nothing else. */
+export async function startSecured(args: readonly string[] = []): Promise<SecuredCluster> {
+  const etcd = await EtcdTestCluster.start({ args: [...args] });
+  const setup = new Etcd3({ hosts: etcd.hosts });
+  await setup.role('root').create();
+  const role = setup.role('app');
+  await role.create();
+  await role.grant({ permission: 'Readwrite', range: setup.range({ prefix: '/allowed/' }) });
+  for (const { username, password } of [ROOT, APP]) {
+    await setup.user(username).create(password);
+    await setup.user(username).addRole(username);
+  }
+  await setup.auth.authEnable();
+  setup.close();
+  const admin = new Etcd3({ hosts: etcd.hosts, auth: ROOT });
+  return {
+    etcd,
+    admin,
+    [Symbol.asyncDispose]: async () => {
+      admin.close();
+      await etcd.stop();
+    },
+  };
+}

@@ -1,10 +1,15 @@
-import { Controller, Injectable, Module, Scope } from '@nestjs/common';
+import { Controller, Inject, Injectable, Module, Scope } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import { Etcd3 } from 'etcd3';
 import { IsInt, IsString } from 'class-validator';
 import {
   EtcdTriggerModule,
+  type EtcdTriggerOptionsFactory,
+  getWatcherToken,
   InjectWatcher,
+  OnWatchResync,
+  type ResyncNotice,
   StoreService,
   WatcherService,
   WatchKey,
@@ -13,6 +18,7 @@ import {
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { quiet } from '../support/quiet-logger.js';
 
 class DatabaseConfig {
@@ -145,5 +151,199 @@ describe('EtcdTriggerModule', () => {
 
     expect(app.get(StoreService).keys()).toEqual(['/feature/db']);
     await app.close();
+  });
+
+  it('takes its options from a factory class, its own or an existing one', async () => {
+    @Injectable()
+    class Settings implements EtcdTriggerOptionsFactory {
+      createEtcdTriggerOptions() {
+        return options();
+      }
+    }
+    @Module({ providers: [Settings], exports: [Settings] })
+    class SettingsModule {}
+    const app = await Test.createTestingModule({
+      imports: [
+        EtcdTriggerModule.forRootAsync({ useClass: Settings }),
+        EtcdTriggerModule.forRootAsync({ cluster: 'second', imports: [SettingsModule], useExisting: Settings }),
+      ],
+    }).compile();
+    await app.init();
+    await app.get(WatcherService).put('/k', 'v');
+
+    expect((await app.get<WatcherService>(getWatcherToken('second')).get('/k')).value.toString()).toBe('v');
+    await app.close();
+  });
+
+  it('gives another module its options from the store', async () => {
+    await writer.put('/target').value(JSON.stringify({ host: 'from etcd', port: 5 }));
+    const seen: DatabaseConfig[] = [];
+    @Module({})
+    class Other {}
+    const app = await Test.createTestingModule({
+      imports: [
+        EtcdTriggerModule.forRootAsync({ configs: [{ key: '/target', type: DatabaseConfig }], useFactory: options }),
+        {
+          module: Other,
+          providers: [
+            {
+              provide: 'OTHER_OPTIONS',
+              inject: [StoreService],
+              useFactory: (store: StoreService) => seen.push(store.getOrThrow('/target', DatabaseConfig)),
+            },
+          ],
+        },
+      ],
+    }).compile();
+
+    expect(seen).toEqual([{ host: 'from etcd', port: 5 }]);
+    await app.close();
+  });
+
+  it('keeps two applications in one process apart', async () => {
+    const seen: string[] = [];
+    const handler = (name: string) => {
+      class Handler {
+        @WatchKey('/apart/')
+        onEvent({ key }: WatchEvent) {
+          seen.push(`${name} ${key}`);
+        }
+      }
+      return Handler;
+    };
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map(async (name) => {
+        const app = await Test.createTestingModule({
+          imports: [EtcdTriggerModule.forRoot({ ...options(), keyPrefix: `/${name}` })],
+          providers: [handler(name)],
+        }).compile();
+        return app.init();
+      }),
+    );
+    await one?.get(WatcherService).put('/apart/1', 'x');
+    await two?.get(WatcherService).put('/apart/2', 'x');
+    await eventually(() => seen.length === 2);
+    await one?.close();
+    await two?.get(WatcherService).put('/apart/3', 'x');
+    await eventually(() => seen.length === 3);
+
+    expect(seen.sort()).toEqual(['one /apart/1', 'two /apart/2', 'two /apart/3']);
+    await two?.close();
+  });
+
+  it('stops the bootstrap when one cluster is imported twice, or a feature is for a cluster that nobody imports', async () => {
+    const twice = Test.createTestingModule({
+      imports: [EtcdTriggerModule.forRoot(options()), EtcdTriggerModule.forRoot(options())],
+    }).compile();
+    await expect(twice).rejects.toThrow(/imported twice for the cluster "default"/);
+    const lost = Test.createTestingModule({
+      imports: [
+        EtcdTriggerModule.forRoot(options()),
+        EtcdTriggerModule.forFeature([{ key: '/a', type: DatabaseConfig }], 'audit'),
+      ],
+    }).compile();
+    await expect(lost).rejects.toThrow(
+      /forFeature is for the cluster "audit", which no EtcdTriggerModule.forRoot imports/,
+    );
+  });
+
+  it('constructs a handler for each event with the providers of its own module', async () => {
+    const seen: string[] = [];
+    const feature = (name: string) => {
+      @Injectable({ scope: Scope.REQUEST })
+      class Handler {
+        constructor(
+          @Inject('NAME') readonly name: string,
+          @Inject(REQUEST) readonly event: WatchEvent,
+        ) {}
+        @WatchKey('/scoped/')
+        onEvent(event: WatchEvent) {
+          seen.push(`${this.name} ${event.key} ${this.event === event}`);
+        }
+      }
+      @Module({ providers: [Handler, { provide: 'NAME', useValue: name }] })
+      class Feature {}
+      return Feature;
+    };
+    const app = await Test.createTestingModule({
+      imports: [EtcdTriggerModule.forRoot(options()), feature('first'), feature('second')],
+    }).compile();
+    await app.init();
+    await writer.put('/scoped/1').value('x');
+    await eventually(() => seen.length === 2);
+
+    expect(seen.sort()).toEqual(['first /scoped/1 true', 'second /scoped/1 true']);
+    await app.close();
+  });
+
+  it('calls a handler once, however often its class is exported, imported or provided under another token', async () => {
+    const seen: string[] = [];
+    @Injectable()
+    class Handler {
+      @WatchKey('/once/')
+      onEvent({ key }: WatchEvent) {
+        seen.push(key);
+      }
+    }
+    @Module({
+      providers: [
+        Handler,
+        { provide: 'ALIAS', useExisting: Handler },
+        { provide: 'SAME', inject: [Handler], useFactory: (handler: Handler) => handler },
+      ],
+      exports: [Handler],
+    })
+    class Shared {}
+    @Module({ imports: [Shared] })
+    class A {}
+    @Module({ imports: [Shared] })
+    class B {}
+    const app = await Test.createTestingModule({ imports: [EtcdTriggerModule.forRoot(options()), A, B] }).compile();
+    await app.init();
+    await writer.put('/once/1').value('x');
+    await writer.put('/once/2').value('x');
+    await eventually(() => seen.includes('/once/2'));
+
+    expect(seen).toEqual(['/once/1', '/once/2']);
+    await app.close();
+  });
+
+  it('tells @OnWatchResync methods, of that target or of all, what was delivered as a difference', async () => {
+    const proxy = await TcpProxy.start(etcd.first.clientPort);
+    const notices: string[] = [];
+    @Injectable()
+    class Handler {
+      @WatchKey('/resync/')
+      onEvent() {}
+      @OnWatchResync('/resync/')
+      ofThis({ reason }: ResyncNotice) {
+        notices.push(`this ${reason}`);
+      }
+      @OnWatchResync()
+      ofAll({ target }: ResyncNotice) {
+        notices.push(`all ${JSON.stringify(target)}`);
+      }
+      @OnWatchResync('/other/')
+      ofOther() {
+        notices.push('other');
+      }
+    }
+    const app = await Test.createTestingModule({
+      imports: [EtcdTriggerModule.forRoot({ ...options(), client: { hosts: proxy.endpoint } })],
+      providers: [Handler],
+    }).compile();
+    await app.init();
+    proxy.refuse();
+    proxy.cut();
+    const { header } = await writer.put('/resync/1').value('x');
+    const { header: last } = await writer.put('/resync/1').value('y');
+    expect(Number(last.revision)).toBeGreaterThan(Number(header.revision));
+    await writer.kv.compact({ revision: last.revision, physical: true });
+    await proxy.accept();
+    await eventually(() => notices.length === 2);
+
+    expect(notices.sort()).toEqual(['all {"prefix":"/resync/"}', 'this compacted']);
+    await app.close();
+    proxy.stop();
   });
 });

@@ -30,14 +30,15 @@ async function startOwn(): Promise<EtcdTestCluster> {
 
 /** What is there already stays as it is. */
 async function writeMissing(hosts: string): Promise<void> {
-  const client = new Etcd3({ hosts: hosts.split(','), dialTimeout: 5_000 });
+  const client = new Etcd3({ hosts: hosts.split(',') });
+  const deadline = { deadline: Date.now() + 10_000 };
   try {
     for (const [key, value] of Object.entries(EXAMPLES)) {
-      await client
-        .if(key, 'Create', '==', 0)
-        .then(client.put(key).value(JSON.stringify(value)))
-        .commit();
+      const put = client.put(key).value(JSON.stringify(value));
+      await client.if(key, 'Create', '==', 0).then(put).options(deadline).commit();
     }
+  } catch (error) {
+    throw new Error(`the etcd at ${hosts} does not take the example configuration: ${(error as Error).message}`);
   } finally {
     client.close();
   }

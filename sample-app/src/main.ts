@@ -9,19 +9,11 @@ import { say } from './terminal.js';
 
 const port = Number(process.env.PORT ?? 3_000);
 
-const etcd = await prepareEtcd();
+const etcd = await orExplain(prepareEtcd());
 process.env.ETCD_HOSTS = etcd.hosts;
-const app = await NestFactory.create(AppModule, { logger: ['warn', 'error'], abortOnError: false });
+const app = await orExplain(NestFactory.create(AppModule, { logger: ['warn', 'error'], abortOnError: false }));
 app.enableShutdownHooks();
-try {
-  await app.listen(port);
-} catch (error) {
-  await app.close();
-  await etcd.stop();
-  if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-  process.stderr.write(`port ${port} is taken: choose another one with PORT=${port + 1} npm start\n`);
-  process.exit(1);
-}
+await orExplain(app.listen(port));
 
 const url = (await app.getUrl()).replace('[::1]', 'localhost');
 process.stdout.write(`
@@ -46,4 +38,16 @@ async function showTheMainJob(): Promise<void> {
   await app.get(StoreService).put(key, { host: 'cache-1', port: 6_380 });
   const { host, port: redisPort } = app.get(StoreService).getOrThrow(key, RedisConfig);
   say('store', `redis is at ${host}:${redisPort} now, without a restart`);
+}
+
+/** A start that fails says why in one sentence; the etcd that was started for it ends with this process. */
+async function orExplain<T>(starting: Promise<T>): Promise<T> {
+  try {
+    return await starting;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const isTaken = code === 'EADDRINUSE';
+    say('error', isTaken ? `port ${port} is taken: choose another one with PORT=${port + 1} npm start` : message);
+    process.exit(1);
+  }
 }

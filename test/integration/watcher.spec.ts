@@ -60,6 +60,38 @@ describe('WatcherService', () => {
       ]);
     });
 
+    it('lists everything at one revision, however many pages it takes and whatever is written meanwhile', async () => {
+      const pad = 'x'.repeat(20_000);
+      const write = (number: number): Promise<unknown> =>
+        direct
+          .if('/never', 'Create', '==', 0)
+          .then(direct.put('/p/0').value(`${number}`), direct.put('/p/999999').value(`${number}`))
+          .commit();
+      await write(0);
+      for (let index = 1; index <= 1_500; index += 50) {
+        await Promise.all(
+          Array.from({ length: 50 }, (_, offset) => put(`/p/${String(index + offset).padStart(6, '0')}`, pad)),
+        );
+      }
+      let stopped = false;
+      const writing = (async () => {
+        for (let number = 1; !stopped; number += 1) await write(number);
+      })();
+      for (let round = 0; round < 5; round += 1) {
+        const recorder = new Recorder();
+        const subscription = await app.watcher.watch('/p/', recorder.onEvent);
+        await subscription.initialDelivered;
+        const [first, last] = ['/p/0', '/p/999999'].map((key) =>
+          recorder.events.find((event) => event.key === key && event.origin === 'initial'),
+        );
+        expect(first?.value?.toString()).toBe(last?.value?.toString());
+        expect(recorder.events.filter(({ origin }) => origin === 'initial').length).toBe(1_502);
+        await subscription.close();
+      }
+      stopped = true;
+      await writing;
+    });
+
     it('gives only changes without initial', async () => {
       await put('/a/1', 'one');
       const recorder = new Recorder();

@@ -99,6 +99,14 @@ describe('the sample app', () => {
     expect(output()).toContain(`port ${port} is taken: choose another one with PORT=${port + 1} npm start`);
     taken.close();
   });
+
+  it('says in one sentence that its cluster cannot be reached', async () => {
+    const { output, ended } = run({ PORT: String(await freePort()), ETCD_HOSTS: 'http://127.0.0.1:1' });
+
+    expect(await ended).toBe(1);
+    expect(output().trim().split('\n').length).toBe(1);
+    expect(output()).toContain('the etcd at http://127.0.0.1:1 does not take the example configuration');
+  });
 });
 
 async function freePort(): Promise<number> {

@@ -1,7 +1,7 @@
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** Imports point one way: module -> handlers | store -> watch -> errors; etcd implements what watch declares. */
+/** Imports point one way: module -> handlers | store -> watch | dto -> errors; etcd implements what watch declares. */
 const mayNotImport = (folder, ...patterns) => ({
   files: [`lib/${folder}/**/*.ts`],
   rules: {
@@ -19,6 +19,7 @@ const mayNotImport = (folder, ...patterns) => ({
 
 const ETCD3 = ['^etcd3', 'only lib/etcd imports etcd3.'];
 const GRPC = ['^@grpc/', 'only lib/etcd speaks gRPC.'];
+const NEST_CORE = ['^@nestjs/core', 'no Nest core.'];
 const MODULE = ['etcd-trigger\\.(module|module-definition)', 'nothing imports the module.'];
 const to = (folder) => [`^(\\.\\./)+${folder}/`, `imports point one way: not to ${folder}/.`];
 
@@ -44,14 +45,12 @@ export default defineConfig(
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
     },
   },
-  mayNotImport('watch', ETCD3, GRPC, MODULE, to('etcd'), to('store'), to('handlers'), [
-    '^@nestjs/core',
-    'no Nest core',
-  ]),
-  mayNotImport('etcd', MODULE, to('store'), to('handlers')),
+  mayNotImport('watch', ETCD3, GRPC, MODULE, NEST_CORE, to('etcd'), to('dto'), to('store'), to('handlers')),
+  mayNotImport('dto', ETCD3, GRPC, MODULE, NEST_CORE, to('etcd'), to('watch'), to('store'), to('handlers')),
+  mayNotImport('etcd', MODULE, to('dto'), to('store'), to('handlers')),
   mayNotImport('store', ETCD3, GRPC, MODULE, to('etcd'), to('handlers')),
   mayNotImport('handlers', ETCD3, GRPC, MODULE, to('etcd'), to('store')),
-  mayNotImport('testing', ETCD3, GRPC, MODULE, to('etcd'), to('store'), to('handlers')),
+  mayNotImport('testing', ETCD3, GRPC, MODULE, to('etcd'), to('dto'), to('store'), to('handlers')),
   {
     files: ['test/**/*.ts'],
     rules: { '@typescript-eslint/no-extraneous-class': 'off', '@typescript-eslint/no-empty-function': 'off' },

@@ -6,7 +6,7 @@ import {
   WatchError,
 } from '../etcd-trigger.errors.js';
 import { bootProblem, type BootPolicy, bootWait } from '../watch/boot-policy.js';
-import { className } from './config-type.js';
+import { className } from '../dto/dto-type.js';
 import type { DefinitionFeed } from './definition-feed.js';
 
 /**

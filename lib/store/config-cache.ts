@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
-import type { ParseResult } from './config-parser.js';
+import type { ParseResult } from '../dto/dto-parser.js';
 import { SortedKeys } from './sorted-keys.js';
 
 /** What is known of one key. Immutable. */

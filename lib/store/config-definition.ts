@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { checkConfigType } from './config-type.js';
+import { checkDtoType } from '../dto/dto-type.js';
 
 /** One configuration: the key, or all keys under a prefix, and the class that its values are. Exactly one of `key` and `prefix`. */
 export interface ConfigDefinition<T extends object = object> {
@@ -51,7 +51,7 @@ export function resolveDefinition<T extends object>(definition: ConfigDefinition
   const target = targetOf(definition);
   const subject = describeTarget(target);
   const { type, required = false, unknown = 'strip', onDelete = required ? 'keep-last' : 'remove' } = definition;
-  checkConfigType(subject, type);
+  checkDtoType(subject, type);
   checkDefault(definition, subject);
   checkChoice(subject, 'onDelete', onDelete, ['remove', 'keep-last']);
   checkChoice(subject, 'unknown', unknown, ['strip', 'refuse']);

@@ -7,7 +7,7 @@ import {
   resolveDefinition,
   type ResolvedConfigDefinition,
 } from './config-definition.js';
-import { className } from './config-type.js';
+import { className } from '../dto/dto-type.js';
 
 /** All definitions of an application, checked once; says which one governs a key. */
 export class ConfigDefinitions {

@@ -4,8 +4,8 @@ import type { RangeListener, Seat } from '../watch/range-listener.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
 import { type CacheStep, ConfigCache, type ConfigCacheOptions, type ParsedChange } from './config-cache.js';
 import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
-import { ConfigParser, type ParseResult } from './config-parser.js';
-import { ConfigSerializer } from './config-serializer.js';
+import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
+import { DtoSerializer } from '../dto/dto-serializer.js';
 
 /** What a feed tells its store. Called synchronously, in the step in which readers see the change. */
 export interface FeedSink {
@@ -18,8 +18,8 @@ export interface FeedSink {
 
 /** One definition, following its target: bytes become validated values, and the cache moves on in one step for each revision. */
 export class DefinitionFeed implements RangeListener {
-  readonly parser: ConfigParser<object>;
-  readonly serializer: ConfigSerializer<object>;
+  readonly parser: DtoParser<object>;
+  readonly serializer: DtoSerializer<object>;
   readonly #sink: FeedSink;
   readonly #governs: (key: string) => boolean;
   #cache: ConfigCache<object>;
@@ -37,8 +37,8 @@ export class DefinitionFeed implements RangeListener {
   ) {
     this.#governs = governs;
     this.#sink = sink;
-    this.parser = new ConfigParser(definition.type, { unknown: definition.unknown });
-    this.serializer = new ConfigSerializer(this.parser);
+    this.parser = new DtoParser(definition.type, { unknown: definition.unknown });
+    this.serializer = new DtoSerializer(this.parser);
     this.#cache = new ConfigCache({ onDelete: definition.onDelete });
   }
 

@@ -6,10 +6,11 @@ import { describe, expect, it } from 'vitest';
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   watch: ['watch'],
   etcd: ['etcd', 'watch'],
-  store: ['store', 'watch'],
-  handlers: ['handlers', 'watch'],
+  dto: ['dto'],
+  store: ['store', 'watch', 'dto'],
+  handlers: ['handlers', 'watch', 'dto'],
   testing: ['testing'],
-  '.': ['.', 'etcd', 'watch', 'store', 'handlers'],
+  '.': ['.', 'etcd', 'watch', 'dto', 'store', 'handlers'],
 };
 
 const FILES = (readdirSync('lib', { recursive: true }) as string[]).filter((file) => file.endsWith('.ts'));

@@ -13,8 +13,8 @@ import {
 import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { ConfigParser } from '../../lib/store/config-parser.js';
-import { ConfigSerializer, type SerializeResult } from '../../lib/store/config-serializer.js';
+import { DtoParser } from '../../lib/dto/dto-parser.js';
+import { DtoSerializer, type SerializeResult } from '../../lib/dto/dto-serializer.js';
 
 class Limits {
   @IsNumber() rate!: number;
@@ -34,7 +34,7 @@ class Gateway {
 }
 
 const serialize = <T extends object>(type: new () => T, value: unknown) =>
-  new ConfigSerializer(new ConfigParser(type)).serialize(value);
+  new DtoSerializer(new DtoParser(type)).serialize(value);
 
 const gateway = (part: object = {}): Gateway =>
   Object.assign(new Gateway(), { displayName: 'x', limits: Object.assign(new Limits(), { rate: 1 }) }, part);

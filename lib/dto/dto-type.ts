@@ -13,7 +13,7 @@ import {
  * Refuses a class that would let anything pass: one without constraints, a nested class that is not validated or not instantiated, and
  * property types that cannot be frozen. `subject` is what the class was given for, as `key "/app/db"`.
  */
-export function checkConfigType(subject: string, type: unknown): asserts type is AnyClass {
+export function checkDtoType(subject: string, type: unknown): asserts type is AnyClass {
   if (!isClass(type)) throw new InvalidOptionsError(`the definition of ${subject} needs a class as its "type"`);
   checkClass(subject, type, new Set());
 }

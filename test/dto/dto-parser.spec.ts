@@ -15,7 +15,7 @@ import {
 import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { ConfigParser, type ConfigParserOptions, type ParseResult } from '../../lib/store/config-parser.js';
+import { DtoParser, type DtoParserOptions, type ParseResult } from '../../lib/dto/dto-parser.js';
 
 class Host {
   @IsString() name!: string;
@@ -40,8 +40,8 @@ class Service extends Base {
 
 const valid = { id: 'a', pool: { hosts: [{ name: 'x', port: 1 }] } };
 
-const parse = <T extends object>(type: new () => T, document: unknown, options?: ConfigParserOptions) =>
-  new ConfigParser(type, options).parse(
+const parse = <T extends object>(type: new () => T, document: unknown, options?: DtoParserOptions) =>
+  new DtoParser(type, options).parse(
     Buffer.isBuffer(document)
       ? document
       : Buffer.from(typeof document === 'string' ? document : JSON.stringify(document)),

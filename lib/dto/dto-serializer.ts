@@ -1,7 +1,7 @@
 import { instanceToPlain } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { usesDiscriminator } from './class-metadata.js';
-import type { ConfigParser, ParseResult } from './config-parser.js';
+import type { DtoParser, ParseResult } from './dto-parser.js';
 import { findUnserializable, thawed, toJson } from './json-writer.js';
 import { ViolationList } from './violation-list.js';
 
@@ -11,8 +11,8 @@ export type SerializeResult<T> =
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
 /** An instance or a plain object to bytes, which then pass the very parser that reads use. */
-export class ConfigSerializer<T extends object> {
-  constructor(private readonly parser: ConfigParser<T>) {}
+export class DtoSerializer<T extends object> {
+  constructor(private readonly parser: DtoParser<T>) {}
 
   /**
    * An instance of the class is written as class-transformer's decorators say; any other object as the JSON it is. Never throws or

@@ -1,4 +1,4 @@
-import { isBinaryValue } from './config-type.js';
+import { isBinaryValue } from './dto-type.js';
 import { itemPath, propertyPath } from './property-path.js';
 
 /**

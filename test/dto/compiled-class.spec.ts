@@ -15,7 +15,7 @@ import {
 import { Expose, plainToInstance, Transform, Type } from 'class-transformer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { compileClass } from '../../lib/store/compiled-class.js';
+import { compileClass } from '../../lib/dto/compiled-class.js';
 
 type Decorators = Record<string, (...args: unknown[]) => PropertyDecorator>;
 

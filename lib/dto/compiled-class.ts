@@ -6,7 +6,7 @@ import {
   type PropertyMetadata,
   takesPartInTransformation,
 } from './class-metadata.js';
-import { deepFreeze } from './config-freezer.js';
+import { deepFreeze } from './deep-freeze.js';
 import { isJsonObject, type JsonObject } from './json-document.js';
 
 /** A frozen instance of what is valid beyond doubt; `undefined` for everything else, which class-transformer and class-validator then look at. */

@@ -1,4 +1,4 @@
-import { isBinaryValue } from './config-type.js';
+import { isBinaryValue } from './dto-type.js';
 import { MAX_DEPTH } from './json-document.js';
 import { itemPath, propertyPath } from './property-path.js';
 import type { ViolationList } from './violation-list.js';

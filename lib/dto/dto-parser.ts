@@ -2,8 +2,8 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
-import { deepFreeze } from './config-freezer.js';
-import { validateInstance } from './config-validator.js';
+import { deepFreeze } from './deep-freeze.js';
+import { validateInstance } from './dto-validator.js';
 import { type JsonObject, readDocument } from './json-document.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
@@ -19,7 +19,7 @@ export type ParseResult<T> =
     }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
-export interface ConfigParserOptions {
+export interface DtoParserOptions {
   /**
    * What happens to properties that the class does not know.
    * @default 'strip'
@@ -33,7 +33,7 @@ export interface ConfigParserOptions {
 }
 
 /** The one guard of a class: bytes to a validated, frozen instance, the same for what is read, what changes and what is to be written. */
-export class ConfigParser<T extends object> {
+export class DtoParser<T extends object> {
   readonly #unknown: 'strip' | 'refuse';
   readonly #asyncTimeoutMs: number;
   /** Made at the first document: decorators of classes that refer to each other have all run by then. */
@@ -41,7 +41,7 @@ export class ConfigParser<T extends object> {
 
   constructor(
     readonly type: Type<T>,
-    { unknown = 'strip', asyncTimeoutMs = 5_000 }: ConfigParserOptions = {},
+    { unknown = 'strip', asyncTimeoutMs = 5_000 }: DtoParserOptions = {},
   ) {
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deepFreeze } from '../../lib/store/config-freezer.js';
+import { deepFreeze } from '../../lib/dto/deep-freeze.js';
 
 class Pool {
   readonly hosts = ['a', 'b'];

@@ -1,13 +1,10 @@
-import { chooseClient, type ClientChoice } from './etcd/etcd-client.js';
-import { EtcdConnection } from './etcd/etcd-connection.js';
-import { EtcdKeyValue } from './etcd/etcd-key-value.js';
-import { EtcdListWatcher } from './etcd/etcd-list-watcher.js';
 import type { ResolvedOptions } from './etcd-trigger.options.js';
 import { ConfigDefinitions } from './store/config-definitions.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import { ConfigFeeds } from './store/config-feeds.js';
 import { ConfigWriter } from './store/config-writer.js';
 import { StoreService } from './store/store.service.js';
+import { type BackendSource, type ClusterBackend, OPEN_BACKEND } from './watch/cluster-backend.js';
 import { InstanceLog } from './watch/instance-log.js';
 import { WatchedRanges } from './watch/watched-ranges.js';
 import { WatcherService } from './watch/watcher.service.js';
@@ -16,29 +13,25 @@ import { WatcherService } from './watch/watcher.service.js';
 export class EtcdTriggerCluster {
   readonly log: InstanceLog;
   readonly watcher: WatcherService;
-  readonly #choice: ClientChoice;
-  readonly #connection: EtcdConnection;
-  readonly #source: EtcdListWatcher;
-  readonly #keyValue: EtcdKeyValue;
+  readonly #backend: ClusterBackend;
   readonly #ranges: WatchedRanges;
   #feeds: ConfigFeeds | undefined;
 
   constructor(
     readonly name: string,
     readonly options: ResolvedOptions,
+    source: BackendSource,
   ) {
-    const { client, keyPrefix, requestTimeoutMs, logger } = options;
+    const { requestTimeoutMs, logger } = options;
     this.log = new InstanceLog(logger, options);
-    this.#choice = chooseClient(client);
-    this.#connection = new EtcdConnection(this.#choice.options, requestTimeoutMs);
-    this.#source = new EtcdListWatcher(this.#connection, keyPrefix);
-    this.#keyValue = new EtcdKeyValue(this.#connection, keyPrefix);
-    this.#ranges = new WatchedRanges(this.#source, this.log);
-    this.watcher = new WatcherService(this.#source, this.#ranges, this.#keyValue, this.log, { requestTimeoutMs });
+    this.#backend = source[OPEN_BACKEND](options);
+    const { listWatcher, keyValue } = this.#backend;
+    this.#ranges = new WatchedRanges(listWatcher, this.log);
+    this.watcher = new WatcherService(listWatcher, this.#ranges, keyValue, this.log, { requestTimeoutMs });
   }
 
-  get client(): ClientChoice['client'] {
-    return this.#choice.client;
+  get client(): object {
+    return this.#backend.client;
   }
 
   /**
@@ -50,14 +43,14 @@ export class EtcdTriggerCluster {
       const feeds = new ConfigFeeds({
         cluster: this.name,
         definitions: new ConfigDefinitions(configs),
-        source: this.#source,
+        source: this.#backend.listWatcher,
         ranges: this.#ranges,
         boot: this.options.boot,
         log: this.log,
       });
       this.#feeds = feeds;
       await feeds.load();
-      return new StoreService(feeds, new ConfigWriter(this.#keyValue));
+      return new StoreService(feeds, new ConfigWriter(this.#backend.keyValue));
     } catch (error) {
       this.close();
       throw error;
@@ -85,7 +78,6 @@ export class EtcdTriggerCluster {
   close(): void {
     this.#feeds?.close();
     this.#ranges.close();
-    this.#connection.close();
-    if (this.#choice.isOwn) this.#choice.client.close();
+    this.#backend.close();
   }
 }

@@ -1,17 +1,18 @@
 import { hostname } from 'node:os';
 import { Logger, type LoggerService } from '@nestjs/common';
-import { Etcd3, type IOptions } from './etcd/etcd-client.js';
+import type { Etcd3, IOptions } from './etcd/etcd-client.js';
 import { InvalidOptionsError } from './etcd-trigger.errors.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import type { BootPolicy } from './watch/boot-policy.js';
+import type { BackendSource } from './watch/cluster-backend.js';
 
 /** How one cluster is reached and used. */
 export interface EtcdTriggerOptions {
   /**
    * Options of etcd3 (`hosts`, `credentials`, `auth`): the client is built and closed by the module. Or an `Etcd3` of your own, which stays open and is
-   * handed out by `@InjectEtcdClient()`; the module's own calls go through a connection made from its options.
+   * handed out by `@InjectEtcdClient()`; the module's own calls go through a connection made from its options. Or, in tests, a `FakeCluster`.
    */
-  readonly client: Etcd3 | IOptions;
+  readonly client: Etcd3 | IOptions | BackendSource;
   /**
    * Put before every key, prefix and target of this cluster, and stripped from every key handed out.
    * @default ''
@@ -55,7 +56,6 @@ export interface EtcdTriggerOptionsFactory {
 
 /** Checked, with every default filled in. */
 export interface ResolvedOptions {
-  readonly client: Etcd3 | IOptions;
   readonly keyPrefix: string;
   readonly serviceName: string;
   readonly podName: string;
@@ -77,7 +77,6 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     throw new InvalidOptionsError(`boot.policy is one of ${POLICIES.map((known) => `'${known}'`).join(', ')}`);
   }
   return {
-    client: checkClient(given.client),
     keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
@@ -87,33 +86,6 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
     logger: given.logger ?? new Logger('EtcdTrigger'),
   };
-}
-
-function checkClient(client: unknown): Etcd3 | IOptions {
-  if (client instanceof Etcd3) return client;
-  if (typeof client !== 'object' || client === null) {
-    throw new InvalidOptionsError('"client" is missing: give { hosts: "host:2379" } or an Etcd3');
-  }
-  const { hosts, auth } = client as {
-    readonly hosts?: unknown;
-    readonly auth?: Partial<NonNullable<IOptions['auth']>>;
-  };
-  const list: unknown[] = Array.isArray(hosts) ? hosts : [hosts];
-  if (list.length === 0 || list.some((host) => typeof host !== 'string' || host.trim() === '')) {
-    throw new InvalidOptionsError('"client.hosts" names no host: give "host:2379", or a list of such');
-  }
-  const isSecure = list.map((host) => (host as string).startsWith('https://'));
-  if (
-    isSecure.includes(true) &&
-    isSecure.includes(false) &&
-    list.some((host) => (host as string).startsWith('http://'))
-  ) {
-    throw new InvalidOptionsError('"client.hosts" mixes http:// and https://: etcd3 uses one kind for all of them');
-  }
-  if (auth && (typeof auth.username !== 'string' || typeof auth.password !== 'string')) {
-    throw new InvalidOptionsError('"client.auth" needs both username and password');
-  }
-  return client as IOptions;
 }
 
 function checkConfigs(configs: unknown): readonly ConfigDefinition[] {

@@ -1,13 +1,15 @@
 import type { FactoryProvider, Provider, ValueProvider } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
+import { backendSourceOf } from './etcd/etcd-backend.js';
 import { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
 import { clustersOf, ClusterMark, definitionsOf, DefinitionsMark } from './etcd-trigger.graph.js';
 import { EtcdTriggerLifecycle } from './etcd-trigger.lifecycle.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
-import { getEtcdClientToken, getStoreToken, getWatcherToken } from './etcd-trigger.tokens.js';
+import { getBackendToken, getEtcdClientToken, getStoreToken, getWatcherToken } from './etcd-trigger.tokens.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { HandlerRegistrar } from './handlers/handler.registrar.js';
 import type { ConfigDefinition } from './store/config-definition.js';
+import type { BackendSource } from './watch/cluster-backend.js';
 
 /** The options as the application gave them. */
 export const ETCD_TRIGGER_OPTIONS = Symbol('EtcdTriggerOptions');
@@ -17,11 +19,17 @@ export const clusterProviders = (cluster: string): Provider[] => [
   { provide: Symbol('ClusterMark'), useValue: new ClusterMark(cluster) },
   HandlerExplorer,
   {
+    // Of its own, so that tests can put another in its place.
+    provide: getBackendToken(cluster),
+    inject: [ETCD_TRIGGER_OPTIONS],
+    useFactory: (options: Partial<EtcdTriggerOptions> | undefined) => backendSourceOf(options?.client),
+  } satisfies FactoryProvider,
+  {
     provide: EtcdTriggerCluster,
-    inject: [ETCD_TRIGGER_OPTIONS, DiscoveryService],
-    useFactory: (options: EtcdTriggerOptions, discovery: DiscoveryService) => {
+    inject: [ETCD_TRIGGER_OPTIONS, getBackendToken(cluster), DiscoveryService],
+    useFactory: (options: EtcdTriggerOptions, source: BackendSource, discovery: DiscoveryService) => {
       clustersOf(discovery);
-      return new EtcdTriggerCluster(cluster, resolveOptions(options));
+      return new EtcdTriggerCluster(cluster, resolveOptions(options), source);
     },
   } satisfies FactoryProvider,
   {

@@ -16,6 +16,9 @@ export const getWatcherToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
 /** Token of a cluster's `StoreService`; of the default cluster the class itself. */
 export const getStoreToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(StoreService, 'store', cluster);
 
+/** Token of what a cluster runs on: to be overridden in tests. */
+export const getBackendToken = (cluster = DEFAULT_CLUSTER): InjectionToken => `nestjs-etcd-trigger:backend:${cluster}`;
+
 /** Injects a cluster's `Etcd3`. */
 export const InjectEtcdClient = (cluster?: string): ParameterDecorator & PropertyDecorator =>
   Inject(getEtcdClientToken(cluster));

@@ -1,0 +1,35 @@
+import type { BackendSource, BackendTerms, ClusterBackend } from '../watch/cluster-backend.js';
+import { isBackendSource, OPEN_BACKEND } from '../watch/cluster-backend.js';
+import { chooseClient, type ClientChoice } from './etcd-client.js';
+import { EtcdConnection } from './etcd-connection.js';
+import { EtcdKeyValue } from './etcd-key-value.js';
+import { EtcdListWatcher } from './etcd-list-watcher.js';
+
+/** The backend that an application's `client` option stands for; whether it can work is checked when it is opened. */
+export const backendSourceOf = (client: unknown): BackendSource =>
+  isBackendSource(client) ? client : { [OPEN_BACKEND]: (terms) => new EtcdBackend(chooseClient(client), terms) };
+
+/** A real etcd, over a connection of the module's own. */
+class EtcdBackend implements ClusterBackend {
+  readonly listWatcher: EtcdListWatcher;
+  readonly keyValue: EtcdKeyValue;
+  readonly #choice: ClientChoice;
+  readonly #connection: EtcdConnection;
+
+  constructor(choice: ClientChoice, { keyPrefix, requestTimeoutMs }: BackendTerms) {
+    this.#choice = choice;
+    this.#connection = new EtcdConnection(choice.options, requestTimeoutMs);
+    this.listWatcher = new EtcdListWatcher(this.#connection, keyPrefix);
+    this.keyValue = new EtcdKeyValue(this.#connection, keyPrefix);
+  }
+
+  get client(): ClientChoice['client'] {
+    return this.#choice.client;
+  }
+
+  /** A client that was supplied stays open. */
+  close(): void {
+    this.#connection.close();
+    if (this.#choice.isOwn) this.#choice.client.close();
+  }
+}

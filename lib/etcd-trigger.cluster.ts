@@ -22,12 +22,15 @@ export class EtcdTriggerCluster {
     readonly options: ResolvedOptions,
     source: BackendSource,
   ) {
-    const { requestTimeoutMs, logger } = options;
+    const { requestTimeoutMs, watchDefaults: delivery, logger } = options;
     this.log = new InstanceLog(logger, options);
     this.#backend = source[OPEN_BACKEND](options);
     const { listWatcher, keyValue } = this.#backend;
     this.#ranges = new WatchedRanges(listWatcher, this.log);
-    this.watcher = new WatcherService(listWatcher, this.#ranges, keyValue, this.log, { requestTimeoutMs });
+    this.watcher = new WatcherService(listWatcher, this.#ranges, keyValue, this.log, {
+      requestTimeoutMs,
+      delivery,
+    });
   }
 
   get client(): object {

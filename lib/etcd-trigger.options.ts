@@ -5,6 +5,7 @@ import { InvalidOptionsError } from './etcd-trigger.errors.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import type { BootPolicy } from './watch/boot-policy.js';
 import type { BackendSource } from './watch/cluster-backend.js';
+import { checkDelivery, type DeliveryOptions } from './watch/delivery-options.js';
 
 /** How one cluster is reached and used. */
 export interface EtcdTriggerOptions {
@@ -45,6 +46,11 @@ export interface EtcdTriggerOptions {
    * @default { drainTimeoutMs: 10_000 }
    */
   readonly shutdown?: { readonly drainTimeoutMs?: number };
+  /**
+   * Delivery options of every `@WatchKey` method and every `watch()` that does not say otherwise.
+   * @default {}
+   */
+  readonly watchDefaults?: DeliveryOptions;
   /** @default Nest's `Logger` */
   readonly logger?: LoggerService;
 }
@@ -63,6 +69,7 @@ export interface ResolvedOptions {
   readonly boot: BootPolicy;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  readonly watchDefaults: DeliveryOptions;
   readonly logger: LoggerService;
 }
 
@@ -84,6 +91,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     boot: { policy, timeoutMs: checkMilliseconds('boot.timeoutMs', timeoutMs) },
     requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
+    watchDefaults: checkWatchDefaults(given.watchDefaults ?? {}),
     logger: given.logger ?? new Logger('EtcdTrigger'),
   };
 }
@@ -91,6 +99,14 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
 function checkConfigs(configs: unknown): readonly ConfigDefinition[] {
   if (Array.isArray(configs)) return configs as ConfigDefinition[];
   throw new InvalidOptionsError('"configs" is a list of { key or prefix, type }');
+}
+
+function checkWatchDefaults(watchDefaults: unknown): DeliveryOptions {
+  if (typeof watchDefaults !== 'object' || watchDefaults === null) {
+    throw new InvalidOptionsError(`"watchDefaults" is an object of delivery options, as { order: 'target' }`);
+  }
+  checkDelivery(watchDefaults, 'watchDefaults.');
+  return watchDefaults;
 }
 
 function checkText(option: string, value: unknown): string {

@@ -14,9 +14,12 @@ export { OnWatchResync } from './handlers/on-watch-resync.decorator.js';
 export { WatchKey, type WatchKeyOptions } from './handlers/watch-key.decorator.js';
 
 export type { BootPolicy } from './watch/boot-policy.js';
+export type { DeliveryContext } from './watch/delivery-context.js';
+export type { DeliveryOptions } from './watch/delivery-options.js';
+export type { WatchFailure } from './watch/listener-failure.js';
 export { WatcherService } from './watch/watcher.service.js';
 export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin, WatchTarget } from './watch/watch-event.js';
-export type { WatchOptions, WatchSubscription } from './watch/watch-options.js';
+export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/watch-options.js';
 
 export type { ConfigChange, ConfigEntry } from './store/config-cache.js';
 export type { ConfigDefinition } from './store/config-definition.js';

@@ -1,3 +1,5 @@
+import { isThenable } from './thenable.js';
+
 /** How the items of one listener are called. */
 export interface Delivery<Item> {
   /** Called once for each item; a promise keeps its lane busy. */
@@ -29,9 +31,12 @@ export class DeliveryQueue<Item> {
   readonly #ready = new Fifo<Item>();
   /** What waits for a lane that is busy. */
   readonly #lanes = new Map<string, Item[]>();
+  /** Where something waits and nothing runs, because of a pause. */
+  readonly #idleLanes = new Set<string>();
   #waiting = 0;
   #running = 0;
-  #isCorked = true;
+  #isStarted = false;
+  #isPaused = false;
   #isPumping = false;
   #isClosed = false;
   #wantsRoom = false;
@@ -56,7 +61,7 @@ export class DeliveryQueue<Item> {
 
   push(item: Item): void {
     if (this.#isClosed) return;
-    if (this.#running === 0 && this.#ready.size === 0 && !this.#isCorked && !this.#isPumping) {
+    if (this.#lanes.size === 0 && this.#ready.size === 0 && this.#isOpen() && !this.#isPumping) {
       this.#isPumping = true;
       this.#run(item, this.#delivery.laneOf(item));
       this.#isPumping = false;
@@ -69,8 +74,30 @@ export class DeliveryQueue<Item> {
 
   /** Before this, items only wait. */
   start(): void {
-    this.#isCorked = false;
+    this.#isStarted = true;
     this.#pump();
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  /** No further call starts until `resume`; items wait. */
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    for (const lane of [...this.#idleLanes]) {
+      this.#idleLanes.delete(lane);
+      this.#nextOf(lane);
+    }
+    this.#pump();
+  }
+
+  #isOpen(): boolean {
+    return this.#isStarted && !this.#isPaused;
   }
 
   /** No further call starts; what waits is dropped. */
@@ -97,14 +124,14 @@ export class DeliveryQueue<Item> {
   }
 
   #pump(): void {
-    if (this.#isPumping || this.#isCorked || this.#slice) return;
+    if (this.#isPumping || !this.#isOpen() || this.#slice) return;
     this.#isPumping = true;
     const { concurrency, laneOf, weightOf } = this.#delivery;
     const until = performance.now() + SLICE_MS;
-    for (let calls = 1; this.#running < concurrency && this.#ready.size > 0; calls += 1) {
+    for (let calls = 1; this.#isOpen() && this.#running < concurrency && this.#ready.size > 0; calls += 1) {
       const item = this.#ready.shift() as Item;
       const lane = laneOf(item);
-      const waiting = this.#running > 0 ? this.#lanes.get(lane) : undefined;
+      const waiting = this.#lanes.size > 0 ? this.#lanes.get(lane) : undefined;
       if (waiting) {
         waiting.push(item);
         continue;
@@ -158,6 +185,10 @@ export class DeliveryQueue<Item> {
   #nextOf(lane: string): void {
     const waiting = this.#lanes.get(lane);
     while (waiting) {
+      if (this.#isPaused && waiting.length > 0) {
+        this.#idleLanes.add(lane);
+        return;
+      }
       const next = waiting.shift();
       if (next === undefined) break;
       this.#waiting -= this.#delivery.weightOf(next);
@@ -179,10 +210,6 @@ export class DeliveryQueue<Item> {
     this.#idle?.resolve();
     this.#idle = undefined;
   }
-}
-
-function isThenable(result: unknown): result is PromiseLike<unknown> {
-  return typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function';
 }
 
 /** An array whose head moves, so that taking from it does not move the rest. */

@@ -1,5 +1,20 @@
 import type { InstanceLog } from './instance-log.js';
-import type { ResyncNotice } from './watch-event.js';
+import { isThenable } from './thenable.js';
+import type { ResyncNotice, WatchBatch, WatchEvent } from './watch-event.js';
+
+/** What a handler did not manage to take. */
+export interface WatchFailure {
+  /** The event that was given up; of a batch, its first. */
+  readonly event: WatchEvent;
+  /** The whole batch, where batches are handled. */
+  readonly batch: WatchBatch | undefined;
+  /** `Class.method`, or `handler of prefix "/app/"`. */
+  readonly handler: string;
+  /** How often the handler was called with it. */
+  readonly attempts: number;
+  /** What the last call threw. It may quote values. */
+  readonly error: unknown;
+}
 
 /** What can be said of an error thrown by an application's code: its class and where it was thrown. Its message may quote a value. */
 export function describeFailure(error: unknown): string {
@@ -14,12 +29,33 @@ export function announceResync(
   listener: {
     readonly name: string;
     readonly log: InstanceLog;
-    readonly onResync: ((notice: ResyncNotice) => void) | undefined;
+    readonly onResync: ((notice: ResyncNotice) => unknown) | undefined;
   },
 ): void {
+  announce(listener.onResync, notice, `onResync of ${listener.name}`, listener.log);
+}
+
+/** Calls `onError`; what it throws is logged and harms nobody. */
+export function announceFailure(
+  failure: WatchFailure,
+  listener: { readonly log: InstanceLog; readonly onError: ((failure: WatchFailure) => unknown) | undefined },
+): void {
+  announce(listener.onError, failure, `onError of ${failure.handler}`, listener.log);
+}
+
+function announce<News>(
+  callback: ((news: News) => unknown) | undefined,
+  news: News,
+  name: string,
+  log: InstanceLog,
+): void {
+  const failed = (error: unknown): void => {
+    log.error(`${name} failed: ${describeFailure(error)}`);
+  };
   try {
-    listener.onResync?.(notice);
+    const result = callback?.(news);
+    if (isThenable(result)) result.then(undefined, failed);
   } catch (error) {
-    listener.log.error(`onResync of ${listener.name} threw ${describeFailure(error)}`);
+    failed(error);
   }
 }

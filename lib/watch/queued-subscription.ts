@@ -1,29 +1,35 @@
 import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { ChangeBatch, ChangeEvent } from './change-event.js';
+import { CallContext, type DeliveryContext } from './delivery-context.js';
+import type { ResolvedDelivery } from './delivery-options.js';
 import { DeliveryQueue } from './delivery-queue.js';
-import { announceResync, describeFailure } from './listener-failure.js';
+import { announceFailure, announceResync, describeFailure, type WatchFailure } from './listener-failure.js';
 import type { InstanceLog } from './instance-log.js';
 import type { RangeListener, Seat } from './range-listener.js';
 import type { ResyncNotice, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
+import { isThenable } from './thenable.js';
 import type { WatchSubscription } from './watch-options.js';
 
 /** Events, or batches, that a listener may have waiting before it leaves the shared stream. */
 const QUEUE_BOUND = 1_000;
-/** Keys handled at once. */
-const CONCURRENCY = 16;
 
 /** What is called: for each event, or for each revision. */
 export type WatchHandler =
-  { readonly event: (event: WatchEvent) => unknown } | { readonly batch: (batch: WatchBatch) => unknown };
+  | { readonly event: (event: WatchEvent, context: DeliveryContext) => unknown }
+  | { readonly batch: (batch: WatchBatch, context: DeliveryContext) => unknown };
 
 type Item = ChangeEvent | ChangeBatch;
+type Call = (item: Item, context: DeliveryContext) => unknown;
 
 export interface QueuedSubscriptionOptions {
   readonly target: WatchTarget;
   /** Names the handler in log lines, as `OrderEvents.onOrder` or `handler of prefix "/app/"`. */
   readonly name: string;
   readonly log: InstanceLog;
+  readonly delivery: ResolvedDelivery;
   readonly onResync: ((notice: ResyncNotice) => void) | undefined;
+  /** Each is called with what was given up. */
+  readonly onError: readonly ((failure: WatchFailure) => void)[];
   /** Called once, when it ends. */
   readonly ended: () => void;
 }
@@ -35,6 +41,10 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   readonly closed: Promise<EtcdTriggerError | undefined>;
   readonly #options: QueuedSubscriptionOptions;
   readonly #isBatched: boolean;
+  readonly #call: Call;
+  /** Used again as long as no call has kept it. */
+  #context = new CallContext();
+  readonly #running = new Set<CallContext>();
   readonly #queue: DeliveryQueue<Item>;
   #seat: Seat | undefined;
   #leave: () => void = () => undefined;
@@ -46,7 +56,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
 
   constructor(handler: WatchHandler, options: QueuedSubscriptionOptions) {
     const isBatched = 'batch' in handler;
-    const call = (isBatched ? handler.batch : handler.event) as (item: Item) => unknown;
+    this.#call = (isBatched ? handler.batch : handler.event) as Call;
     this.target = options.target;
     this.#options = options;
     this.#isBatched = isBatched;
@@ -57,16 +67,16 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
       this.#settleClosed = resolve;
     });
     this.#queue = new DeliveryQueue<Item>({
-      call,
+      call: (item) => this.#run(item),
       failed: (item, error) => {
         this.#failed(item, error);
       },
       done: (item) => {
         this.#done(item);
       },
-      laneOf: isBatched ? () => '' : (item) => (item as ChangeEvent).id,
+      laneOf: isBatched || options.delivery.order === 'target' ? () => '' : (item) => (item as ChangeEvent).id,
       weightOf: isBatched ? (item) => (item as ChangeBatch).events.length : () => 1,
-      concurrency: isBatched ? 1 : CONCURRENCY,
+      concurrency: isBatched || options.delivery.order === 'target' ? 1 : options.delivery.concurrency,
       bound: QUEUE_BOUND,
       roomAgain: () => this.#seat?.roomAgain(),
     });
@@ -89,6 +99,23 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     return this.#queue.pending;
   }
 
+  get paused(): boolean {
+    return this.#queue.isPaused;
+  }
+
+  pause(): void {
+    this.#queue.pause();
+  }
+
+  resume(): void {
+    this.#queue.resume();
+  }
+
+  /** Tells the calls that still run to end. */
+  abort(reason: unknown): void {
+    for (const context of this.#running) context.abort(reason);
+  }
+
   /** The listener has its place; `leave` gives it up. */
   seated(seat: Seat, leave: () => void): void {
     this.#seat = seat;
@@ -109,10 +136,13 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
 
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
     if (notice) announceResync(notice, this.#options);
-    if (batch.events.length === 0) return;
-    if (batch.origin === 'initial') this.#initialLeft += this.#isBatched ? 1 : batch.events.length;
-    if (this.#isBatched) this.#queue.push(batch);
-    else for (const event of batch.events) this.#queue.push(event);
+    const { events } = this.#options.delivery;
+    const wanted =
+      events === 'both' ? batch : { ...batch, events: batch.events.filter((event) => event.type === events) };
+    if (wanted.events.length === 0) return;
+    if (wanted.origin === 'initial') this.#initialLeft += this.#isBatched ? 1 : wanted.events.length;
+    if (this.#isBatched) this.#queue.push(wanted);
+    else for (const event of wanted.events) this.#queue.push(event);
   }
 
   close(): Promise<void> {
@@ -133,6 +163,19 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     this.#options.ended();
   }
 
+  #run(item: Item): unknown {
+    const context = this.#context;
+    const result = this.#call(item, context);
+    if (context.isTaken || isThenable(result)) this.#context = new CallContext();
+    if (!isThenable(result)) return undefined;
+    this.#running.add(context);
+    const ended = (): void => {
+      this.#running.delete(context);
+    };
+    result.then(ended, ended);
+    return result;
+  }
+
   #done({ origin }: Item): void {
     if (origin === 'initial' && (this.#initialLeft -= 1) === 0) this.#settleInitial();
   }
@@ -143,5 +186,9 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     this.#options.log.error(
       `${this.#options.name} failed for ${subject} at revision ${item.revision}: ${describeFailure(error)}`,
     );
+    const batch = 'key' in item ? undefined : item;
+    const event = 'key' in item ? item : (item.events[0] as ChangeEvent);
+    const failure: WatchFailure = { event, batch, handler: this.#options.name, attempts: 1, error };
+    for (const onError of this.#options.onError) announceFailure(failure, { log: this.#options.log, onError });
   }
 }

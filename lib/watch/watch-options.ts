@@ -1,8 +1,10 @@
 import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { DeliveryOptions } from './delivery-options.js';
+import type { WatchFailure } from './listener-failure.js';
 import type { ResyncNotice, WatchTarget } from './watch-event.js';
 
-/** How a target is watched. */
-export interface WatchOptions {
+/** How a target is watched, and how its events are handed over. */
+export interface WatchOptions extends DeliveryOptions {
   /**
    * Hand over what exists first, as events with `origin: 'initial'`.
    * @default true, and false with `fromRevision`
@@ -14,7 +16,12 @@ export interface WatchOptions {
   readonly signal?: AbortSignal;
   /** Called as soon as changes will be delivered as a net difference instead of one by one. */
   readonly onResync?: (notice: ResyncNotice) => void;
+  /** Called with every event that was given up, because the handler failed. */
+  readonly onError?: (failure: WatchFailure) => void;
 }
+
+/** How a target is observed: an observable has no queue, and rxjs has operators for the rest. */
+export type ObserveOptions = Pick<WatchOptions, 'initial' | 'fromRevision' | 'signal' | 'onResync' | 'events'>;
 
 /** A watch that runs. */
 export interface WatchSubscription {
@@ -31,6 +38,11 @@ export interface WatchSubscription {
   readonly failures: number;
   /** Events that wait for the handler, and calls that run. */
   readonly pending: number;
+  /** Whether calls are held back by `pause()`. */
+  readonly paused: boolean;
+  /** Starts no further call until `resume()`: events wait, and beyond the queue's bound the watch follows at its own pace. */
+  pause(): void;
+  resume(): void;
   /** Ends the watch at once: no further call starts. Calls that run are not waited for (`closed` does). */
   close(): Promise<void>;
 }

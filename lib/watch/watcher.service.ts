@@ -6,7 +6,9 @@ import {
   KeyNotFoundError,
   WatchError,
 } from '../etcd-trigger.errors.js';
-import { announceResync } from './listener-failure.js';
+import type { DeliveryContext } from './delivery-context.js';
+import { type DeliveryOptions, resolveDelivery } from './delivery-options.js';
+import { announceResync, type WatchFailure } from './listener-failure.js';
 import type { InstanceLog } from './instance-log.js';
 import { keyIdOf, type KeyRecord, keyText, keyBytesOf } from './key-record.js';
 import { KeyRange } from './key-range.js';
@@ -17,17 +19,21 @@ import { QueuedSubscription, type WatchHandler } from './queued-subscription.js'
 import type { RangeListener, Seat } from './range-listener.js';
 import { isRefusal } from './reflector.js';
 import type { KeyValue, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
-import type { WatchOptions, WatchSubscription } from './watch-options.js';
+import type { ObserveOptions, WatchOptions, WatchSubscription } from './watch-options.js';
 import type { WatchedRanges } from './watched-ranges.js';
 
 export interface WatcherServiceOptions {
   /** Limit for the first list of a watch, in milliseconds. */
   readonly requestTimeoutMs: number;
+  /** What counts for every handler that does not say otherwise. */
+  readonly delivery: DeliveryOptions;
 }
 
 export interface AttachTerms {
   /** Names the handler in log lines. */
   readonly name?: string;
+  /** Called with what was given up, after the option `onError`. */
+  readonly failed?: (failure: WatchFailure) => void;
   /** How long to wait for the first list, and which failures end the waiting. */
   readonly wait?: Pick<FirstListWait, 'timeoutMs' | 'isFinal'>;
 }
@@ -76,7 +82,7 @@ export class WatcherService {
    */
   async watch(
     target: WatchTarget,
-    handler: (event: WatchEvent) => unknown,
+    handler: (event: WatchEvent, context: DeliveryContext) => unknown,
     options: WatchOptions = {},
   ): Promise<WatchSubscription> {
     return this.#subscribe(target, { event: handler }, options);
@@ -85,7 +91,7 @@ export class WatcherService {
   /** Like `watch`, with all changes of one revision in one call, and one call at a time. */
   async watchBatch(
     target: WatchTarget,
-    handler: (batch: WatchBatch) => unknown,
+    handler: (batch: WatchBatch, context: DeliveryContext) => unknown,
     options: WatchOptions = {},
   ): Promise<WatchSubscription> {
     return this.#subscribe(target, { batch: handler }, options);
@@ -95,9 +101,10 @@ export class WatcherService {
    * The same as a cold observable: each subscriber is a listener, called synchronously and without a queue. It errors where `watch` rejects,
    * and completes when the module closes.
    */
-  observe(target: WatchTarget, options: WatchOptions = {}): Observable<WatchEvent> {
+  observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
     return new Observable((subscriber) => {
       const range = KeyRange.of(target);
+      const { events } = resolveDelivery(options, {});
       this.#checkOpen(`watch ${range.toString()}`);
       const complete = (): void => {
         subscriber.complete();
@@ -112,7 +119,9 @@ export class WatcherService {
               onResync: options.onResync,
             });
           }
-          for (const event of batch.events) if (!subscriber.closed) subscriber.next(event);
+          for (const event of batch.events) {
+            if (!subscriber.closed && (events === 'both' || event.type === events)) subscriber.next(event);
+          }
         },
         ended: complete,
       });
@@ -197,6 +206,7 @@ export class WatcherService {
     const range = KeyRange.of(target);
     checkHandler(handler);
     checkOptions(options);
+    const delivery = resolveDelivery(options, this.#options.delivery);
     this.#checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
     const close = (): void => {
@@ -206,7 +216,9 @@ export class WatcherService {
       target: range.target,
       name: terms.name ?? `handler of ${range.toString()}`,
       log: this.#log,
+      delivery,
       onResync: options.onResync,
+      onError: [options.onError, terms.failed].filter((listener) => listener !== undefined),
       ended: () => {
         signal?.removeEventListener('abort', close);
         this.#subscriptions.delete(subscription);

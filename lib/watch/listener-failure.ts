@@ -16,8 +16,20 @@ export interface WatchFailure {
   readonly error: unknown;
 }
 
+/** Thrown by what surrounds a handler (a guard, a parser): no later attempt would end otherwise, so there is none. The message holds no value. */
+export class FinalFailure extends Error {
+  constructor(
+    /** What the event is given up with. */
+    readonly error: unknown,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
 /** What can be said of an error thrown by an application's code: its class and where it was thrown. Its message may quote a value. */
 export function describeFailure(error: unknown): string {
+  if (error instanceof FinalFailure) return error.message;
   if (!(error instanceof Error)) return `a ${typeof error} that is no Error`;
   const frame = error.stack?.split('\n').find((line) => line.startsWith('    at '));
   return `${error.constructor.name}${frame ? ` ${frame.trim()}` : ''}`;

@@ -3,7 +3,13 @@ import type { ChangeBatch, ChangeEvent } from './change-event.js';
 import { CallContext, type DeliveryContext } from './delivery-context.js';
 import type { ResolvedDelivery } from './delivery-options.js';
 import { DeliveryQueue } from './delivery-queue.js';
-import { announceFailure, announceResync, describeFailure, type WatchFailure } from './listener-failure.js';
+import {
+  announceFailure,
+  announceResync,
+  describeFailure,
+  FinalFailure,
+  type WatchFailure,
+} from './listener-failure.js';
 import type { InstanceLog } from './instance-log.js';
 import type { RangeListener, Seat } from './range-listener.js';
 import type { ResyncNotice, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
@@ -188,7 +194,9 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     );
     const batch = 'key' in item ? undefined : item;
     const event = 'key' in item ? item : (item.events[0] as ChangeEvent);
-    const failure: WatchFailure = { event, batch, handler: this.#options.name, attempts: 1, error };
+    const failure: WatchFailure = { event, batch, handler: this.#options.name, attempts: 1, error: causeOf(error) };
     for (const onError of this.#options.onError) announceFailure(failure, { log: this.#options.log, onError });
   }
 }
+
+const causeOf = (error: unknown): unknown => (error instanceof FinalFailure ? error.error : error);

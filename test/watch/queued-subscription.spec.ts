@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ChangeEvent, type ChangeBatch } from '../../lib/watch/change-event.js';
 import { type DeliveryOptions, resolveDelivery } from '../../lib/watch/delivery-options.js';
 import { InstanceLog } from '../../lib/watch/instance-log.js';
-import type { WatchFailure } from '../../lib/watch/listener-failure.js';
+import { FinalFailure, type WatchFailure } from '../../lib/watch/listener-failure.js';
 import { QueuedSubscription, type WatchHandler } from '../../lib/watch/queued-subscription.js';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
@@ -69,6 +69,18 @@ describe('a subscription', () => {
     expect(failures).toEqual([
       { event: batch.events[0], batch: undefined, handler: 'Orders.onOrder', attempts: 1, error },
     ]);
+  });
+
+  it('gives up with the error itself what no later attempt would change, and says why', async () => {
+    const error = new Error('a secret');
+    const { subscription, failures, logger } = subscribe({
+      event: () => Promise.reject(new FinalFailure(error, 'a guard refused it')),
+    });
+    subscription.deliver(revision(7, 'a=1'), undefined);
+
+    await eventually(() => failures.length === 1);
+    expect(failures[0]?.error).toBe(error);
+    expect(logger.text).toMatch(/Orders.onOrder failed for key "a" at revision 7: a guard refused it/);
   });
 
   it('gives each call that goes on a signal of its own, aborted when the subscription is told to', async () => {

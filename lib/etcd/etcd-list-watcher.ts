@@ -71,9 +71,9 @@ export class EtcdListWatcher implements ListWatcher {
     call: { readonly signal: AbortSignal; readonly member?: Member },
   ): Promise<RangeList> {
     const what = `list ${range.toString()}`;
-    const { key: first, range_end } = this.#bounds(range);
+    const bounds = this.#bounds(range);
     const records: KeyRecord[] = [];
-    let key = first;
+    let { key } = bounds;
     let at = revision;
     let clusterId = '';
     let limit = FIRST_PAGE;
@@ -81,7 +81,7 @@ export class EtcdListWatcher implements ListWatcher {
       try {
         const page = await this.#connection.unary(
           this.#range,
-          { ...request, key, range_end, limit, revision: at ?? 0 },
+          { ...request, ...bounds, key, limit, revision: at ?? 0 },
           { what, idempotent: true, ...call },
         );
         at ??= page.revision;
@@ -98,15 +98,15 @@ export class EtcdListWatcher implements ListWatcher {
     }
   }
 
-  #bounds(range: KeyRange): { readonly key: Buffer; readonly range_end: Buffer } {
+  #bounds(range: KeyRange): { readonly key: Buffer; readonly range_end?: Buffer } {
     const start = keyBytesOf(this.#prefix + range.id);
-    if (range.kind === 'key') return { key: start, range_end: NOTHING };
+    // Left out, not empty: to a Range an empty `range_end` on the wire is the end of the key space.
+    if (range.kind === 'key') return { key: start };
     return { key: start.length === 0 ? ZERO : start, range_end: endOfPrefix(start) };
   }
 }
 
 const ZERO = Buffer.from([0]);
-const NOTHING = Buffer.alloc(0);
 
 /** First key after all keys with the prefix; `\0` means the end of the key space (etcd's rule for `range_end`). */
 function endOfPrefix(prefix: Buffer): Buffer {

@@ -111,8 +111,8 @@ export class ConfigCache<T> {
   }
 
   /** Every key that something is known of, readable or not, in no order. */
-  held(): IterableIterator<string> {
-    return this.#held.keys();
+  held(): string[] {
+    return [...this.#held.keys()];
   }
 
   /** All changes in one synchronous step. */

@@ -11,7 +11,7 @@ import { KeyRange } from '../watch/key-range.js';
 import type { ListWatcher } from '../watch/list-watcher.js';
 import type { WatchedRange } from '../watch/watched-range.js';
 import type { WatchedRanges } from '../watch/watched-ranges.js';
-import { bootFeeds, hasWhatItNeeds } from './config-boot.js';
+import { bootFeeds, isComplete } from './config-boot.js';
 import type { CacheStep } from './config-cache.js';
 import type { ResolvedConfigDefinition } from './config-definition.js';
 import type { ConfigDefinitions } from './config-definitions.js';
@@ -205,10 +205,7 @@ export class ConfigFeeds implements FeedSink {
     while (feed.visibleRevision < revision) {
       const left = until - performance.now();
       if (left <= 0 || this.#abort.signal.aborted) return false;
-      if (await this.#isLevel(watched, revision, left)) {
-        await feed.parsed();
-        return true;
-      }
+      if (await this.#isLevel(watched, revision, left)) return feed.parsedWithin(until - performance.now());
       await feed.moved(Math.min(left, RECHECK_MS));
     }
     return true;
@@ -233,4 +230,4 @@ export class ConfigFeeds implements FeedSink {
 /** Time between comparisons while a revision is awaited. */
 const RECHECK_MS = 100;
 
-const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.memory !== undefined && hasWhatItNeeds(feed);
+const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.memory !== undefined && isComplete(feed);

@@ -1,7 +1,6 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { ChangeBatch, ChangeEvent } from '../watch/change-event.js';
 import type { RangeListener, Seat } from '../watch/range-listener.js';
-import type { WatchOrigin } from '../watch/watch-event.js';
 import { type CacheStep, ConfigCache, type ConfigCacheOptions, type ParsedChange } from './config-cache.js';
 import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
@@ -26,7 +25,8 @@ export class DefinitionFeed implements RangeListener {
   #seat: Seat | undefined;
   /** Where a validator is asynchronous, revisions wait for the one before. */
   #parsing: Promise<void> | undefined;
-  #parsed = 0;
+  /** Revision of the last batch that readers see. */
+  #applied = 0;
   readonly #waiters = new Set<() => void>();
   readonly #strippedNames = new Set<string>();
 
@@ -57,7 +57,7 @@ export class DefinitionFeed implements RangeListener {
 
   /** Everything up to this revision is what readers see. */
   get visibleRevision(): number {
-    return this.#parsing ? this.#parsed : (this.#seat?.revision ?? 0);
+    return this.#parsing ? this.#applied : (this.#seat?.revision ?? 0);
   }
 
   /** Checks the default like any value and shows it until the first list is in. */
@@ -80,6 +80,20 @@ export class DefinitionFeed implements RangeListener {
     while (this.#parsing) await this.#parsing;
   }
 
+  /** Resolves with true when the revisions that are here have been parsed, with false after the limit. */
+  async parsedWithin(limitMs: number): Promise<boolean> {
+    if (!this.#parsing) return true;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<boolean>((resolve) => {
+      timer = setTimeout(resolve, limitMs, false);
+    });
+    try {
+      return await Promise.race([this.parsed().then(() => true), limit]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   /** Resolves with true when readers see everything up to `revision`, with false after the limit. */
   async whenVisible(revision: number, timeoutMs: number): Promise<boolean> {
     const until = performance.now() + timeoutMs;
@@ -91,15 +105,17 @@ export class DefinitionFeed implements RangeListener {
     return true;
   }
 
-  /** Resolves at the next step, or after the limit. */
-  moved(withinMs: number): Promise<void> {
+  /** Resolves at the next step, after the limit, or when aborted. */
+  moved(withinMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
         this.#waiters.delete(done);
         resolve();
       };
       const timer = setTimeout(done, withinMs);
+      signal?.addEventListener('abort', done);
       this.#waiters.add(done);
     });
   }
@@ -112,17 +128,15 @@ export class DefinitionFeed implements RangeListener {
     const governed = events.filter(({ key }) => this.#governs(key));
     const results = governed.map((event) => (event.value ? this.parser.parse(event.value) : undefined));
     if (!this.#parsing && results.every((result) => !(result instanceof Promise))) {
-      this.#apply(governed, results as (ParseResult<object> | undefined)[], origin);
+      this.#apply({ revision, events: governed, origin }, results as (ParseResult<object> | undefined)[]);
       return;
     }
     const before = this.#parsing;
-    if (!before) this.#parsed = this.visibleRevision;
     const all = Promise.all(results.map((result) => Promise.resolve(result)));
     const parsing = all.then(async (late) => {
       await before;
       if (this.#parsing === parsing) this.#parsing = undefined;
-      this.#parsed = revision;
-      this.#apply(governed, late, origin);
+      this.#apply({ revision, events: governed, origin }, late);
     });
     this.#parsing = parsing;
   }
@@ -135,11 +149,8 @@ export class DefinitionFeed implements RangeListener {
     this.#sink.following(this);
   }
 
-  #apply(
-    events: readonly ChangeEvent[],
-    results: readonly (ParseResult<object> | undefined)[],
-    origin: WatchOrigin,
-  ): void {
+  #apply({ revision, events, origin }: ChangeBatch, results: readonly (ParseResult<object> | undefined)[]): void {
+    this.#applied = revision;
     const changes = events.map((event, index) => parsedChange(event, results[index]));
     const step = this.#cache.apply({ origin, changes });
     changes.forEach((change) => {

@@ -3,7 +3,7 @@ import {
   type BootProblem,
   ConnectionError,
   ConnectionTimeoutError,
-  type EtcdTriggerError,
+  EtcdTriggerError,
   PermissionDeniedError,
 } from '../etcd-trigger.errors.js';
 import type { FirstListWait } from './first-list.js';
@@ -38,9 +38,12 @@ export const bootProblem = (cluster: string, subject: string, error: EtcdTrigger
   error,
 });
 
+/** A wait that ran out is told by what kept failing until then, where that is known. */
 function reasonOf(error: EtcdTriggerError): BootProblem['reason'] {
   if (error instanceof PermissionDeniedError || error instanceof AuthenticationError) return 'denied';
-  if (error instanceof ConnectionTimeoutError) return 'timeout';
+  if (error instanceof ConnectionTimeoutError) {
+    return error.cause instanceof EtcdTriggerError ? reasonOf(error.cause) : 'timeout';
+  }
   if (error instanceof ConnectionError) return 'unreachable';
   return 'failed';
 }

@@ -115,6 +115,17 @@ describe('WatcherService', () => {
       expect(exact.events.map(({ key }) => key)).toEqual(['/db']);
     });
 
+    it('lists one key exactly, whatever comes after it in the order of keys', async () => {
+      const exact = new Recorder();
+      for (const key of ['/db', '/db2', '/z']) await put(key, 'x');
+      const subscription = await app.watcher.watch({ key: '/db' }, exact.onEvent);
+      await subscription.initialDelivered;
+      const absent = await app.watcher.watch({ key: '/a' }, exact.onEvent);
+      await absent.initialDelivered;
+
+      expect(exact.events.map(({ key }) => key)).toEqual(['/db']);
+    });
+
     it('leaves bytes as they are: nothing, anything, a mebibyte, any key', async () => {
       const values = [Buffer.alloc(0), Buffer.from([0, 255, 128, 10]), Buffer.alloc(1_048_576, 7), Buffer.from('ü€😀')];
       const keys = ['/b/ü€😀', Buffer.from([0x2f, 0x62, 0x2f, 0xff, 0xfe, 0x00]), '/b/ space\n', '/b/%2F'];

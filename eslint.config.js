@@ -52,7 +52,7 @@ export default defineConfig(
   mayNotImport('handlers', ETCD3, GRPC, MODULE, to('etcd'), to('store')),
   mayNotImport('testing', ETCD3, GRPC, MODULE, to('etcd'), to('dto'), to('store'), to('handlers')),
   {
-    files: ['test/**/*.ts'],
+    files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: { '@typescript-eslint/no-extraneous-class': 'off', '@typescript-eslint/no-empty-function': 'off' },
   },
 );

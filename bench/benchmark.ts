@@ -14,7 +14,7 @@ export interface Benchmark {
   run(size: Size): Promise<Row[]>;
 }
 
-type Figure = (sample: Sample) => number;
+export type Figure = (sample: Sample) => number;
 
 export const rate: Figure = ({ count, seconds }) => count / seconds;
 export const cpu: Figure = ({ cpuSeconds, count }) => (cpuSeconds / count) * 1e6;

@@ -10,12 +10,14 @@ export interface Filling {
   /** @default 16 */
   readonly writers?: number;
   readonly value?: (index: number) => string;
+  /** @default '/b/' */
+  readonly prefix?: string;
 }
 
-/** Writes keys under `/b/`, several in a transaction, several transactions at once. */
+/** Writes keys under a prefix, several in a transaction, several transactions at once. */
 export async function fill(
   hosts: string[],
-  { puts, keys, valueBytes, putsATransaction = 100, writers = 16, value }: Filling,
+  { puts, keys, valueBytes, putsATransaction = 100, writers = 16, value, prefix = '/b/' }: Filling,
 ): Promise<void> {
   const client = new Etcd3({ hosts });
   const valueOf = value ?? (() => 'v'.repeat(valueBytes));
@@ -25,7 +27,7 @@ export async function fill(
       const first = next;
       next = Math.min(puts, next + putsATransaction);
       const operations = Array.from({ length: next - first }, (_, index) =>
-        client.put(`/b/${String((first + index) % keys).padStart(6, '0')}`).value(valueOf(first + index)),
+        client.put(`${prefix}${String((first + index) % keys).padStart(6, '0')}`).value(valueOf(first + index)),
       );
       await (operations.length === 1
         ? operations[0]

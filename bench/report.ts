@@ -1,4 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { type Curve, growthChart } from './growth-chart.js';
 import type { Spread } from './measure.js';
 
 /** One line of the table: a figure of ours beside its peer's, and the goal for their ratio. */
@@ -11,6 +12,8 @@ export interface Row {
   /** ours / peer, or peer / ours where more is better; chosen so that the goal reads naturally. */
   readonly ratio?: number;
   readonly goal?: { readonly atLeast: number } | { readonly atMost: number };
+  /** CPU seconds over the size of the work, for a chart. */
+  readonly curve?: Curve;
 }
 
 export const isMet = ({ goal, ratio, ours }: Row): boolean | undefined => {
@@ -41,7 +44,7 @@ export function printTable(rows: readonly Row[], { withGoals }: { readonly withG
   }
 }
 
-/** `results.json`, and a bar chart of the ratios as SVG. */
+/** `results.json`, a bar chart of the ratios and one of how costs grow, as SVG. */
 export function writeFiles(folder: string, rows: readonly Row[], about: object): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(
@@ -49,6 +52,8 @@ export function writeFiles(folder: string, rows: readonly Row[], about: object):
     `${JSON.stringify({ ...about, rows: rows.map((row) => ({ ...row, met: isMet(row) })) }, undefined, 2)}\n`,
   );
   writeFileSync(`${folder}/ratios.svg`, barChart(rows.filter(({ ratio }) => ratio !== undefined)));
+  const curves = rows.flatMap(({ curve }) => curve ?? []);
+  if (curves.length > 0) writeFileSync(`${folder}/growth.svg`, growthChart(curves));
 }
 
 function barChart(rows: readonly Row[]): string {

@@ -1,14 +1,35 @@
 import { cpus } from 'node:os';
 import type { Benchmark } from './benchmark.js';
 import { config } from './config.js';
+import { endurance } from './endurance.js';
+import { growth } from './growth.js';
+import { handlers } from './handlers.js';
+import { keys } from './keys.js';
+import { latency } from './latency.js';
 import { list } from './list.js';
+import { memory } from './memory.js';
 import { history, live } from './watch-real.js';
+import { scheduling } from './scheduling.js';
 import { store } from './store.js';
 import { printTable, type Row, writeFiles } from './report.js';
 import { watchReplay } from './watch-replay.js';
 
 /** `npm run bench -- [--short] [name ...]`: all benchmarks, or those named, as one table. */
-const ALL: readonly Benchmark[] = [...watchReplay, history, live, list, store, config];
+const ALL: readonly Benchmark[] = [
+  ...watchReplay,
+  history,
+  live,
+  latency,
+  list,
+  scheduling,
+  handlers,
+  store,
+  config,
+  memory,
+  keys,
+  growth,
+  endurance,
+];
 
 const names = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const isShort = process.argv.includes('--short');

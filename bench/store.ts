@@ -3,6 +3,7 @@ import { type Benchmark, extra } from './benchmark.js';
 import { documentOf } from './contenders/database-config.js';
 import { fill } from './fill.js';
 import { interleave, spreadOf } from './measure.js';
+import type { Row } from './report.js';
 
 /** Reading one configuration from memory. */
 export const store: Benchmark = {
@@ -14,17 +15,14 @@ export const store: Benchmark = {
     const options = { hosts: etcd.hosts, keys, reads: Math.floor(2_000_000 / divisor) };
     const { ours = [] } = await interleave([{ name: 'ours', program: 'store-reads', options }], rounds);
     const get = spreadOf(ours.map(extra('getNs')));
-    const map = spreadOf(ours.map(extra('mapNs')));
+    const beside = (peerName: string, ns: string, goal?: NonNullable<Row['goal']>): Row => {
+      const peer = spreadOf(ours.map(extra(ns)));
+      const ratio = get.median / peer.median;
+      return { work: 'store.get', figure: 'ns', ours: get, peer, peerName, ratio, ...(goal && { goal }) };
+    };
     return [
-      {
-        work: 'store.get',
-        figure: 'ns',
-        ours: get,
-        peer: map,
-        peerName: 'Map.get',
-        ratio: get.median / map.median,
-        goal: { atMost: 1.5 },
-      },
+      beside('Map.get', 'mapNs', { atMost: 1.5 }),
+      beside('ConfigService.get', 'configServiceNs'),
       {
         work: 'store.get',
         figure: 'bytes allocated',

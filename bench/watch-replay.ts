@@ -1,12 +1,7 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Benchmark, checkCounts, compare, cpu, rate, type Size } from './benchmark.js';
 import { interleave, startServer } from './measure.js';
-import { record } from './record.js';
+import { recording } from './recordings.js';
 import type { Row } from './report.js';
-
-const VALUE_BYTES = 100;
 
 /** Events as fast as a client takes them: recorded messages of a real etcd, sent as bytes by a process of its own. */
 const replay = (
@@ -44,13 +39,5 @@ const replay = (
     ];
   },
 });
-
-async function recording(events: number, eventsAMessage: number): Promise<string> {
-  const folder = join(tmpdir(), 'nestjs-etcd-trigger-bench');
-  mkdirSync(folder, { recursive: true });
-  const file = join(folder, `watch-${events}x${VALUE_BYTES}-by-${eventsAMessage}.bin`);
-  if (!existsSync(file)) await record(file, { events, eventsAMessage, valueBytes: VALUE_BYTES });
-  return file;
-}
 
 export const watchReplay = [replay(100, { rate: 4, cpu: 0.3, floor: 0.4 }), replay(1, { rate: 2, cpu: 0.5 })];

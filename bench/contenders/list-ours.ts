@@ -5,7 +5,7 @@ import { EtcdTriggerModule, WatcherService } from 'nestjs-etcd-trigger';
 import { options, startSample } from '../contender.js';
 
 /** Every key of a prefix listed and handed to a handler. */
-const { hosts, keys } = options() as { hosts: string[]; keys: number };
+const { hosts, keys, prefix = '/b/' } = options() as { hosts: string[]; keys: number; prefix?: string };
 
 const app = await NestFactory.createApplicationContext(EtcdTriggerModule.forRoot({ client: { hosts } }), {
   logger: false,
@@ -15,7 +15,7 @@ delay.enable();
 const finish = startSample();
 let seen = 0;
 let bytes = 0;
-await app.get(WatcherService).watch('/b/', ({ value }) => {
+await app.get(WatcherService).watch(prefix, ({ value }) => {
   bytes += value?.length ?? 0;
   seen += 1;
   if (seen === keys) finish(seen, { longestBlockMs: delay.max / 1e6, bytes });

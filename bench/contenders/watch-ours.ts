@@ -3,12 +3,16 @@ import { NestFactory } from '@nestjs/core';
 import { EtcdTriggerModule, type WatchEvent, WatcherService } from 'nestjs-etcd-trigger';
 import { options, startSample } from '../contender.js';
 
-/** Every event of a replay handed to a handler by `WatcherService.watch`. */
-const { hosts, events, fromRevision, touch } = options() as {
+/**
+ * Every event of a replay handed to a handler by `WatcherService.watch`; or, with `observe`, to an observer, which has no queue. `touch`: keys and
+ * values are read, too.
+ */
+const { hosts, events, fromRevision, touch, observe } = options() as {
   hosts: string[];
   events: number;
   fromRevision?: number;
   touch?: boolean;
+  observe?: boolean;
 };
 
 const app = await NestFactory.createApplicationContext(EtcdTriggerModule.forRoot({ client: { hosts } }), {
@@ -18,12 +22,16 @@ const watcher = app.get(WatcherService);
 const finish = startSample();
 let seen = 0;
 let bytes = 0;
-await watcher.watch(
-  '/b/',
-  (event: WatchEvent) => {
-    if (touch) bytes += event.key.length + (event.value?.length ?? 0);
-    seen += 1;
-    if (seen === events) finish(seen, { bytes });
-  },
-  fromRevision === undefined ? {} : { fromRevision },
-);
+let heapAtFirst = 0;
+const onEvent = (event: WatchEvent): void => {
+  if (seen === 0) heapAtFirst = process.memoryUsage().heapUsed;
+  if (touch) bytes += event.key.length + (event.value?.length ?? 0);
+  seen += 1;
+  if (seen === events) {
+    // Of use where the young generation is so large that nothing is collected.
+    finish(seen, { bytes, allocatedBytes: (process.memoryUsage().heapUsed - heapAtFirst) / events });
+  }
+};
+const from = fromRevision === undefined ? {} : { fromRevision };
+if (observe) watcher.observe('/b/', from).subscribe(onEvent);
+else await watcher.watch('/b/', onEvent, from);

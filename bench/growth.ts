@@ -1,0 +1,82 @@
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import type { Benchmark, Size } from './benchmark.js';
+import { fill } from './fill.js';
+import { type Contender, runOnce, spreadOf, startServer } from './measure.js';
+import { recording } from './recordings.js';
+import type { Row } from './report.js';
+
+/** How the cost of a piece of work grows over three decades of its size. */
+export const growth: Benchmark = {
+  name: 'growth',
+  async run(size) {
+    return [...(await ofReplay(size)), ...(await ofServer(size))];
+  },
+};
+
+async function ofReplay({ rounds, divisor }: Size): Promise<Row[]> {
+  const sizes = decadesUpTo(1_000_000 / divisor);
+  const { child, hello } = await startServer('replay-server', [await recording(sizes.at(-1) ?? 0, 100)]);
+  const hosts = [`http://127.0.0.1:${hello.port ?? 0}`];
+  try {
+    return [
+      await grow('events', 'handled', sizes, rounds, (events) => ({
+        program: 'watch-ours',
+        options: { hosts, events },
+      })),
+    ];
+  } finally {
+    child.kill();
+  }
+}
+
+async function ofServer({ rounds, divisor }: Size): Promise<Row[]> {
+  await using etcd = await EtcdTestCluster.start();
+  const { hosts } = etcd;
+  const keys = decadesUpTo(100_000 / divisor);
+  const most = keys.at(-1) ?? 0;
+  await fill(hosts, { puts: most, keys: most, valueBytes: 300 });
+  const list = (count: number): Omit<Contender, 'name'> => ({
+    program: 'list-ours',
+    // Keys are numbered with leading zeros: each digit of the prefix leaves a tenth of them.
+    options: { hosts, keys: count, prefix: `/b/${'0'.repeat(6 - Math.log10(count))}` },
+  });
+  const start = (targets: number, handlersATarget: number): Omit<Contender, 'name'> => ({
+    program: 'handlers',
+    options: { hosts, events: 0, targets, handlersATarget },
+  });
+  return [
+    await grow('keys', 'listed', keys, rounds, list),
+    await grow('handlers', 'of one target started', decadesUpTo(10_000 / divisor), rounds, (count) => start(1, count)),
+    await grow('targets', 'with a handler each started', decadesUpTo(1_000), rounds, (count) => start(count, 1)),
+  ];
+}
+
+/** Four sizes, a decade apart. */
+const decadesUpTo = (largest: number): number[] => [1_000, 100, 10, 1].map((part) => Math.max(1_000, largest) / part);
+
+async function grow(
+  what: string,
+  done: string,
+  sizes: readonly number[],
+  rounds: number,
+  contender: (size: number) => Omit<Contender, 'name'>,
+): Promise<Row> {
+  const points = sizes.map((size) => ({ size, costs: [] as number[] }));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { size, costs } of points) {
+      const sample = await runOnce({ name: `${size} ${what}`, ...contender(size) });
+      if (sample.count !== size) throw new Error(`${size} ${what}: ${sample.count} counted`);
+      costs.push(sample.cpuSeconds);
+    }
+  }
+  const curve = points.map(({ size, costs }) => ({ size, cpuSeconds: spreadOf(costs).median }));
+  const [before, last] = curve.slice(-2);
+  const exponent = Math.log10((last?.cpuSeconds ?? 0) / (before?.cpuSeconds ?? 0));
+  return {
+    work: `${sizes.at(-1) ?? 0} ${what} ${done}`,
+    figure: 'exponent of growth',
+    ours: { median: exponent, min: exponent, max: exponent },
+    goal: { atMost: 1.1 },
+    curve: { title: `${what} ${done}`, points: curve },
+  };
+}

@@ -1,0 +1,41 @@
+import { type Benchmark, checkCounts, cpu, extra, type Figure } from './benchmark.js';
+import { interleave, type Samples, spreadOf, startServer } from './measure.js';
+import { recording } from './recordings.js';
+import type { Row } from './report.js';
+
+/** What a handler's queue adds to an event: the same events for a handler and for an observer, which has no queue. */
+export const scheduling: Benchmark = {
+  name: 'scheduling',
+  async run({ rounds, divisor }) {
+    const events = Math.floor(1_000_000 / divisor);
+    const { child, hello } = await startServer('replay-server', [await recording(events, 100)]);
+    const options = { hosts: [`http://127.0.0.1:${hello.port ?? 0}`], events };
+    const flags = ['--min-semi-space-size=1024', '--max-semi-space-size=1024'];
+    const measured = (count: number, more: object) =>
+      interleave(
+        [
+          { name: 'handler', program: 'watch-ours', options: { ...options, events: count }, ...more },
+          { name: 'observer', program: 'watch-ours', options: { ...options, events: count, observe: true }, ...more },
+        ],
+        rounds,
+      );
+    try {
+      const costs = await measured(events, {});
+      checkCounts(costs, events);
+      const allocations = await measured(Math.min(events, 200_000), { flags });
+      return [
+        added('CPU us/event', costs, cpu, { atMost: 1 }),
+        added('bytes allocated/event', allocations, extra('allocatedBytes'), { atMost: 1 }),
+      ];
+    } finally {
+      child.kill();
+    }
+  },
+};
+
+/** Handler and observer of one round ran one after the other. */
+function added(figure: string, samples: Samples, of: Figure, goal: NonNullable<Row['goal']>): Row {
+  const { handler = [], observer = [] } = samples;
+  const differences = handler.map((sample, round) => of(sample) - of(observer[round] ?? sample));
+  return { work: 'scheduling of a handler adds', figure, ours: spreadOf(differences), goal };
+}

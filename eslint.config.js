@@ -50,7 +50,7 @@ export default defineConfig(
   mayNotImport('etcd', MODULE, to('dto'), to('store'), to('handlers')),
   mayNotImport('store', ETCD3, GRPC, MODULE, to('etcd'), to('handlers')),
   mayNotImport('handlers', ETCD3, GRPC, MODULE, to('etcd'), to('store')),
-  mayNotImport('testing', ETCD3, GRPC, MODULE, to('etcd'), to('dto'), to('store'), to('handlers')),
+  mayNotImport('testing', ETCD3, GRPC, to('etcd'), to('dto'), to('store'), to('handlers')),
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: { '@typescript-eslint/no-extraneous-class': 'off', '@typescript-eslint/no-empty-function': 'off' },

@@ -1,9 +1,11 @@
+import { absentClient } from './etcd/absent-client.js';
 import type { ResolvedOptions } from './etcd-trigger.options.js';
 import { ConfigDefinitions } from './store/config-definitions.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import { ConfigFeeds } from './store/config-feeds.js';
 import { ConfigWriter } from './store/config-writer.js';
 import { StoreService } from './store/store.service.js';
+import type { ClusterActivity } from './watch/cluster-activity.js';
 import { type BackendSource, type ClusterBackend, OPEN_BACKEND } from './watch/cluster-backend.js';
 import { InstanceLog } from './watch/instance-log.js';
 import { WatchedRanges } from './watch/watched-ranges.js';
@@ -24,7 +26,7 @@ export class EtcdTriggerCluster {
   ) {
     const { requestTimeoutMs, watchDefaults: delivery, logger } = options;
     this.log = new InstanceLog(logger, options);
-    this.#backend = source[OPEN_BACKEND](options);
+    this.#backend = source[OPEN_BACKEND]({ ...options, activity: () => this.activity });
     const { listWatcher, keyValue } = this.#backend;
     this.#ranges = new WatchedRanges(listWatcher, this.log);
     this.watcher = new WatcherService(listWatcher, this.#ranges, keyValue, this.log, {
@@ -34,7 +36,16 @@ export class EtcdTriggerCluster {
   }
 
   get client(): object {
-    return this.#backend.client;
+    return this.#backend.client ?? absentClient();
+  }
+
+  /** What is under way, for tests that wait until nothing is. */
+  get activity(): ClusterActivity {
+    return {
+      backend: this.#backend,
+      ranges: this.#ranges.all,
+      busy: [...this.watcher.busy, ...(this.#feeds?.busy ?? [])],
+    };
   }
 
   /**

@@ -1,14 +1,9 @@
-import { UnknownOutcomeError, WriteError } from '../etcd-trigger.errors.js';
+import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
 import { keyBytesOf, keyIdOf, type KeyRecord, keyText } from '../watch/key-record.js';
 import type { KeyValueStore, Operation, Transaction, TransactionResult } from '../watch/key-value.js';
+import { checkLimits } from '../watch/transaction-limits.js';
 import type { EtcdConnection, UnaryMethod } from './etcd-connection.js';
 import { decodeRangeResponse, type RangeResponse } from './range-codec.js';
-
-/** etcd's defaults for `--max-request-bytes` and `--max-txn-ops`. */
-const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
-const MAX_OPERATIONS = 128;
-/** What an operation takes beside its key and value, at most. */
-const OPERATION_OVERHEAD = 40;
 
 /** etcd's TxnResponse as etcd3's definitions decode it: 64-bit numbers are decimal strings. */
 interface TxnResponse {
@@ -57,8 +52,9 @@ export class EtcdKeyValue implements KeyValueStore {
     return { record: records[0], revision };
   }
 
-  async commit({ what, key, conditions = [], operations }: Transaction): Promise<TransactionResult> {
-    this.#checkLimits(what, key, operations);
+  async commit(transaction: Transaction): Promise<TransactionResult> {
+    checkLimits(transaction, this.#prefix.length);
+    const { what, key, conditions = [], operations } = transaction;
     const response = await this.#connection.unary(
       TXN,
       {
@@ -123,29 +119,6 @@ export class EtcdKeyValue implements KeyValueStore {
 
   #bytes(id: string): Buffer {
     return keyBytesOf(this.#prefix + id);
-  }
-
-  #checkLimits(what: string, key: string | undefined, operations: readonly Operation[]): void {
-    if (operations.length > MAX_OPERATIONS) {
-      throw new WriteError(
-        `${what}: ${operations.length} operations, etcd takes at most ${MAX_OPERATIONS}; nothing was sent`,
-        { key },
-      );
-    }
-    const bytes = operations.reduce(
-      (sum, operation) =>
-        sum +
-        this.#prefix.length +
-        operation.id.length +
-        OPERATION_OVERHEAD +
-        (operation.type === 'put' ? operation.value.length : 0),
-      0,
-    );
-    if (bytes > MAX_REQUEST_BYTES) {
-      throw new WriteError(`${what}: ${bytes} bytes, etcd takes at most ${MAX_REQUEST_BYTES}; nothing was sent`, {
-        key,
-      });
-    }
   }
 }
 

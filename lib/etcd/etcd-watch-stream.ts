@@ -167,6 +167,7 @@ export class EtcdWatchStream implements WatchStream {
 
   /** Another member next, and another connection to this one. */
   #avoidMember(): void {
+    if (this.#connection.closed) return;
     this.#connection.avoid(this.#member);
     this.#discardConnection();
   }

@@ -44,7 +44,7 @@ interface FollowedFeed {
 
 /** All definitions of a store, each following its target: loaded together, found by key. */
 export class ConfigFeeds implements FeedSink {
-  readonly listeners = new ConfigListeners();
+  readonly listeners: ConfigListeners;
   readonly #parts: StoreParts;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -56,6 +56,7 @@ export class ConfigFeeds implements FeedSink {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
+    this.listeners = new ConfigListeners(parts.log, (prefix) => this.under(prefix).map(({ cache }) => cache));
     for (const definition of parts.definitions.all) {
       const governs = (key: string): boolean => parts.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this));
@@ -66,12 +67,15 @@ export class ConfigFeeds implements FeedSink {
     return this.#parts.definitions;
   }
 
-  get log(): InstanceLog {
-    return this.#parts.log;
-  }
-
   get status(): StoreStatus {
     return this.#state === 'ready' && this.#interrupted.size > 0 ? 'stale' : this.#state;
+  }
+
+  /** Definitions with values that are being validated. */
+  get busy(): string[] {
+    return [...this.#feeds.values()]
+      .filter(({ isParsing }) => isParsing)
+      .map(({ subject }) => `${subject}: validating`);
   }
 
   /**
@@ -90,7 +94,9 @@ export class ConfigFeeds implements FeedSink {
 
   /** Those that may have keys that begin with the prefix. */
   under(prefix: string): DefinitionFeed[] {
-    return this.definitions.under(prefix).map((definition) => this.#feeds.get(definition) as DefinitionFeed);
+    return [...this.#feeds.values()].filter(
+      ({ definition: { name, target } }) => name.startsWith(prefix) || ('prefix' in target && prefix.startsWith(name)),
+    );
   }
 
   /** @throws InvalidOptionsError when no definition covers the key */
@@ -172,7 +178,7 @@ export class ConfigFeeds implements FeedSink {
       this.#state = 'ready';
       log.info('the configuration is complete now');
     }
-    this.listeners.notify(changes, feed.definition.type);
+    this.listeners.notify(changes);
   }
 
   stripped(key: string, paths: readonly string[]): void {

@@ -44,6 +44,19 @@ export class EtcdStartError extends EtcdTriggerError {
   }
 }
 
+/** `settled()` waited in vain; the message names what is still under way. */
+export class NotSettledError extends EtcdTriggerError {
+  readonly code = 'ETCD_NOT_SETTLED';
+
+  constructor(
+    withinMs: number,
+    /** One for each handler, definition or target. */
+    readonly open: readonly string[],
+  ) {
+    super(`settled(): still under way after ${withinMs} ms: ${open.join('; ')}`);
+  }
+}
+
 /** The members of a test cluster did not agree on a leader in time. */
 export class NoLeaderError extends EtcdTriggerError {
   readonly code = 'ETCD_NO_LEADER';

@@ -1,10 +1,11 @@
+import type { ClusterActivity } from './cluster-activity.js';
 import type { KeyValueStore } from './key-value.js';
 import type { ListWatcher } from './list-watcher.js';
 
 /** What one cluster of an application runs on: real etcd (`lib/etcd`), or an etcd in memory (`./testing`). */
 export interface ClusterBackend {
-  /** What applications inject as their `Etcd3`. */
-  readonly client: object;
+  /** What applications inject as their `Etcd3`, where there is one. */
+  readonly client?: object;
   readonly listWatcher: ListWatcher;
   readonly keyValue: KeyValueStore;
   /** Local, immediate and idempotent: streams end, requests under way fail. */
@@ -17,6 +18,7 @@ export interface BackendTerms {
   readonly keyPrefix: string;
   /** Limit of a single request, in milliseconds. */
   readonly requestTimeoutMs: number;
+  readonly activity: () => ClusterActivity;
 }
 
 /** The same symbol in every copy of this package. */

@@ -1,4 +1,5 @@
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { Backoff } from './backoff.js';
 import type { KeyRange } from './key-range.js';
 import type { KeyChange, KeyRecord, KeyStamp } from './key-record.js';
 
@@ -50,6 +51,8 @@ export interface StampList {
 
 /** The port to etcd of everything that watches; `lib/etcd` implements it. */
 export interface ListWatcher {
+  /** How long to wait before trying again, where it is not a network that must recover. */
+  readonly backoff?: Backoff;
   /** The whole range at one revision: the newest (linearizable), or an older one that etcd still holds. */
   list(
     range: KeyRange,

@@ -88,6 +88,11 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     });
   }
 
+  /** Names the handler in log lines. */
+  get name(): string {
+    return this.#options.name;
+  }
+
   get status(): WatchSubscription['status'] {
     if (this.#isClosed) return 'closed';
     return this.#seat?.isFollowing === true ? 'following' : 'interrupted';

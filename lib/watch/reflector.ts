@@ -64,7 +64,7 @@ export class Reflector {
   #flow: RevisionFlow | undefined;
 
   constructor(source: ListWatcher, range: KeyRange, sink: ReflectorSink, options: ReflectorOptions = {}) {
-    const { from, held = false, backoff = BACKOFF } = options;
+    const { from, held = false, backoff = source.backoff ?? BACKOFF } = options;
     this.#source = source;
     this.#range = range;
     this.#sink = sink;

@@ -2,6 +2,7 @@ import { ConnectionClosedError, type EtcdTriggerError } from '../etcd-trigger.er
 import { FirstList, type FirstListWait } from './first-list.js';
 import type { InstanceLog } from './instance-log.js';
 import type { KeyRange } from './key-range.js';
+import type { KeyStamp } from './key-record.js';
 import type { ListWatcher } from './list-watcher.js';
 import type { RangeListener, Seat } from './range-listener.js';
 import type { RangeChange, RangeMemory } from './range-memory.js';
@@ -45,6 +46,12 @@ export class WatchedRange implements ReflectorSink {
 
   get listenerCount(): number {
     return this.#seats.length;
+  }
+
+  /** Whether exactly these writes have been handed to everybody who listens. */
+  isLevelWith(stamps: readonly KeyStamp[]): boolean {
+    const alone = this.#seats.flatMap(({ solo }) => (solo ? [solo.list.memory] : []));
+    return [this.memory, ...alone].every((memory) => memory?.matches(stamps) === true);
   }
 
   /** The first list, within the limits of who waits for it. */

@@ -14,6 +14,10 @@ export class WatchedRanges {
     this.#log = log;
   }
 
+  get all(): WatchedRange[] {
+    return Array.from(this.#ranges.values(), ({ range }) => range);
+  }
+
   /** The range with the same target, or a new one; to be released. `held`: it need not follow yet. */
   acquire(range: KeyRange, { held }: { readonly held: boolean }): WatchedRange {
     let entry = this.#ranges.get(range.identity);

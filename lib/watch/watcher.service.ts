@@ -187,6 +187,16 @@ export class WatcherService {
     return { revision: result.revision, deleted: result.applied ? result.deleted : 0 };
   }
 
+  /**
+   * Handlers that have something to do, and how much.
+   * @internal
+   */
+  get busy(): string[] {
+    return [...this.#subscriptions]
+      .filter(({ pending, paused }) => pending > 0 && !paused)
+      .map(({ name, pending }) => `${name}: ${pending === 1 ? '1 event' : `${pending} events`}`);
+  }
+
   /** Ends all watches: no further call starts. Resolves when the calls that run have ended. */
   async drain(): Promise<void> {
     this.#isClosed = true;

@@ -9,7 +9,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   dto: ['dto'],
   store: ['store', 'watch', 'dto'],
   handlers: ['handlers', 'watch', 'dto'],
-  testing: ['testing'],
+  testing: ['testing', 'watch', '.'],
   '.': ['.', 'etcd', 'watch', 'dto', 'store', 'handlers'],
 };
 

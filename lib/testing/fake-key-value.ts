@@ -1,0 +1,49 @@
+import { type KeyRecord, keyText } from '../watch/key-record.js';
+import type { KeyValueStore, Transaction, TransactionResult } from '../watch/key-value.js';
+import { checkLimits } from '../watch/transaction-limits.js';
+import type { FakeConnection } from './fake-connection.js';
+
+/** Reads and writes single keys of the fake. */
+export class FakeKeyValue implements KeyValueStore {
+  readonly #connection: FakeConnection;
+
+  constructor(connection: FakeConnection) {
+    this.#connection = connection;
+  }
+
+  async get(id: string): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }> {
+    const { server } = this.#connection;
+    const key = keyText(id);
+    const whole = this.#connection.whole({ id });
+    return this.#connection.request({
+      what: `get "${key}"`,
+      key,
+      ranges: [{ kind: 'key', id: whole.id }],
+      isWrite: false,
+      serve: () => ({ record: this.#local(server.get(whole.id)), revision: server.revision }),
+    });
+  }
+
+  async commit(transaction: Transaction): Promise<TransactionResult> {
+    const { what, key, conditions = [], operations } = transaction;
+    checkLimits(transaction, this.#connection.prefixLength);
+    const whole = operations.map((operation) => this.#connection.whole(operation));
+    const compared = conditions.map((condition) => this.#connection.whole(condition));
+    return this.#connection.request({
+      what,
+      key,
+      ranges: [...whole, ...compared].map(({ id }) => ({ kind: 'key', id })),
+      isWrite: true,
+      serve: () => {
+        const result = this.#connection.server.commit(what, compared, whole);
+        return result.applied
+          ? { ...result, deleted: result.deleted.length }
+          : { ...result, current: result.current.map((record) => this.#local(record)) };
+      },
+    });
+  }
+
+  #local(record: KeyRecord | undefined): KeyRecord | undefined {
+    return record && this.#connection.local(record);
+  }
+}

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { EtcdTriggerCluster } from '../etcd-trigger.cluster.js';
+import type { ClusterActivity } from '../watch/cluster-activity.js';
+import type { WatchedRange } from '../watch/watched-range.js';
+import { NotSettledError } from './etcd-testing.errors.js';
+import { FakeBackend } from './fake-backend.js';
+import { FakeCluster } from './fake-cluster.js';
+
+/** An application, or a testing module. */
+export interface SettlingApplication {
+  get(type: typeof EtcdTriggerCluster, options: { strict: false; each: true }): EtcdTriggerCluster[];
+}
+
+/**
+ * Resolves when everything that was written has been handed to every listener, the handlers have finished with it, and the store shows it: what a test
+ * waits for instead of sleeping. Of a fake that is cut, frozen or denied it waits for what can still arrive. Handlers that are paused are not waited
+ * for. Works on real etcd too.
+ *
+ * @param target the application, or the fake: then every application that runs on it
+ * @throws NotSettledError after `timeoutMs` (default 5,000), naming what is still under way
+ */
+export async function settled(
+  target: SettlingApplication | FakeCluster,
+  { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
+): Promise<void> {
+  const until = performance.now() + timeoutMs;
+  // What one look finds done may write in that very moment: done is what two looks find done.
+  for (let calm = 0; ;) {
+    const open = (await Promise.all(activitiesOf(target).map(openIn))).flat();
+    calm = open.length === 0 ? calm + 1 : 0;
+    if (calm === LOOKS) return;
+    if (performance.now() >= until) throw new NotSettledError(timeoutMs, open);
+    await sleep(POLL_MS);
+  }
+}
+
+const LOOKS = 2;
+const POLL_MS = 1;
+
+function activitiesOf(target: SettlingApplication | FakeCluster): ClusterActivity[] {
+  if (target instanceof FakeCluster) return target.activities;
+  try {
+    return target.get(EtcdTriggerCluster, { strict: false, each: true }).map(({ activity }) => activity);
+  } catch (cause) {
+    throw new InvalidOptionsError('settled() is for a FakeCluster, or an application that imports EtcdTriggerModule', {
+      cause,
+    });
+  }
+}
+
+async function openIn({ backend, ranges, busy }: ClusterActivity): Promise<string[]> {
+  const looks = ranges.map(async (range) => {
+    const isDone = backend instanceof FakeBackend ? isDoneOn(backend, range) : await isDoneAt(backend, range);
+    return isDone ? [] : [`${range.range.toString()}: ${range.isFollowing ? 'not everything is here' : 'interrupted'}`];
+  });
+  return [...busy, ...(await Promise.all(looks)).flat()];
+}
+
+const isDoneOn = (fake: FakeBackend, range: WatchedRange): boolean =>
+  !fake.reaches(range.range) || (range.isFollowing && range.isLevelWith(fake.held(range.range)));
+
+async function isDoneAt({ listWatcher }: ClusterActivity['backend'], range: WatchedRange): Promise<boolean> {
+  try {
+    const { stamps } = await listWatcher.stamps(range.range, { signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
+    return range.isFollowing && range.isLevelWith(stamps);
+  } catch {
+    // Unreachable for now: the next look will tell.
+    return false;
+  }
+}
+
+const LOOK_LIMIT_MS = 1_000;

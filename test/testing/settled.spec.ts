@@ -1,0 +1,81 @@
+import { Test } from '@nestjs/testing';
+import { FakeCluster, NotSettledError, settled } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it } from 'vitest';
+import { startApp } from '../support/start-app.js';
+
+describe('settled()', () => {
+  it('waits for slow handlers, and for what they cause', async () => {
+    const etcd = new FakeCluster();
+    await using started = await startApp({ hosts: '', client: etcd });
+    const seen: string[] = [];
+    await started.watcher.watch('/chain/', async ({ key }) => {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      seen.push(key);
+      if (seen.length < 4) await started.watcher.put(`${key}+`, '');
+    });
+    etcd.put('/chain/', '');
+    await settled(started.app);
+
+    expect(seen).toEqual(['/chain/', '/chain/+', '/chain/++', '/chain/+++']);
+  });
+
+  it('does not wait for what a fault holds back, nor for a handler that is paused', async () => {
+    const etcd = new FakeCluster();
+    await using started = await startApp({ hosts: '', client: etcd });
+    const seen: string[] = [];
+    const subscription = await started.watcher.watch('/a/', ({ key }) => seen.push(key));
+    for (const [fault, cure] of [
+      [
+        () => {
+          etcd.disconnect();
+        },
+        () => {
+          etcd.reconnect();
+        },
+      ],
+      [
+        () => {
+          etcd.freeze();
+        },
+        () => {
+          etcd.thaw();
+        },
+      ],
+      [
+        () => {
+          subscription.pause();
+        },
+        () => {
+          subscription.resume();
+        },
+      ],
+    ] as const) {
+      fault();
+      etcd.put('/a/1', 'x');
+      await settled(etcd);
+      expect(seen).toEqual([]);
+      cure();
+      await settled(etcd);
+      expect(seen.splice(0)).toEqual(['/a/1']);
+    }
+  });
+
+  it('says what is still under way when its time is over', async () => {
+    const etcd = new FakeCluster({ '/a/1': 'x' });
+    await using started = await startApp({ hosts: '', client: etcd, shutdown: { drainTimeoutMs: 1 } });
+    await started.watcher.watch('/a/', () => new Promise(() => undefined));
+
+    await expect(settled(started.app, { timeoutMs: 20 })).rejects.toThrow(
+      'settled(): still under way after 20 ms: handler of prefix "/a/": 1 event',
+    );
+    await expect(settled(started.app, { timeoutMs: 20 })).rejects.toBeInstanceOf(NotSettledError);
+  });
+
+  it('has nothing to wait for on a fake that nobody uses, and says what it is for', async () => {
+    await settled(new FakeCluster({ '/a': 'x' }));
+    const empty = await Test.createTestingModule({}).compile();
+    await expect(settled(empty)).rejects.toThrow(
+      'settled() is for a FakeCluster, or an application that imports EtcdTriggerModule',
+    );
+  });
+});

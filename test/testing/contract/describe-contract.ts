@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { ContractCluster } from './contract-cluster.js';
+import { handlersContract } from './handlers.contract.js';
+import { keyValueContract } from './key-value.contract.js';
+import { listWatcherContract } from './list-watcher.contract.js';
+import { storeContract } from './store.contract.js';
+import { watcherContract } from './watcher.contract.js';
+
+/** What etcd does, as this library's users see it: the same sentences for the fake and for the real one. */
+export function describeContract(name: string, start: () => Promise<ContractCluster>): void {
+  describe(`the contract of etcd, kept by ${name}`, () => {
+    let cluster: ContractCluster;
+
+    beforeAll(async () => {
+      cluster = await start();
+    });
+    afterAll(() => cluster[Symbol.asyncDispose]());
+
+    const current = (): ContractCluster => cluster;
+    keyValueContract(current);
+    listWatcherContract(current);
+    watcherContract(current);
+    storeContract(current);
+    handlersContract(current);
+  });
+}

@@ -1,0 +1,210 @@
+import { describe, expect, it } from 'vitest';
+import { keyIdOf, type KeyRecord } from '../../../lib/watch/key-record.js';
+import type { Operation } from '../../../lib/watch/key-value.js';
+import { eventually } from '../../support/eventually.js';
+import type { ContractCluster } from './contract-cluster.js';
+import { failureOf, openBackend } from './open-backend.js';
+
+const put = (id: string, value: string | Buffer = 'x', lease?: string): Operation => ({
+  type: 'put',
+  id,
+  value: Buffer.from(value),
+  lease,
+});
+const remove = (id: string): Operation => ({ type: 'delete', id });
+/** Revisions count from where the test began. */
+const seen = (record: KeyRecord | undefined, base: number): unknown[] | undefined =>
+  record && [
+    record.id,
+    record.value.toString(),
+    record.revision - base,
+    record.createRevision - base,
+    record.version,
+    record.lease,
+  ];
+
+export function keyValueContract(cluster: () => ContractCluster): void {
+  describe('reading and writing single keys', () => {
+    it('counts revisions and versions', async () => {
+      using backend = openBackend(cluster().client);
+      const { keyValue } = backend;
+      const base = await cluster().revision();
+      const get = async (): Promise<unknown> => seen((await keyValue.get('/kv/a')).record, base);
+      const commit = async (...operations: Operation[]): Promise<unknown> => {
+        const { revision, ...result } = await keyValue.commit({ what: 'test', operations });
+        return { ...result, revision: revision - base };
+      };
+
+      expect(await get()).toBe(undefined);
+      expect(await commit(put('/kv/a', 'one'))).toEqual({ applied: true, deleted: 0, revision: 1 });
+      expect(await get()).toEqual(['/kv/a', 'one', 1, 1, 1, undefined]);
+      await commit(put('/kv/a', 'two'), put('/kv/b'));
+      expect(await get()).toEqual(['/kv/a', 'two', 2, 1, 2, undefined]);
+      expect(await commit(remove('/kv/a'), remove('/kv/absent'), put('/kv/c'))).toEqual({
+        applied: true,
+        deleted: 1,
+        revision: 3,
+      });
+      expect(await get()).toBe(undefined);
+      await commit(put('/kv/a', 'again'));
+      expect(await get()).toEqual(['/kv/a', 'again', 4, 4, 1, undefined]);
+      expect((await keyValue.get('/kv/absent')).revision - base).toBe(4);
+    });
+
+    it('makes no revision of what changes nothing', async () => {
+      using backend = openBackend(cluster().client);
+      const base = await cluster().revision();
+
+      const result = await backend.keyValue.commit({ what: 'test', operations: [remove('/kv/never')] });
+      expect(result).toEqual({ applied: true, deleted: 0, revision: base });
+      expect(await cluster().revision()).toBe(base);
+    });
+
+    it('applies a transaction only where its conditions hold, and shows what stood in the way', async () => {
+      using backend = openBackend(cluster().client);
+      const base = await cluster().write({ '/txn/a': 'a', '/txn/b': 'b' });
+      const attempt = (a: number, b: number): ReturnType<typeof backend.keyValue.commit> =>
+        backend.keyValue.commit({
+          what: 'test',
+          conditions: [
+            { id: '/txn/a', revision: a },
+            { id: '/txn/absent', revision: b },
+          ],
+          operations: [put('/txn/a', 'new'), remove('/txn/b')],
+        });
+
+      const refused = await attempt(base, base);
+      if (refused.applied) throw new Error('it was applied');
+      expect(refused.revision).toBe(base);
+      expect(refused.current.map((record) => seen(record, base))).toEqual([
+        ['/txn/a', 'a', 0, 0, 1, undefined],
+        undefined,
+      ]);
+      expect(await attempt(base, 0)).toEqual({ applied: true, deleted: 1, revision: base + 1 });
+      expect((await attempt(base, 0)).applied).toBe(false);
+    });
+
+    it('refuses two changes of one key in one transaction', async () => {
+      using backend = openBackend(cluster().client);
+      const base = await cluster().revision();
+      const failure = {
+        name: 'InvalidOptionsError',
+        message: 'test: etcdserver: duplicate key given in txn request',
+      };
+
+      for (const operations of [
+        [put('/twice'), put('/twice')],
+        [put('/twice'), remove('/twice')],
+        [remove('/twice'), put('/twice')],
+      ]) {
+        expect(await failureOf(backend.keyValue.commit({ what: 'test', operations }))).toEqual(failure);
+      }
+      expect(await cluster().revision()).toBe(base);
+    });
+
+    it('refuses what is larger than etcd takes, before it is sent', async () => {
+      using backend = openBackend(cluster().client, '/prefixed');
+      const many = Array.from({ length: 129 }, (_, index) => put(`/many/${index}`));
+      const size = 1.5 * 1024 * 1024;
+
+      expect(await failureOf(backend.keyValue.commit({ what: 'test', operations: many }))).toEqual({
+        name: 'WriteError',
+        message: 'test: 129 operations, etcd takes at most 128; nothing was sent',
+      });
+      expect(
+        await failureOf(backend.keyValue.commit({ what: 'test', operations: [put('/big', Buffer.alloc(size))] })),
+      ).toEqual({
+        name: 'WriteError',
+        message: `test: ${size + 53} bytes, etcd takes at most ${size}; nothing was sent`,
+      });
+      const { applied } = await backend.keyValue.commit({
+        what: 'test',
+        operations: [...many.slice(0, 127), put('/big', Buffer.alloc(1024 * 1024))],
+      });
+      expect(applied).toBe(true);
+    });
+
+    it('refuses a lease that does not exist', async () => {
+      using backend = openBackend(cluster().client);
+      const commit = backend.keyValue.commit({ what: 'test', operations: [put('/leased', 'x', '12345')] });
+
+      expect((await failureOf(commit)).message).toBe('test: etcdserver: requested lease not found');
+    });
+
+    it('keeps any bytes, and lets nobody change what it keeps', async () => {
+      using backend = openBackend(cluster().client);
+      const id = keyIdOf(Buffer.from([0x2f, 0xff, 0x00, 0xc3]));
+      const value = Buffer.from([0, 255, 128]);
+      await backend.keyValue.commit({ what: 'test', operations: [put(id, value), put('/empty', '')] });
+      value.fill(1);
+
+      const { record } = await backend.keyValue.get(id);
+      expect(record?.value.toString('hex')).toBe('00ff80');
+      record?.value.fill(1);
+      expect((await backend.keyValue.get(id)).record?.value.toString('hex')).toBe('00ff80');
+      expect((await backend.keyValue.get('/empty')).record?.value.length).toBe(0);
+    });
+
+    it('knows keys without the prefix of the application', async () => {
+      using mine = openBackend(cluster().client, '/mine');
+      using all = openBackend(cluster().client);
+      await mine.keyValue.commit({ what: 'test', operations: [put('/a', 'own')] });
+
+      expect((await mine.keyValue.get('/a')).record?.id).toBe('/a');
+      expect((await all.keyValue.get('/mine/a')).record?.value.toString()).toBe('own');
+      expect((await all.keyValue.get('/a')).record).toBe(undefined);
+      const refused = await mine.keyValue.commit({
+        what: 'test',
+        conditions: [{ id: '/a', revision: 0 }],
+        operations: [],
+      });
+      expect(refused.applied ? [] : refused.current.map((record) => record?.id)).toEqual(['/a']);
+    });
+
+    it('says what happened to a request that the connection did not carry', async () => {
+      using backend = openBackend(cluster().client);
+      const before = await cluster().write({ '/lost': 'before' });
+      await backend.keyValue.get('/lost');
+      await cluster().freeze();
+      const write = failureOf(backend.keyValue.commit({ what: 'test', operations: [put('/lost', 'after')] }));
+      await eventually(async () => (await cluster().revision()) > before);
+      await cluster().disconnect();
+
+      expect(await write).toEqual({
+        name: 'UnknownOutcomeError',
+        message: 'test: the answer was lost, it may or may not have been applied; it was not sent again',
+      });
+      expect((await failureOf(backend.keyValue.get('/lost'))).name).toBe('ConnectionError');
+      const refused = backend.keyValue.commit({ what: 'test', operations: [put('/lost', 'never')] });
+      expect((await failureOf(refused)).name).toBe('ConnectionError');
+      await cluster().reconnect();
+      expect(seen((await backend.keyValue.get('/lost')).record, before)).toEqual([
+        '/lost',
+        'after',
+        1,
+        0,
+        2,
+        undefined,
+      ]);
+    });
+
+    it('does nothing that is denied, and nothing when it is closed', async () => {
+      using backend = openBackend(cluster().restrictedClient);
+      const { keyValue } = backend;
+
+      expect(await failureOf(keyValue.get('/denied/a'))).toEqual({
+        name: 'PermissionDeniedError',
+        message: 'get "/denied/a": etcdserver: permission denied',
+      });
+      expect(
+        await failureOf(keyValue.commit({ what: 'test', operations: [put('/allowed/a'), put('/denied/a')] })),
+      ).toEqual({ name: 'PermissionDeniedError', message: 'test: etcdserver: permission denied' });
+      expect((await keyValue.get('/allowed/a')).record).toBe(undefined);
+      backend.close();
+      expect(await failureOf(keyValue.get('/allowed/a'))).toEqual({
+        name: 'ConnectionClosedError',
+        message: 'get "/allowed/a": the module is closed',
+      });
+    });
+  });
+}

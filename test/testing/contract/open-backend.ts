@@ -1,0 +1,27 @@
+import type { EtcdTriggerOptions } from 'nestjs-etcd-trigger';
+import { backendSourceOf } from '../../../lib/etcd/etcd-backend.js';
+import { type ClusterBackend, OPEN_BACKEND } from '../../../lib/watch/cluster-backend.js';
+
+/** The ports, without an application. */
+export function openBackend(client: EtcdTriggerOptions['client'], keyPrefix = ''): ClusterBackend & Disposable {
+  const backend = backendSourceOf(client)[OPEN_BACKEND]({
+    keyPrefix,
+    requestTimeoutMs: 5_000,
+    activity: () => ({ backend, ranges: [], busy: [] }),
+  });
+  const { listWatcher, keyValue } = backend;
+  const close = (): void => {
+    backend.close();
+  };
+  return { listWatcher, keyValue, close, [Symbol.dispose]: close };
+}
+
+/** What an error says of itself; the fake's connections fail in other words. */
+export async function failureOf(attempt: Promise<unknown>): Promise<{ name: string; message: string }> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof Error) return { name: error.name, message: error.message };
+  }
+  throw new Error('it did not fail');
+}

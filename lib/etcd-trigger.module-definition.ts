@@ -1,7 +1,13 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
 import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
-import { DEFAULT_CLUSTER, getEtcdClientToken, getStoreToken, getWatcherToken } from './etcd-trigger.tokens.js';
+import {
+  DEFAULT_CLUSTER,
+  getEtcdClientToken,
+  getStoreToken,
+  getWatcherToken,
+  getWatchKeyRegistryToken,
+} from './etcd-trigger.tokens.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 
 /** Known when the module graph is built, so never inside an async factory. */
@@ -34,7 +40,12 @@ export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new Configurabl
       ...definition,
       global: isGlobal,
       providers: [...(definition.providers ?? []), ...clusterProviders(cluster), definitionsProvider(cluster, configs)],
-      exports: [getEtcdClientToken(cluster), getWatcherToken(cluster), getStoreToken(cluster)],
+      exports: [
+        getEtcdClientToken(cluster),
+        getWatcherToken(cluster),
+        getStoreToken(cluster),
+        getWatchKeyRegistryToken(cluster),
+      ],
     };
   })
   .build();

@@ -51,8 +51,25 @@ export interface EtcdTriggerOptions {
    * @default {}
    */
   readonly watchDefaults?: DeliveryOptions;
+  /** How `@WatchKey` methods are run. */
+  readonly handlers?: HandlersOptions;
   /** @default Nest's `Logger` */
   readonly logger?: LoggerService;
+}
+
+export interface HandlersOptions {
+  /**
+   * Whether handlers are attached at application bootstrap. With `false` they are checked and listed, and start when `WatchKeyRegistry.register()` is called:
+   * for tests, and for processes that must not run them.
+   * @default true
+   */
+  readonly register?: boolean;
+  /**
+   * Whether guards, pipes, interceptors and filters of the whole application (`APP_GUARD`, `useGlobalGuards()`) run for handlers too, and not only those declared
+   * on their methods and classes.
+   * @default false
+   */
+  readonly useGlobalEnhancers?: boolean;
 }
 
 /** For `useClass` and `useExisting`. */
@@ -70,6 +87,7 @@ export interface ResolvedOptions {
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
   readonly watchDefaults: DeliveryOptions;
+  readonly handlers: Required<HandlersOptions>;
   readonly logger: LoggerService;
 }
 
@@ -92,6 +110,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
     watchDefaults: checkWatchDefaults(given.watchDefaults ?? {}),
+    handlers: checkHandlers(given.handlers ?? {}),
     logger: given.logger ?? new Logger('EtcdTrigger'),
   };
 }
@@ -107,6 +126,18 @@ function checkWatchDefaults(watchDefaults: unknown): DeliveryOptions {
   }
   checkDelivery(watchDefaults, 'watchDefaults.');
   return watchDefaults;
+}
+
+function checkHandlers({ register = true, useGlobalEnhancers = false }: HandlersOptions): Required<HandlersOptions> {
+  return {
+    register: checkFlag('handlers.register', register),
+    useGlobalEnhancers: checkFlag('handlers.useGlobalEnhancers', useGlobalEnhancers),
+  };
+}
+
+function checkFlag(option: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new InvalidOptionsError(`"${option}" is true or false`);
 }
 
 function checkText(option: string, value: unknown): string {

@@ -1,13 +1,20 @@
 import type { FactoryProvider, Provider, ValueProvider } from '@nestjs/common';
-import { DiscoveryService } from '@nestjs/core';
+import { DiscoveryService, ModuleRef } from '@nestjs/core';
 import { backendSourceOf } from './etcd/etcd-backend.js';
 import { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
 import { clustersOf, ClusterMark, definitionsOf, DefinitionsMark } from './etcd-trigger.graph.js';
 import { EtcdTriggerLifecycle } from './etcd-trigger.lifecycle.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
-import { getBackendToken, getEtcdClientToken, getStoreToken, getWatcherToken } from './etcd-trigger.tokens.js';
+import {
+  getBackendToken,
+  getEtcdClientToken,
+  getStoreToken,
+  getWatcherToken,
+  getWatchKeyRegistryToken,
+} from './etcd-trigger.tokens.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { HandlerRegistrar } from './handlers/handler.registrar.js';
+import { WatchKeyRegistry } from './handlers/watch-key.registry.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import type { BackendSource } from './watch/cluster-backend.js';
 
@@ -48,13 +55,27 @@ export const clusterProviders = (cluster: string): Provider[] => [
     useFactory: (built: EtcdTriggerCluster, discovery: DiscoveryService) =>
       built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs]),
   },
+  { provide: getWatchKeyRegistryToken(cluster), useFactory: () => new WatchKeyRegistry() },
   {
     provide: EtcdTriggerLifecycle,
-    inject: [EtcdTriggerCluster, HandlerExplorer, DiscoveryService],
-    useFactory: (built: EtcdTriggerCluster, explorer: HandlerExplorer, discovery: DiscoveryService) => {
+    inject: [EtcdTriggerCluster, HandlerExplorer, getWatchKeyRegistryToken(cluster), DiscoveryService, ModuleRef],
+    useFactory: (
+      built: EtcdTriggerCluster,
+      explorer: HandlerExplorer,
+      registry: WatchKeyRegistry,
+      discovery: DiscoveryService,
+      moduleRef: ModuleRef,
+    ) => {
       const { log, options, watcher } = built;
-      const clusters = clustersOf(discovery);
-      const registrar = new HandlerRegistrar(explorer, watcher, { cluster, clusters, boot: options.boot, log });
+      const { boot, handlers } = options;
+      const registrar = new HandlerRegistrar(explorer, watcher, registry, {
+        cluster,
+        clusters: clustersOf(discovery),
+        boot,
+        register: handlers.register,
+        application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
+        log,
+      });
       return new EtcdTriggerLifecycle(built, registrar);
     },
   },

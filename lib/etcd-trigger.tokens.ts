@@ -1,5 +1,6 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { Etcd3 } from './etcd/etcd-client.js';
+import { WatchKeyRegistry } from './handlers/watch-key.registry.js';
 import { StoreService } from './store/store.service.js';
 import { WatcherService } from './watch/watcher.service.js';
 
@@ -19,6 +20,10 @@ export const getStoreToken = (cluster = DEFAULT_CLUSTER): InjectionToken => toke
 /** Token of what a cluster runs on: to be overridden in tests. */
 export const getBackendToken = (cluster = DEFAULT_CLUSTER): InjectionToken => `nestjs-etcd-trigger:backend:${cluster}`;
 
+/** Token of a cluster's `WatchKeyRegistry`; of the default cluster the class itself. */
+export const getWatchKeyRegistryToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
+  tokenOf(WatchKeyRegistry, 'watch-key-registry', cluster);
+
 /** Injects a cluster's `Etcd3`. */
 export const InjectEtcdClient = (cluster?: string): ParameterDecorator & PropertyDecorator =>
   Inject(getEtcdClientToken(cluster));
@@ -29,6 +34,10 @@ export const InjectWatcher = (cluster?: string): ParameterDecorator & PropertyDe
 
 /** Injects a cluster's `StoreService`. */
 export const InjectStore = (cluster?: string): ParameterDecorator & PropertyDecorator => Inject(getStoreToken(cluster));
+
+/** Injects a cluster's `WatchKeyRegistry`. */
+export const InjectWatchKeyRegistry = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getWatchKeyRegistryToken(cluster));
 
 const tokenOf = (type: InjectionToken, role: string, cluster: string): InjectionToken =>
   cluster === DEFAULT_CLUSTER ? type : `nestjs-etcd-trigger:${role}:${cluster}`;

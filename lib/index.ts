@@ -1,17 +1,23 @@
 export { EtcdTriggerModule } from './etcd-trigger.module.js';
 export type { StaticOptions } from './etcd-trigger.module-definition.js';
-export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory } from './etcd-trigger.options.js';
+export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './etcd-trigger.options.js';
 export {
   getEtcdClientToken,
   getStoreToken,
   getWatcherToken,
+  getWatchKeyRegistryToken,
   InjectEtcdClient,
   InjectStore,
   InjectWatcher,
+  InjectWatchKeyRegistry,
 } from './etcd-trigger.tokens.js';
 
+export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
+export { OnWatchError } from './handlers/on-watch-error.decorator.js';
 export { OnWatchResync } from './handlers/on-watch-resync.decorator.js';
+export { Event, Key, KeyParam, Payload, Previous, Signal } from './handlers/parameters.decorator.js';
 export { WatchKey, type WatchKeyOptions } from './handlers/watch-key.decorator.js';
+export { type WatchKeyHandler, WatchKeyRegistry } from './handlers/watch-key.registry.js';
 
 export type { BootPolicy } from './watch/boot-policy.js';
 export type { DeliveryContext } from './watch/delivery-context.js';

@@ -1,19 +1,25 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { onWatchErrorsOf, type OnWatchErrorMetadata } from './on-watch-error.decorator.js';
 import { onWatchResyncsOf, type OnWatchResyncMetadata } from './on-watch-resync.decorator.js';
 import { watchKeysOf, type WatchKeyMetadata } from './watch-key.decorator.js';
 
 /** Nest's record of one provider or controller. */
 export type ProviderWrapper = ReturnType<DiscoveryService['getProviders']>[number];
 
+export type Method = (...args: unknown[]) => unknown;
+
 /** A decorated method, and where it lives. */
 export interface DecoratedMethod {
   readonly wrapper: ProviderWrapper;
+  readonly type: abstract new (...args: never[]) => unknown;
   readonly method: string;
+  readonly implementation: Method;
   /** `Class.method`, for messages. */
   readonly name: string;
   readonly watchKeys: readonly WatchKeyMetadata[];
   readonly onResyncs: readonly OnWatchResyncMetadata[];
+  readonly onErrors: readonly OnWatchErrorMetadata[];
 }
 
 /** Finds the decorated methods of the application; it never subscribes. */
@@ -35,13 +41,18 @@ export class HandlerExplorer {
   #methodsOf(wrapper: ProviderWrapper): DecoratedMethod[] {
     const prototype = prototypeOf(wrapper);
     if (!prototype) return [];
+    const type = prototype.constructor as DecoratedMethod['type'];
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
       const implementation = prototype[method];
       if (typeof implementation !== 'function') return [];
-      const watchKeys = watchKeysOf(implementation);
-      const onResyncs = onWatchResyncsOf(implementation);
-      if (watchKeys.length + onResyncs.length === 0) return [];
-      return [{ wrapper, method, name: `${prototype.constructor.name}.${method}`, watchKeys, onResyncs }];
+      const found = {
+        watchKeys: watchKeysOf(implementation),
+        onResyncs: onWatchResyncsOf(implementation),
+        onErrors: onWatchErrorsOf(implementation),
+      };
+      if (Object.values(found).every((decorators) => decorators.length === 0)) return [];
+      const name = `${type.name}.${method}`;
+      return [{ wrapper, type, method, implementation: implementation as Method, name, ...found }];
     });
   }
 }

@@ -1,27 +1,78 @@
-import { ContextIdFactory, ModuleRef } from '@nestjs/core';
-import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import type { DecoratedMethod, ProviderWrapper } from './handler.explorer.js';
+import type { DeliveryContext } from '../watch/delivery-context.js';
+import type { InstanceLog } from '../watch/instance-log.js';
+import type { WatchHandler } from '../watch/queued-subscription.js';
+import type { WatchBatch, WatchEvent } from '../watch/watch-event.js';
+import type { HandlerCall } from './etcd-trigger.context.js';
+import type { Method } from './handler.explorer.js';
+import type { HandlerPlan } from './handler.plan.js';
+import { isSingleton } from './handler.scope.js';
+import type { HandlerTally } from './handler.tally.js';
+import type { KeyPattern } from './key-pattern.js';
+import { type CallerOptions, callerOf, type HandlerCaller, isPlain } from './handler.caller.js';
+import { PayloadParser, SKIPPED } from './payload.parser.js';
 
-type Method = (input: unknown) => unknown;
+export interface InvokerOptions extends CallerOptions {
+  readonly log: InstanceLog;
+  readonly tally: HandlerTally;
+}
 
-/** Calls the method with one argument: on the one instance, or on a fresh one for each call where the class is request-scoped or transient. */
-export function invokerOf({ wrapper, method, name }: DecoratedMethod): Method {
-  if (wrapper.isDependencyTreeStatic() && !wrapper.isTransient) {
-    const instance = wrapper.instance as Record<string, Method>;
-    return (input) => instance[method]?.(input);
+/** What the watcher calls for a handler. A method that wants nothing but the event is called directly, without anything being allocated. */
+export function invokerOf(plan: HandlerPlan, options: InvokerOptions): WatchHandler {
+  const { method, target, options: watchKey } = plan;
+  const { pattern } = target;
+  if (watchKey.batch === true) return { batch: batchInvoker(callerOf(plan, options), pattern) };
+  const parser = parserOf(plan, options);
+  if (parser) return { event: typedInvoker(callerOf(plan, options), parser, plan) };
+  if (pattern || !isPlain(plan, options) || !isSingleton(method.wrapper)) {
+    return { event: eventInvoker(callerOf(plan, options), pattern) };
   }
-  const moduleRef = moduleRefOf(wrapper, name);
-  return async (input) => {
-    const contextId = ContextIdFactory.create();
-    moduleRef.registerRequestByContextId(input, contextId);
-    // The token in the provider's own module: another module may provide the same class differently.
-    const instance = await moduleRef.resolve<Record<string, Method>>(wrapper.token, contextId, { strict: true });
-    return instance[method]?.(input);
+  const instance = method.wrapper.instance as Record<string, Method>;
+  return { event: (event, delivery) => instance[method.method]?.(event, delivery) };
+}
+
+const eventInvoker =
+  (call: HandlerCaller, pattern: KeyPattern | undefined) =>
+  (event: WatchEvent, delivery: DeliveryContext): unknown => {
+    const keyParameters = pattern?.match(event.key);
+    if (pattern && !keyParameters) return undefined;
+    return call({ ...UNTYPED, subject: event, delivery, keyParameters });
+  };
+
+/** Those events of the batch that are meant. */
+const batchInvoker =
+  (call: HandlerCaller, pattern: KeyPattern | undefined) =>
+  (batch: WatchBatch, delivery: DeliveryContext): unknown => {
+    if (!pattern) return call({ ...UNTYPED, subject: batch, delivery });
+    const events = batch.events.filter(({ key }) => pattern.match(key));
+    if (events.length === 0) return undefined;
+    return call({ ...UNTYPED, subject: { ...batch, events }, delivery });
+  };
+
+/** The method is called with a value or not at all. Its call has begun, for the queue, while validators are asynchronous: the order stays. */
+function typedInvoker(call: HandlerCaller, parser: PayloadParser, { target: { pattern }, parameters }: HandlerPlan) {
+  const wantsPrevious = parameters.some(({ kind }) => kind === 'previous');
+  return (event: WatchEvent, delivery: DeliveryContext): unknown => {
+    const keyParameters = pattern?.match(event.key);
+    if (pattern && !keyParameters) return undefined;
+    const input = { subject: event, delivery, isTyped: true, keyParameters };
+    const go = (value: object | undefined | typeof SKIPPED): unknown => {
+      if (value === SKIPPED) return undefined;
+      if (!wantsPrevious) return call({ ...input, value, previous: undefined });
+      return parser.parsePrevious(event).then((previous) => call({ ...input, value, previous }));
+    };
+    const value = parser.parse(event);
+    return value instanceof Promise ? value.then(go) : go(value);
   };
 }
 
-function moduleRefOf({ host }: ProviderWrapper, name: string): ModuleRef {
-  const moduleRef: unknown = host?.providers.get(ModuleRef)?.instance;
-  if (moduleRef instanceof ModuleRef) return moduleRef;
-  throw new InvalidOptionsError(`${name} can never run: its class belongs to no module`);
+function parserOf({ name, options }: HandlerPlan, { log, tally }: InvokerOptions): PayloadParser | undefined {
+  const { type, onInvalid = 'skip', unknown = 'strip' } = options;
+  return type && new PayloadParser({ name, type, onInvalid, unknown, log, tally });
 }
+
+const UNTYPED: Pick<HandlerCall, 'isTyped' | 'value' | 'previous' | 'keyParameters'> = {
+  isTyped: false,
+  value: undefined,
+  previous: undefined,
+  keyParameters: undefined,
+};

@@ -1,3 +1,4 @@
+import type { ApplicationConfig } from '@nestjs/core';
 import {
   BootError,
   type BootProblem,
@@ -7,27 +8,31 @@ import {
 } from '../etcd-trigger.errors.js';
 import { bootProblem, type BootPolicy, bootWait } from '../watch/boot-policy.js';
 import type { InstanceLog } from '../watch/instance-log.js';
-import { KeyRange } from '../watch/key-range.js';
 import { announceResync } from '../watch/listener-failure.js';
-import type { ResyncNotice } from '../watch/watch-event.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import type { DecoratedMethod, HandlerExplorer } from './handler.explorer.js';
+import { faultsOf } from './handler.faults.js';
 import { invokerOf } from './handler.invoker.js';
-import type { WatchKeyMetadata } from './watch-key.decorator.js';
+import { HandlerListeners } from './handler.listeners.js';
+import { type HandlerPlan, planOf } from './handler.plan.js';
+import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
+import { WatchKeyHandler, type WatchKeyRegistry } from './watch-key.registry.js';
 
 export interface HandlerRegistrarOptions {
   readonly cluster: string;
   /** Every cluster of the application: a handler of any other can never run. */
   readonly clusters: ReadonlySet<string>;
   readonly boot: BootPolicy;
+  /** Whether handlers are attached at bootstrap, or when the registry is told to. */
+  readonly register: boolean;
+  /** What is declared for the whole application, where that counts for handlers. */
+  readonly application: ApplicationConfig | undefined;
   readonly log: InstanceLog;
 }
 
-interface ResyncMethod {
-  /** Identity of the target it is for; `undefined` for every one. */
-  readonly range: string | undefined;
-  readonly name: string;
-  readonly call: (notice: ResyncNotice) => unknown;
+interface Entry {
+  readonly plan: HandlerPlan;
+  readonly handler: WatchKeyHandler;
 }
 
 /** Wires the decorated methods of one cluster to its watches. */
@@ -35,6 +40,7 @@ export class HandlerRegistrar {
   constructor(
     private readonly explorer: HandlerExplorer,
     private readonly watcher: WatcherService,
+    private readonly registry: WatchKeyRegistry,
     private readonly options: HandlerRegistrarOptions,
   ) {}
 
@@ -43,86 +49,93 @@ export class HandlerRegistrar {
    * @throws BootError naming every method that can never run, and every list that could not be read
    */
   async register(): Promise<void> {
+    const { cluster, log, register } = this.options;
     const methods = this.explorer.explore();
     const faults = methods.flatMap((method) => this.#faultsOf(method));
     if (faults.length > 0) throw new BootError(faults);
-    const resyncs = methods.flatMap((method) => this.#resyncMethodsOf(method));
-    const attaching = methods.flatMap((method) =>
-      method.watchKeys
-        .filter(({ options }) => clusterOf(options) === this.options.cluster)
-        .map((watchKey) => this.#attach(method, watchKey, resyncs)),
+    const listeners = new HandlerListeners(methods, cluster, log);
+    const entries = methods
+      .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
+      .filter((plan) => plan.cluster === cluster)
+      .map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
+    const attach = (): Promise<void> => this.#attachAll(entries, listeners);
+    this.registry.fill(
+      entries.map(({ handler }) => handler),
+      attach,
     );
-    const problems = (await Promise.all(attaching)).filter((problem) => problem !== undefined);
+    if (register) await attach();
+  }
+
+  async #attachAll(entries: readonly Entry[], listeners: HandlerListeners): Promise<void> {
+    const waiting = entries.filter(({ handler }) => handler.state === 'unregistered');
+    const outcomes = await Promise.all(waiting.map((entry) => this.#attach(entry, listeners)));
+    const problems = outcomes.filter((problem) => problem !== undefined);
     if (problems.length === 0) return;
-    if (this.options.boot.policy !== 'degraded') throw new BootError(problems);
+    if (this.options.boot.policy !== 'degraded') {
+      for (const { handler } of waiting) await handler.detach();
+      throw new BootError(problems);
+    }
     for (const { message } of problems)
       this.options.log.warn(`started without the list of ${message}; it goes on trying`);
   }
 
-  async #attach(
-    method: DecoratedMethod,
-    { target, options }: WatchKeyMetadata,
-    resyncs: readonly ResyncMethod[],
-  ): Promise<BootProblem | undefined> {
-    const { log, boot, cluster } = this.options;
-    const range = KeyRange.of(target);
-    const concerned = resyncs.filter((resync) => resync.range === undefined || resync.range === range.identity);
-    const { subscription, listed } = this.watcher.attach(
-      target,
-      { event: invokerOf(method) },
-      {
-        ...options,
-        onResync: (notice) => {
-          announceResync(notice, { name: method.name, log, onResync: options.onResync });
-          for (const { name, call } of concerned) announceResync(notice, { name, log, onResync: call });
-        },
-      },
-      { name: method.name, wait: bootWait(boot) },
-    );
+  async #attach({ plan, handler }: Entry, listeners: HandlerListeners): Promise<BootProblem | undefined> {
+    const { log, boot, application, cluster } = this.options;
+    const { name, target, options } = plan;
+    const onResync = listeners.onResync(target);
     try {
+      const { subscription, listed } = this.watcher.attach(
+        target.range.target,
+        invokerOf(plan, { log, tally: handler.tally, application }),
+        {
+          ...options,
+          onResync: (notice) => {
+            announceResync(notice, { name, log, onResync: options.onResync });
+            onResync(notice);
+          },
+        },
+        { name, failed: listeners.onError(target), wait: bootWait(boot) },
+      );
+      handler.attached(subscription);
       await listed;
       return undefined;
     } catch (error) {
-      if (boot.policy !== 'degraded') await subscription.close();
-      const subject = `${method.name} (${range.toString()})`;
       const known = error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
-      return bootProblem(cluster, subject, known);
+      return bootProblem(cluster, `${name} (${describeHandlerTarget(target)})`, known);
     }
   }
 
-  #resyncMethodsOf(method: DecoratedMethod): ResyncMethod[] {
-    return method.onResyncs
-      .filter(({ cluster }) => cluster === this.options.cluster)
-      .map(({ target }) => ({
-        range: target === undefined ? undefined : KeyRange.of(target).identity,
-        name: method.name,
-        call: invokerOf(method),
-      }));
-  }
-
-  #faultsOf({ name, watchKeys, onResyncs }: DecoratedMethod): BootProblem[] {
-    const wanted = [
-      ...watchKeys.map(({ target, options }) => ({ target, cluster: clusterOf(options) })),
-      ...onResyncs.map(({ target = { prefix: '' }, cluster }) => ({ target, cluster })),
-    ];
-    return wanted.flatMap(({ target, cluster }) => {
-      const fault = this.#faultOf(target, cluster);
-      return fault ? [{ cluster, subject: name, reason: 'failed' as const, message: `${name}: ${fault}` }] : [];
+  #faultsOf(method: DecoratedMethod): BootProblem[] {
+    const problem = (cluster: string, fault: string): BootProblem => ({
+      cluster,
+      subject: method.name,
+      reason: 'failed',
+      message: `${method.name}: ${fault}`,
     });
+    const watchKeys = method.watchKeys.flatMap((watchKey) => {
+      const { cluster = 'default' } = watchKey.options;
+      const faults = this.#attempt(cluster, () => faultsOf(planOf(method, watchKey)));
+      return faults.map((fault) => problem(cluster, fault));
+    });
+    const listeners = [...method.onResyncs, ...method.onErrors].flatMap(({ target, cluster }) => {
+      const faults = this.#attempt(cluster, () => {
+        if (target !== undefined) handlerTargetOf(target);
+        return [];
+      });
+      return faults.map((fault) => problem(cluster, fault));
+    });
+    return [...watchKeys, ...listeners];
   }
 
-  #faultOf(target: WatchKeyMetadata['target'], cluster: string): string | undefined {
+  #attempt(cluster: string, check: () => string[]): string[] {
     if (!this.options.clusters.has(cluster)) {
-      return `there is no cluster "${cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${cluster}', ... })`;
+      return [`there is no cluster "${cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${cluster}', ... })`];
     }
     try {
-      KeyRange.of(target);
-      return undefined;
+      return check();
     } catch (error) {
-      if (error instanceof InvalidOptionsError) return error.message;
+      if (error instanceof InvalidOptionsError) return [error.message];
       throw error;
     }
   }
 }
-
-const clusterOf = ({ cluster = 'default' }: WatchKeyMetadata['options']): string => cluster;

@@ -1,8 +1,28 @@
+import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { WatchTarget } from '../watch/watch-event.js';
 import type { WatchOptions } from '../watch/watch-options.js';
 
+/** How a method is called. */
 export interface WatchKeyOptions extends WatchOptions {
+  /** The DTO class of the values: the method gets `(value, event)`, the value validated and frozen, `undefined` on delete. */
+  readonly type?: Type<object>;
+  /**
+   * What happens with a value that is not valid: the method is not called and one line says where and why, without the value; or the event fails like a
+   * call that throws, with an `InvalidConfigError`, and is not tried again. With `type`.
+   * @default 'skip'
+   */
+  readonly onInvalid?: 'skip' | 'error';
+  /**
+   * Properties that the class does not know are left out with one line naming them, or make the value invalid. With `type`.
+   * @default 'strip'
+   */
+  readonly unknown?: 'strip' | 'refuse';
+  /**
+   * Call the method with all changes of one revision at once, one call at a time: `(batch: WatchBatch)`.
+   * @default false
+   */
+  readonly batch?: boolean;
   /**
    * The cluster to watch, as named in `EtcdTriggerModule.forRoot({ cluster })`.
    * @default 'default'
@@ -21,7 +41,8 @@ const WATCH_KEYS = Symbol.for('nestjs-etcd-trigger:watch-keys');
 
 /**
  * Calls the method for every change of the target, from the first list on: found at application bootstrap on providers and controllers, on inherited
- * methods too. May be repeated on a method. A plain string is a prefix; `{ key }` is one key exactly.
+ * methods too. May be repeated on a method. A plain string is a prefix, or with a segment like `:tenant` a pattern: `/tenants/:tenant/limits` is every key
+ * with one segment there, `/tenants/:tenant/` every key below one; `\\:` at the beginning of a segment is a literal `:`. `{ key }` is one key exactly.
  *
  * @throws InvalidOptionsError when it does not stand on an instance method
  */

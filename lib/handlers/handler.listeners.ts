@@ -1,0 +1,59 @@
+import type { InstanceLog } from '../watch/instance-log.js';
+import { announceFailure, announceResync, type WatchFailure } from '../watch/listener-failure.js';
+import type { ResyncNotice, WatchTarget } from '../watch/watch-event.js';
+import { methodOf } from './handler.caller.js';
+import type { DecoratedMethod } from './handler.explorer.js';
+import { type HandlerTarget, handlerTargetOf } from './handler-target.js';
+
+interface Listener<News> {
+  readonly name: string;
+  /** `undefined`: for every target. */
+  readonly target: HandlerTarget | undefined;
+  readonly call: (news: News) => unknown;
+}
+
+/** The `@OnWatchResync` and `@OnWatchError` methods of one cluster. */
+export class HandlerListeners {
+  readonly #resyncs: readonly Listener<ResyncNotice>[];
+  readonly #errors: readonly Listener<WatchFailure>[];
+
+  constructor(
+    methods: readonly DecoratedMethod[],
+    cluster: string,
+    private readonly log: InstanceLog,
+  ) {
+    this.#resyncs = methods.flatMap((method) => listenersOf(method, method.onResyncs, cluster));
+    this.#errors = methods.flatMap((method) => listenersOf(method, method.onErrors, cluster));
+  }
+
+  /** Those that are for what this target watches. */
+  onResync({ range }: HandlerTarget): (notice: ResyncNotice) => void {
+    const concerned = this.#resyncs.filter(({ target }) => !target || target.range.identity === range.identity);
+    return (notice) => {
+      for (const { name, call } of concerned) announceResync(notice, { name, log: this.log, onResync: call });
+    };
+  }
+
+  /** Those that are for this target. */
+  onError({ identity }: HandlerTarget): (failure: WatchFailure) => void {
+    const concerned = this.#errors.filter(({ target }) => !target || target.identity === identity);
+    return (failure) => {
+      for (const { call } of concerned) announceFailure(failure, { log: this.log, onError: call });
+    };
+  }
+}
+
+function listenersOf<News extends object>(
+  method: DecoratedMethod,
+  decorators: readonly { readonly target: WatchTarget | undefined; readonly cluster: string }[],
+  cluster: string,
+): Listener<News>[] {
+  const call = methodOf(method);
+  return decorators
+    .filter((decorator) => decorator.cluster === cluster)
+    .map(({ target }) => ({
+      name: method.name,
+      target: target === undefined ? undefined : handlerTargetOf(target),
+      call: (news) => call(news, [news]),
+    }));
+}

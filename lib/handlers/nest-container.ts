@@ -1,0 +1,96 @@
+import type { CallHandler, ExceptionFilter, ExecutionContext, NestInterceptor } from '@nestjs/common';
+import { ApplicationConfig, ModulesContainer, NestContainer } from '@nestjs/core';
+import { EtcdTriggerContext } from './etcd-trigger.context.js';
+import type { ProviderWrapper } from './handler.explorer.js';
+import type { HandlerScope } from './handler.scope.js';
+
+type Module = NonNullable<ProviderWrapper['host']>;
+
+/**
+ * The application as seen from one handler: its own module alone. Nest looks for the module of an enhancer among the providers, by class; so it would take
+ * another module's, and of a controller none.
+ */
+export class HostContainer extends NestContainer {
+  readonly #modules = new ModulesContainer();
+
+  constructor(config: ApplicationConfig, { host }: ProviderWrapper) {
+    super(config);
+    if (host) this.#modules.set(host.id, Object.create(host, { hasProvider: { value: () => true } }) as Module);
+  }
+
+  override getModules(): ModulesContainer {
+    return this.#modules;
+  }
+}
+
+interface ScopedEnhancers {
+  readonly guards: ReturnType<ApplicationConfig['getGlobalGuards']>;
+  readonly interceptors: ReturnType<ApplicationConfig['getGlobalInterceptors']>;
+  readonly pipes: ReturnType<ApplicationConfig['getGlobalPipes']>;
+  readonly filters: ReturnType<ApplicationConfig['getGlobalFilters']>;
+}
+
+/** Enhancers that are declared for all handlers; those of them that are constructed for each call are set before it. */
+export class EnhancersInForce extends ApplicationConfig {
+  #scoped: ScopedEnhancers = { guards: [], interceptors: [], pipes: [], filters: [] };
+
+  constructor(private readonly application: ApplicationConfig) {
+    super();
+  }
+
+  get isScoped(): boolean {
+    const { application } = this;
+    return [
+      application.getGlobalRequestGuards(),
+      application.getGlobalRequestInterceptors(),
+      application.getGlobalRequestPipes(),
+      application.getGlobalRequestFilters(),
+    ].some((wrappers) => wrappers.length > 0);
+  }
+
+  async construct(scope: HandlerScope): Promise<ScopedEnhancers> {
+    const { application } = this;
+    const all = <T>(wrappers: readonly ProviderWrapper[]): Promise<T[]> =>
+      Promise.all(wrappers.map((wrapper) => scope.resolveFrom<T>(wrapper)));
+    const [guards, interceptors, pipes, filters] = await Promise.all([
+      all<ScopedEnhancers['guards'][number]>(application.getGlobalRequestGuards()),
+      all<NestInterceptor>(application.getGlobalRequestInterceptors()),
+      all<ScopedEnhancers['pipes'][number]>(application.getGlobalRequestPipes()),
+      all<ExceptionFilter>(application.getGlobalRequestFilters()),
+    ]);
+    return { guards, interceptors, pipes, filters };
+  }
+
+  use(scoped: ScopedEnhancers): void {
+    this.#scoped = scoped;
+  }
+
+  override getGlobalGuards(): ScopedEnhancers['guards'] {
+    return [...this.application.getGlobalGuards(), ...this.#scoped.guards];
+  }
+
+  /** The witness is the first of all interceptors: what it has not seen did not pass the guards. */
+  override getGlobalInterceptors(): NestInterceptor[] {
+    return [WITNESS, ...this.application.getGlobalInterceptors(), ...this.#scoped.interceptors];
+  }
+
+  override getGlobalPipes(): ScopedEnhancers['pipes'] {
+    return [...this.application.getGlobalPipes(), ...this.#scoped.pipes];
+  }
+
+  override getGlobalFilters(): ExceptionFilter[] {
+    return [...this.application.getGlobalFilters(), ...this.#scoped.filters];
+  }
+}
+
+const ADMITTED = new WeakSet<EtcdTriggerContext>();
+
+const WITNESS: NestInterceptor = {
+  intercept: (context: ExecutionContext, next: CallHandler) => {
+    ADMITTED.add(EtcdTriggerContext.of(context));
+    return next.handle();
+  },
+};
+
+/** Whether the guards have let the call pass. */
+export const wasAdmitted = (context: EtcdTriggerContext): boolean => ADMITTED.has(context);

@@ -1,0 +1,120 @@
+import type { WatchTarget } from '../watch/watch-event.js';
+import type { WatchSubscription } from '../watch/watch-options.js';
+import type { HandlerPlan } from './handler.plan.js';
+import { HandlerTally } from './handler.tally.js';
+
+/** One `@WatchKey` of one method, while the application runs. */
+export class WatchKeyHandler {
+  readonly className: string;
+  readonly method: string;
+  /** As the decorator says it. */
+  readonly target: WatchTarget;
+  /** @internal */
+  readonly tally = new HandlerTally();
+  #subscription: WatchSubscription | undefined;
+  #isPaused = false;
+
+  /** @internal */
+  constructor({ method, target }: HandlerPlan) {
+    this.className = method.type.name;
+    this.method = method.method;
+    this.target = target.source;
+  }
+
+  /** `Class.method`. */
+  get name(): string {
+    return `${this.className}.${this.method}`;
+  }
+
+  /**
+   * `unregistered`: it watches nothing (`handlers: { register: false }`, or the application has not started). `following`, `interrupted`: it watches, and goes
+   * on trying when the connection is lost. `paused`: no call starts. `closed`: the application stops.
+   */
+  get state(): 'unregistered' | WatchSubscription['status'] | 'paused' {
+    if (!this.#subscription) return 'unregistered';
+    const { status } = this.#subscription;
+    return status !== 'closed' && this.#isPaused ? 'paused' : status;
+  }
+
+  /** Everything up to this revision has been handed over (queued, if the method is busy). */
+  get revision(): number {
+    return this.#subscription?.revision ?? 0;
+  }
+
+  /** Events that wait, and calls that run. */
+  get pending(): number {
+    return this.#subscription?.pending ?? 0;
+  }
+
+  /** Events, or batches, that were given up. */
+  get failures(): number {
+    return this.#subscription?.failures ?? 0;
+  }
+
+  /** Values that were not valid. */
+  get invalid(): number {
+    return this.tally.invalid;
+  }
+
+  /** Calls that a guard did not let pass. */
+  get refused(): number {
+    return this.tally.refused;
+  }
+
+  /** Starts no further call until `resume()`; nothing is lost. Before the handler is registered, it begins paused. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#subscription?.pause();
+  }
+
+  resume(): void {
+    this.#isPaused = false;
+    this.#subscription?.resume();
+  }
+
+  /** @internal */
+  attached(subscription: WatchSubscription): void {
+    this.#subscription = subscription;
+    if (this.#isPaused) subscription.pause();
+  }
+
+  /** @internal */
+  async detach(): Promise<void> {
+    await this.#subscription?.close();
+    this.#subscription = undefined;
+  }
+}
+
+/** The `@WatchKey` methods of one cluster, while the application runs. They are known from `onApplicationBootstrap` on. */
+export class WatchKeyRegistry {
+  #handlers: readonly WatchKeyHandler[] = [];
+  #register: () => Promise<void> = () => Promise.resolve();
+
+  /** All of them, or those with this name: `Class.method`, or the class alone. */
+  list(name?: string): readonly WatchKeyHandler[] {
+    return this.#handlers.filter((handler) => name === undefined || [handler.name, handler.className].includes(name));
+  }
+
+  /** Starts no further call of all of them, or of those with this name, until `resume`. */
+  pause(name?: string): void {
+    for (const handler of this.list(name)) handler.pause();
+  }
+
+  resume(name?: string): void {
+    for (const handler of this.list(name)) handler.resume();
+  }
+
+  /**
+   * Attaches the handlers that are not yet, where `handlers: { register: false }` kept them from it.
+   * @throws BootError naming every list that could not be read; then none of them is attached
+   */
+  register(): Promise<void> {
+    return this.#register();
+  }
+
+  /** @internal */
+  fill(handlers: readonly WatchKeyHandler[], register: () => Promise<void>): void {
+    this.#handlers = handlers;
+    this.#register = register;
+  }
+}

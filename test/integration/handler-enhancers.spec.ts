@@ -1,0 +1,483 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  type ArgumentsHost,
+  type CallHandler,
+  type CanActivate,
+  Catch,
+  Controller,
+  type ExceptionFilter,
+  type ExecutionContext,
+  ForbiddenException,
+  Inject,
+  Injectable,
+  Module,
+  type ModuleMetadata,
+  type NestInterceptor,
+  type PipeTransform,
+  Scope,
+  SetMetadata,
+  type Type,
+  UnauthorizedException,
+  UseFilters,
+  UseGuards,
+  UseInterceptors,
+  UsePipes,
+} from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, Reflector, REQUEST } from '@nestjs/core';
+import { Etcd3 } from 'etcd3';
+import {
+  EtcdTriggerContext,
+  type EtcdTriggerOptions,
+  OnWatchError,
+  Payload,
+  type WatchEvent,
+  type WatchFailure,
+  WatchKey,
+  WatchKeyRegistry,
+} from 'nestjs-etcd-trigger';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { Observable } from 'rxjs';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CollectingLogger } from '../support/collecting-logger.js';
+import { eventually } from '../support/eventually.js';
+import { startApp } from '../support/start-app.js';
+
+/** What everything here writes into: who has one was constructed by Nest. */
+@Injectable()
+class Journal {
+  readonly lines: string[] = [];
+  readonly constructed: string[] = [];
+}
+
+/** An enhancer that was constructed. */
+@Injectable()
+class Witness {
+  constructor(@Inject(Journal) protected readonly journal: Journal) {
+    journal.constructed.push(new.target.name);
+  }
+}
+
+const keyOf = (host: ArgumentsHost): string => EtcdTriggerContext.of(host).event.key;
+
+type Decorator = ClassDecorator & MethodDecorator;
+
+/** One enhancer of each kind, of a given scope: it writes its kind and the key it runs for. */
+const KINDS: Record<string, (scope: Scope) => Decorator> = {
+  guard(scope) {
+    @Injectable({ scope })
+    class Guard extends Witness implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        this.journal.lines.push(`guard ${keyOf(context)}`);
+        return true;
+      }
+    }
+    return UseGuards(Guard);
+  },
+  interceptor(scope) {
+    @Injectable({ scope })
+    class Interceptor extends Witness implements NestInterceptor {
+      intercept(context: ExecutionContext, next: CallHandler) {
+        this.journal.lines.push(`interceptor ${keyOf(context)}`);
+        return next.handle();
+      }
+    }
+    return UseInterceptors(Interceptor);
+  },
+  pipe(scope) {
+    @Injectable({ scope })
+    class Pipe extends Witness implements PipeTransform<Buffer> {
+      transform(value: Buffer) {
+        this.journal.lines.push(`pipe ${value.toString()}`);
+        return value;
+      }
+    }
+    return UsePipes(Pipe);
+  },
+  filter(scope) {
+    @Catch(RangeError)
+    @Injectable({ scope })
+    class Filter extends Witness implements ExceptionFilter {
+      catch(_error: RangeError, host: ArgumentsHost): void {
+        this.journal.lines.push(`filter ${keyOf(host)}`);
+      }
+    }
+    return UseFilters(Filter);
+  },
+};
+const SCOPES = { singleton: Scope.DEFAULT, 'request-scoped': Scope.REQUEST, transient: Scope.TRANSIENT };
+
+describe('around a handler', () => {
+  let etcd: EtcdTestCluster;
+  let writer: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    writer = new Etcd3({ hosts: etcd.endpoints });
+  });
+  beforeEach(async () => {
+    await writer.delete().all();
+  });
+  afterAll(async () => {
+    writer.close();
+    await etcd.stop();
+  });
+
+  const started = (metadata: ModuleMetadata, options: Partial<EtcdTriggerOptions> = {}) =>
+    startApp(
+      { hosts: etcd.endpoints, ...options },
+      { ...metadata, providers: [Journal, ...(metadata.providers ?? [])] },
+    );
+
+  const cases = Object.keys(KINDS).flatMap((kind) =>
+    (Object.keys(SCOPES) as (keyof typeof SCOPES)[]).map((scope) => ({ kind, scope })),
+  );
+  it.each(cases)(
+    'a $scope $kind runs, whatever the scope of the handler, on providers and controllers',
+    async ({ kind, scope }) => {
+      const decorator = KINDS[kind]?.(SCOPES[scope]) as Decorator;
+      const hostOf = (name: string): Type => {
+        class Host {
+          @Inject(Journal) readonly journal!: Journal;
+          @WatchKey({ key: name })
+          @decorator
+          onEvent(@Payload() payload: Buffer) {
+            this.journal.lines.push(`handler ${payload.toString()}`);
+            throw new RangeError('a secret');
+          }
+        }
+        return Host;
+      };
+      const providers = Object.entries(SCOPES).map(([name, own]) => {
+        const Host = hostOf(`${name} provider`);
+        Injectable({ scope: own })(Host);
+        return Host;
+      });
+      const controllers = Object.entries(SCOPES).map(([name, own]) => {
+        const Host = hostOf(`${name} controller`);
+        Controller({ scope: own })(Host);
+        return Host;
+      });
+      await using running = await started({ providers, controllers });
+      const { lines, constructed } = running.app.get(Journal);
+      const names = Object.keys(SCOPES).flatMap((name) => [`${name} controller`, `${name} provider`]);
+      for (const name of [...names, ...names]) await writer.put(name).value(name);
+      await eventually(() => lines.length === 24);
+
+      const expected = names.flatMap((name) => [`${kind} ${name}`, `handler ${name}`]);
+      expect(lines.sort()).toEqual([...expected, ...expected].sort());
+      if (scope === 'singleton') expect(constructed).toHaveLength(1);
+      if (scope === 'request-scoped') expect(constructed).toHaveLength(12);
+      if (scope === 'transient') expect(constructed.length).toBeGreaterThanOrEqual(6);
+    },
+  );
+
+  it('everything runs in the order of Nest, and the last declared filter for an error has it', async () => {
+    const lines: string[] = [];
+    const say = (line: string) => {
+      lines.push(line);
+      return true;
+    };
+    const wrap = (name: string): NestInterceptor => ({
+      intercept: (_context, next) => {
+        say(name);
+        return next.handle();
+      },
+    });
+    @Catch()
+    class Any implements ExceptionFilter {
+      catch() {
+        say('any');
+      }
+    }
+    @Catch(RangeError)
+    class Range implements ExceptionFilter {
+      catch() {
+        say('range');
+      }
+    }
+    @UseGuards({ canActivate: () => say('guard of the class') })
+    @UseInterceptors(wrap('interceptor of the class'))
+    @UsePipes({ transform: (value: Buffer) => `${value.toString()}, piped` })
+    @UseFilters(new Any())
+    class Orders {
+      @WatchKey('/orders/')
+      @UseGuards({ canActivate: () => say('guard of the method') })
+      @UseInterceptors(wrap('interceptor of the method'))
+      @UseFilters(new Range())
+      onOrder(@Payload({ transform: (value: string) => `${value} twice` }) payload: string) {
+        say(payload);
+        throw payload.startsWith('range') ? new RangeError() : new TypeError();
+      }
+    }
+    await using running = await started({ providers: [Orders] });
+    await writer.put('/orders/1').value('range');
+    await eventually(() => lines.length === 6);
+    await writer.put('/orders/1').value('type');
+    await eventually(() => lines.length === 12);
+
+    const around = [
+      'guard of the class',
+      'guard of the method',
+      'interceptor of the class',
+      'interceptor of the method',
+    ];
+    expect(lines).toEqual([...around, 'range, piped twice', 'range', ...around, 'type, piped twice', 'any']);
+    expect(running.app.get(WatchKeyRegistry).list()[0]?.failures).toBe(0);
+  });
+
+  it('a filter that throws, and an error that no filter is for, fail the call; no message is logged, not even by Nest', async () => {
+    const failures: WatchFailure[] = [];
+    @Catch(RangeError)
+    class Rethrowing implements ExceptionFilter {
+      catch(): never {
+        throw new SyntaxError('a secret');
+      }
+    }
+    class Orders {
+      @WatchKey('/orders/')
+      @UseFilters(new Rethrowing())
+      onOrder({ key }: WatchEvent) {
+        throw key === '/orders/1' ? new RangeError('a secret') : new TypeError('a secret');
+      }
+      @OnWatchError()
+      onFailure(failure: WatchFailure) {
+        failures.push(failure);
+      }
+    }
+    const logger = new CollectingLogger();
+    await using running = await started({ providers: [Orders] }, { logger });
+    running.app.useLogger(logger);
+    await writer.put('/orders/1').value('x');
+    await writer.put('/orders/2').value('x');
+    await eventually(() => failures.length === 2);
+
+    expect(failures.map(({ error }) => (error as Error).name).sort()).toEqual(['SyntaxError', 'TypeError']);
+    expect(logger.text).not.toContain('a secret');
+  });
+
+  it('a guard that says no, or throws, is counted and reported, and not asked again', async () => {
+    const failures: WatchFailure[] = [];
+    let asked = 0;
+    class Guard implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        asked += 1;
+        if (keyOf(context) === '/orders/2') throw new UnauthorizedException('a secret');
+        return keyOf(context) === '/orders/3';
+      }
+    }
+    const handled: string[] = [];
+    @UseGuards(Guard)
+    class Orders {
+      @WatchKey('/orders/')
+      onOrder({ key }: WatchEvent) {
+        handled.push(key);
+      }
+      @OnWatchError('/orders/')
+      onFailure(failure: WatchFailure) {
+        failures.push(failure);
+      }
+      @OnWatchError('/other/')
+      onOther(failure: WatchFailure) {
+        failures.push(failure);
+      }
+    }
+    const logger = new CollectingLogger();
+    await using running = await started({ providers: [Orders] }, { logger });
+    for (const key of ['/orders/1', '/orders/2', '/orders/3']) await writer.put(key).value('a secret');
+    await eventually(() => failures.length === 2 && handled.length === 1);
+
+    expect(failures.map(({ error, attempts, handler }) => [(error as Error).constructor, attempts, handler])).toEqual([
+      [ForbiddenException, 1, 'Orders.onOrder'],
+      [UnauthorizedException, 1, 'Orders.onOrder'],
+    ]);
+    expect(asked).toBe(3);
+    const [handler] = running.app.get(WatchKeyRegistry).list();
+    expect([handler?.refused, handler?.failures]).toEqual([2, 2]);
+    expect(logger.text).toMatch(
+      /error Orders.onOrder failed for key "\/orders\/1" at revision \d+: a guard refused it/,
+    );
+    expect(logger.text).not.toContain('a secret');
+  });
+
+  it('a guard knows the method and the class, the event, the key parameters and the attempt', async () => {
+    const seen: unknown[] = [];
+    @Injectable()
+    class Roles implements CanActivate {
+      constructor(private readonly reflector: Reflector) {}
+      canActivate(context: ExecutionContext): boolean {
+        const { event, handler, attempt, keyParameters, signal, payload } = EtcdTriggerContext.of(context);
+        const role = this.reflector.getAllAndOverride<string>('role', [context.getHandler(), context.getClass()]);
+        seen.push(role, event.key, handler, attempt, keyParameters, signal.aborted, String(payload));
+        seen.push(context.switchToRpc().getContext() === EtcdTriggerContext.of(context));
+        return true;
+      }
+    }
+    @UseGuards(Roles)
+    @SetMetadata('role', 'reader')
+    class Orders {
+      @WatchKey('/tenants/:tenant/limits')
+      @SetMetadata('role', 'writer')
+      onLimits() {}
+    }
+    await using running = await started({ providers: [Orders] });
+    await running.watcher.put('/tenants/a/limits', '7');
+    await eventually(() => seen.length > 0);
+
+    expect(seen).toEqual(['writer', '/tenants/a/limits', 'Orders.onLimits', 1, { tenant: 'a' }, false, '7', true]);
+  });
+
+  describe('what is declared for the whole application', () => {
+    const globals = (scope: Scope) => {
+      @Injectable({ scope })
+      class Guard extends Witness implements CanActivate {
+        canActivate(context: ExecutionContext): boolean {
+          this.journal.lines.push(`guard ${keyOf(context)}`);
+          return !keyOf(context).endsWith('refused');
+        }
+      }
+      @Injectable({ scope })
+      class Interceptor extends Witness implements NestInterceptor {
+        intercept(_context: ExecutionContext, next: CallHandler) {
+          this.journal.lines.push('interceptor');
+          return next.handle();
+        }
+      }
+      @Injectable({ scope })
+      class Pipe extends Witness implements PipeTransform {
+        transform(value: unknown) {
+          this.journal.lines.push('pipe');
+          return value;
+        }
+      }
+      @Catch(RangeError)
+      @Injectable({ scope })
+      class Filter extends Witness implements ExceptionFilter {
+        catch() {
+          this.journal.lines.push('filter');
+        }
+      }
+      return [
+        { provide: APP_GUARD, useClass: Guard, scope },
+        { provide: APP_INTERCEPTOR, useClass: Interceptor, scope },
+        { provide: APP_PIPE, useClass: Pipe, scope },
+        { provide: APP_FILTER, useClass: Filter, scope },
+      ];
+    };
+    class Orders {
+      @Inject(Journal) readonly journal!: Journal;
+      @WatchKey('/orders/')
+      onOrder({ key }: WatchEvent) {
+        this.journal.lines.push(`handler ${key}`);
+        if (key.endsWith('bad')) throw new RangeError();
+      }
+    }
+
+    it.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])(
+      'does not run, or nothing would reach a handler: %s',
+      async (scope) => {
+        await using running = await started({ providers: [...globals(SCOPES[scope]), Orders] });
+        await writer.put('/orders/refused').value('x');
+        const { lines } = running.app.get(Journal);
+        await eventually(() => lines.length > 0);
+
+        expect(lines).toEqual(['handler /orders/refused']);
+      },
+    );
+
+    it.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])('runs where it is asked for: %s', async (scope) => {
+      await using running = await started(
+        { providers: [...globals(SCOPES[scope]), Orders] },
+        { handlers: { useGlobalEnhancers: true } },
+      );
+      const { lines } = running.app.get(Journal);
+      await writer.put('/orders/bad').value('x');
+      await eventually(() => lines.length >= 6);
+      await writer.put('/orders/refused').value('x');
+      await eventually(() => lines.length >= 7);
+
+      expect(lines).toEqual([
+        'guard /orders/bad',
+        'interceptor',
+        'pipe',
+        'pipe',
+        'handler /orders/bad',
+        'filter',
+        'guard /orders/refused',
+      ]);
+    });
+  });
+
+  it('each event has a context of its own: what is stored for it, and what is constructed for it', async () => {
+    const storage = new AsyncLocalStorage<string>();
+    const inContext: NestInterceptor = {
+      intercept: (context, next) =>
+        new Observable((subscriber) => storage.run(keyOf(context), () => next.handle().subscribe(subscriber))),
+    };
+    @Injectable({ scope: Scope.REQUEST })
+    class Unit {
+      constructor(@Inject(REQUEST) readonly event: WatchEvent) {}
+    }
+    const seen: string[] = [];
+    @UseInterceptors(inContext)
+    @Injectable()
+    class Orders {
+      constructor(private readonly unit: Unit) {}
+      @WatchKey('/orders/')
+      async onOrder({ key }: WatchEvent) {
+        const before = storage.getStore();
+        await eventually(() => seen.length > 0 || key === '/orders/1');
+        seen.push(`${key} ${before ?? '-'} ${storage.getStore() ?? '-'} ${this.unit.event.key}`);
+      }
+    }
+    await using running = await started({ providers: [Orders, Unit] });
+    await running.watcher.put('/orders/2', 'x');
+    await running.watcher.put('/orders/1', 'x');
+    await eventually(() => seen.length === 2);
+
+    expect(seen).toEqual(['/orders/1 /orders/1 /orders/1 /orders/1', '/orders/2 /orders/2 /orders/2 /orders/2']);
+    expect(storage.getStore()).toBeUndefined();
+  });
+
+  it('a class that two modules provide has the enhancers of each', async () => {
+    const seen: string[] = [];
+    @Injectable()
+    class Guard implements CanActivate {
+      constructor(@Inject('NAME') private readonly name: string) {}
+      canActivate(): boolean {
+        seen.push(this.name);
+        return true;
+      }
+    }
+    @Injectable()
+    @UseGuards(Guard)
+    class Orders {
+      @WatchKey('/orders/')
+      onOrder() {}
+    }
+    @Module({ providers: [Orders, { provide: 'NAME', useValue: 'first' }] })
+    class First {}
+    @Module({ providers: [Orders, { provide: 'NAME', useValue: 'second' }] })
+    class Second {}
+    await using running = await started({ imports: [First, Second] });
+    await running.watcher.put('/orders/1', 'x');
+    await eventually(() => seen.length === 2);
+
+    expect(seen.sort()).toEqual(['first', 'second']);
+  });
+
+  it('an enhancer that Nest would skip, because it did not construct the handler, stops the bootstrap', async () => {
+    class Guard implements CanActivate {
+      canActivate(): boolean {
+        return false;
+      }
+    }
+    @UseGuards(Guard)
+    class Orders {
+      @WatchKey('/orders/')
+      onOrder() {}
+    }
+    await expect(started({ providers: [{ provide: Orders, useFactory: () => new Orders() }] })).rejects.toThrow(
+      /Orders.onOrder: Guard is never constructed, because Nest did not construct Orders from its class/,
+    );
+  });
+});

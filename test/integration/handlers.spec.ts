@@ -1,0 +1,381 @@
+import { Injectable } from '@nestjs/common';
+import { IsInt, IsString, Min, registerDecorator, ValidateNested } from 'class-validator';
+import { Type } from 'class-transformer';
+import { Etcd3 } from 'etcd3';
+import {
+  BootError,
+  type EtcdTriggerOptions,
+  Event,
+  InvalidConfigError,
+  Key,
+  KeyParam,
+  OnWatchError,
+  Payload,
+  Previous,
+  Signal,
+  type WatchBatch,
+  type WatchEvent,
+  type WatchFailure,
+  WatchKey,
+  WatchKeyRegistry,
+} from 'nestjs-etcd-trigger';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CollectingLogger } from '../support/collecting-logger.js';
+import { eventually } from '../support/eventually.js';
+import { startApp } from '../support/start-app.js';
+
+class Item {
+  @IsString() sku!: string;
+}
+class Order {
+  @IsInt() @Min(1) amount!: number;
+  @ValidateNested() @Type(() => Item) item!: Item;
+}
+const order = (amount: unknown, more: object = {}): string => JSON.stringify({ amount, item: { sku: 'a' }, ...more });
+
+type Provider = abstract new () => unknown;
+
+describe('a @WatchKey method', () => {
+  let etcd: EtcdTestCluster;
+  let writer: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    writer = new Etcd3({ hosts: etcd.endpoints });
+  });
+  beforeEach(async () => {
+    await writer.delete().all();
+  });
+  afterAll(async () => {
+    writer.close();
+    await etcd.stop();
+  });
+
+  const started = (Handlers: Provider, options: Partial<EtcdTriggerOptions> = {}) =>
+    startApp({ hosts: etcd.endpoints, ...options }, { providers: [Handlers as never] });
+
+  describe('with a type', () => {
+    it('gets validated, frozen instances, and undefined for what was deleted', async () => {
+      const seen: [Order | undefined, WatchEvent][] = [];
+      class Orders {
+        @WatchKey('/orders/', { type: Order })
+        onOrder(value: Order | undefined, event: WatchEvent) {
+          seen.push([value, event]);
+        }
+      }
+      await writer.put('/orders/1').value(order(1));
+      await using running = await started(Orders);
+      await running.watcher.delete('/orders/1');
+      await eventually(() => seen.length === 2);
+
+      const [first, second] = seen;
+      expect(first?.[0]).toBeInstanceOf(Order);
+      expect(first?.[0]).toEqual({ amount: 1, item: { sku: 'a' } });
+      expect(Object.isFrozen(first?.[0]?.item)).toBe(true);
+      expect([first?.[1].origin, second?.[0], second?.[1].type]).toEqual(['initial', undefined, 'delete']);
+    });
+
+    it('is not called with what is not valid: that is counted, and reported once and without content', async () => {
+      const seen: unknown[] = [];
+      class Orders {
+        @WatchKey('/orders/', { type: Order })
+        onOrder(value: Order | undefined) {
+          seen.push(value?.amount);
+        }
+      }
+      const logger = new CollectingLogger();
+      await using running = await started(Orders, { logger });
+      await writer.put('/orders/1').value(order('s3cret'));
+      await writer.put('/orders/1').value('s3cret');
+      await writer.put('/orders/1').value(order(2));
+      await eventually(() => seen.length === 1);
+
+      expect(seen).toEqual([2]);
+      const [handler] = running.app.get(WatchKeyRegistry).list();
+      expect([handler?.invalid, handler?.failures]).toEqual([2, 0]);
+      expect(logger.lines.filter(({ level }) => level === 'warn').map(({ text }) => text.replace(/ \[.*/, ''))).toEqual(
+        [
+          expect.stringMatching(
+            /^Orders.onOrder was not called at revision \d+: as Order, key "\/orders\/1" is not valid: amount$/,
+          ),
+          expect.stringMatching(
+            /^Orders.onOrder was not called at revision \d+: as Order, key "\/orders\/1" is not valid: \(document\)$/,
+          ),
+        ],
+      );
+      expect(logger.text).toContain('amount [min, isInt]');
+      expect(logger.text).not.toContain('s3cret');
+    });
+
+    it('fails like a call that throws where that is wanted, and is not tried again', async () => {
+      const failures: WatchFailure[] = [];
+      class Orders {
+        @WatchKey('/orders/', { type: Order, onInvalid: 'error', unknown: 'refuse' })
+        onOrder() {}
+        @OnWatchError('/orders/')
+        onFailure(failure: WatchFailure) {
+          failures.push(failure);
+        }
+      }
+      const logger = new CollectingLogger();
+      await using running = await started(Orders, { logger });
+      await writer.put('/orders/1').value(order(1, { more: 's3cret' }));
+      await eventually(() => failures.length === 1);
+
+      const [failure] = failures;
+      expect(failure?.error).toBeInstanceOf(InvalidConfigError);
+      expect(failure?.error).toMatchObject({
+        key: '/orders/1',
+        violations: [{ path: 'more', constraints: ['unknown'] }],
+      });
+      expect(failure).toMatchObject({ handler: 'Orders.onOrder', attempts: 1 });
+      expect(running.app.get(WatchKeyRegistry).list()[0]).toMatchObject({ invalid: 1, failures: 1 });
+      expect(logger.text).toContain('more [unknown]');
+      expect(logger.text).not.toContain('s3cret');
+    });
+
+    it('leaves out properties that the class does not know, and says so once', async () => {
+      const seen: unknown[] = [];
+      class Orders {
+        @WatchKey('/orders/', { type: Order })
+        onOrder(value: Order | undefined) {
+          seen.push(value);
+        }
+      }
+      const logger = new CollectingLogger();
+      await using running = await started(Orders, { logger });
+      await running.watcher.put('/orders/1', order(1, { more: 's3cret' }));
+      await running.watcher.put('/orders/2', order(1, { more: 's3cret' }));
+      await eventually(() => seen.length === 2);
+
+      expect(seen[0]).toEqual({ amount: 1, item: { sku: 'a' } });
+      expect(logger.text.match(/Order does not know are left out: more/g)).toHaveLength(1);
+    });
+
+    it('keeps the order of a key while a validator takes its time', async () => {
+      const late = (milliseconds: number) => (owner: object, propertyName: string) => {
+        registerDecorator({
+          name: 'late',
+          async: true,
+          target: owner.constructor,
+          propertyName,
+          validator: {
+            validate: async (value: unknown) => {
+              await new Promise((resolve) => setTimeout(resolve, value === 1 ? milliseconds : 0));
+              return value !== 3;
+            },
+          },
+        });
+      };
+      class Slow {
+        @late(50) amount!: number;
+      }
+      const seen: unknown[] = [];
+      class Orders {
+        @WatchKey('/orders/', { type: Slow })
+        onOrder(value: Slow | undefined) {
+          seen.push(value?.amount);
+        }
+      }
+      await using running = await started(Orders);
+      for (const amount of [1, 2, 3, 4]) await running.watcher.put('/orders/1', JSON.stringify({ amount }));
+      await eventually(() => seen.length === 3);
+
+      expect(seen).toEqual([1, 2, 4]);
+    });
+  });
+
+  describe('with decorated parameters', () => {
+    it('gets what they name, in the form of the type', async () => {
+      const seen: unknown[] = [];
+      class Limits {
+        @WatchKey('/tenants/:tenant/limits/:name', { type: Order })
+        onLimit(
+          @KeyParam('tenant') tenant: string,
+          @KeyParam('name') name: string,
+          @Key() key: string,
+          @Payload() value: Order | undefined,
+          @Previous() previous: Order | undefined,
+          @Event() { type }: WatchEvent,
+          @Signal() signal: AbortSignal,
+        ) {
+          seen.push([tenant, name, key, value?.amount, previous?.amount, type, signal.aborted]);
+        }
+      }
+      await using running = await started(Limits);
+      await running.watcher.put('/tenants/a/other', order(9));
+      await running.watcher.put('/tenants/a/limits/x', order(1));
+      await running.watcher.put('/tenants/a/limits/x', order(2));
+      await running.watcher.put('/tenants/a/limits/x', 'not valid');
+      await running.watcher.delete('/tenants/a/limits/x');
+      await eventually(() => seen.length === 3);
+
+      expect(seen).toEqual([
+        ['a', 'x', '/tenants/a/limits/x', 1, undefined, 'put', false],
+        ['a', 'x', '/tenants/a/limits/x', 2, 1, 'put', false],
+        ['a', 'x', '/tenants/a/limits/x', undefined, undefined, 'delete', false],
+      ]);
+    });
+
+    it('gets bytes without a type, and inherits its parameters', async () => {
+      const seen: unknown[] = [];
+      abstract class Base {
+        @WatchKey('/raw/')
+        onRaw(@Previous() previous: Buffer | undefined, @Payload() value: Buffer | undefined) {
+          seen.push([previous?.toString(), value?.toString()]);
+        }
+      }
+      @Injectable()
+      class Raw extends Base {}
+      await using running = await started(Raw);
+      await running.watcher.put('/raw/1', 'a');
+      await running.watcher.put('/raw/1', 'b');
+      await eventually(() => seen.length === 2);
+
+      expect(seen).toEqual([
+        [undefined, 'a'],
+        ['a', 'b'],
+      ]);
+    });
+  });
+
+  it('with a pattern as its target is called for the keys that are of it', async () => {
+    const seen: string[] = [];
+    class Limits {
+      @WatchKey('/tenants/:tenant/limits')
+      onLimits({ key }: WatchEvent) {
+        seen.push(key);
+      }
+      @WatchKey(String.raw`/tenants/\:all/`)
+      onAll({ key }: WatchEvent) {
+        seen.push(`literal ${key}`);
+      }
+    }
+    await using running = await started(Limits);
+    for (const key of [
+      '/tenants/a',
+      '/tenants/a/limits',
+      '/tenants/b/limits/x',
+      '/tenants/:all/1',
+      '/tenants/b/limits',
+    ])
+      await running.watcher.put(key, 'x');
+    await eventually(() => seen.length === 3);
+
+    expect(seen.sort()).toEqual(['/tenants/a/limits', '/tenants/b/limits', 'literal /tenants/:all/1']);
+  });
+
+  it('with batch: true gets one revision at a time', async () => {
+    const seen: string[] = [];
+    const say = (name: string, { events, origin }: WatchBatch) =>
+      seen.push(`${name} ${origin} ${events.map(({ key }) => key).join()}`);
+    class Orders {
+      @WatchKey('/orders/', { batch: true })
+      onOrders(batch: WatchBatch) {
+        say('plain', batch);
+      }
+      @WatchKey('/orders/', { batch: true })
+      withParameters(@Payload() batch: WatchBatch, @Signal() signal: AbortSignal) {
+        if (!signal.aborted) say('decorated', batch);
+      }
+      @WatchKey('/orders/:id/lines', { batch: true })
+      onLines(batch: WatchBatch) {
+        say('pattern', batch);
+      }
+    }
+    await writer.put('/orders/1').value('x');
+    await writer.put('/orders/2').value('x');
+    await using running = await started(Orders);
+    await eventually(() => seen.length === 2);
+    expect(running.app.get(WatchKeyRegistry).list()).toHaveLength(3);
+    await writer.kv.txn({
+      success: ['/orders/1', '/orders/1/lines', '/orders/3'].map((key) => ({
+        request_put: { key: Buffer.from(key), value: Buffer.from('y') },
+      })),
+    });
+    await eventually(() => seen.length === 5);
+
+    expect(seen.sort()).toEqual([
+      'decorated initial /orders/1,/orders/2',
+      'decorated live /orders/1,/orders/1/lines,/orders/3',
+      'pattern live /orders/1/lines',
+      'plain initial /orders/1,/orders/2',
+      'plain live /orders/1,/orders/1/lines,/orders/3',
+    ]);
+  });
+
+  it('that could not work as it is written stops the bootstrap, all of them at once', async () => {
+    class Unchecked {
+      anything!: string;
+    }
+    class Orders {
+      @WatchKey('/a/', { type: Unchecked })
+      unchecked() {}
+      @WatchKey('/a/:b', { type: Order })
+      lost(@KeyParam('tenant') tenant: string) {
+        return tenant;
+      }
+      @WatchKey('/a/', { type: Order })
+      otherClass(@Payload() item: Item) {
+        return item;
+      }
+      @WatchKey('/a/')
+      untyped(@Payload() order: Order) {
+        return order;
+      }
+      @WatchKey('/a/')
+      undecorated(order: Order) {
+        return order;
+      }
+      @WatchKey('/a/', { type: Order })
+      swapped(item: Item, event: WatchEvent) {
+        return [item, event];
+      }
+      @WatchKey('/a/')
+      number(@Key() key: number) {
+        return key;
+      }
+      @WatchKey('/a/')
+      hole(bare: unknown, @Key() key: string) {
+        return [bare, key];
+      }
+      @WatchKey('/a/', { batch: true })
+      keyOfBatch(@Key() key: string) {
+        return key;
+      }
+      @WatchKey('/a/', { batch: true, type: Order })
+      typedBatch() {}
+      @WatchKey('/a/', { onInvalid: 'error' })
+      pointless() {}
+      @WatchKey('/a/:b/:b')
+      twice() {}
+      @WatchKey('/a/', { concurrency: 0 })
+      options() {}
+      @OnWatchError('')
+      onNothing() {}
+      @OnWatchError('/a/', { cluster: 'audit' })
+      onElsewhere() {}
+    }
+    const failed: unknown = await started(Orders).catch((error: unknown) => error);
+
+    expect(failed).toBeInstanceOf(BootError);
+    expect((failed as BootError).problems.map(({ message }) => message)).toEqual([
+      'Orders.unchecked: Unchecked, the class of Orders.unchecked, has no class-validator constraint, so it would let anything pass',
+      `Orders.lost: @KeyParam('tenant'): pattern "/a/:b" has no ":tenant"`,
+      'Orders.otherClass: its parameter 0 is declared as Item, but @Payload() gives Order',
+      'Orders.untyped: its parameter 0 is declared as Order, but @Payload() gives Buffer: say { type: Order }',
+      'Orders.undecorated: it takes Order, but is given events: say { type: Order }',
+      'Orders.swapped: it takes Item, but "type" is Order',
+      'Orders.number: its parameter 0 is declared as Number, but @Key() gives String',
+      'Orders.hole: its parameter 0 would be undefined: where one parameter has a decorator, all have one',
+      'Orders.keyOfBatch: a batch has many keys and values: its parameters are @Payload(), the batch, and @Signal()',
+      'Orders.typedBatch: a batch has values of many keys, as bytes: leave out "type", or "batch"',
+      'Orders.pointless: "onInvalid" and "unknown" are about the values of a "type": give one',
+      'Orders.twice: the target "/a/:b/:b" has the parameter ":b" twice',
+      'Orders.options: "concurrency" is an integer of at least 1',
+      expect.stringMatching(/^Orders.onNothing: the target '' would watch every key/),
+      expect.stringMatching(/^Orders.onElsewhere: there is no cluster "audit"/),
+    ]);
+  });
+});

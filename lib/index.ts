@@ -27,10 +27,14 @@ export { WatcherService } from './watch/watcher.service.js';
 export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin, WatchTarget } from './watch/watch-event.js';
 export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/watch-options.js';
 
-export type { ConfigChange, ConfigEntry } from './store/config-cache.js';
+export type { ChangeOptions } from './store/change-listener.js';
+export type { ConfigEntry } from './store/config-cache.js';
+export type { ConfigChange, ConfigDelete, ConfigPut } from './store/config-change.js';
 export type { ConfigDefinition } from './store/config-definition.js';
 export type { StoreStatus } from './store/config-feeds.js';
 export type { ConfigSubscription } from './store/config-listeners.js';
+export type { ConfigRef } from './store/config-ref.js';
+export type { ConfigView, ConfigViewPart } from './store/config-view.js';
 export type { DeleteOptions, PutOptions } from './store/config-writer.js';
 export { StoreService } from './store/store.service.js';
 

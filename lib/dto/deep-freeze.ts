@@ -17,10 +17,18 @@ export function deepFreeze(value: unknown): readonly string[] {
       binary.push(next.path);
     } else {
       pending.push(...partsOf(next.value, next.path));
-      lock(next.value);
+      freeze(next.value);
     }
   }
   return binary;
+}
+
+/** Freezes one object, not what it holds. */
+export function freeze<T extends object>(value: T): T {
+  if (Object.isExtensible(value)) {
+    for (const mutator of mutatorsOf(value)) Object.defineProperty(value, mutator, { value: refuse });
+  }
+  return Object.freeze(value);
 }
 
 interface Located {
@@ -49,13 +57,6 @@ function partsOf(value: object, path: string): Located[] {
 function pathOf(owner: object, path: string, name: string | symbol): string {
   if (typeof name === 'symbol') return propertyPath(path, String(name));
   return Array.isArray(owner) && /^\d+$/.test(name) ? itemPath(path, Number(name)) : propertyPath(path, name);
-}
-
-function lock(value: object): void {
-  if (Object.isExtensible(value)) {
-    for (const mutator of mutatorsOf(value)) Object.defineProperty(value, mutator, { value: refuse });
-  }
-  Object.freeze(value);
 }
 
 function mutatorsOf(value: object): readonly string[] {

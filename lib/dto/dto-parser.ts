@@ -69,6 +69,14 @@ export class DtoParser<T extends object> {
       : verdict(instance, stripped, unknown, violations);
   }
 
+  /** What the bytes of a valid document say, without what the class does not know. */
+  documentOf(bytes: Buffer): JsonObject | undefined {
+    const document = readDocument(bytes);
+    if (!document.ok) return undefined;
+    stripUnknown(document.value, this.type);
+    return document.value;
+  }
+
   #quick(document: JsonObject): T | undefined {
     this.#compiled ??= compileClass(this.type) ?? 'none';
     if (this.#compiled === 'none') return undefined;

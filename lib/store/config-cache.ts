@@ -1,8 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
 import type { ParseResult } from '../dto/dto-parser.js';
-import { SortedKeys } from './sorted-keys.js';
+import { changedPaths } from '../dto/document-diff.js';
+import { changeOf, type ConfigChange, type Shown } from './config-change.js';
+import { type ReadonlySortedMap, SortedMap } from './sorted-map.js';
 
 /** What is known of one key. Immutable. */
 export interface ConfigEntry<T> {
@@ -21,17 +22,6 @@ export interface ConfigEntry<T> {
   readonly source: 'etcd' | 'default' | 'snapshot';
   /** Why it was refused: names only. */
   readonly violations?: readonly ConfigViolation[];
-}
-
-/** A change of what readers see. `delete`: nothing any more; a deleted key with a default is a `put` of the default. */
-export interface ConfigChange<T = unknown> {
-  readonly type: 'put' | 'delete';
-  readonly key: string;
-  readonly value?: T;
-  readonly previous?: T;
-  /** Revision of the write or deletion in etcd. */
-  readonly revision: number;
-  readonly origin: WatchOrigin;
 }
 
 /** One change of a key in etcd, its value already parsed. */
@@ -67,6 +57,8 @@ export interface CacheStep<T> {
 
 export interface ConfigCacheOptions<T> {
   readonly onDelete: 'remove' | 'keep-last';
+  /** What bytes that were found valid say, as far as the class knows it: values are told apart by that. */
+  readonly documentOf: (bytes: Buffer) => unknown;
   /** The default of a key, serialised and parsed like any value. */
   readonly fallback?: { readonly key: string; readonly value: T; readonly bytes: Buffer } | undefined;
 }
@@ -74,7 +66,11 @@ export interface ConfigCacheOptions<T> {
 /** The last known good values of one definition. A reader sees all of a batch or nothing of it. */
 export class ConfigCache<T> {
   readonly #held = new Map<string, Held<T>>();
-  readonly #readable = new SortedKeys();
+  readonly #readable = new SortedMap<T>();
+
+  /** As documents: a class may keep state that no comparison of instances sees. */
+  readonly #diff = (before: Buffer, after: Buffer): readonly string[] =>
+    changedPaths(this.options.documentOf(before), this.options.documentOf(after));
 
   constructor(private readonly options: ConfigCacheOptions<T>) {
     const { fallback } = options;
@@ -97,17 +93,17 @@ export class ConfigCache<T> {
 
   /** Keys that have a value for readers, sorted. */
   keys(prefix = ''): string[] {
-    return this.#readable.startingWith(prefix);
+    return this.#readable.keys(prefix);
   }
 
   /** Values by key, sorted. */
   entries(prefix = ''): ReadonlyMap<string, T> {
-    const entries = new Map<string, T>();
-    for (const key of this.keys(prefix)) {
-      const value = this.get(key);
-      if (value !== undefined) entries.set(key, value);
-    }
-    return entries;
+    return new Map(this.#readable.entries(prefix));
+  }
+
+  /** What readers see now, for good; the same object until that changes. */
+  view(): ReadonlySortedMap<T> {
+    return this.#readable.view();
   }
 
   /** Every key that something is known of, readable or not, in no order. */
@@ -122,14 +118,16 @@ export class ConfigCache<T> {
       rejected: [] as CacheStep<T>['rejected'][number][],
       healed: [] as string[],
     };
-    for (const change of changes) {
-      const { key, revision } = change;
+    for (const given of changes) {
+      const { key, revision } = given;
       const before = this.#held.get(key);
-      const after = change.type === 'put' ? this.#put(before, change, source) : this.#delete(before, key);
+      const next = given.type === 'put' ? this.#put(before, given, source) : this.#delete(before, key);
+      const transition = { before: shownOf(before), after: shownOf(next), diff: this.#diff };
+      const change = changeOf(transition, { key, revision, origin });
+      // What readers have keeps its identity while the document says the same.
+      const after = next && !change ? { ...next, entry: { ...next.entry, value: before?.entry.value } } : next;
       this.#show(key, after);
-      const previous = before?.entry.value;
-      const value = after?.entry.value;
-      if (value !== previous) step.changes.push(changeOf(key, value, previous, revision, origin));
+      if (change) step.changes.push(change);
       if (after?.entry.state === 'invalid' && before?.entry.rejectedRevision !== revision) {
         step.rejected.push({ key, revision, violations: after.entry.violations ?? [] });
       }
@@ -140,42 +138,43 @@ export class ConfigCache<T> {
 
   #put(before: Held<T> | undefined, change: ParsedChange<T> & { type: 'put' }, source: 'etcd' | 'snapshot'): Held<T> {
     const { revision, bytes, result } = change;
-    if (!result.ok) {
-      const { value, revision: good, source: from } = before?.entry ?? ABSENT;
-      const entry: ConfigEntry<T> = {
-        value,
-        state: 'invalid',
-        revision: good,
-        rejectedRevision: revision,
-        source: from,
-        violations: result.violations,
-      };
-      return { entry: Object.freeze(entry), bytes: before?.bytes, head: revision };
-    }
-    const value = sameValue(before, bytes) ?? result.value;
-    return { entry: Object.freeze({ value, state: 'valid', revision, source }), bytes, head: revision };
+    if (result.ok) return { entry: { value: result.value, state: 'valid', revision, source }, bytes, head: revision };
+    const { value, revision: good, source: from } = before?.entry ?? ABSENT;
+    const entry: ConfigEntry<T> = {
+      value,
+      state: 'invalid',
+      revision: good,
+      rejectedRevision: revision,
+      source: from,
+      violations: result.violations,
+    };
+    return { entry, bytes: before?.bytes, head: revision };
   }
 
   #delete(before: Held<T> | undefined, key: string): Held<T> | undefined {
-    if (this.options.onDelete === 'remove' || !before || !hasGood(before.entry)) return this.#withoutWrite(key, before);
+    if (this.options.onDelete === 'remove' || !before || !hasGood(before.entry)) return this.#withoutWrite(key);
     const { value, revision, source } = before.entry;
-    return { entry: Object.freeze({ value, state: 'kept', revision, source }), bytes: before.bytes, head: 0 };
+    return { entry: { value, state: 'kept', revision, source }, bytes: before.bytes, head: 0 };
   }
 
   /** The default, or nothing. */
-  #withoutWrite(key: string, before?: Held<T>): Held<T> | undefined {
+  #withoutWrite(key: string): Held<T> | undefined {
     const { fallback } = this.options;
     if (fallback?.key !== key) return undefined;
-    const value = sameValue(before, fallback.bytes) ?? fallback.value;
-    const entry: ConfigEntry<T> = { value, state: 'absent', revision: 0, source: 'default' };
-    return { entry: Object.freeze(entry), bytes: fallback.bytes, head: 0 };
+    const { value, bytes } = fallback;
+    return { entry: { value, state: 'absent', revision: 0, source: 'default' }, bytes, head: 0 };
   }
 
   #show(key: string, held: Held<T> | undefined): void {
-    if (held) this.#held.set(key, held);
-    else this.#held.delete(key);
-    if (held?.entry.value === undefined) this.#readable.delete(key);
-    else this.#readable.add(key);
+    const value = held?.entry.value;
+    if (held) {
+      Object.freeze(held.entry);
+      this.#held.set(key, held);
+    } else {
+      this.#held.delete(key);
+    }
+    if (value === undefined) this.#readable.delete(key);
+    else this.#readable.set(key, value);
   }
 }
 
@@ -191,31 +190,4 @@ const ABSENT: ConfigEntry<never> = Object.freeze({ value: undefined, state: 'abs
 /** Whether its value was once read, rather than given as a default. */
 const hasGood = ({ value, source }: ConfigEntry<unknown>): boolean => value !== undefined && source !== 'default';
 
-/** What readers have, if it was parsed from the same document: its identity stays. */
-const sameValue = <T>(before: Held<T> | undefined, bytes: Buffer): T | undefined =>
-  before?.bytes && isSameDocument(before.bytes, bytes) ? before.entry.value : undefined;
-
-/** Compared as documents: a class may keep state that no comparison of instances sees. */
-function isSameDocument(a: Buffer, b: Buffer): boolean {
-  if (a.equals(b)) return true;
-  try {
-    return isDeepStrictEqual(JSON.parse(a.toString('utf8')), JSON.parse(b.toString('utf8')));
-  } catch {
-    return false;
-  }
-}
-
-const changeOf = <T>(
-  key: string,
-  value: T | undefined,
-  previous: T | undefined,
-  revision: number,
-  origin: WatchOrigin,
-): ConfigChange<T> => ({
-  type: value === undefined ? 'delete' : 'put',
-  key,
-  ...(value === undefined ? {} : { value }),
-  ...(previous === undefined ? {} : { previous }),
-  revision,
-  origin,
-});
+const shownOf = <T>(held: Held<T> | undefined): Shown<T> => ({ value: held?.entry.value, bytes: held?.bytes });

@@ -8,6 +8,7 @@ import {
   type ResolvedConfigDefinition,
 } from './config-definition.js';
 import { className } from '../dto/dto-type.js';
+import { SortedMap } from './sorted-map.js';
 
 /** All definitions of an application, checked once; says which one governs a key. */
 export class ConfigDefinitions {
@@ -15,10 +16,15 @@ export class ConfigDefinitions {
   readonly #prefixes = new Map<string, ResolvedConfigDefinition>();
   /** Lengths of the prefixes, longest first: a key is asked once for each length, not for each prefix. */
   readonly #lengths: readonly number[];
+  /** By name: one key and one prefix may have the same. */
+  readonly #names = new SortedMap<readonly ResolvedConfigDefinition[]>();
 
   constructor(definitions: Iterable<ConfigDefinition>) {
     for (const definition of definitions) this.#add(resolveDefinition(definition));
     this.#lengths = [...new Set(Array.from(this.#prefixes.keys(), ({ length }) => length))].sort((a, b) => b - a);
+    for (const definition of this.all) {
+      this.#names.set(definition.name, [...(this.#names.get(definition.name) ?? []), definition]);
+    }
   }
 
   /** Every definition once, in the order given, keys before prefixes. Its `target` is what to watch. */
@@ -38,6 +44,14 @@ export class ConfigDefinitions {
       if (found) return found;
     }
     return undefined;
+  }
+
+  /** Those that may have keys that begin with the prefix, in the order of their names: O(result + log n). */
+  under(prefix: string): ResolvedConfigDefinition[] {
+    const covering = this.#lengths
+      .filter((length) => length < prefix.length)
+      .flatMap((length) => this.#prefixes.get(prefix.slice(0, length)) ?? []);
+    return [...covering.reverse(), ...this.#names.entries(prefix).flatMap(([, definitions]) => definitions)];
   }
 
   /** The definition of a key, for a class. `InvalidOptionsError` for a key that none covers, or that has another class. */

@@ -44,7 +44,7 @@ interface FollowedFeed {
 
 /** All definitions of a store, each following its target: loaded together, found by key. */
 export class ConfigFeeds implements FeedSink {
-  readonly listeners: ConfigListeners;
+  readonly listeners = new ConfigListeners();
   readonly #parts: StoreParts;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -56,7 +56,6 @@ export class ConfigFeeds implements FeedSink {
 
   constructor(parts: StoreParts) {
     this.#parts = parts;
-    this.listeners = new ConfigListeners(parts.log, (prefix) => this.under(prefix).map(({ cache }) => cache));
     for (const definition of parts.definitions.all) {
       const governs = (key: string): boolean => parts.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this));
@@ -65,6 +64,10 @@ export class ConfigFeeds implements FeedSink {
 
   get definitions(): ConfigDefinitions {
     return this.#parts.definitions;
+  }
+
+  get log(): InstanceLog {
+    return this.#parts.log;
   }
 
   get status(): StoreStatus {
@@ -94,9 +97,7 @@ export class ConfigFeeds implements FeedSink {
 
   /** Those that may have keys that begin with the prefix. */
   under(prefix: string): DefinitionFeed[] {
-    return [...this.#feeds.values()].filter(
-      ({ definition: { name, target } }) => name.startsWith(prefix) || ('prefix' in target && prefix.startsWith(name)),
-    );
+    return this.definitions.under(prefix).map((definition) => this.#feeds.get(definition) as DefinitionFeed);
   }
 
   /** @throws InvalidOptionsError when no definition covers the key */
@@ -178,7 +179,7 @@ export class ConfigFeeds implements FeedSink {
       this.#state = 'ready';
       log.info('the configuration is complete now');
     }
-    this.listeners.notify(changes);
+    this.listeners.notify(changes, feed.definition.type);
   }
 
   stripped(key: string, paths: readonly string[]): void {

@@ -39,7 +39,7 @@ export class DefinitionFeed implements RangeListener {
     this.#sink = sink;
     this.parser = new DtoParser(definition.type, { unknown: definition.unknown });
     this.serializer = new DtoSerializer(this.parser);
-    this.#cache = new ConfigCache({ onDelete: definition.onDelete });
+    this.#cache = this.#emptyCache();
   }
 
   get cache(): ConfigCache<object> {
@@ -62,12 +62,11 @@ export class DefinitionFeed implements RangeListener {
 
   /** Checks the default like any value and shows it until the first list is in. */
   async prepare(): Promise<readonly ConfigViolation[]> {
-    const { default: value, onDelete, name } = this.definition;
+    const { default: value, name } = this.definition;
     if (value === undefined) return [];
     const result = await this.serializer.serialize(value);
     if (!result.ok) return result.violations;
-    const fallback: ConfigCacheOptions<object>['fallback'] = { key: name, value: result.value, bytes: result.bytes };
-    this.#cache = new ConfigCache({ onDelete, fallback });
+    this.#cache = this.#emptyCache({ key: name, value: result.value, bytes: result.bytes });
     return [];
   }
 
@@ -151,6 +150,11 @@ export class DefinitionFeed implements RangeListener {
 
   following(): void {
     this.#sink.following(this);
+  }
+
+  #emptyCache(fallback?: ConfigCacheOptions<object>['fallback']): ConfigCache<object> {
+    const documentOf = (bytes: Buffer): unknown => this.parser.documentOf(bytes);
+    return new ConfigCache({ onDelete: this.definition.onDelete, documentOf, fallback });
   }
 
   #apply({ revision, events, origin }: ChangeBatch, results: readonly (ParseResult<object> | undefined)[]): void {

@@ -1,9 +1,15 @@
 import type { Type } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { ConfigNotFoundError } from '../etcd-trigger.errors.js';
-import type { ConfigChange, ConfigEntry } from './config-cache.js';
+import type { ChangeOptions } from './change-listener.js';
+import type { ConfigEntry } from './config-cache.js';
+import type { ConfigChange } from './config-change.js';
+import type { ResolvedConfigDefinition } from './config-definition.js';
 import type { ConfigFeeds, StoreStatus } from './config-feeds.js';
 import type { ConfigSubscription } from './config-listeners.js';
+import { ConfigReader } from './config-reader.js';
+import type { ConfigRef } from './config-ref.js';
+import type { ConfigView } from './config-view.js';
 import type { ConfigWriter, DeleteOptions, PutOptions } from './config-writer.js';
 
 /**
@@ -12,11 +18,13 @@ import type { ConfigWriter, DeleteOptions, PutOptions } from './config-writer.js
  */
 export class StoreService {
   readonly #feeds: ConfigFeeds;
+  readonly #reader: ConfigReader;
   readonly #writer: ConfigWriter;
 
   /** @internal */
   constructor(feeds: ConfigFeeds, writer: ConfigWriter) {
     this.#feeds = feeds;
+    this.#reader = new ConfigReader(feeds);
     this.#writer = writer;
   }
 
@@ -63,18 +71,33 @@ export class StoreService {
    * @throws InvalidOptionsError when no definition with this class lies there
    */
   entries<T extends object>(prefix: string, type: Type<T>): ReadonlyMap<string, T> {
-    const feeds = this.#feeds.under(prefix).filter(({ definition }) => definition.type === type);
-    if (feeds.length === 0) this.#feeds.definitions.ofPrefix(prefix, type);
-    const [first, ...others] = feeds;
-    if (first && others.length === 0) return first.cache.entries(prefix) as ReadonlyMap<string, T>;
-    return new Map(feeds.flatMap(({ cache }) => [...(cache.entries(prefix) as ReadonlyMap<string, T>)]).sort(byKey));
+    return this.#reader.entries(prefix, type);
   }
 
   /** Keys that have a configuration, sorted. */
   keys(prefix = ''): string[] {
-    const feeds = this.#feeds.under(prefix);
-    const keys = feeds.flatMap(({ cache }) => cache.keys(prefix));
-    return feeds.length > 1 ? keys.sort() : keys;
+    return this.#reader.keys(prefix);
+  }
+
+  /** All configurations under a prefix as they are now, for good, whatever the store does afterwards. Costs nothing per key. */
+  snapshot(prefix = ''): ConfigView {
+    return this.#reader.view(prefix);
+  }
+
+  /**
+   * What a function makes of a configuration, always current: called once for each state of it. While results are equal (`isDeepStrictEqual` of
+   * `node:util`: plain data by content, functions by identity) the first of them stays and `changes$` says nothing. Give plain data, and do not change it.
+   * What the function throws, `value` throws; in `changes$` it is logged by class and place, and tried again after the next change.
+   *
+   * @throws InvalidOptionsError as `get`
+   */
+  select<T extends object, R>(key: string, type: Type<T>, project: (config: T | undefined) => R): ConfigRef<R> {
+    return this.#reader.select(key, type, project);
+  }
+
+  /** @internal */
+  ref(definition: Pick<ResolvedConfigDefinition, 'target' | 'type'>): ConfigRef<unknown> {
+    return this.#reader.ref(definition);
   }
 
   /**
@@ -103,28 +126,21 @@ export class StoreService {
 
   /**
    * Calls the listener with what exists under the prefix (`origin: 'initial'`), then with every change of what readers see. Called synchronously, in
-   * the step of the change; what it throws is logged and harms nobody.
+   * the step of the change, unless `debounceMs` says otherwise; what it throws is logged and harms nobody. With `type`, `value` and `previous` are of it.
+   *
+   * @throws InvalidOptionsError for an option that cannot work
    */
-  onChange(prefix: string, listener: (change: ConfigChange) => void): ConfigSubscription {
-    return this.#feeds.listeners.add(prefix, listener);
+  onChange<T extends object = object>(
+    prefix: string,
+    listener: (change: ConfigChange<T>) => unknown,
+    options: ChangeOptions<T> = {},
+  ): ConfigSubscription {
+    return this.#reader.onChange(prefix, listener as (change: ConfigChange) => unknown, options);
   }
 
   /** The same as an observable; cold, each subscriber gets what exists first. Completes when the module closes. */
-  changes$(prefix = ''): Observable<ConfigChange> {
-    return new Observable((subscriber) => {
-      const subscription = this.#feeds.listeners.add(
-        prefix,
-        (change) => {
-          subscriber.next(change);
-        },
-        () => {
-          subscriber.complete();
-        },
-      );
-      return () => {
-        subscription.close();
-      };
-    });
+  changes$<T extends object = object>(prefix = '', options: ChangeOptions<T> = {}): Observable<ConfigChange<T>> {
+    return this.#reader.changes$(prefix, options) as Observable<ConfigChange<T>>;
   }
 
   /**
@@ -135,5 +151,3 @@ export class StoreService {
     await this.#feeds.passed(revision, timeoutMs);
   }
 }
-
-const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number => (a < b ? -1 : 1);

@@ -227,7 +227,14 @@ describe('StoreService', () => {
       new Set(['initial put /l/1', 'live put /l/2', 'live put /l/3', 'live delete /l/1']),
     );
     expect(changes.length).toBe(8);
-    expect(changes.at(-1)).toEqual({ type: 'delete', key: '/l/1', previous: { count: 1 }, revision, origin: 'live' });
+    expect(changes.at(-1)).toEqual({
+      type: 'delete',
+      key: '/l/1',
+      previous: { count: 1 },
+      changedPaths: [''],
+      revision,
+      origin: 'live',
+    });
     expect(log.text).toContain('a listener of changes under "/l/" failed');
     expect(log.text).not.toContain('SECRET');
   });

@@ -31,7 +31,7 @@ const gone = (key: string, revision: number): ParsedChange<Value> => ({ type: 'd
 const live = (...changes: ParsedChange<Value>[]): ParsedBatch<Value> => ({ origin: 'live', changes });
 
 const cacheOf = (options: Partial<ConfigCacheOptions<Value>> = {}): ConfigCache<Value> =>
-  new ConfigCache({ onDelete: 'remove', ...options });
+  new ConfigCache({ onDelete: 'remove', documentOf: (bytes) => JSON.parse(bytes.toString()) as unknown, ...options });
 
 const fallback = { key: 'a', value: Object.freeze({ n: 0 }), bytes: Buffer.from('{"n":0}') };
 
@@ -44,12 +44,12 @@ describe('the last known good value', () => {
     const second = cache.apply(live(good('a', 3, 7), gone('b', 7)));
 
     expect(first.changes).toEqual([
-      { type: 'put', key: 'a', value: { n: 1 }, revision: 5, origin: 'initial' },
-      { type: 'put', key: 'b', value: { n: 2 }, revision: 6, origin: 'initial' },
+      { type: 'put', key: 'a', value: { n: 1 }, changedPaths: [''], revision: 5, origin: 'initial' },
+      { type: 'put', key: 'b', value: { n: 2 }, changedPaths: [''], revision: 6, origin: 'initial' },
     ]);
     expect(second.changes).toEqual([
-      { type: 'put', key: 'a', value: { n: 3 }, previous: { n: 1 }, revision: 7, origin: 'live' },
-      { type: 'delete', key: 'b', previous: { n: 2 }, revision: 7, origin: 'live' },
+      { type: 'put', key: 'a', value: { n: 3 }, previous: { n: 1 }, changedPaths: ['n'], revision: 7, origin: 'live' },
+      { type: 'delete', key: 'b', previous: { n: 2 }, changedPaths: [''], revision: 7, origin: 'live' },
     ]);
     expect(second.changes[0]?.previous).toBe(value);
     expect(cache.entry('a')).toEqual({ value: { n: 3 }, state: 'valid', revision: 7, source: 'etcd' });
@@ -205,12 +205,18 @@ describe('the cache as a whole', () => {
         const told = new Map(cache.entries());
 
         batches.forEach((batch, index) => {
-          for (const { type, key, value, previous } of cache.apply(live(...batch.map((at) => at(index + 1)))).changes) {
+          const before = cache.view();
+          const shown = cache.entries();
+          const { changes } = cache.apply(live(...batch.map((at) => at(index + 1))));
+          for (const { type, key, value, previous, changedPaths } of changes) {
             expect(previous).toBe(told.get(key));
             expect(value).not.toEqual(previous);
-            if (type === 'put' && value) told.set(key, value);
+            expect(changedPaths).toEqual(value && previous ? ['n'] : ['']);
+            if (type === 'put') told.set(key, value);
             else told.delete(key);
           }
+          expect(new Map(before.entries())).toEqual(shown);
+          expect(cache.view() === before).toBe(changes.length === 0);
           expect(cache.keys()).toEqual([...told.keys()].sort());
           for (const [key, value] of told) expect(cache.get(key)).toBe(value);
         });

@@ -1,5 +1,6 @@
 import { Type } from 'class-transformer';
 import { IsDefined, IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvalidOptionsError } from '../../lib/etcd-trigger.errors.js';
 import type { ConfigDefinition } from '../../lib/store/config-definition.js';
@@ -155,6 +156,45 @@ describe('all definitions together', () => {
     expect(governing).toEqual(['/a/', '/a/b/', '/a/b/c', '/a/b/', undefined, undefined]);
     expect(definitions.governingPrefix('/a/b/c')?.name).toBe('/a/b/');
     expect(definitions.governingPrefix('/a')?.name).toBeUndefined();
+  });
+
+  it('are found under a prefix as one by one they would be, in the order of their names', () => {
+    const name = fc.string({ unit: fc.constantFrom('a', '/', 'é'), minLength: 1, maxLength: 4 });
+    const target = fc.oneof(fc.record({ key: name }), fc.record({ prefix: fc.oneof(fc.constant(''), name) }));
+
+    fc.assert(
+      fc.property(
+        fc.array(target, { maxLength: 30 }),
+        fc.string({ unit: fc.constantFrom('a', '/', 'é'), maxLength: 4 }),
+        (targets, prefix) => {
+          const definitions = new ConfigDefinitions(targets.map((at) => ({ ...at, type: Database })));
+
+          const found = definitions.under(prefix);
+
+          const expected = definitions.all.filter(
+            (one) => one.name.startsWith(prefix) || ('prefix' in one.target && prefix.startsWith(one.name)),
+          );
+          expect(new Set(found)).toEqual(new Set(expected));
+          expect(found.length).toBe(expected.length);
+          expect(found.map((one) => one.name)).toEqual(expected.map((one) => one.name).sort());
+        },
+      ),
+    );
+  });
+
+  it('are found under a prefix in a small part of the time that looking at all of them takes', () => {
+    const targets = Array.from({ length: 20_000 }, (_, index) => ({ prefix: `/tenants/${index}/`, type: Database }));
+    const definitions = new ConfigDefinitions(targets);
+    const timeOf = (times: number, ask: (prefix: string) => unknown): number => {
+      const started = performance.now();
+      for (let index = 0; index < times; index += 1) ask(`/tenants/${index}/a`);
+      return (performance.now() - started) / times;
+    };
+
+    const found = timeOf(10_000, (prefix) => definitions.under(prefix));
+    const compared = timeOf(20, (prefix) => targets.filter((target) => target.prefix.startsWith(prefix)));
+
+    expect(found).toBeLessThan(compared / 5);
   });
 
   it('give the definition for a class, or say which classes disagree', () => {

@@ -1,0 +1,112 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { Type } from '@nestjs/common';
+import { Observable } from 'rxjs';
+import { ChangeListener, type ChangeOptions } from './change-listener.js';
+import { type ConfigChange, initialChange } from './config-change.js';
+import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
+import type { ConfigFeeds } from './config-feeds.js';
+import type { ConfigSubscription } from './config-listeners.js';
+import { type ConfigRef, ProjectedConfig } from './config-ref.js';
+import { ConfigView, entriesOf, inOrder } from './config-view.js';
+import type { DefinitionFeed } from './definition-feed.js';
+import type { ReadonlySortedMap } from './sorted-map.js';
+
+/** Everything that is read of more than one key or more than once: lists, views, references, changes. */
+export class ConfigReader {
+  constructor(private readonly feeds: ConfigFeeds) {}
+
+  keys(prefix: string): string[] {
+    return inOrder(this.feeds.under(prefix).map(({ cache }) => cache.keys(prefix)));
+  }
+
+  /** @throws InvalidOptionsError when no definition with this class lies there */
+  entries<T extends object>(prefix: string, type: Type<T>): ReadonlyMap<string, T> {
+    return entriesOf(prefix, this.#under(prefix, type).map(viewOf));
+  }
+
+  view(prefix: string): ConfigView {
+    const seen = this.feeds.under(prefix).map((feed) => {
+      const { definition, visibleRevision } = feed;
+      return { definition, target: definition.target, revision: visibleRevision, values: viewOf(feed) };
+    });
+    return new ConfigView(prefix, this.feeds.definitions, seen);
+  }
+
+  /** @throws InvalidOptionsError when no definition covers the key, or one with another class */
+  select<T extends object, R>(key: string, type: Type<T>, project: (config: T | undefined) => R): ConfigRef<R> {
+    return new ProjectedConfig(this.#sourceOf(key, type), project, isDeepStrictEqual);
+  }
+
+  /** What `@InjectConfig` gives for a definition. */
+  ref({ target, type }: Pick<ResolvedConfigDefinition, 'target' | 'type'>): ConfigRef<unknown> {
+    if ('key' in target) return new ProjectedConfig(this.#sourceOf(target.key, type), (config) => config);
+    const { prefix } = target;
+    const feeds = this.#under(prefix, type);
+    let views = feeds.map(viewOf);
+    const read = (): readonly ReadonlySortedMap<object>[] => {
+      if (feeds.some((feed, index) => viewOf(feed) !== views[index])) views = feeds.map(viewOf);
+      return views;
+    };
+    const concerns = ({ key }: ConfigChange): boolean => key.startsWith(prefix);
+    const { listeners, log } = this.feeds;
+    const source = { read, concerns, listeners, log, subject: describeTarget(target) };
+    return new ProjectedConfig(source, (all) => entriesOf(prefix, all));
+  }
+
+  /** @throws InvalidOptionsError for an option that cannot work */
+  onChange(
+    prefix: string,
+    call: (change: ConfigChange) => unknown,
+    options: ChangeOptions,
+    completed?: () => void,
+  ): ConfigSubscription {
+    const source = { log: this.feeds.log, existing: this.#existing };
+    return this.feeds.listeners.add(new ChangeListener(prefix, call, options, source, completed));
+  }
+
+  changes$(prefix: string, options: ChangeOptions): Observable<ConfigChange> {
+    return new Observable((subscriber) => {
+      const subscription = this.onChange(
+        prefix,
+        (change) => {
+          subscriber.next(change);
+        },
+        options,
+        () => {
+          subscriber.complete();
+        },
+      );
+      return () => {
+        subscription.close();
+      };
+    });
+  }
+
+  #sourceOf<T extends object>(key: string, type: Type<T>) {
+    this.feeds.of(key, type);
+    const { listeners, log } = this.feeds;
+    return {
+      read: () => this.feeds.read(key, type) as T | undefined,
+      concerns: (change: ConfigChange) => change.key === key,
+      listeners,
+      log,
+      subject: describeTarget({ key }),
+    };
+  }
+
+  #under(prefix: string, type: Type<object>): DefinitionFeed[] {
+    const feeds = this.feeds.under(prefix).filter(({ definition }) => definition.type === type);
+    if (feeds.length === 0) this.feeds.definitions.ofPrefix(prefix, type);
+    return feeds;
+  }
+
+  readonly #existing = (prefix: string, type: Type<object> | undefined): ConfigChange[] =>
+    this.feeds
+      .under(prefix)
+      .filter(({ definition }) => !type || definition.type === type)
+      .flatMap(({ cache }) =>
+        Array.from(cache.entries(prefix), ([key, value]) => initialChange(key, value, cache.entry(key).revision)),
+      );
+}
+
+const viewOf = ({ cache }: DefinitionFeed): ReadonlySortedMap<object> => cache.view();

@@ -1,0 +1,159 @@
+/** What a `SortedMap` shows to those who only read. Keys are in the order of `<`. */
+export interface ReadonlySortedMap<V> {
+  readonly size: number;
+  get(key: string): V | undefined;
+  /** All keys that begin with the prefix: O(result + log n). */
+  keys(prefix?: string): string[];
+  /** All entries whose keys begin with the prefix: O(result + log n). */
+  entries(prefix?: string): [key: string, value: V][];
+}
+
+/**
+ * Values by key, in the order of `<`: chunks, so that one insert moves little, and so that a view shares all of them. A chunk that a view has seen is
+ * copied before it is written to, so taking a view costs nothing, and a write after it at most one chunk.
+ */
+export class SortedMap<V> implements ReadonlySortedMap<V> {
+  /** Never empty ones; every key of a chunk is smaller than those of the next. */
+  #chunks: Chunk<V>[] = [];
+  #size = 0;
+  /** Chunks that no view has seen. */
+  #own = new WeakSet<Chunk<V>>();
+  #view: ReadonlySortedMap<V> | undefined;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The map as it is now, for good; the same object until the map changes. */
+  view(): ReadonlySortedMap<V> {
+    if (!this.#view) {
+      const view = new SortedMap<V>();
+      view.#chunks = this.#chunks;
+      view.#size = this.#size;
+      this.#own = new WeakSet();
+      this.#view = view;
+    }
+    return this.#view;
+  }
+
+  get(key: string): V | undefined {
+    const chunk = this.#chunks[this.#chunkFor(key)];
+    const index = chunk ? firstNotBelow(chunk.keys, key) : 0;
+    return chunk?.keys[index] === key ? chunk.values[index] : undefined;
+  }
+
+  /** Says whether the key is new. */
+  set(key: string, value: V): boolean {
+    if (this.#chunks.length === 0) this.#put(0, 0, { keys: [], values: [] });
+    const at = Math.min(this.#chunkFor(key), this.#chunks.length - 1);
+    const { keys, values } = this.#chunks[at] as Chunk<V>;
+    const index = firstNotBelow(keys, key);
+    const isNew = keys[index] !== key;
+    if (!isNew && values[index] === value) return false;
+    const chunk = this.#writable(at);
+    if (isNew) this.#insert(at, chunk, index, key, value);
+    else chunk.values[index] = value;
+    return isNew;
+  }
+
+  /** Says whether it was there. */
+  delete(key: string): boolean {
+    const at = this.#chunkFor(key);
+    const keys = this.#chunks[at]?.keys ?? [];
+    const index = firstNotBelow(keys, key);
+    if (keys[index] !== key) return false;
+    const chunk = this.#writable(at);
+    chunk.keys.splice(index, 1);
+    chunk.values.splice(index, 1);
+    this.#size -= 1;
+    this.#mergeSmall(at, chunk);
+    return true;
+  }
+
+  keys(prefix = ''): string[] {
+    const found: string[] = [];
+    this.#visit(prefix, (key) => found.push(key));
+    return found;
+  }
+
+  entries(prefix = ''): [key: string, value: V][] {
+    const found: [string, V][] = [];
+    this.#visit(prefix, (key, value) => found.push([key, value]));
+    return found;
+  }
+
+  #visit(prefix: string, visit: (key: string, value: V) => void): void {
+    for (let at = this.#chunkFor(prefix); at < this.#chunks.length; at += 1) {
+      const { keys, values } = this.#chunks[at] as Chunk<V>;
+      for (let index = firstNotBelow(keys, prefix); index < keys.length; index += 1) {
+        const key = keys[index] as string;
+        if (!key.startsWith(prefix)) return;
+        visit(key, values[index] as V);
+      }
+    }
+  }
+
+  /** Index of the first chunk that ends at or after the key; the number of chunks when all end before. */
+  #chunkFor(key: string): number {
+    return firstIndex(this.#chunks.length, (index) => (this.#chunks[index]?.keys.at(-1) ?? '') >= key);
+  }
+
+  /** The chunk, copied if a view has seen it. */
+  #writable(at: number): Chunk<V> {
+    const chunk = this.#chunks[at] as Chunk<V>;
+    if (this.#own.has(chunk)) {
+      this.#view = undefined;
+      return chunk;
+    }
+    const copy = { keys: [...chunk.keys], values: [...chunk.values] };
+    this.#put(at, 1, copy);
+    return copy;
+  }
+
+  #insert(at: number, { keys, values }: Chunk<V>, index: number, key: string, value: V): void {
+    keys.splice(index, 0, key);
+    values.splice(index, 0, value);
+    this.#size += 1;
+    if (keys.length <= MAX_CHUNK) return;
+    const half = keys.length >> 1;
+    this.#put(at + 1, 0, { keys: keys.splice(half), values: values.splice(half) });
+  }
+
+  #mergeSmall(at: number, { keys, values }: Chunk<V>): void {
+    const next = this.#chunks[at + 1];
+    if (keys.length === 0) this.#put(at, 1);
+    else if (next && keys.length + next.keys.length <= MAX_CHUNK >> 1) {
+      this.#put(at, 2, { keys: [...keys, ...next.keys], values: [...values, ...next.values] });
+    }
+  }
+
+  /** Chunks of our own in the place of some. */
+  #put(at: number, removed: number, ...chunks: Chunk<V>[]): void {
+    if (this.#view) this.#chunks = [...this.#chunks];
+    this.#view = undefined;
+    this.#chunks.splice(at, removed, ...chunks);
+    for (const chunk of chunks) this.#own.add(chunk);
+  }
+}
+
+interface Chunk<V> {
+  readonly keys: string[];
+  readonly values: V[];
+}
+
+const MAX_CHUNK = 1_024;
+
+const firstNotBelow = (sorted: readonly string[], key: string): number =>
+  firstIndex(sorted.length, (index) => (sorted[index] as string) >= key);
+
+/** The first index of which `holds` is true; it must be false up to there and true from there. */
+function firstIndex(length: number, holds: (index: number) => boolean): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (holds(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

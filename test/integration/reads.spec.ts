@@ -1,0 +1,214 @@
+import { Type } from 'class-transformer';
+import { IsInt, IsString, ValidateNested } from 'class-validator';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { type ConfigChange, type ConfigDefinition, InvalidOptionsError } from 'nestjs-etcd-trigger';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CollectingLogger } from '../support/collecting-logger.js';
+import { eventually } from '../support/eventually.js';
+import { startApp } from '../support/start-app.js';
+
+class Pool {
+  @IsInt() size!: number;
+}
+class Database {
+  @IsString() host!: string;
+  @ValidateNested() @Type(() => Pool) pool!: Pool;
+}
+class Limit {
+  @IsInt() count!: number;
+}
+
+describe('the store, read', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+  });
+  beforeEach(async () => {
+    await direct.delete().all();
+  });
+  afterAll(async () => {
+    direct.close();
+    await etcd.stop();
+  });
+
+  const put = async (key: string, value: object): Promise<number> =>
+    Number((await direct.put(key).value(JSON.stringify(value))).header.revision);
+  const start = (configs: ConfigDefinition[], more: object = {}) => startApp({ hosts: etcd.hosts, configs, ...more });
+
+  describe('as a snapshot', () => {
+    it('stays as it was at its revision, whatever is written afterwards', async () => {
+      await put('/limits/a', { count: 1 });
+      const revision = await put('/limits/b', { count: 2 });
+      await using app = await start([{ prefix: '/limits/', type: Limit }]);
+
+      const view = app.store.snapshot('/limits/');
+      const a = app.store.get('/limits/a', Limit);
+      await app.store.put('/limits/a', { count: 10 });
+      await app.store.delete('/limits/b');
+      await app.store.put('/limits/c', { count: 3 });
+      const later = app.store.snapshot('/limits/');
+
+      expect([view.revision, view.parts]).toEqual([revision, [{ target: { prefix: '/limits/' }, revision }]]);
+      expect([...view.entries(Limit)]).toEqual([
+        ['/limits/a', { count: 1 }],
+        ['/limits/b', { count: 2 }],
+      ]);
+      expect(view.get('/limits/a', Limit)).toBe(a);
+      expect(view.keys()).toEqual(['/limits/a', '/limits/b']);
+      expect([later.revision, later.keys()]).toEqual([revision + 3, ['/limits/a', '/limits/c']]);
+      expect(view.get('/limits/c', Limit)).toBeUndefined();
+      expect(() => view.get('/elsewhere', Limit)).toThrow(InvalidOptionsError);
+      expect(() => {
+        (view.entries(Limit) as Map<string, Limit>).clear();
+      }).toThrow(TypeError);
+    });
+
+    it('shows a transaction completely or not at all', async () => {
+      await using app = await start([{ prefix: '/pair/', type: Limit }]);
+      const torn: unknown[] = [];
+      const look = (): void => {
+        const view = app.store.snapshot('/pair/');
+        const [a, b] = [view.get('/pair/a', Limit)?.count, view.get('/pair/b', Limit)?.count];
+        if (a !== b) torn.push([view.revision, a, b]);
+      };
+      app.store.onChange('/pair/', look);
+      for (let count = 1; count <= 30; count += 1) {
+        const value = JSON.stringify({ count });
+        const { header } = await direct
+          .if('/never', 'Create', '==', 0)
+          .then(direct.put('/pair/a').value(value), direct.put('/pair/b').value(value))
+          .commit();
+        await app.store.waitForRevision(Number(header.revision));
+        look();
+      }
+
+      expect(app.store.snapshot().get('/pair/b', Limit)).toEqual({ count: 30 });
+      expect(torn).toEqual([]);
+    });
+
+    it('over several definitions tells the revision of each, and gives each key to the one that governs it', async () => {
+      await put('/app/db', { host: 'a', pool: { size: 1 } });
+      await put('/app/x', { count: 1 });
+      await using app = await start([
+        { prefix: '/app/', type: Limit },
+        { key: '/app/db', type: Database },
+        { key: '/other', type: Limit, default: { count: 0 } },
+      ]);
+
+      const view = app.store.snapshot('/app/');
+
+      expect(view.parts.map(({ target }) => target)).toEqual([{ prefix: '/app/' }, { key: '/app/db' }]);
+      expect(view.revision).toBe(Math.min(...view.parts.map(({ revision }) => revision)));
+      expect(view.keys()).toEqual(['/app/db', '/app/x']);
+      expect(view.get('/app/db', Database)?.host).toBe('a');
+      expect([...view.entries(Limit).keys()]).toEqual(['/app/x']);
+      expect(view.get('/other', Limit)).toBeUndefined();
+      expect([...app.store.snapshot().entries(Limit).keys()]).toEqual(['/app/x', '/other']);
+    });
+  });
+
+  describe('through select', () => {
+    it('calls the function once for each state, and notifies only when its result changes', async () => {
+      await put('/db', { host: 'a', pool: { size: 1 } });
+      await using app = await start([{ key: '/db', type: Database }]);
+      let calls = 0;
+      const hosts = app.store.select('/db', Database, (db) => {
+        calls += 1;
+        return { hosts: db ? [db.host] : [] };
+      });
+      const first = hosts.value;
+      const seen: unknown[] = [];
+      hosts.changes$.subscribe((value) => seen.push(value));
+
+      await app.store.put('/db', { host: 'a', pool: { size: 2 } });
+      await app.store.put('/db', { host: 'a', pool: { size: 3 } });
+      expect(hosts.value).toBe(first);
+      expect([calls, seen]).toEqual([3, [first]]);
+      await app.store.put('/db', { host: 'b', pool: { size: 3 } });
+      await app.store.delete('/db');
+
+      expect(seen).toEqual([{ hosts: ['a'] }, { hosts: ['b'] }, { hosts: [] }]);
+      expect([hosts.value, hosts.value === seen[2], calls]).toEqual([{ hosts: [] }, true, 5]);
+    });
+
+    it('logs a function that throws by class and place, and goes on with the next change', async () => {
+      const log = new CollectingLogger();
+      await using app = await start([{ key: '/limit', type: Limit, default: { count: 0 } }], { logger: log });
+      const ratio = app.store.select('/limit', Limit, (limit) => {
+        if (limit?.count === 1) throw new RangeError('SECRET');
+        return limit?.count;
+      });
+      const seen: unknown[] = [];
+      ratio.changes$.subscribe((value) => seen.push(value));
+
+      await app.store.put('/limit', { count: 1 });
+      expect(() => ratio.value).toThrow(RangeError);
+      await app.store.put('/limit', { count: 2 });
+
+      expect(seen).toEqual([0, 2]);
+      expect(log.text).toContain('a projection of key "/limit" failed: RangeError at ');
+      expect(log.text).not.toContain('SECRET');
+      expect(() => app.store.select('/nowhere', Limit, String)).toThrow(InvalidOptionsError);
+    });
+  });
+
+  describe('through changes', () => {
+    it('tells what is different by path, and nothing of writes that change nothing for readers', async () => {
+      await put('/db', { host: 'a', pool: { size: 1 }, unknown: 1 });
+      await using app = await start([{ key: '/db', type: Database }]);
+      const changes: ConfigChange<Database>[] = [];
+      app.store.onChange('/db', (change) => changes.push(change), { type: Database });
+      await put('/db', { pool: { size: 1 }, host: 'a' });
+      await put('/db', { host: 'a', pool: { size: 1 }, unknown: 2 });
+      await app.store.put('/db', { host: 'a', pool: { size: 2 } });
+      const { revision } = await app.store.put('/db', { host: 'b', pool: { size: 3 } });
+
+      expect(changes.map(({ changedPaths }) => changedPaths)).toEqual([[''], ['pool.size'], ['host', 'pool.size']]);
+      const last = changes.at(-1);
+      expect(last).toMatchObject({ previous: { pool: { size: 2 } }, revision, origin: 'live' });
+      expect([last?.value, last?.previous, last?.previous?.pool].map((value) => Object.isFrozen(value))).toEqual([
+        true,
+        true,
+        true,
+      ]);
+      expect(last?.value).toBe(app.store.get('/db', Database));
+    });
+
+    it('may be debounced: a burst is told once, against what was told last', async () => {
+      await put('/limit', { count: 0 });
+      await using app = await start([{ key: '/limit', type: Limit }]);
+      const seen: unknown[] = [];
+      app.store.onChange<Limit>(
+        '/limit',
+        ({ origin, previous, value }) => seen.push([origin, previous?.count, value?.count]),
+        { debounceMs: 500 },
+      );
+      for (let count = 1; count <= 20; count += 1) await app.store.put('/limit', { count });
+      await eventually(() => seen.length === 2);
+
+      expect(seen).toEqual([
+        ['initial', undefined, 0],
+        ['live', 0, 20],
+      ]);
+    });
+
+    it('may be written from: the write is told like any other', async () => {
+      await using app = await start([{ prefix: '/limits/', type: Limit }]);
+      const seen: string[] = [];
+      app.store.onChange<Limit>('/limits/', ({ key, value }) => {
+        seen.push(`${key} ${value?.count}`);
+        if (value && value.count < 5) return app.store.put(key, { count: value.count + 1 });
+        return undefined;
+      });
+
+      await app.store.put('/limits/a', { count: 1 });
+      await eventually(() => seen.length === 5);
+
+      expect(seen).toEqual(['/limits/a 1', '/limits/a 2', '/limits/a 3', '/limits/a 4', '/limits/a 5']);
+    });
+  });
+});

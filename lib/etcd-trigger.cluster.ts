@@ -79,13 +79,9 @@ export class EtcdTriggerCluster {
   /** No handler is called any more; those that run have `drainTimeoutMs` to finish. */
   async drain(): Promise<void> {
     const { drainTimeoutMs } = this.options;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, drainTimeoutMs, 'late');
-    });
-    const outcome = await Promise.race([this.watcher.drain(), limit]);
-    clearTimeout(timer);
-    if (outcome === 'late') this.log.warn(`handlers still run after ${drainTimeoutMs} ms; they are left behind`);
+    const late = await this.watcher.drain(drainTimeoutMs);
+    if (late === 0) return;
+    this.log.warn(`${late} handlers still run after ${drainTimeoutMs} ms; they were told to end and are left behind`);
   }
 
   /** Ends streams and connections; idempotent. A client that was supplied stays open. */

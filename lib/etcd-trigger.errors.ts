@@ -137,6 +137,11 @@ export class UnknownOutcomeError extends WriteError {
   override readonly code = 'ETCD_UNKNOWN_OUTCOME';
 }
 
+/** A call of a handler took longer than its `timeoutMs`; also the reason of its signal. */
+export class HandlerTimeoutError extends EtcdTriggerError {
+  readonly code = 'ETCD_HANDLER_TIMEOUT';
+}
+
 /** A watch cannot begin or go on as asked. */
 export class WatchError extends EtcdTriggerError {
   readonly code = 'ETCD_WATCH';

@@ -21,7 +21,7 @@ export { type WatchKeyHandler, WatchKeyRegistry } from './handlers/watch-key.reg
 
 export type { BootPolicy } from './watch/boot-policy.js';
 export type { DeliveryContext } from './watch/delivery-context.js';
-export type { DeliveryOptions } from './watch/delivery-options.js';
+export type { DeliveryOptions, RetryOptions } from './watch/delivery-options.js';
 export type { WatchFailure } from './watch/listener-failure.js';
 export { WatcherService } from './watch/watcher.service.js';
 export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin, WatchTarget } from './watch/watch-event.js';
@@ -49,6 +49,7 @@ export {
   ConnectionTimeoutError,
   type ErrorDetails,
   EtcdTriggerError,
+  HandlerTimeoutError,
   InvalidConfigError,
   InvalidOptionsError,
   KeyNotFoundError,

@@ -17,7 +17,7 @@ function optionFaults({ name, options }: HandlerPlan): string[] {
   const { type, onInvalid, unknown, batch } = options;
   const faults: string[] = [];
   try {
-    resolveDelivery(options, {});
+    resolveDelivery(options, {}, batch === true ? 'batch' : 'event');
     if (type !== undefined) checkDtoType(name, type);
   } catch (error) {
     if (!(error instanceof InvalidOptionsError)) throw error;

@@ -15,6 +15,12 @@ export class ChangeEvent implements WatchEvent {
     this.#before = before;
   }
 
+  /** This event and the one before it for its key as one, where neither was given; `undefined` when the key came and went. */
+  since(older: ChangeEvent): ChangeEvent | undefined {
+    if (older.#before === undefined && isRemoval(this.#change)) return undefined;
+    return new ChangeEvent(this.#change, older.#before, this.origin);
+  }
+
   get revision(): number {
     return this.#change.revision;
   }

@@ -1,19 +1,34 @@
-import { isThenable } from './thenable.js';
+import type { IBackoff, IBackoffFactory } from 'cockatiel';
+import type { DeliveryClock } from './delivery-clock.js';
+import { Fifo } from './fifo.js';
+
+/** What comes of a call. `again`: another attempt, after a wait. `keep`: another attempt as soon as the queue is resumed. */
+export type Verdict = 'done' | 'again' | 'keep';
+
+/** A call that goes on. */
+export interface CallUnderWay {
+  /** Calls once it has ended. */
+  whenEnded(ended: (verdict: Verdict) => void): void;
+}
 
 /** How the items of one listener are called. */
 export interface Delivery<Item> {
-  /** Called once for each item; a promise keeps its lane busy. */
-  readonly call: (item: Item) => unknown;
-  readonly failed: (item: Item, error: unknown) => void;
-  /** The call has ended, well or not. */
+  /** Called for each attempt, counted from 1; a call that goes on keeps the lane busy. Does not throw. */
+  readonly call: (item: Item, attempt: number) => Verdict | CallUnderWay;
+  /** There will be no further call for the item. */
   readonly done: (item: Item) => void;
-  /** Items of one lane are called one after the other, in order. */
+  /** Items of one lane are never called at the same time. */
   readonly laneOf: (item: Item) => string;
+  /** Whether the items of a lane are called in order, so that they wait for the last attempt of the one before. */
+  readonly keepsOrder: boolean;
   readonly weightOf: (item: Item) => number;
-  /** Lanes busy at once. */
+  /** Calls that run at once. */
   readonly concurrency: number;
   /** Weight that may wait. */
   readonly bound: number;
+  /** How long to wait before another attempt. */
+  readonly backoff: IBackoffFactory<unknown>;
+  readonly clock: DeliveryClock;
   /** Called after `hasRoom` has said no, as soon as half of the queue is free. */
   readonly roomAgain: () => void;
 }
@@ -23,16 +38,19 @@ const SLICE_MS = 20;
 const SLICE_CHECK = 64;
 
 /**
- * The bounded queue of one listener: calls start in order; one for a busy lane waits for it without holding up the others. Handlers that finish
- * synchronously cost no allocation.
+ * The bounded queue of one listener: calls start in order; one for a busy lane waits for it without holding up the others, and so does one that
+ * failed and waits for another attempt. Handlers that finish synchronously cost no allocation.
  */
 export class DeliveryQueue<Item> {
   readonly #delivery: Delivery<Item>;
-  readonly #ready = new Fifo<Item>();
-  /** What waits for a lane that is busy. */
-  readonly #lanes = new Map<string, Item[]>();
-  /** Where something waits and nothing runs, because of a pause. */
-  readonly #idleLanes = new Set<string>();
+  /** What came and was not looked at yet. */
+  readonly #ready = new Fifo<Item | Retry<Item>>();
+  /** Lanes where a call runs, or rests, or is due; and what waits for it, if anything does. */
+  readonly #lanes = new Map<string, Fifo<Item | Retry<Item>> | undefined>();
+  /** Lanes whose first one may be called now: older than everything that is ready. */
+  readonly #due = new Fifo<string>();
+  /** Timers of what rests before another attempt. */
+  readonly #resting = new Set<() => void>();
   #waiting = 0;
   #running = 0;
   #isStarted = false;
@@ -40,16 +58,20 @@ export class DeliveryQueue<Item> {
   #isPumping = false;
   #isClosed = false;
   #wantsRoom = false;
-  #slice: NodeJS.Immediate | undefined;
+  #cancelSlice: (() => void) | undefined;
   #idle: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
 
   constructor(delivery: Delivery<Item>) {
     this.#delivery = delivery;
   }
 
-  /** Items that wait, and calls that run. */
+  /** Weight that waits, and calls that run. */
   get pending(): number {
     return this.#waiting + this.#running;
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
   }
 
   /** An item heavier than the bound is admitted when nothing waits. */
@@ -61,7 +83,7 @@ export class DeliveryQueue<Item> {
 
   push(item: Item): void {
     if (this.#isClosed) return;
-    if (this.#lanes.size === 0 && this.#ready.size === 0 && this.#isOpen() && !this.#isPumping) {
+    if (this.#lanes.size === 0 && this.#ready.size === 0 && this.#mayCall() && !this.#isPumping) {
       this.#isPumping = true;
       this.#run(item, this.#delivery.laneOf(item));
       this.#isPumping = false;
@@ -78,10 +100,6 @@ export class DeliveryQueue<Item> {
     this.#pump();
   }
 
-  get isPaused(): boolean {
-    return this.#isPaused;
-  }
-
   /** No further call starts until `resume`; items wait. */
   pause(): void {
     this.#isPaused = true;
@@ -89,22 +107,17 @@ export class DeliveryQueue<Item> {
 
   resume(): void {
     this.#isPaused = false;
-    for (const lane of [...this.#idleLanes]) {
-      this.#idleLanes.delete(lane);
-      this.#nextOf(lane);
-    }
     this.#pump();
-  }
-
-  #isOpen(): boolean {
-    return this.#isStarted && !this.#isPaused;
   }
 
   /** No further call starts; what waits is dropped. */
   close(): void {
     this.#isClosed = true;
-    if (this.#slice) clearImmediate(this.#slice);
+    this.#cancelSlice?.();
+    for (const cancel of this.#resting) cancel();
+    this.#resting.clear();
     this.#ready.clear();
+    this.#due.clear();
     this.#lanes.clear();
     this.#waiting = 0;
     this.#settleIdle();
@@ -123,24 +136,19 @@ export class DeliveryQueue<Item> {
     return this.#idle.promise;
   }
 
+  #mayCall(): boolean {
+    return this.#isStarted && !this.#isPaused && !this.#isClosed;
+  }
+
   #pump(): void {
-    if (this.#isPumping || !this.#isOpen() || this.#slice) return;
+    if (this.#isPumping || this.#cancelSlice) return;
     this.#isPumping = true;
-    const { concurrency, laneOf, weightOf } = this.#delivery;
-    const until = performance.now() + SLICE_MS;
-    for (let calls = 1; this.#isOpen() && this.#running < concurrency && this.#ready.size > 0; calls += 1) {
-      const item = this.#ready.shift() as Item;
-      const lane = laneOf(item);
-      const waiting = this.#lanes.size > 0 ? this.#lanes.get(lane) : undefined;
-      if (waiting) {
-        waiting.push(item);
-        continue;
-      }
-      this.#waiting -= weightOf(item);
-      this.#run(item, lane);
-      if (calls % SLICE_CHECK === 0 && performance.now() > until) {
-        this.#slice = setImmediate(() => {
-          this.#slice = undefined;
+    const { clock, concurrency } = this.#delivery;
+    let until: number | undefined;
+    for (let calls = 1; this.#mayCall() && this.#running < concurrency && this.#next(); calls += 1) {
+      if (calls % SLICE_CHECK === 0 && clock.now() > (until ??= clock.now() + SLICE_MS)) {
+        this.#cancelSlice = clock.soon(() => {
+          this.#cancelSlice = undefined;
           this.#pump();
         });
         break;
@@ -150,53 +158,86 @@ export class DeliveryQueue<Item> {
     this.#offerRoom();
   }
 
-  #run(item: Item, lane: string): void {
-    try {
-      const result = this.#delivery.call(item);
-      if (isThenable(result)) {
-        this.#running += 1;
-        if (!this.#lanes.has(lane)) this.#lanes.set(lane, []);
-        result.then(
-          () => {
-            this.#finished(item, lane);
-          },
-          (error: unknown) => {
-            this.#delivery.failed(item, error);
-            this.#finished(item, lane);
-          },
-        );
-        return;
-      }
-    } catch (error) {
-      this.#delivery.failed(item, error);
+  /** @returns whether there was something to do */
+  #next(): boolean {
+    const due = this.#due.shift();
+    if (due !== undefined) {
+      const first = this.#lanes.get(due)?.shift();
+      if (first !== undefined && this.#take(first, due)) this.#free(due);
+      return true;
     }
-    this.#delivery.done(item);
+    const ready = this.#ready.shift();
+    if (ready === undefined) return false;
+    const lane = this.#delivery.laneOf(ready instanceof Retry ? ready.item : ready);
+    if (this.#lanes.size > 0 && this.#lanes.has(lane)) this.#behind(lane).push(ready);
+    else this.#take(ready, lane);
+    return true;
   }
 
-  #finished(item: Item, lane: string): void {
-    this.#running -= 1;
-    this.#delivery.done(item);
-    this.#nextOf(lane);
-    this.#settleIdle();
-    this.#pump();
+  #take(next: Item | Retry<Item>, lane: string): boolean {
+    const retry = next instanceof Retry ? next : undefined;
+    const item = next instanceof Retry ? next.item : next;
+    this.#waiting -= this.#delivery.weightOf(item);
+    return this.#run(item, lane, retry);
   }
 
-  /** What waited for this lane is older than everything that is ready for it. */
-  #nextOf(lane: string): void {
-    const waiting = this.#lanes.get(lane);
-    while (waiting) {
-      if (this.#isPaused && waiting.length > 0) {
-        this.#idleLanes.add(lane);
-        return;
-      }
-      const next = waiting.shift();
-      if (next === undefined) break;
-      this.#waiting -= this.#delivery.weightOf(next);
-      const running = this.#running;
-      this.#run(next, lane);
-      if (this.#running > running) return;
+  /** @returns whether the lane is free afterwards */
+  #run(item: Item, lane: string, retry?: Retry<Item>): boolean {
+    const verdict = this.#delivery.call(item, retry === undefined ? 1 : retry.attempt);
+    if (typeof verdict === 'string') return this.#settle(verdict, item, lane, retry);
+    this.#running += 1;
+    if (!this.#lanes.has(lane)) this.#lanes.set(lane, undefined);
+    verdict.whenEnded((late) => {
+      this.#running -= 1;
+      if (this.#settle(late, item, lane, retry)) this.#free(lane);
+      this.#settleIdle();
+      this.#pump();
+    });
+    return false;
+  }
+
+  /** @returns whether the lane is free afterwards */
+  #settle(verdict: Verdict, item: Item, lane: string, retry: Retry<Item> | undefined): boolean {
+    if (verdict === 'done' || this.#isClosed) {
+      this.#delivery.done(item);
+      return true;
     }
-    this.#lanes.delete(lane);
+    this.#waiting += this.#delivery.weightOf(item);
+    if (verdict === 'keep') {
+      this.#behind(lane).unshift(item);
+      this.#due.push(lane);
+      return false;
+    }
+    const { backoff, keepsOrder } = this.#delivery;
+    const rest = (retry?.rest ?? backoff).next(undefined);
+    const another = new Retry(item, (retry?.attempt ?? 1) + 1, rest);
+    if (keepsOrder) this.#behind(lane).unshift(another);
+    this.#after(rest.duration, () => {
+      if (keepsOrder) this.#due.push(lane);
+      else this.#ready.push(another);
+    });
+    return !keepsOrder;
+  }
+
+  #after(ms: number, call: () => void): void {
+    const cancel = this.#delivery.clock.after(ms, () => {
+      this.#resting.delete(cancel);
+      call();
+      this.#pump();
+    });
+    this.#resting.add(cancel);
+  }
+
+  /** What waits behind the call, or the rest, of a lane. */
+  #behind(lane: string): Fifo<Item | Retry<Item>> {
+    let queue = this.#lanes.get(lane);
+    if (!queue) this.#lanes.set(lane, (queue = new Fifo()));
+    return queue;
+  }
+
+  #free(lane: string): void {
+    if ((this.#lanes.get(lane)?.size ?? 0) > 0) this.#due.push(lane);
+    else this.#lanes.delete(lane);
   }
 
   #offerRoom(): void {
@@ -212,34 +253,11 @@ export class DeliveryQueue<Item> {
   }
 }
 
-/** An array whose head moves, so that taking from it does not move the rest. */
-class Fifo<Item> {
-  #items: (Item | undefined)[] = [];
-  #head = 0;
-
-  get size(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(item: Item): void {
-    this.#items.push(item);
-  }
-
-  shift(): Item | undefined {
-    if (this.size === 0) return undefined;
-    const item = this.#items[this.#head];
-    this.#items[this.#head] = undefined;
-    this.#head += 1;
-    if (this.#head === this.#items.length) this.clear();
-    else if (this.#head >= 1_024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return item;
-  }
-
-  clear(): void {
-    this.#items = [];
-    this.#head = 0;
-  }
+/** An item that failed, and what is known of its next attempt. */
+class Retry<Item> {
+  constructor(
+    readonly item: Item,
+    readonly attempt: number,
+    readonly rest: IBackoff<unknown>,
+  ) {}
 }

@@ -1,8 +1,14 @@
+import { ExponentialBackoff, type IBackoffFactory } from 'cockatiel';
 import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { ChangeBatch, ChangeEvent } from './change-event.js';
-import { CallContext, type DeliveryContext } from './delivery-context.js';
+import { type DeliveryClock, SYSTEM_CLOCK } from './delivery-clock.js';
+import type { DeliveryContext } from './delivery-context.js';
 import type { ResolvedDelivery } from './delivery-options.js';
-import { DeliveryQueue } from './delivery-queue.js';
+import type { Delivered, EventIntake, EventIntakeOptions } from './event-intake.js';
+import { EveryIntake } from './every-intake.js';
+import { HandlerCaller } from './handler-caller.js';
+import type { InstanceLog } from './instance-log.js';
+import { LatestIntake } from './latest-intake.js';
 import {
   announceFailure,
   announceResync,
@@ -10,22 +16,14 @@ import {
   FinalFailure,
   type WatchFailure,
 } from './listener-failure.js';
-import type { InstanceLog } from './instance-log.js';
 import type { RangeListener, Seat } from './range-listener.js';
 import type { ResyncNotice, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
-import { isThenable } from './thenable.js';
 import type { WatchSubscription } from './watch-options.js';
-
-/** Events, or batches, that a listener may have waiting before it leaves the shared stream. */
-const QUEUE_BOUND = 1_000;
 
 /** What is called: for each event, or for each revision. */
 export type WatchHandler =
   | { readonly event: (event: WatchEvent, context: DeliveryContext) => unknown }
   | { readonly batch: (batch: WatchBatch, context: DeliveryContext) => unknown };
-
-type Item = ChangeEvent | ChangeBatch;
-type Call = (item: Item, context: DeliveryContext) => unknown;
 
 export interface QueuedSubscriptionOptions {
   readonly target: WatchTarget;
@@ -38,6 +36,10 @@ export interface QueuedSubscriptionOptions {
   readonly onError: readonly ((failure: WatchFailure) => void)[];
   /** Called once, when it ends. */
   readonly ended: () => void;
+  /** @default the system's */
+  readonly clock?: DeliveryClock;
+  /** @default exponential, with jitter, within the limits of `delivery.backoff` */
+  readonly backoff?: IBackoffFactory<unknown>;
 }
 
 /** A handler behind its queue: what it does slowly, wrongly or never delays only its own events. */
@@ -46,46 +48,26 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   readonly initialDelivered: Promise<void>;
   readonly closed: Promise<EtcdTriggerError | undefined>;
   readonly #options: QueuedSubscriptionOptions;
-  readonly #isBatched: boolean;
-  readonly #call: Call;
-  /** Used again as long as no call has kept it. */
-  #context = new CallContext();
-  readonly #running = new Set<CallContext>();
-  readonly #queue: DeliveryQueue<Item>;
+  readonly #caller: HandlerCaller<Delivered>;
+  readonly #intake: EventIntake;
   #seat: Seat | undefined;
   #leave: () => void = () => undefined;
-  #initialLeft = 0;
   #settleInitial!: () => void;
   #settleClosed!: (reason: EtcdTriggerError | undefined) => void;
   #isClosed = false;
-  #failures = 0;
+  #halted: WatchFailure | undefined;
 
   constructor(handler: WatchHandler, options: QueuedSubscriptionOptions) {
-    const isBatched = 'batch' in handler;
-    this.#call = (isBatched ? handler.batch : handler.event) as Call;
     this.target = options.target;
     this.#options = options;
-    this.#isBatched = isBatched;
     this.initialDelivered = new Promise((resolve) => {
       this.#settleInitial = resolve;
     });
     this.closed = new Promise((resolve) => {
       this.#settleClosed = resolve;
     });
-    this.#queue = new DeliveryQueue<Item>({
-      call: (item) => this.#run(item),
-      failed: (item, error) => {
-        this.#failed(item, error);
-      },
-      done: (item) => {
-        this.#done(item);
-      },
-      laneOf: isBatched || options.delivery.order === 'target' ? () => '' : (item) => (item as ChangeEvent).id,
-      weightOf: isBatched ? (item) => (item as ChangeBatch).events.length : () => 1,
-      concurrency: isBatched || options.delivery.order === 'target' ? 1 : options.delivery.concurrency,
-      bound: QUEUE_BOUND,
-      roomAgain: () => this.#seat?.roomAgain(),
-    });
+    this.#caller = this.#callerOf(handler);
+    this.#intake = this.#intakeOf('batch' in handler ? 'batch' : 'event');
   }
 
   /** Names the handler in log lines. */
@@ -103,28 +85,28 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 
   get failures(): number {
-    return this.#failures;
+    return this.#caller.failures;
   }
 
   get pending(): number {
-    return this.#queue.pending;
+    return this.#intake.pending;
   }
 
   get paused(): boolean {
-    return this.#queue.isPaused;
+    return this.#intake.queue.isPaused;
+  }
+
+  get halted(): WatchFailure | undefined {
+    return this.#halted;
   }
 
   pause(): void {
-    this.#queue.pause();
+    this.#intake.queue.pause();
   }
 
   resume(): void {
-    this.#queue.resume();
-  }
-
-  /** Tells the calls that still run to end. */
-  abort(reason: unknown): void {
-    for (const context of this.#running) context.abort(reason);
+    this.#halted = undefined;
+    this.#intake.queue.resume();
   }
 
   /** The listener has its place; `leave` gives it up. */
@@ -135,25 +117,19 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
 
   /** Calls begin in a later turn of the event loop, so that who awaits the subscription has it before the first call. */
   listed(): void {
-    if (this.#initialLeft === 0) this.#settleInitial();
-    setImmediate(() => {
-      this.#queue.start();
+    if (!this.#intake.hasInitial) this.#settleInitial();
+    this.#clock.soon(() => {
+      this.#intake.queue.start();
     });
   }
 
   hasRoom(count: number): boolean {
-    return this.#queue.hasRoom(count);
+    return this.#intake.hasRoom(count);
   }
 
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
     if (notice) announceResync(notice, this.#options);
-    const { events } = this.#options.delivery;
-    const wanted =
-      events === 'both' ? batch : { ...batch, events: batch.events.filter((event) => event.type === events) };
-    if (wanted.events.length === 0) return;
-    if (wanted.origin === 'initial') this.#initialLeft += this.#isBatched ? 1 : wanted.events.length;
-    if (this.#isBatched) this.#queue.push(wanted);
-    else for (const event of wanted.events) this.#queue.push(event);
+    this.#intake.take(batch);
   }
 
   close(): Promise<void> {
@@ -166,42 +142,74 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#leave();
-    this.#queue.close();
+    this.#intake.close();
     this.#settleInitial();
-    void this.#queue.idle().then(() => {
+    void this.#intake.queue.idle().then(() => {
       this.#settleClosed(reason);
     });
     this.#options.ended();
   }
 
-  #run(item: Item): unknown {
-    const context = this.#context;
-    const result = this.#call(item, context);
-    if (context.isTaken || isThenable(result)) this.#context = new CallContext();
-    if (!isThenable(result)) return undefined;
-    this.#running.add(context);
-    const ended = (): void => {
-      this.#running.delete(context);
+  /** Tells the calls that still run to end. */
+  abort(reason: unknown): void {
+    this.#caller.abort(reason);
+  }
+
+  get #clock(): DeliveryClock {
+    return this.#options.clock ?? SYSTEM_CLOCK;
+  }
+
+  #callerOf(handler: WatchHandler): HandlerCaller<Delivered> {
+    const call = 'batch' in handler ? handler.batch : handler.event;
+    const { delivery, name } = this.#options;
+    return new HandlerCaller<Delivered>({
+      handler: call as (item: Delivered, context: DeliveryContext) => unknown,
+      terms: delivery,
+      clock: this.#clock,
+      describe: (item) => `${name} did not finish with ${subjectOf(item)}`,
+      gaveUp: (item, attempts, error) => {
+        this.#gaveUp(item, attempts, error);
+      },
+    });
+  }
+
+  #intakeOf(kind: 'event' | 'batch'): EventIntake {
+    const { backoff, delivery } = this.#options;
+    const { initialMs: initialDelay, maxMs: maxDelay } = delivery.backoff;
+    const options: EventIntakeOptions = {
+      caller: this.#caller,
+      delivery,
+      backoff: backoff ?? new ExponentialBackoff({ initialDelay, maxDelay }),
+      clock: this.#clock,
+      roomAgain: () => this.#seat?.roomAgain(),
+      initialDone: () => {
+        this.#settleInitial();
+      },
     };
-    result.then(ended, ended);
-    return result;
+    return delivery.delivery === 'latest' ? new LatestIntake(options) : new EveryIntake(kind, options);
   }
 
-  #done({ origin }: Item): void {
-    if (origin === 'initial' && (this.#initialLeft -= 1) === 0) this.#settleInitial();
-  }
-
-  #failed(item: Item, error: unknown): void {
-    this.#failures += 1;
-    const subject = 'key' in item ? `key "${item.key}"` : `${item.events.length} events`;
-    this.#options.log.error(
-      `${this.#options.name} failed for ${subject} at revision ${item.revision}: ${describeFailure(error)}`,
+  #gaveUp(item: Delivered, attempts: number, error: unknown): void {
+    const { delivery, log, name, onError } = this.#options;
+    const failure: WatchFailure = { ...contentsOf(item), handler: name, attempts, error: causeOf(error) };
+    const halts = delivery.onExhausted === 'halt';
+    if (halts) {
+      this.#halted ??= failure;
+      this.pause();
+    }
+    log.error(
+      `${name} failed for ${subjectOf(item)}${attempts > 1 ? `, ${attempts} times` : ''}: ${describeFailure(error)}${halts ? '; it is halted until resume()' : ''}`,
     );
-    const batch = 'key' in item ? undefined : item;
-    const event = 'key' in item ? item : (item.events[0] as ChangeEvent);
-    const failure: WatchFailure = { event, batch, handler: this.#options.name, attempts: 1, error: causeOf(error) };
-    for (const onError of this.#options.onError) announceFailure(failure, { log: this.#options.log, onError });
+    for (const listener of onError) announceFailure(failure, { log, onError: listener });
   }
 }
 
 const causeOf = (error: unknown): unknown => (error instanceof FinalFailure ? error.error : error);
+
+const isEvent = (item: Delivered): item is ChangeEvent => 'key' in item;
+
+const subjectOf = (item: Delivered): string =>
+  `${isEvent(item) ? `key "${item.key}"` : `${item.events.length} events`} at revision ${item.revision}`;
+
+const contentsOf = (item: Delivered): Pick<WatchFailure, 'event' | 'batch'> =>
+  isEvent(item) ? { event: item, batch: undefined } : { event: item.events[0] as ChangeEvent, batch: item };

@@ -38,10 +38,13 @@ export interface WatchSubscription {
   readonly failures: number;
   /** Events that wait for the handler, and calls that run. */
   readonly pending: number;
-  /** Whether calls are held back by `pause()`. */
+  /** Whether calls are held back, by `pause()` or because the watch is halted. */
   readonly paused: boolean;
+  /** What was given up when the watch halted (`onExhausted: 'halt'`); `undefined` otherwise, and after `resume()`. */
+  readonly halted: WatchFailure | undefined;
   /** Starts no further call until `resume()`: events wait, and beyond the queue's bound the watch follows at its own pace. */
   pause(): void;
+  /** Goes on after `pause()`, or with the very event that halted the watch. */
   resume(): void;
   /** Ends the watch at once: no further call starts. Calls that run are not waited for (`closed` does). */
   close(): Promise<void>;

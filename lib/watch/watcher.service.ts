@@ -6,6 +6,7 @@ import {
   KeyNotFoundError,
   WatchError,
 } from '../etcd-trigger.errors.js';
+import { pause } from './backoff.js';
 import type { DeliveryContext } from './delivery-context.js';
 import { type DeliveryOptions, resolveDelivery } from './delivery-options.js';
 import { announceResync, type WatchFailure } from './listener-failure.js';
@@ -104,7 +105,7 @@ export class WatcherService {
   observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
     return new Observable((subscriber) => {
       const range = KeyRange.of(target);
-      const { events } = resolveDelivery(options, {});
+      const { events } = resolveDelivery(options, {}, 'event');
       this.#checkOpen(`watch ${range.toString()}`);
       const complete = (): void => {
         subscriber.complete();
@@ -197,14 +198,24 @@ export class WatcherService {
       .map(({ name, pending }) => `${name}: ${pending === 1 ? '1 event' : `${pending} events`}`);
   }
 
-  /** Ends all watches: no further call starts. Resolves when the calls that run have ended. */
-  async drain(): Promise<void> {
+  /**
+   * Ends all watches: no further call starts. Resolves when the calls that run have ended - at once when none does - or else when they had so many
+   * milliseconds and their signals were aborted.
+   * @returns how many watches still have a call that runs
+   */
+  async drain(withinMs: number): Promise<number> {
     this.#isClosed = true;
+    const reason = new ConnectionClosedError('the module is closed');
     const ended = [...this.#subscriptions].map((subscription) => {
-      subscription.end(new ConnectionClosedError('the module is closed'));
+      subscription.end(reason);
       return subscription.closed;
     });
-    await Promise.all(ended);
+    const limit = new AbortController();
+    await Promise.race([Promise.all(ended), pause(withinMs, limit.signal)]);
+    limit.abort();
+    const late = this.#subscriptions.size;
+    for (const subscription of this.#subscriptions) subscription.abort(reason);
+    return late;
   }
 
   /**
@@ -216,7 +227,7 @@ export class WatcherService {
     const range = KeyRange.of(target);
     checkHandler(handler);
     checkOptions(options);
-    const delivery = resolveDelivery(options, this.#options.delivery);
+    const delivery = resolveDelivery(options, this.#options.delivery, 'batch' in handler ? 'batch' : 'event');
     this.#checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
     const close = (): void => {
@@ -231,9 +242,10 @@ export class WatcherService {
       onError: [options.onError, terms.failed].filter((listener) => listener !== undefined),
       ended: () => {
         signal?.removeEventListener('abort', close);
-        this.#subscriptions.delete(subscription);
       },
     });
+    // One that was closed is known until its last call has ended: shutdown waits for that too.
+    void subscription.closed.then(() => this.#subscriptions.delete(subscription));
     const { seat, leave, listed } = this.#sit(range, options, subscription, terms.wait);
     subscription.seated(seat, leave);
     this.#subscriptions.add(subscription);

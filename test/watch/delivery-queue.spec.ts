@@ -1,44 +1,53 @@
 import fc from 'fast-check';
+import { ConstantBackoff } from 'cockatiel';
 import { describe, expect, it } from 'vitest';
-import { DeliveryQueue } from '../../lib/watch/delivery-queue.js';
+import { DeliveryQueue, type Verdict } from '../../lib/watch/delivery-queue.js';
+import { VirtualClock } from '../support/virtual-clock.js';
 
 interface Item {
   readonly lane: string;
   readonly number: number;
 }
 
-/** A queue whose calls end when the test says so. */
-function startQueue({ concurrency = 4, bound = 10 } = {}) {
-  const running: { item: Item; end: (failed: boolean) => Promise<void> }[] = [];
+/** A queue whose calls end when the test says so, and as it says. */
+function startQueue({ concurrency = 4, bound = 10, keepsOrder = true } = {}) {
+  const running: { item: Item; attempt: number; end: (verdict?: Verdict) => Promise<void> }[] = [];
   const started: Item[] = [];
   const ended: Item[] = [];
-  const failed: Item[] = [];
+  const clock = new VirtualClock();
   let roomAgain = 0;
   const queue = new DeliveryQueue<Item>({
-    call: (item) => {
+    call: (item, attempt) => {
       started.push(item);
-      return new Promise<void>((resolve, reject) => {
+      const verdict = new Promise<Verdict>((resolve) => {
         const call = {
           item,
-          end: async (fails: boolean) => {
+          attempt,
+          end: async (verdict: Verdict = 'done') => {
             running.splice(running.indexOf(call), 1);
-            if (fails) reject(new Error('failed'));
-            else resolve();
-            await new Promise((settled) => setImmediate(settled));
+            resolve(verdict);
+            await clock.runUntil(clock.now());
           },
         };
         running.push(call);
       });
+      return {
+        whenEnded: (ended) => {
+          void verdict.then(ended);
+        },
+      };
     },
-    failed: (item) => failed.push(item),
     done: (item) => ended.push(item),
     laneOf: ({ lane }) => lane,
+    keepsOrder,
     weightOf: () => 1,
     concurrency,
     bound,
+    backoff: new ConstantBackoff(5),
+    clock,
     roomAgain: () => (roomAgain += 1),
   });
-  return { queue, running, started, ended, failed, roomAgain: () => roomAgain };
+  return { queue, running, started, ended, clock, roomAgain: () => roomAgain };
 }
 
 describe('the queue of a listener', () => {
@@ -50,40 +59,54 @@ describe('the queue of a listener', () => {
     expect(started.map(({ lane }) => lane)).toEqual(['a', 'b', 'c']);
   });
 
-  it('keeps order in each lane, never runs one twice at once, stays within its concurrency, and loses nothing, whatever happens', async () => {
+  it('keeps its bound and loses nothing, whatever comes, ends, is tried again, kept, paused and resumed', async () => {
     const steps = fc.array(
       fc.oneof(
-        fc.record({ push: fc.constantFrom('a', 'b', 'c', 'd', 'e') }),
-        fc.record({ end: fc.nat(), fails: fc.boolean() }),
+        { weight: 4, arbitrary: fc.record({ push: fc.constantFrom('a', 'b', 'c', 'd', 'e') }) },
+        { weight: 3, arbitrary: fc.record({ end: fc.nat(), verdict: fc.constantFrom('done', 'again', 'keep') }) },
+        { weight: 1, arbitrary: fc.constantFrom('pause', 'resume', 'wait') },
       ),
       { maxLength: 80 },
-    );
+    ) as fc.Arbitrary<({ push: string } | { end: number; verdict: Verdict } | 'pause' | 'resume' | 'wait')[]>;
+    const limits = fc.record({
+      concurrency: fc.integer({ min: 1, max: 5 }),
+      bound: fc.integer({ min: 1, max: 8 }),
+      keepsOrder: fc.boolean(),
+    });
     await fc.assert(
-      fc.asyncProperty(steps, fc.integer({ min: 1, max: 5 }), async (schedule, concurrency) => {
-        const { queue, running, started, ended, failed } = startQueue({ concurrency, bound: 1_000 });
+      fc.asyncProperty(steps, limits, async (schedule, { concurrency, bound, keepsOrder }) => {
+        const { queue, running, ended, clock, roomAgain } = startQueue({ concurrency, bound, keepsOrder });
         queue.start();
         const pushed: Item[] = [];
+        let refused = false;
         for (const step of schedule) {
-          if ('push' in step) {
-            const item = { lane: step.push, number: pushed.length };
-            pushed.push(item);
-            queue.push(item);
-          } else if (running.length > 0) {
-            await running[step.end % running.length]?.end(step.fails);
-          }
+          if (step === 'wait') await clock.runUntil();
+          else if (typeof step === 'string') queue[step]();
+          else if ('end' in step) await running[step.end % running.length]?.end(step.verdict);
+          else if (queue.hasRoom(1)) {
+            pushed.push({ lane: step.push, number: pushed.length });
+            queue.push(pushed.at(-1) as Item);
+          } else refused = true;
           expect(running.length).toBeLessThanOrEqual(concurrency);
           expect(new Set(running.map(({ item }) => item.lane)).size).toBe(running.length);
           expect(queue.pending).toBe(pushed.length - ended.length);
+          // What failed waits again, beside what took its room meanwhile: never more than one for each place.
+          expect(queue.pending - running.length).toBeLessThanOrEqual(bound + concurrency);
         }
-        while (running.length > 0) await running[0]?.end(false);
+        queue.resume();
+        await clock.runUntil();
+        while (running.length > 0) {
+          await running[0]?.end();
+          await clock.runUntil();
+        }
 
         expect(ended.length).toBe(pushed.length);
         expect(new Set(ended)).toEqual(new Set(pushed));
-        expect(failed.every((item) => ended.includes(item))).toBe(true);
-        for (const lane of 'abcde') {
+        if (refused) expect(roomAgain()).toBeGreaterThan(0);
+        for (const lane of keepsOrder ? 'abcde' : '') {
           const of = (items: Item[]): number[] =>
             items.filter((item) => item.lane === lane).map(({ number }) => number);
-          expect(of(started)).toEqual(of(pushed));
+          expect(of(ended)).toEqual(of(pushed));
         }
       }),
       { numRuns: 300 },
@@ -96,26 +119,66 @@ describe('the queue of a listener', () => {
     expect(queue.hasRoom(100)).toBe(true);
     for (let number = 0; number < 5; number += 1) queue.push({ lane: 'a', number });
     expect(queue.hasRoom(1)).toBe(false);
-    await running[0]?.end(false);
+    await running[0]?.end();
     expect([queue.hasRoom(1), roomAgain()]).toEqual([true, 0]);
-    await running[0]?.end(false);
+    await running[0]?.end();
     expect(roomAgain()).toBe(1);
   });
 
-  it('starts nothing after it was closed, and is idle when the calls that run have ended', async () => {
-    const { queue, running, started } = startQueue({ concurrency: 1 });
+  it('lets others pass while one waits for another attempt: of its own lane only where no order is kept', async () => {
+    const order = async (keepsOrder: boolean): Promise<string[]> => {
+      const { queue, running, started, clock } = startQueue({ concurrency: 1, keepsOrder });
+      queue.start();
+      for (const [lane, number] of [
+        ['a', 1],
+        ['a', 2],
+        ['b', 3],
+      ] as const)
+        queue.push({ lane, number });
+      await running[0]?.end('again');
+      while (running.length > 0) await running[0]?.end();
+      await clock.runUntil();
+      expect(running.map(({ attempt }) => attempt)).toEqual([2]);
+      while (running.length > 0) await running[0]?.end();
+      return started.map(({ lane, number }) => `${lane}${number}`);
+    };
+
+    expect(await order(true)).toEqual(['a1', 'b3', 'a1', 'a2']);
+    expect(await order(false)).toEqual(['a1', 'a2', 'b3', 'a1']);
+  });
+
+  it('begins with what was kept when it is resumed', async () => {
+    const { queue, running, started } = startQueue({ concurrency: 2 });
     queue.start();
-    queue.push({ lane: 'a', number: 0 });
-    queue.push({ lane: 'a', number: 1 });
+    for (const lane of ['a', 'b', 'c']) queue.push({ lane, number: 0 });
+    queue.pause();
+    await running[0]?.end('keep');
+    await running[0]?.end();
+    expect(started.length).toBe(2);
+
+    queue.resume();
+    expect(started.map(({ lane }) => lane)).toEqual(['a', 'b', 'a', 'c']);
+  });
+
+  it('starts nothing after it was closed, and is idle when the calls that run have ended', async () => {
+    const { queue, running, started, clock } = startQueue({ concurrency: 2 });
+    queue.start();
+    for (const [lane, number] of [
+      ['a', 1],
+      ['a', 2],
+      ['b', 3],
+    ] as const)
+      queue.push({ lane, number });
+    await running[0]?.end('again');
     queue.close();
     let idle = false;
     const waiting = queue.idle().then(() => (idle = true));
-    await new Promise((resolve) => setImmediate(resolve));
+    await clock.runUntil();
     expect(idle).toBe(false);
-    await running[0]?.end(false);
+    await running[0]?.end('again');
     await waiting;
-    queue.push({ lane: 'b', number: 2 });
+    queue.push({ lane: 'b', number: 4 });
 
-    expect(started.length).toBe(1);
+    expect([started.length, clock.size, queue.pending]).toEqual([2, 0, 0]);
   });
 });

@@ -27,7 +27,7 @@ const subscribe = (handler: WatchHandler, options: DeliveryOptions = {}) => {
     target: '/',
     name: 'Orders.onOrder',
     log: new InstanceLog(logger, { serviceName: 's', podName: 'p' }),
-    delivery: resolveDelivery(options, {}),
+    delivery: resolveDelivery(options, {}, 'event'),
     onResync: undefined,
     onError: [(failure) => failures.push(failure)],
     ended: () => undefined,
@@ -73,13 +73,16 @@ describe('a subscription', () => {
 
   it('gives up with the error itself what no later attempt would change, and says why', async () => {
     const error = new Error('a secret');
-    const { subscription, failures, logger } = subscribe({
-      event: () => Promise.reject(new FinalFailure(error, 'a guard refused it')),
-    });
+    const { subscription, failures, logger } = subscribe(
+      {
+        event: () => Promise.reject(new FinalFailure(error, 'a guard refused it')),
+      },
+      { retry: { attempts: 3 } },
+    );
     subscription.deliver(revision(7, 'a=1'), undefined);
 
     await eventually(() => failures.length === 1);
-    expect(failures[0]?.error).toBe(error);
+    expect(failures[0]).toMatchObject({ error, attempts: 1 });
     expect(logger.text).toMatch(/Orders.onOrder failed for key "a" at revision 7: a guard refused it/);
   });
 

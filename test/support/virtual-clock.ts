@@ -1,0 +1,53 @@
+import type { DeliveryClock } from '../../lib/watch/delivery-clock.js';
+
+interface Task {
+  readonly at: number;
+  readonly call: () => void;
+}
+
+/** Time that passes only when a test lets it. */
+export class VirtualClock implements DeliveryClock {
+  #now = 0;
+  readonly #tasks = new Set<Task>();
+
+  /** Calls that are still to come. */
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  after(ms: number, call: () => void): () => void {
+    const task = { at: this.#now + ms, call };
+    this.#tasks.add(task);
+    return () => {
+      this.#tasks.delete(task);
+    };
+  }
+
+  soon(call: () => void): () => void {
+    return this.after(0, call);
+  }
+
+  /** One call after the other, promises settled in between, until the time has come or nothing is left. */
+  async runUntil(at = Infinity): Promise<void> {
+    await settled();
+    for (let task = this.#first(at); task; task = this.#first(at)) {
+      this.#tasks.delete(task);
+      this.#now = Math.max(this.#now, task.at);
+      task.call();
+      await settled();
+    }
+    if (at !== Infinity) this.#now = Math.max(this.#now, at);
+  }
+
+  #first(until: number): Task | undefined {
+    let first: Task | undefined;
+    for (const task of this.#tasks) if (task.at <= until && (!first || task.at < first.at)) first = task;
+    return first;
+  }
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,0 +1,27 @@
+import { defineConfig, type Plugin } from 'vitest/config';
+import base from '../../vitest.config.js';
+import { FAKE_SABOTAGES } from './fake-sabotages.js';
+
+/** Name of the sabotage that this process runs with; `undefined`: it is the one that goes through all of them. */
+const NAME = process.env.FAKE_SABOTAGE;
+
+const plugin: Plugin = {
+  name: 'fake-sabotage',
+  enforce: 'pre',
+  transform(code, id) {
+    const sabotage = FAKE_SABOTAGES.find(({ name }) => name === NAME);
+    if (!sabotage || !id.endsWith(`/lib/testing/${sabotage.file}`)) return undefined;
+    if (!code.includes(sabotage.line)) this.error(`${sabotage.file} has no line ${sabotage.line}`);
+    return code.replaceAll(sabotage.line, sabotage.broken);
+  },
+};
+
+export default defineConfig({
+  ...(base.resolve && { resolve: base.resolve }),
+  plugins: [plugin],
+  test: {
+    include: [NAME === undefined ? 'test/sabotage/*.sabotage.ts' : 'test/testing/contract/fake.spec.ts'],
+    setupFiles: ['reflect-metadata'],
+    testTimeout: 120_000,
+  },
+});

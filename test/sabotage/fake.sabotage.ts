@@ -26,7 +26,7 @@ describe('the contract of etcd', () => {
     expect(numFailedTests).toBe(0);
   });
 
-  it.each(FAKE_SABOTAGES)('refuses a fake that $name', async ({ name }) => {
+  it.concurrent.each(FAKE_SABOTAGES)('refuses a fake that $name', async ({ name }) => {
     expect((await contractOf(name)).numFailedTests).toBeGreaterThan(0);
   });
 });

@@ -21,6 +21,7 @@ export default defineConfig({
   plugins: [plugin],
   test: {
     include: [NAME === undefined ? 'test/sabotage/*.sabotage.ts' : 'test/testing/contract/fake.spec.ts'],
+    maxConcurrency: 2,
     setupFiles: ['reflect-metadata'],
     // A broken fake may keep a test waiting; that is refusal enough.
     testTimeout: NAME === undefined ? 120_000 : 4_000,

@@ -28,24 +28,29 @@ export interface StaticOptions {
 
 const STATIC_OPTIONS: Required<StaticOptions> = { cluster: DEFAULT_CLUSTER, isGlobal: true, configs: [] };
 
-export const { ConfigurableModuleClass, MODULE_OPTIONS_TOKEN } = new ConfigurableModuleBuilder<EtcdTriggerOptions>({
-  moduleName: 'EtcdTrigger',
-  optionsInjectionToken: ETCD_TRIGGER_OPTIONS,
-})
-  .setClassMethodName('forRoot')
-  .setFactoryMethodName('createEtcdTriggerOptions')
-  .setExtras<StaticOptions>(STATIC_OPTIONS, (definition, extras) => {
-    const { cluster, isGlobal, configs } = { ...STATIC_OPTIONS, ...extras };
-    return {
-      ...definition,
-      global: isGlobal,
-      providers: [...(definition.providers ?? []), ...clusterProviders(cluster), definitionsProvider(cluster, configs)],
-      exports: [
-        getEtcdClientToken(cluster),
-        getWatcherToken(cluster),
-        getStoreToken(cluster),
-        getWatchKeyRegistryToken(cluster),
-      ],
-    };
+export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<EtcdTriggerOptions>({
+    moduleName: 'EtcdTrigger',
+    optionsInjectionToken: ETCD_TRIGGER_OPTIONS,
   })
-  .build();
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createEtcdTriggerOptions')
+    .setExtras<StaticOptions>(STATIC_OPTIONS, (definition, extras) => {
+      const { cluster, isGlobal, configs } = { ...STATIC_OPTIONS, ...extras };
+      return {
+        ...definition,
+        global: isGlobal,
+        providers: [
+          ...(definition.providers ?? []),
+          ...clusterProviders(cluster),
+          definitionsProvider(cluster, configs),
+        ],
+        exports: [
+          getEtcdClientToken(cluster),
+          getWatcherToken(cluster),
+          getStoreToken(cluster),
+          getWatchKeyRegistryToken(cluster),
+        ],
+      };
+    })
+    .build();

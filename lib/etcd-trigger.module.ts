@@ -2,7 +2,11 @@ import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from './etcd-trigger.errors.js';
 import { clustersOf } from './etcd-trigger.graph.js';
-import { ConfigurableModuleClass } from './etcd-trigger.module-definition.js';
+import {
+  type ASYNC_OPTIONS_TYPE,
+  ConfigurableModuleClass,
+  type OPTIONS_TYPE,
+} from './etcd-trigger.module-definition.js';
 import { definitionsProvider } from './etcd-trigger.providers.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
 import type { ConfigDefinition } from './store/config-definition.js';
@@ -13,6 +17,19 @@ import type { ConfigDefinition } from './store/config-definition.js';
  */
 @Module({ imports: [DiscoveryModule] })
 export class EtcdTriggerModule extends ConfigurableModuleClass {
+  /** One cluster, with options that are known when the module graph is built. */
+  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+    return super.forRoot(options);
+  }
+
+  /**
+   * One cluster, with options from `useFactory` (and `inject`), `useClass` or `useExisting`, and `imports`. `cluster`, `isGlobal` and `configs` stand
+   * beside them: they are known when the module graph is built.
+   */
+  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    return super.forRootAsync(options);
+  }
+
   /** Configurations of one part of the application; they load together with all others of their cluster, before anything is constructed. */
   static forFeature(configs: readonly ConfigDefinition[], cluster: string = DEFAULT_CLUSTER): DynamicModule {
     return {

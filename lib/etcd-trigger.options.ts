@@ -74,6 +74,7 @@ export interface HandlersOptions {
 
 /** For `useClass` and `useExisting`. */
 export interface EtcdTriggerOptionsFactory {
+  /** Called once, when the module is built. */
   createEtcdTriggerOptions(): EtcdTriggerOptions | Promise<EtcdTriggerOptions>;
 }
 

@@ -6,6 +6,7 @@ import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener } from './config-listeners.js';
 
+/** What `StoreService.onChange` tells a listener, and when. */
 export interface ChangeOptions<T extends object = object> {
   /**
    * Only configurations of this class.

@@ -6,6 +6,7 @@ import type { DefinitionFeed } from './definition-feed.js';
 /** How long a write waits until readers of this process see it. */
 const VISIBLE_LIMIT_MS = 5_000;
 
+/** What has to hold for a `StoreService.put`. */
 export interface PutOptions {
   /** Write only if the key was last written at this revision. */
   readonly ifRevision?: number;
@@ -13,6 +14,7 @@ export interface PutOptions {
   readonly ifAbsent?: boolean;
 }
 
+/** What has to hold for a `StoreService.delete`. */
 export interface DeleteOptions {
   /** Delete only if the key was last written at this revision. */
   readonly ifRevision?: number;

@@ -153,6 +153,7 @@ export class EtcdMember {
     await this.#watchdog.end();
   }
 
+  /** The same, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }

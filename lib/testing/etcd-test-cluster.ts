@@ -105,6 +105,7 @@ export class EtcdTestCluster {
     await Promise.all(this.members.map((member) => member.dispose()));
   }
 
+  /** The same, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }

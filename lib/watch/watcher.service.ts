@@ -58,6 +58,7 @@ export class WatcherService {
   readonly #subscriptions = new Set<QueuedSubscription>();
   #isClosed = false;
 
+  /** @internal */
   constructor(
     source: ListWatcher,
     ranges: WatchedRanges,

@@ -76,16 +76,19 @@ export class EtcdTriggerCluster {
     this.#feeds?.open();
   }
 
-  /** No handler is called any more; those that run have `drainTimeoutMs` to finish. */
+  /** No handler is called any more. Those that run have `drainTimeoutMs` to finish, then a moment to follow their signals. */
   async drain(): Promise<void> {
     const { drainTimeoutMs } = this.options;
     const late = await this.watcher.drain(drainTimeoutMs);
     if (late === 0) return;
-    this.log.warn(`${late} handlers still run after ${drainTimeoutMs} ms; they were told to end and are left behind`);
+    this.log.warn(
+      `${late} handlers still run after ${drainTimeoutMs} ms, and do not follow their signals; they are left behind`,
+    );
   }
 
   /** Ends streams and connections; idempotent. A client that was supplied stays open. */
   close(): void {
+    this.watcher.close();
     this.#feeds?.close();
     this.#ranges.close();
     this.#backend.close();

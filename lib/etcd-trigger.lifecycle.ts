@@ -1,5 +1,6 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
 import type { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
+import type { ShutdownHooksReminder } from './etcd-trigger.shutdown-hooks.js';
 import type { HandlerRegistrar } from './handlers/handler.registrar.js';
 
 /** When a cluster's parts begin and end, in the life of the application. */
@@ -7,6 +8,7 @@ export class EtcdTriggerLifecycle implements OnApplicationBootstrap, OnModuleDes
   constructor(
     private readonly cluster: EtcdTriggerCluster,
     private readonly registrar: HandlerRegistrar,
+    private readonly reminder: ShutdownHooksReminder,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -18,9 +20,11 @@ export class EtcdTriggerLifecycle implements OnApplicationBootstrap, OnModuleDes
       this.cluster.close();
       throw error;
     }
+    if (this.registrar.isRunning) this.reminder.started();
   }
 
   async onModuleDestroy(): Promise<void> {
+    this.reminder.stopped();
     await this.cluster.drain();
   }
 

@@ -5,6 +5,7 @@ import { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
 import { clustersOf, ClusterMark, definitionsOf, DefinitionsMark } from './etcd-trigger.graph.js';
 import { EtcdTriggerLifecycle } from './etcd-trigger.lifecycle.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
+import { ShutdownHooksReminder } from './etcd-trigger.shutdown-hooks.js';
 import {
   getBackendToken,
   getEtcdClientToken,
@@ -76,7 +77,7 @@ export const clusterProviders = (cluster: string): Provider[] => [
         application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
         log,
       });
-      return new EtcdTriggerLifecycle(built, registrar);
+      return new EtcdTriggerLifecycle(built, registrar, new ShutdownHooksReminder(log));
     },
   },
 ];

@@ -66,6 +66,11 @@ export class HandlerRegistrar {
     if (register) await attach();
   }
 
+  /** Whether any handler is attached. */
+  get isRunning(): boolean {
+    return this.registry.list().some(({ state }) => state !== 'unregistered');
+  }
+
   async #attachAll(entries: readonly Entry[], listeners: HandlerListeners): Promise<void> {
     const waiting = entries.filter(({ handler }) => handler.state === 'unregistered');
     const outcomes = await Promise.all(waiting.map((entry) => this.#attach(entry, listeners)));

@@ -45,6 +45,9 @@ export interface Attachment {
   readonly listed: Promise<void>;
 }
 
+/** How long calls have to end after their signals have aborted. */
+const ABORT_GRACE_MS = 500;
+
 /**
  * The raw side: bytes in, callbacks out. Every change after the first list is handed to every listener exactly once, in revision order, across lost
  * connections; what etcd no longer holds arrives as a difference that says so.
@@ -56,6 +59,7 @@ export class WatcherService {
   readonly #log: InstanceLog;
   readonly #options: WatcherServiceOptions;
   readonly #subscriptions = new Set<QueuedSubscription>();
+  #isDraining = false;
   #isClosed = false;
 
   /** @internal */
@@ -200,23 +204,28 @@ export class WatcherService {
   }
 
   /**
-   * Ends all watches: no further call starts. Resolves when the calls that run have ended - at once when none does - or else when they had so many
-   * milliseconds and their signals were aborted.
+   * Ends all watches: no further call starts; those that run may go on reading and writing. Resolves when all have ended - at once when none runs. After so
+   * many milliseconds their signals abort, and they have half a second to follow.
    * @returns how many watches still have a call that runs
    */
   async drain(withinMs: number): Promise<number> {
-    this.#isClosed = true;
+    this.#isDraining = true;
     const reason = new ConnectionClosedError('the module is closed');
-    const ended = [...this.#subscriptions].map((subscription) => {
+    const closed = [...this.#subscriptions].map((subscription) => {
       subscription.end(reason);
       return subscription.closed;
     });
-    const limit = new AbortController();
-    await Promise.race([Promise.all(ended), pause(withinMs, limit.signal)]);
-    limit.abort();
-    const late = this.#subscriptions.size;
+    const ended = Promise.all(closed);
+    if (await settlesWithin(ended, withinMs)) return 0;
     for (const subscription of this.#subscriptions) subscription.abort(reason);
-    return late;
+    await settlesWithin(ended, ABORT_GRACE_MS);
+    return this.#subscriptions.size;
+  }
+
+  /** Nothing can be asked any more. */
+  close(): void {
+    this.#isDraining = true;
+    this.#isClosed = true;
   }
 
   /**
@@ -334,13 +343,21 @@ export class WatcherService {
     if ((typeof key !== 'string' && !Buffer.isBuffer(key)) || key.length === 0) {
       throw new InvalidOptionsError(`${operation}: the key is a string or a Buffer and not empty`);
     }
-    this.#checkOpen(`${operation} "${keyText(keyIdOf(key))}"`);
+    if (this.#isClosed)
+      throw new ConnectionClosedError(`${operation} "${keyText(keyIdOf(key))}": the module is closed`);
     return keyIdOf(key);
   }
 
   #checkOpen(what: string): void {
-    if (this.#isClosed) throw new ConnectionClosedError(`${what}: the module is closed`);
+    if (this.#isDraining) throw new ConnectionClosedError(`${what}: the module is closed`);
   }
+}
+
+async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
+  const limit = new AbortController();
+  const isSettled = await Promise.race([promise.then(() => true), pause(timeoutMs, limit.signal).then(() => false)]);
+  limit.abort();
+  return isSettled;
 }
 
 /** Failures that no later attempt of the list would heal. */

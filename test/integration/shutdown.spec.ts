@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { Etcd3 } from 'etcd3';
+import { WatchKey, WatchKeyRegistry, type WatchEvent } from 'nestjs-etcd-trigger';
+import type { DeliveryContext } from 'nestjs-etcd-trigger';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CollectingLogger } from '../support/collecting-logger.js';
+import { eventually } from '../support/eventually.js';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+describe('an application that stops', () => {
+  let etcd: EtcdTestCluster;
+  let writer: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    writer = new Etcd3({ hosts: etcd.endpoints });
+  });
+  beforeEach(async () => {
+    await writer.delete().all();
+  });
+  afterAll(async () => {
+    writer.close();
+    await etcd.stop();
+  });
+
+  describe('because of kill -TERM, under load,', () => {
+    const stopped = async (name: string) => {
+      const child: ChildProcess = spawn(process.execPath, ['test/fixtures/shutdown.mjs', etcd.hosts.join(), name], {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      let output = '';
+      child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+      const exited = once(child, 'exit');
+      const beginnings = (): number => output.match(/^begin/gm)?.length ?? 0;
+      let isOver = false;
+      const load = (async () => {
+        for (let number = 0; !isOver; number += 1) await writer.put(`/load/${number % 500}`).value('x');
+      })();
+      await eventually(() => beginnings() >= 16);
+      child.kill('SIGTERM');
+      const [code] = (await exited) as [number | null];
+      isOver = true;
+      await load;
+      const lines = output.trim().split('\n');
+      return { code, lines, complaints: lines.filter((line) => !/^(ready|begin|end)\b/.test(line)) };
+    };
+    const keysOf = (lines: readonly string[], word: string): string[] =>
+      lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
+
+    it('leaves nothing half-done: what has begun ends, and may write until then', async () => {
+      const { code, lines, complaints } = await stopped('finishes what it began');
+
+      expect([code, complaints]).toEqual([0, []]);
+      expect(keysOf(lines, 'end').sort()).toEqual(keysOf(lines, 'begin').sort());
+      const done = await writer.getAll().prefix('/done/').keys();
+      expect(done.sort()).toEqual(
+        [...new Set(keysOf(lines, 'end'))].map((key) => key.replace('/load/', '/done/')).sort(),
+      );
+    });
+
+    it('does not wait longer than its limit for what follows its signal', async () => {
+      const { code, lines, complaints } = await stopped('follows its signal');
+
+      expect([code, complaints]).toEqual([0, []]);
+      expect(keysOf(lines, 'begin')).toHaveLength(16);
+      expect(keysOf(lines, 'end').sort()).toEqual(keysOf(lines, 'begin').sort());
+    });
+
+    it('leaves behind what never ends, and says so', async () => {
+      const { code, complaints } = await stopped('never ends');
+
+      expect(code).toBe(0);
+      expect(complaints).toEqual([
+        expect.stringMatching(/1 handlers still run after 200 ms, and do not follow their signals; they are left behind/),
+      ]);
+    });
+  });
+
+  it('waits for a call of a watch that was closed before', async () => {
+    const running = await startApp({ hosts: etcd.endpoints });
+    let finish = (): void => undefined;
+    const finished: string[] = [];
+    const subscription = await running.watcher.watch('/k', async ({ key }) => {
+      await new Promise<void>((resolve) => {
+        finish = resolve;
+      });
+      await running.watcher.put('/written', key);
+      finished.push(key);
+    });
+    await running.watcher.put('/k', 'x');
+    await eventually(() => subscription.pending === 1);
+    await subscription.close();
+    const closing = running.app.close();
+    finish();
+    await closing;
+
+    expect(finished).toEqual(['/k']);
+  });
+
+  it('hands out no further event, at once when idle, and may be told twice', async () => {
+    const seen: string[] = [];
+    class Handler {
+      @WatchKey('/k/')
+      onEvent({ key }: WatchEvent) {
+        seen.push(key);
+      }
+    }
+    const running = await startApp({ hosts: etcd.endpoints }, { providers: [Handler] });
+    const registry = running.app.get(WatchKeyRegistry);
+    await Promise.all([running.app.close(), running.app.close()]);
+    await running.app.close();
+    await writer.put('/k/1').value('x');
+
+    expect(registry.list()[0]?.state).toBe('closed');
+    expect(seen).toEqual([]);
+  });
+
+  it('ends while it reconnects, and aborts what waits for etcd in a handler', async () => {
+    const proxy = await TcpProxy.start(etcd.first.clientPort);
+    const reasons: unknown[] = [];
+    class Handler {
+      @WatchKey('/k/')
+      async onEvent(_event: WatchEvent, { signal }: DeliveryContext) {
+        await new Promise((resolve) => {
+          signal.addEventListener('abort', resolve);
+        });
+        reasons.push((signal.reason as { readonly code: string }).code);
+      }
+    }
+    const logger = new CollectingLogger();
+    const running = await startApp(
+      { hosts: proxy.endpoint, shutdown: { drainTimeoutMs: 50 }, logger },
+      { providers: [Handler] },
+    );
+    const registry = running.app.get(WatchKeyRegistry);
+    await writer.put('/k/1').value('x');
+    await eventually(() => registry.list()[0]?.pending === 1);
+    proxy.refuse();
+    proxy.cut();
+    await eventually(() => registry.list()[0]?.state === 'interrupted');
+    await running.app.close();
+    proxy.stop();
+
+    expect(reasons).toEqual(['ETCD_CONNECTION_CLOSED']);
+    expect(logger.text).not.toContain('left behind');
+  });
+});

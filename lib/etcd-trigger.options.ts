@@ -112,7 +112,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
     watchDefaults: checkWatchDefaults(given.watchDefaults ?? {}),
     handlers: checkHandlers(given.handlers ?? {}),
-    logger: given.logger ?? new Logger('EtcdTrigger'),
+    logger: given.logger ?? new Logger(),
   };
 }
 

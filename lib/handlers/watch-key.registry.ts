@@ -28,12 +28,15 @@ export class WatchKeyHandler {
 
   /**
    * `unregistered`: it watches nothing (`handlers: { register: false }`, or the application has not started). `following`, `interrupted`: it watches, and goes
-   * on trying when the connection is lost. `paused`: no call starts. `closed`: the application stops.
+   * on trying when the connection is lost. `paused`: no call starts. `halted`: no call starts after one that failed for the last time (`onExhausted: 'halt'`);
+   * `resume()` goes on with it. `closed`: the application stops.
    */
-  get state(): 'unregistered' | WatchSubscription['status'] | 'paused' {
+  get state(): 'unregistered' | WatchSubscription['status'] | 'paused' | 'halted' {
     if (!this.#subscription) return 'unregistered';
-    const { status } = this.#subscription;
-    return status !== 'closed' && this.#isPaused ? 'paused' : status;
+    const { status, paused, halted } = this.#subscription;
+    if (status === 'closed') return status;
+    if (halted) return 'halted';
+    return paused ? 'paused' : status;
   }
 
   /** Everything up to this revision has been handed over (queued, if the method is busy). */

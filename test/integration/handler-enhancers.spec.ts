@@ -268,7 +268,7 @@ describe('around a handler', () => {
     const handled: string[] = [];
     @UseGuards(Guard)
     class Orders {
-      @WatchKey('/orders/')
+      @WatchKey('/orders/', { retry: { attempts: 3 } })
       onOrder({ key }: WatchEvent) {
         handled.push(key);
       }

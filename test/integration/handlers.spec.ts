@@ -79,7 +79,7 @@ describe('a @WatchKey method', () => {
     it('is not called with what is not valid: that is counted, and reported once and without content', async () => {
       const seen: unknown[] = [];
       class Orders {
-        @WatchKey('/orders/', { type: Order })
+        @WatchKey('/orders/', { type: Order, retry: { attempts: 3 } })
         onOrder(value: Order | undefined) {
           seen.push(value?.amount);
         }
@@ -111,7 +111,7 @@ describe('a @WatchKey method', () => {
     it('fails like a call that throws where that is wanted, and is not tried again', async () => {
       const failures: WatchFailure[] = [];
       class Orders {
-        @WatchKey('/orders/', { type: Order, onInvalid: 'error', unknown: 'refuse' })
+        @WatchKey('/orders/', { type: Order, onInvalid: 'error', unknown: 'refuse', retry: { attempts: 3 } })
         onOrder() {}
         @OnWatchError('/orders/')
         onFailure(failure: WatchFailure) {
@@ -303,6 +303,45 @@ describe('a @WatchKey method', () => {
       'plain initial /orders/1,/orders/2',
       'plain live /orders/1,/orders/1/lines,/orders/3',
     ]);
+  });
+
+  it('is listed, paused and resumed while the application runs, and starts later where that is wanted', async () => {
+    const seen: string[] = [];
+    class Orders {
+      @WatchKey('/orders/')
+      onOrder({ key }: WatchEvent) {
+        seen.push(key);
+      }
+      @WatchKey('/tenants/:tenant/limits', { onExhausted: 'halt' })
+      onLimits({ key }: WatchEvent) {
+        seen.push(key);
+        if (seen.length < 4) throw new TypeError();
+      }
+    }
+    await using running = await started(Orders, { handlers: { register: false } });
+    const registry = running.app.get(WatchKeyRegistry);
+    const states = () => registry.list().map(({ name, state }) => `${name} ${state}`);
+    expect(states()).toEqual(['Orders.onOrder unregistered', 'Orders.onLimits unregistered']);
+
+    registry.pause('Orders.onOrder');
+    await registry.register();
+    await registry.register();
+    const { revision } = await running.watcher.put('/orders/1', 'x');
+    const [orders, limits] = registry.list('Orders');
+    await eventually(() => orders?.pending === 1 && limits?.state === 'following');
+    expect(orders).toMatchObject({ className: 'Orders', method: 'onOrder', target: '/orders/', revision, failures: 0 });
+    expect([states()[0], seen]).toEqual(['Orders.onOrder paused', []]);
+
+    registry.resume('Orders');
+    await eventually(() => seen.length === 1);
+    await running.watcher.put('/tenants/a/limits', 'x');
+    await eventually(() => limits?.state === 'halted');
+    expect([limits?.failures, limits?.target]).toEqual([1, '/tenants/:tenant/limits']);
+    limits?.resume();
+    await eventually(() => limits?.state === 'halted' && seen.length === 3);
+    limits?.resume();
+    await eventually(() => limits?.state === 'following' && seen.length === 4);
+    expect(seen).toEqual(['/orders/1', ...Array<string>(3).fill('/tenants/a/limits')]);
   });
 
   it('that could not work as it is written stops the bootstrap, all of them at once', async () => {

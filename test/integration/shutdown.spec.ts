@@ -75,7 +75,9 @@ describe('an application that stops', () => {
 
       expect(code).toBe(0);
       expect(complaints).toEqual([
-        expect.stringMatching(/1 handlers still run after 200 ms, and do not follow their signals; they are left behind/),
+        expect.stringMatching(
+          /1 handlers still run after 200 ms, and do not follow their signals; they are left behind/,
+        ),
       ]);
     });
   });

@@ -26,6 +26,7 @@ export class TcpProxy {
     up: { isFrozen: false, delayMs: 0, bytesPerSecond: Infinity, budget: Infinity },
   };
   #server: Server | undefined;
+  #spent: () => void = () => undefined;
   #targetPort: number;
 
   private constructor(
@@ -85,8 +86,15 @@ export class TcpProxy {
     this.#rule(direction, (rules) => (rules.isFrozen = false));
   }
 
-  /** Passes on exactly this many further bytes to clients, counted over all connections, and then ends all connections. Once. */
-  cutAfter(bytes: number): void {
+  /** Passes on exactly this many further bytes to clients, counted over all connections, then ends all connections and calls `then`. Once. */
+  cutAfter(
+    bytes: number,
+    { reset = false, then = () => undefined }: { reset?: boolean; then?: () => void } = {},
+  ): void {
+    this.#spent = () => {
+      this.cut({ reset });
+      then();
+    };
     this.#rule('down', (rules) => (rules.budget = bytes));
   }
 
@@ -124,7 +132,7 @@ export class TcpProxy {
         passed: (bytes) => (this.bytesDown += bytes),
         spent: () => {
           this.#rules.down.budget = Infinity;
-          this.cut();
+          this.#spent();
         },
         broken: () => {
           this.#end(connection, true);

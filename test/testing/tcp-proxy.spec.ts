@@ -158,6 +158,19 @@ describe('TcpProxy', () => {
     await eventually(() => two.text() === '0123456789');
   });
 
+  it('cuts with a reset where asked, and then says so', async () => {
+    const proxy = await startProxy(await echoServer());
+    const one = await client(proxy);
+    let isCut = false;
+    proxy.cutAfter(3, { reset: true, then: () => (isCut = true) });
+
+    one.socket.write('0123456789');
+
+    // libuv reports a reset that comes together with data as the end.
+    await eventually(() => one.state() !== 'open');
+    expect([isCut, '012'.startsWith(one.text())]).toEqual([true, true]);
+  });
+
   it('delays without slowing down', async () => {
     const proxy = await startProxy(await echoServer());
     const one = await client(proxy);

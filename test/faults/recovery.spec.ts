@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest';
+import { BLACK_HOLES } from './recovery/black-holes.js';
+import { FROZEN_LINKS } from './recovery/broken-links.js';
+import { KILLED_MEMBERS } from './recovery/killed-members.js';
+import { rehearse } from './recovery/recovery-scenario.js';
+
+/** `npm run recovery` measures on a quiet machine; here it may be a busy one. */
+const BUSY_MS = 10_000;
+
+describe('a watch follows again within its limit, and misses nothing', () => {
+  it.each(KILLED_MEMBERS)('after: $fault', async (scenario) => {
+    const times = await rehearse(scenario, { rounds: 2 });
+
+    expect(times.filter((time) => time > scenario.limitMs + BUSY_MS)).toEqual([]);
+  });
+
+  it.concurrent.each([...FROZEN_LINKS.slice(0, 1), ...BLACK_HOLES])('after: $fault', async (scenario) => {
+    const times = await rehearse(scenario, { rounds: 3, followers: 3 });
+
+    expect(times.filter((time) => time > scenario.limitMs + BUSY_MS)).toEqual([]);
+  });
+});

@@ -1,0 +1,44 @@
+import { Etcd3 } from 'etcd3';
+import { eventually } from '../../support/eventually.js';
+import type { Follower } from './follower.js';
+
+/** Writes past every proxy, and proves that what it wrote arrives. */
+export class Writer implements Disposable {
+  readonly #etcd: Etcd3;
+  #count = 0;
+
+  constructor(
+    hosts: string[],
+    auth?: { username: string; password: string },
+    readonly prefix = '/recovery/',
+  ) {
+    this.#etcd = new Etcd3({ hosts, ...(auth && { auth }) });
+  }
+
+  /** @returns the key, another one each time */
+  async put(bytes = 1): Promise<string> {
+    this.#count += 1;
+    const key = `${this.prefix}${this.#count}`;
+    await eventually(() => this.#etcd.put(key).value(Buffer.alloc(bytes)));
+    return key;
+  }
+
+  /** What was written before and what is written now reaches the follower, in order. */
+  async prove(follower: Follower, ...written: string[]): Promise<void> {
+    const keys = [...written, await this.put()];
+    const { events, notices } = follower.recorder;
+    const seen = new Set<string>();
+    let checked = 0;
+    await eventually(() => {
+      for (; checked < events.length; checked += 1) seen.add(events[checked]?.key ?? '');
+      return keys.every((key) => seen.has(key));
+    });
+    const isOrdered = events.every(({ revision }, index) => revision > (events[index - 1]?.revision ?? 0));
+    if (!isOrdered || notices.length > 0) throw new Error('the watch went on, but not where it had stopped');
+    events.length = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.#etcd.close();
+  }
+}

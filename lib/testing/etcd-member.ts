@@ -64,6 +64,11 @@ export class EtcdMember {
     return this.#options.ports.peer;
   }
 
+  /** Where its data lies: while it is stopped, a copy of this folder is an offline copy of its store. */
+  get dataDirectory(): string {
+    return join(this.#folder, 'data');
+  }
+
   /** Of the etcd process, `undefined` while none runs. */
   get pid(): number | undefined {
     return this.#watchdog.pid;
@@ -128,7 +133,7 @@ export class EtcdMember {
    */
   async wipe(): Promise<void> {
     await this.kill();
-    await rm(this.#dataDirectory, { recursive: true, force: true });
+    await rm(this.dataDirectory, { recursive: true, force: true });
   }
 
   /** The last lines of its log, over all starts. */
@@ -158,10 +163,6 @@ export class EtcdMember {
     await this.dispose();
   }
 
-  get #dataDirectory(): string {
-    return join(this.#folder, 'data');
-  }
-
   get #logFile(): string {
     return join(this.#folder, 'etcd.log');
   }
@@ -183,7 +184,7 @@ export class EtcdMember {
   async #start(signal: AbortSignal | undefined): Promise<void> {
     if (this.running) return;
     const { binary, env } = this.#options;
-    const args = await memberArguments(this.#options, this.#dataDirectory);
+    const args = await memberArguments(this.#options, this.dataDirectory);
     signal?.throwIfAborted();
     await this.#watchdog.start({
       program: binary.path,

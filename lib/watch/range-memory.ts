@@ -22,8 +22,6 @@ export class RangeMemory {
   /** No change above this one was applied; bookmarks move the cursor only. */
   #lastChange: number;
   #clusterId: string;
-  /** How often the store came back with another past: revisions compare only within one. */
-  #past = 0;
 
   private constructor(records: Map<string, KeyRecord>, revision: number, clusterId: string) {
     this.#records = records;
@@ -58,13 +56,12 @@ export class RangeMemory {
   copy(): RangeMemory {
     const copy = new RangeMemory(new Map(this.#records), this.#next - 1, this.#clusterId);
     copy.#lastChange = this.#lastChange;
-    copy.#past = this.#past;
     return copy;
   }
 
-  /** Whether both have been given exactly the same changes, wherever their cursors stand. */
+  /** Whether both know exactly the same, wherever their cursors stand. Of a store that was replaced, revisions alone would not tell. */
   hasSeenTheSameAs(other: RangeMemory): boolean {
-    return this.#past === other.#past && this.#next > other.#lastChange && other.#next > this.#lastChange;
+    return this.#next > other.#lastChange && other.#next > this.#lastChange && this.#holdsTheSameAs(other);
   }
 
   /** Whether what follows here, from `revision` on, lacks nothing. */
@@ -74,10 +71,7 @@ export class RangeMemory {
 
   /** One revision, or one difference, in one step. */
   apply({ revision, changes, origin, clusterId }: RangeChange): ChangeBatch {
-    if (clusterId !== undefined) {
-      this.#clusterId = clusterId;
-      this.#past += 1;
-    }
+    if (clusterId !== undefined) this.#clusterId = clusterId;
     const records = this.#records;
     const events = changes.map((change) => {
       const before = records.get(change.id);
@@ -102,7 +96,7 @@ export class RangeMemory {
     for (const record of records) {
       listed.add(record.id);
       const known = this.#records.get(record.id);
-      if (!known || !isSameWrite(known, record) || !hasSameValue(known, record)) changes.push(record);
+      if (!known || !isSame(known, record)) changes.push(record);
     }
     for (const id of this.#records.keys()) {
       if (!listed.has(id)) changes.push({ id, value: undefined, revision });
@@ -128,7 +122,20 @@ export class RangeMemory {
       })
     );
   }
+
+  #holdsTheSameAs(other: RangeMemory): boolean {
+    const others = other.#records;
+    if (others.size !== this.#records.size) return false;
+    for (const [id, record] of this.#records) {
+      const theirs = others.get(id);
+      if (!theirs || !isSame(record, theirs)) return false;
+    }
+    return true;
+  }
 }
+
+/** A copied memory shares its records with the one it was made from. */
+const isSame = (a: KeyRecord, b: KeyRecord): boolean => a === b || (isSameWrite(a, b) && hasSameValue(a, b));
 
 const isSameWrite = (a: KeyStamp, b: KeyStamp): boolean =>
   a.revision === b.revision && a.createRevision === b.createRevision && a.version === b.version;

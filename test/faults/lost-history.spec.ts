@@ -103,6 +103,24 @@ describe('a watch whose history is gone', () => {
     expect(recorder.notices.map(({ reason }) => reason)).toEqual(['restored']);
   });
 
+  it('because the store was wiped shares its stream with listeners that come later and begin at a revision', async () => {
+    await using app = await startApp({ hosts: etcd.hosts });
+    for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
+    const recorder = new Recorder();
+    await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
+    await etcd.wipe();
+    await eventually(() => recorder.notices.length === 1);
+    const fromRevision = await put('/k/a', 'new');
+    await eventually(() => recorder.events.at(-1)?.revision === fromRevision);
+    const later = new Recorder();
+    await app.watcher.watch('/k/', later.onEvent, { fromRevision });
+    const last = await put('/k/b', 'new');
+    await eventually(() => later.events.at(-1)?.revision === last && recorder.events.at(-1)?.revision === last);
+
+    expect(later.revisions).toEqual([fromRevision, last]);
+    await eventually(async () => (await etcd.first.metric('etcd_debugging_mvcc_watcher_total')) === 1);
+  });
+
   it('because the store went back and then grew past it is noticed by what it holds', async () => {
     const other = await EtcdTestCluster.start();
     const otherDirect = new Etcd3({ hosts: other.hosts });

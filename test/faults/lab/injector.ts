@@ -1,0 +1,119 @@
+import type { TcpProxy } from '../../support/tcp-proxy.js';
+import type { LinkFault, LinkTarget, MemberFault, MemberTarget } from './fault.js';
+import type { LabCluster } from './lab-cluster.js';
+
+/** Ends a fault. */
+export type Heal = () => void | Promise<void>;
+
+const NOTHING: Heal = () => undefined;
+
+/** Does to links and members what a schedule says. */
+export class Injector {
+  readonly #cluster: LabCluster;
+  #bytes: number[] = [];
+
+  constructor(cluster: LabCluster) {
+    this.#cluster = cluster;
+  }
+
+  /** From here on it is counted which member gives the listeners most. */
+  mark(): void {
+    this.#bytes = this.#cluster.proxies.map(({ bytesDown }) => bytesDown);
+  }
+
+  /** The member over which the listeners have been given most since the mark. */
+  get followed(): number {
+    const given = this.#cluster.proxies.map(({ bytesDown }, index) => bytesDown - (this.#bytes[index] ?? 0));
+    return given.indexOf(Math.max(...given));
+  }
+
+  async inject(fault: LinkFault | MemberFault): Promise<Heal> {
+    switch (fault.kind) {
+      case 'cut':
+      case 'cut inside a message':
+      case 'refuse':
+      case 'freeze':
+      case 'slow link':
+        return this.#breakLinks(fault);
+      default:
+        return this.#breakMember(fault);
+    }
+  }
+
+  #breakLinks(fault: LinkFault): Heal {
+    const heals = this.#links(fault.at).map((proxy) => breakLink(proxy, fault));
+    return async () => {
+      for (const heal of heals) await heal();
+    };
+  }
+
+  async #breakMember(fault: MemberFault): Promise<Heal> {
+    const cluster = this.#cluster;
+    if (fault.kind === 'move leader') {
+      // The leader may be another one by the time it is asked.
+      await cluster.moveLeader().catch(() => undefined);
+      return NOTHING;
+    }
+    const index = await this.#member(fault.at);
+    const member = cluster.members[index];
+    if (!member) throw new Error(`there is no member ${index}`);
+    switch (fault.kind) {
+      case 'kill':
+        await member.kill();
+        return () => member.start();
+      case 'pause':
+        member.pause();
+        return () => {
+          member.resume();
+        };
+      case 'cut off from quorum':
+        cluster.isolate(index, fault.separation);
+        return () => {
+          cluster.rejoin();
+        };
+      case 'defragment':
+        await cluster.direct[index]?.call('Maintenance', 'Defragment', {}, 60_000);
+        return NOTHING;
+    }
+  }
+
+  #links(at: LinkTarget): readonly TcpProxy[] {
+    const { proxies } = this.#cluster;
+    return at === 'all' ? proxies : proxies.slice(this.followed, this.followed + 1);
+  }
+
+  async #member(at: MemberTarget): Promise<number> {
+    if (at === 'followed') return this.followed;
+    const leader = await this.#cluster.leaderIndex();
+    return at === 'leader' ? leader : (leader + 1) % this.#cluster.members.length;
+  }
+}
+
+function breakLink(proxy: TcpProxy, fault: LinkFault): Heal {
+  switch (fault.kind) {
+    case 'cut':
+      proxy.cut({ reset: fault.reset });
+      return NOTHING;
+    case 'cut inside a message':
+      proxy.cutAfter(fault.bytes);
+      return () => {
+        proxy.cutAfter(Infinity);
+      };
+    case 'refuse':
+      proxy.refuse();
+      proxy.cut();
+      return () => proxy.accept();
+    case 'freeze':
+      proxy.freeze(fault.direction);
+      return () => {
+        proxy.thaw();
+      };
+    case 'slow link':
+      proxy.delay(fault.delayMs);
+      proxy.throttle(fault.bytesPerSecond);
+      return () => {
+        proxy.delay(0);
+        proxy.throttle(Infinity);
+      };
+  }
+}

@@ -1,0 +1,95 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePorts } from '../../../lib/testing/free-ports.js';
+
+/** `cut`: connections break and are refused. `silent`: whatever is sent disappears, and nothing says so. */
+export type Separation = 'cut' | 'silent';
+
+interface Link {
+  readonly from: number | undefined;
+  readonly sockets: readonly [Socket, Socket];
+}
+
+/** Stands before the port at which one member listens for the others, and knows which of them connects. */
+export class PeerGate {
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  #separation: ((from: number | undefined) => Separation | undefined) | undefined;
+
+  private constructor(
+    readonly port: number,
+    targetPort: number,
+    memberAt: (port: number) => number | undefined,
+  ) {
+    this.#server = createServer({ noDelay: true }, (peer) => {
+      const from = memberAt(peer.remotePort ?? 0);
+      const separation = this.#separation?.(from);
+      if (separation === 'cut') {
+        peer.destroy();
+        return;
+      }
+      const target = connect({ port: targetPort, host: '127.0.0.1', noDelay: true });
+      const link: Link = { from, sockets: [peer, target] };
+      this.#links.add(link);
+      for (const [socket, other] of [
+        [peer, target],
+        [target, peer],
+      ] as const) {
+        socket.on('error', () => undefined);
+        socket.once('close', () => {
+          other.destroy();
+          this.#links.delete(link);
+        });
+      }
+      if (separation !== 'silent') flow(link);
+    });
+  }
+
+  /** `memberAt`: the number of the member that connects from a port. */
+  static async start(targetPort: number, memberAt: (port: number) => number | undefined): Promise<PeerGate> {
+    const [port = 0] = await freePorts(1);
+    const gate = new PeerGate(port, targetPort, memberAt);
+    await new Promise<void>((resolve, reject) => {
+      gate.#server.once('error', reject);
+      gate.#server.listen(port, '127.0.0.1', resolve);
+    });
+    return gate;
+  }
+
+  /** Decides for each member whether it is let through. What is open is treated like what comes. */
+  separate(separation: (from: number | undefined) => Separation | undefined): void {
+    this.#separation = separation;
+    for (const link of this.#links) {
+      const kind = separation(link.from);
+      if (kind === 'cut') end(link);
+      else if (kind === 'silent') stopFlow(link);
+    }
+  }
+
+  /** Lets everybody through. Connections that were silent break, as they would have by now. */
+  heal(): void {
+    const separation = this.#separation;
+    this.#separation = undefined;
+    for (const link of this.#links) if (separation?.(link.from) !== undefined) end(link);
+  }
+
+  stop(): void {
+    this.#server.close();
+    for (const link of this.#links) end(link);
+  }
+}
+
+function flow({ sockets: [a, b] }: Link): void {
+  a.pipe(b);
+  b.pipe(a);
+}
+
+function stopFlow({ sockets: [a, b] }: Link): void {
+  for (const socket of [a, b]) {
+    socket.unpipe();
+    socket.pause();
+  }
+}
+
+function end({ sockets }: Link): void {
+  for (const socket of sockets) socket.destroy();
+}

@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/**
+ * Which of these processes has a connection from a loopback port open. Members of a cluster do not say who they are when they connect; the kernel
+ * knows (Linux only).
+ */
+export function ownerOf(localPort: number, pids: readonly (number | undefined)[]): number | undefined {
+  const inode = inodeOf(localPort);
+  return inode === undefined ? undefined : pids.find((pid) => pid !== undefined && hasSocket(pid, inode));
+}
+
+function inodeOf(localPort: number): string | undefined {
+  const port = localPort.toString(16).toUpperCase().padStart(4, '0');
+  const line = readFileSync('/proc/net/tcp', 'utf8')
+    .split('\n')
+    .map((each) => each.trim().split(/\s+/))
+    .find(([, local]) => local?.endsWith(`:${port}`));
+  return line?.[9];
+}
+
+function hasSocket(pid: number, inode: string): boolean {
+  const folder = `/proc/${pid}/fd`;
+  return filesIn(folder).some((file) => {
+    try {
+      return readlinkSync(`${folder}/${file}`) === `socket:[${inode}]`;
+    } catch {
+      // Closed in the meantime.
+      return false;
+    }
+  });
+}
+
+function filesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}

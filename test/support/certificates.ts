@@ -29,6 +29,8 @@ export interface Certificates {
   readonly ca: string;
   /** For 127.0.0.1 and localhost; etcd also presents it to itself, so it may be used by clients too. */
   readonly server: CertificateFiles;
+  /** Another one for the same server, of the same authority. */
+  readonly renewed: CertificateFiles;
   /** CN=client */
   readonly client: CertificateFiles;
   /** CN=client, valid until yesterday. */
@@ -52,6 +54,7 @@ export async function createCertificates(folder: string): Promise<Certificates> 
   return {
     ca: await write(folder, 'ca.pem', authority.certificate.toString('pem')),
     server: await issue(folder, authority, 'server', { names: true }),
+    renewed: await issue(folder, authority, 'server', { file: 'renewed', names: true }),
     client: await issue(folder, authority, 'client'),
     expired: await issue(folder, authority, 'client', { file: 'expired', until: Date.now() - DAY_MS }),
     otherCa: await write(folder, 'other-ca.pem', other.certificate.toString('pem')),

@@ -63,12 +63,23 @@ export class DirectMember {
 
   /** A stream of `WatchAnswer`s; the caller writes the requests. */
   async watch(): Promise<ClientDuplexStream<object, WatchAnswer>> {
-    const metadata = (await (this.#metadata ??= this.#authenticate())).clone();
+    const metadata = await this.#authenticate();
     metadata.set('hasleader', 'true');
     const client = this.#client('Watch');
     const { path, requestSerialize, responseDeserialize } = methodOf(client, 'Watch');
     const deserialize = responseDeserialize as (bytes: Buffer) => WatchAnswer;
     return client.makeBidiStreamRequest(path, requestSerialize, deserialize, metadata);
+  }
+
+  /** Whether a call with this token is refused for it. */
+  async isRefused(token: string): Promise<boolean> {
+    const metadata = new Metadata();
+    metadata.set('token', token);
+    const request = { key: Buffer.from('/'), serializable: true };
+    return this.#send('KV', 'Range', request, metadata, 3_000).then(
+      () => false,
+      (error: unknown) => String(error).includes('invalid auth token'),
+    );
   }
 
   close(): void {

@@ -38,7 +38,13 @@ export type Ordeal =
   | { readonly kind: 'stuck listener'; readonly outlasts: boolean }
   /** The store goes back to a copy of its data; `grows`: past where it was, before anybody sees it. */
   | { readonly kind: 'restore'; readonly grows: boolean }
-  | { readonly kind: 'wipe'; readonly grows: boolean };
+  | { readonly kind: 'wipe'; readonly grows: boolean }
+  /** The application's token is no longer known to anybody. */
+  | { readonly kind: 'token expiry' }
+  /** The members have another certificate from now on. */
+  | { readonly kind: 'certificate reload' }
+  /** The application writes more than etcd takes. */
+  | { readonly kind: 'oversized write' };
 
 export type Fault = LinkFault | MemberFault | Ordeal;
 
@@ -52,6 +58,9 @@ const ORDEALS: readonly Fault['kind'][] = [
   'stuck listener',
   'restore',
   'wipe',
+  'token expiry',
+  'certificate reload',
+  'oversized write',
 ];
 
 export const isOrdeal = (fault: Fault): fault is Ordeal => ORDEALS.includes(fault.kind);

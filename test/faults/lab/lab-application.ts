@@ -58,7 +58,6 @@ export class LabApplication {
   readonly #truth: Truth;
   readonly #listeners = new Set<LabListener>();
   #stall: { readonly passed: Promise<void>; readonly end: () => void } | undefined;
-  #started = 0;
 
   private constructor(app: INestApplication, truth: Truth) {
     this.#app = app;
@@ -89,11 +88,6 @@ export class LabApplication {
 
   get listeners(): readonly LabListener[] {
     return [...this.#listeners];
-  }
-
-  /** Listeners that joined so far. */
-  get started(): number {
-    return this.#started;
   }
 
   /** Different targets that somebody watches: a stream each. */
@@ -211,7 +205,6 @@ export class LabApplication {
       },
     };
     this.#listeners.add(listener);
-    this.#started += 1;
     return listener;
   }
 }

@@ -1,8 +1,14 @@
+import type { IOptions } from 'etcd3';
 import { EtcdTestCluster, type EtcdMember } from 'nestjs-etcd-trigger/testing';
 import { TcpProxy } from '../../support/tcp-proxy.js';
+import { AwkwardMember } from './awkward-member.js';
 import { DirectMember, type Answer } from './direct-member.js';
 import { PeerGate, type Separation } from './peer-gate.js';
+import { SecuredAccess } from './secured-access.js';
 import { ownerOf } from './socket-owner.js';
+
+/** `secured`: TLS, and a user with one prefix. `awkward`: members that make use of what the protocol leaves them. */
+export type LabEnvironment = 'plain' | 'secured' | 'awkward';
 
 const ARGS = [
   // Often enough to be met in a short run, so that bookmarks are tried too.
@@ -16,47 +22,30 @@ const ARGS = [
 export class LabCluster {
   private constructor(
     readonly etcd: EtcdTestCluster,
+    readonly gates: readonly PeerGate[],
     readonly proxies: readonly TcpProxy[],
     readonly direct: readonly DirectMember[],
-    readonly gates: readonly PeerGate[],
+    readonly secured: SecuredAccess | undefined,
+    private readonly stopFronts: () => void,
   ) {}
 
-  static async start(version: string | undefined): Promise<LabCluster> {
-    const gates: PeerGate[] = [];
-    const started: { members?: readonly EtcdMember[] } = {};
-    const memberAt = (port: number): number | undefined => {
-      const members = started.members ?? [];
-      const owner = ownerOf(
-        port,
-        members.map(({ pid }) => pid),
-      );
-      const index = members.findIndex(({ pid }) => pid === owner);
-      return owner === undefined || index < 0 ? undefined : index;
-    };
-    const etcd = await EtcdTestCluster.start({
-      size: 3,
-      version,
-      args: ARGS,
-      peerUrls: async (index, listenUrl) => {
-        gates[index]?.stop();
-        const gate = await PeerGate.start(Number(new URL(listenUrl).port), memberAt);
-        gates[index] = gate;
-        return `http://127.0.0.1:${gate.port}`;
-      },
+  static async start(version: string | undefined, environment: LabEnvironment): Promise<LabCluster> {
+    const secured = environment === 'secured' ? await SecuredAccess.create() : undefined;
+    const { etcd, gates } = await startGated(version, secured);
+    await secured?.enable(etcd.first.endpoint, '/lab/');
+    const fronts = environment === 'awkward' ? await Promise.all(etcd.endpoints.map((each) => AwkwardMember.start(each))) : [];
+    const ports = etcd.members.map(({ clientPort }, index) => fronts[index]?.port ?? clientPort);
+    const proxies = await Promise.all(ports.map((port) => TcpProxy.start(port)));
+    const direct = etcd.members.map(({ endpoint }) => new DirectMember({ hosts: endpoint, ...secured?.root }));
+    return new LabCluster(etcd, gates, proxies, direct, secured, () => {
+      for (const front of fronts) front.stop();
     });
-    started.members = etcd.members;
-    const proxies = await Promise.all(etcd.members.map(({ clientPort }) => TcpProxy.start(clientPort)));
-    const direct = etcd.members.map(({ endpoint }) => new DirectMember({ hosts: endpoint }));
-    const cluster = new LabCluster(etcd, proxies, direct, gates);
-    // Who connected before there were members to ask is not known: they connect anew.
-    for (const gate of gates) gate.separate(() => 'cut');
-    cluster.rejoin();
-    await etcd.leader();
-    return cluster;
   }
 
-  get hosts(): string[] {
-    return this.proxies.map(({ endpoint }) => endpoint);
+  /** How the application gets in. */
+  get access(): Pick<IOptions, 'hosts' | 'auth' | 'credentials'> {
+    const hosts = this.proxies.map(({ endpoint }) => (this.secured ? endpoint.replace('http:', 'https:') : endpoint));
+    return { hosts, ...this.secured?.app };
   }
 
   get members(): readonly EtcdMember[] {
@@ -85,6 +74,16 @@ export class LabCluster {
     await this.direct[leader]?.call('Maintenance', 'MoveLeader', { targetID: status?.header.member_id });
   }
 
+  /** Resolves when no token is known any more that was not used meanwhile. */
+  async tokensExpired(): Promise<void> {
+    const { secured } = this;
+    if (secured) await Promise.all(this.members.map(({ endpoint }) => secured.tokensExpired(endpoint)));
+  }
+
+  async renewCertificate(): Promise<void> {
+    await this.secured?.renew(this.etcd.first.clientPort);
+  }
+
   /** Watches that the members serve now. */
   async watchers(): Promise<number> {
     const counts = await Promise.all(
@@ -97,6 +96,39 @@ export class LabCluster {
     for (const member of this.direct) member.close();
     for (const proxy of this.proxies) proxy.stop();
     await this.etcd.stop();
+    this.stopFronts();
     for (const gate of this.gates) gate.stop();
+    await this.secured?.remove();
   }
+}
+
+async function startGated(
+  version: string | undefined,
+  secured: SecuredAccess | undefined,
+): Promise<{ readonly etcd: EtcdTestCluster; readonly gates: readonly PeerGate[] }> {
+  const gates: PeerGate[] = [];
+  let members: readonly EtcdMember[] = [];
+  const memberAt = (port: number): number | undefined => {
+    const pids = members.map(({ pid }) => pid);
+    const owner = ownerOf(port, pids);
+    return owner === undefined ? undefined : pids.indexOf(owner);
+  };
+  const etcd = await EtcdTestCluster.start({
+    size: 3,
+    version,
+    tls: secured?.tls,
+    args: [...ARGS, ...(secured ? SecuredAccess.args : [])],
+    peerUrls: async (index, listenUrl) => {
+      gates[index]?.stop();
+      const gate = await PeerGate.start(Number(new URL(listenUrl).port), memberAt);
+      gates[index] = gate;
+      return `http://127.0.0.1:${gate.port}`;
+    },
+  });
+  members = etcd.members;
+  // Who connected before there were members to ask is not known: they connect anew.
+  for (const gate of gates) gate.separate(() => 'cut');
+  for (const gate of gates) gate.heal();
+  await etcd.leader();
+  return { etcd, gates };
 }

@@ -3,7 +3,7 @@ import { differenceBetween } from './difference.js';
 import { isOrdeal, isSurvivable } from './fault.js';
 import { Injector } from './injector.js';
 import { LabApplication, LabConfig, type LabListener } from './lab-application.js';
-import { LabCluster } from './lab-cluster.js';
+import { LabCluster, type LabEnvironment } from './lab-cluster.js';
 import { LabFailure } from './lab-failure.js';
 import { Ledger } from './ledger.js';
 import { fingerprint, TruthRecorder } from './truth-recorder.js';
@@ -12,7 +12,7 @@ import { undergo } from './ordeals.js';
 import { Random } from './random.js';
 import { describeRound, type Round } from './schedule.js';
 import type { Change } from './history.js';
-import { Tally } from './tally.js';
+import { type Tally } from './tally.js';
 import { Workload } from './workload.js';
 
 /** Only ends what hangs; nothing is judged by time. */
@@ -24,18 +24,24 @@ export interface LaboratoryOptions {
   /** `major.minor` of etcd. */
   readonly version: string | undefined;
   readonly seed: number;
+  readonly environment: LabEnvironment;
+  /** Where it is counted what happens. */
+  readonly tally: Tally;
   readonly hangsAfterMs?: number;
 }
 
 /** Three members, writers, listeners, faults, and somebody who compares. */
 export class Laboratory {
-  readonly tally = new Tally();
+  readonly tally: Tally;
   readonly injector: Injector;
   readonly ledger = new Ledger();
   readonly #options: LaboratoryOptions;
   readonly #random: Random;
   readonly #schedule: string[] = [];
-  #workload: Workload;
+  readonly #found: string[] = [];
+  #acknowledged = 0;
+  #accepted = 0;
+  readonly workload: Workload;
 
   private constructor(
     readonly cluster: LabCluster,
@@ -44,21 +50,18 @@ export class Laboratory {
     options: LaboratoryOptions,
   ) {
     this.#options = options;
+    this.tally = options.tally;
     this.injector = new Injector(cluster);
     this.#random = new Random(options.seed);
-    this.#workload = new Workload(cluster.direct, this.ledger, app, this.#random.fork());
+    this.workload = new Workload(cluster.direct, this.ledger, app, this.#random.fork());
   }
 
   static async start(options: LaboratoryOptions): Promise<Laboratory> {
-    const cluster = await LabCluster.start(options.version);
+    const cluster = await LabCluster.start(options.version, options.environment);
     const recorder = await TruthRecorder.start(cluster.direct);
     const grpcOptions = { 'grpc.max_receive_message_length': LARGEST_MESSAGE };
-    const app = await LabApplication.start(recorder.truth, { hosts: cluster.hosts, grpcOptions });
+    const app = await LabApplication.start(recorder.truth, { ...cluster.access, grpcOptions });
     return new Laboratory(cluster, recorder, app, options);
-  }
-
-  get workload(): Workload {
-    return this.#workload;
   }
 
   /** One round, at the end of which everything is compared. @throws LabFailure when something is wrong */
@@ -77,6 +80,11 @@ export class Laboratory {
     } catch (error) {
       throw error instanceof LabFailure ? error : this.#failure([String(error)], error);
     }
+  }
+
+  /** Something that no history shows is wrong; the round ends with it. */
+  found(violation: string): void {
+    this.#found.push(violation);
   }
 
   /** Since a fault, or since it was healed: how long until what is written now has been given to everybody. Etcd's own time for the write is not counted. */
@@ -119,9 +127,7 @@ export class Laboratory {
       this.tally.judged(log.verdict);
     }
     const violations = [...this.#violations(), ...this.#compareStore(held), ...(await this.#countStreams())];
-    this.tally.operations = this.workload.acknowledged;
-    this.tally.listeners = this.app.started;
-    this.tally.connections = this.cluster.proxies.reduce((sum, { accepted }) => sum + accepted, 0);
+    this.#count();
     if (violations.length > 0) throw this.#failure(violations);
     this.recorder.truth.current.forgetBefore(revision);
   }
@@ -164,12 +170,21 @@ export class Laboratory {
     ]);
   }
 
+  #count(): void {
+    const accepted = this.cluster.proxies.reduce((sum, proxy) => sum + proxy.accepted, 0);
+    this.tally.operations += this.workload.acknowledged - this.#acknowledged;
+    this.tally.connections += accepted - this.#accepted;
+    this.#acknowledged = this.workload.acknowledged;
+    this.#accepted = accepted;
+  }
+
   #violations(): string[] {
     const verdicts = this.app.listeners.map(({ log }) => log.verdict);
     return [
       ...verdicts.flatMap(({ violations }) => violations.map(({ message }) => message)),
       ...this.app.violations,
       ...this.ledger.violations,
+      ...this.#found,
     ];
   }
 

@@ -1,6 +1,7 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { WriteError } from 'nestjs-etcd-trigger';
 import { eventually } from '../../support/eventually.js';
 import type { Ordeal } from './fault.js';
 import type { Loss } from './history.js';
@@ -28,6 +29,12 @@ export async function undergo(ordeal: Ordeal, lab: Laboratory, writes: number): 
       return restore(lab, writes, ordeal.grows);
     case 'wipe':
       return wipe(lab, ordeal.grows);
+    case 'token expiry':
+      return letTokensExpire(lab);
+    case 'certificate reload':
+      return reloadCertificates(lab);
+    case 'oversized write':
+      return writeTooMuch(lab);
   }
 }
 
@@ -177,6 +184,33 @@ async function replaceStore(
   await lab.following([kind], performance.now());
   lab.workload.start();
   await lab.workload.afterMore(20);
+}
+
+/** Using a token prolongs its life, therefore nobody writes until one that was issued last of all has expired. */
+async function letTokensExpire(lab: Laboratory): Promise<void> {
+  await lab.workload.pause();
+  await lab.cluster.tokensExpired();
+  for (const proxy of lab.cluster.proxies) proxy.cut();
+  await lab.following(['token expiry'], performance.now());
+  lab.workload.start();
+  await lab.workload.afterMore(20);
+}
+
+async function reloadCertificates(lab: Laboratory): Promise<void> {
+  await lab.cluster.renewCertificate();
+  for (const proxy of lab.cluster.proxies) proxy.cut();
+  await lab.following(['certificate reload'], performance.now());
+}
+
+/** It is refused before a byte of it is sent. */
+async function writeTooMuch(lab: Laboratory): Promise<void> {
+  const { proxies } = lab.cluster;
+  const sent = (): number => proxies.reduce((sum, { bytesUp }) => sum + bytesUp, 0);
+  const before = sent();
+  const value = Buffer.alloc(1.6 * 1024 * 1024);
+  const refusal: unknown = await lab.app.watcher.put('/lab/app/oversized', value).catch((error: unknown) => error);
+  if (!(refusal instanceof WriteError)) lab.found(`oversized write: it was answered with ${String(refusal)}`);
+  if (sent() - before > value.length / 2) lab.found('oversized write: it was sent');
 }
 
 /** Everything has been compared, and no lease will write any more. */

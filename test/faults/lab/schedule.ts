@@ -30,6 +30,7 @@ const KINDS: readonly Fault['kind'][] = [
   'black hole',
   'defragment',
   'slow link',
+  'oversized write',
   'wipe',
 ];
 
@@ -40,9 +41,12 @@ export function* drawRounds(random: Random, kinds: readonly Fault['kind'][] = KI
   }
 }
 
-/** Rounds of these kinds in this order, each with what chance makes of it. */
-export const roundsOf = (kinds: readonly Fault['kind'][], random: Random): Round[] =>
-  kinds.map((kind) => drawRound(kind, random));
+/** Rounds of these faults in this order; of those that are only named, chance makes the rest. */
+export const roundsOf = (faults: readonly (Fault | Fault['kind'])[], random: Random): Round[] =>
+  faults.map((fault) => {
+    const round = drawRound(typeof fault === 'string' ? fault : fault.kind, random);
+    return typeof fault === 'string' ? round : { ...round, faults: [fault] };
+  });
 
 export const describeRound = ({ faults, writes, endures }: Round): string =>
   `${faults.map(describeFault).join(' + ')}; ${writes} writes${endures ? ', endured' : ''}`;

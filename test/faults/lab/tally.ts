@@ -10,7 +10,6 @@ interface Strikes {
 export class Tally {
   operations = 0;
   rounds = 0;
-  listeners = 0;
   /** Watches that members serve, while all listeners listen. */
   streams = 0;
   connections = 0;
@@ -38,7 +37,7 @@ export class Tally {
     const totals: readonly (readonly [string, number | string])[] = [
       ['rounds', this.rounds],
       ['operations acknowledged', this.operations],
-      ['listeners', this.listeners],
+      ['listeners', this.#verdicts.length],
       ['streams that serve them', this.streams],
       ['connections they made', this.connections],
       ['events delivered', this.sum(({ delivered }) => delivered)],

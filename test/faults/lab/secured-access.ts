@@ -1,0 +1,113 @@
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
+import type { IOptions } from 'etcd3';
+import type { EtcdTestTls } from 'nestjs-etcd-trigger/testing';
+import { type Certificates, createCertificates } from '../../support/certificates.js';
+import { eventually } from '../../support/eventually.js';
+import { DirectMember } from './direct-member.js';
+
+const ROOT = { username: 'root', password: 'root-password' };
+const APP = { username: 'app', password: 'app-password' };
+/** How long a token lives that nobody uses. */
+const TOKEN_TTL_S = 2;
+
+/** TLS, and a user who may read and write what lies under one prefix and nothing else, with tokens that do not live long. */
+export class SecuredAccess {
+  static readonly args = ['--auth-token=simple', `--auth-token-ttl=${TOKEN_TTL_S}`];
+  readonly #folder: string;
+  readonly #certificates: Certificates;
+  readonly #authority: Buffer;
+  #isRenewed = false;
+
+  private constructor(folder: string, certificates: Certificates, authority: Buffer) {
+    this.#folder = folder;
+    this.#certificates = certificates;
+    this.#authority = authority;
+  }
+
+  static async create(): Promise<SecuredAccess> {
+    const folder = await mkdtemp(join(tmpdir(), 'etcd-lab-'));
+    const certificates = await createCertificates(folder);
+    const access = new SecuredAccess(folder, certificates, await readFile(certificates.ca));
+    await access.#serve(certificates.server);
+    return access;
+  }
+
+  /** For the members: the files that are served, whatever certificate they hold. */
+  get tls(): EtcdTestTls {
+    return { ca: this.#certificates.ca, cert: join(this.#folder, 'served.pem'), key: join(this.#folder, 'served-key.pem') };
+  }
+
+  /** For the application. */
+  get app(): Pick<IOptions, 'auth' | 'credentials'> {
+    return { auth: APP, ...this.#trust };
+  }
+
+  /** For the laboratory itself. */
+  get root(): Pick<IOptions, 'auth' | 'credentials'> {
+    return { auth: ROOT, ...this.#trust };
+  }
+
+  /** Turns authentication on. */
+  async enable(endpoint: string, prefix: string): Promise<void> {
+    const member = new DirectMember({ hosts: endpoint, ...this.#trust });
+    const [key, range_end] = [Buffer.from(prefix), Buffer.from(`${prefix.slice(0, -1)}0`)];
+    for (const { username: name, password } of [ROOT, APP]) {
+      await member.call('Auth', 'RoleAdd', { name });
+      await member.call('Auth', 'UserAdd', { name, password });
+      await member.call('Auth', 'UserGrantRole', { user: name, role: name });
+    }
+    await member.call('Auth', 'RoleGrantPermission', { name: 'app', perm: { permType: 'Readwrite', key, range_end } });
+    await member.call('Auth', 'AuthEnable', {});
+    member.close();
+  }
+
+  /** Resolves when a token that was issued now, and was not used, is refused: all that were issued before and not used have expired. */
+  async tokensExpired(endpoint: string): Promise<void> {
+    const member = new DirectMember({ hosts: endpoint, ...this.#trust });
+    const { token } = await member.call<{ token: string }>('Auth', 'Authenticate', { name: ROOT.username, password: ROOT.password });
+    await eventually(
+      async () => {
+        // Asking is using: a token that is still known lives on.
+        await sleep(TOKEN_TTL_S * 1_500);
+        return member.isRefused(token);
+      },
+      { withinMs: 60_000 },
+    );
+    member.close();
+  }
+
+  /** Resolves when new connections are shown another certificate than before. */
+  async renew(port: number): Promise<void> {
+    const before = await this.#fingerprintAt(port);
+    this.#isRenewed = !this.#isRenewed;
+    await this.#serve(this.#isRenewed ? this.#certificates.renewed : this.#certificates.server);
+    await eventually(async () => (await this.#fingerprintAt(port)) !== before);
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  get #trust(): Pick<IOptions, 'credentials'> {
+    return { credentials: { rootCertificate: this.#authority } };
+  }
+
+  async #serve({ cert, key }: { readonly cert: string; readonly key: string }): Promise<void> {
+    await copyFile(cert, this.tls.cert);
+    await copyFile(key, this.tls.key);
+  }
+
+  #fingerprintAt(port: number): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port, host: '127.0.0.1', ca: this.#authority }, () => {
+        resolve(socket.getPeerCertificate().fingerprint256);
+        socket.destroy();
+      });
+      socket.once('error', reject);
+    });
+  }
+}

@@ -26,8 +26,8 @@ export type Ordeal =
   | { readonly kind: 'compaction while connected' }
   /** Every listener lacks something that is compacted: each needs one resync. */
   | { readonly kind: 'compaction while cut off' }
-  /** The only member left has not seen what the listeners have. */
-  | { readonly kind: 'lagging member' }
+  /** The only member left has not seen what the listeners have: it was stopped, or is told late. */
+  | { readonly kind: 'lagging member'; readonly because: 'stopped' | 'told late' }
   /** More waits than one message can hold, and the link is cut while it is caught up with. */
   | { readonly kind: 'backlog'; readonly bytes: number }
   /** Writes of the application are applied, and their answers are lost. */

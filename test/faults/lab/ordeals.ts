@@ -16,7 +16,7 @@ export async function undergo(ordeal: Ordeal, lab: Laboratory, writes: number): 
     case 'compaction while cut off':
       return compactWhileCutOff(lab, writes);
     case 'lagging member':
-      return leaveOnlyALaggingMember(lab);
+      return leaveOnlyALaggingMember(lab, ordeal.because);
     case 'backlog':
       return cutACatchUp(lab, ordeal.bytes);
     case 'lost answers':
@@ -59,23 +59,27 @@ async function compactWhileCutOff(lab: Laboratory, writes: number): Promise<void
   await lab.following(['compaction while cut off'], performance.now());
 }
 
-async function leaveOnlyALaggingMember(lab: Laboratory): Promise<void> {
-  const { proxies, members } = lab.cluster;
-  const lagging = (lab.injector.followed + 1) % members.length;
-  const [member, proxy] = [members[lagging], proxies[lagging]];
+async function leaveOnlyALaggingMember(lab: Laboratory, because: 'stopped' | 'told late'): Promise<void> {
+  const { cluster } = lab;
+  const lagging = (lab.injector.followed + 1) % cluster.members.length;
+  const [member, proxy] = [cluster.members[lagging], cluster.proxies[lagging]];
   if (!member || !proxy) throw new Error(`there is no member ${lagging}`);
-  member.pause();
+  if (because === 'stopped') member.pause();
+  else cluster.isolate(lagging, 'slow');
   await lab.workload.flood(3);
   await lab.following([], performance.now());
   const before = proxy.accepted;
-  const others = proxies.filter((each) => each !== proxy);
+  const others = cluster.proxies.filter((each) => each !== proxy);
   for (const other of others) {
     other.refuse();
     other.cut();
   }
   await eventually(() => proxy.accepted > before, { withinMs: 60_000 });
+  // Time in which what the listeners know is compared with what the member has.
+  await lab.workload.afterMore(30);
   const since = performance.now();
   member.resume();
+  cluster.rejoin();
   await lab.following(['lagging member'], since);
   for (const other of others) await other.accept();
 }

@@ -1,8 +1,12 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import { freePorts } from '../../../lib/testing/free-ports.js';
 
-/** `cut`: connections break and are refused. `silent`: whatever is sent disappears, and nothing says so. */
-export type Separation = 'cut' | 'silent';
+/** `cut`: connections break and are refused. `silent`: whatever is sent disappears, and nothing says so. `slow`: it arrives, later and later. */
+export type Separation = 'cut' | 'silent' | 'slow';
+
+/** Of a slow link, each connection: heartbeats are in time, what is replicated is not. */
+const SLOW_BYTES_PER_SECOND = 200_000;
 
 interface Link {
   readonly from: number | undefined;
@@ -40,7 +44,8 @@ export class PeerGate {
           this.#links.delete(link);
         });
       }
-      if (separation !== 'silent') flow(link);
+      if (separation === 'slow') flowSlowly(link);
+      else if (separation === undefined) flow(link);
     });
   }
 
@@ -61,11 +66,12 @@ export class PeerGate {
     for (const link of this.#links) {
       const kind = separation(link.from);
       if (kind === 'cut') end(link);
-      else if (kind === 'silent') stopFlow(link);
+      else if (kind !== undefined) stopFlow(link);
+      if (kind === 'slow') flowSlowly(link);
     }
   }
 
-  /** Lets everybody through. Connections that were silent break, as they would have by now. */
+  /** Lets everybody through. Connections that were silent or slow break, as they would have by now. */
   heal(): void {
     const separation = this.#separation;
     this.#separation = undefined;
@@ -82,6 +88,18 @@ function flow({ sockets: [a, b] }: Link): void {
   a.pipe(b);
   b.pipe(a);
 }
+
+function flowSlowly({ sockets: [a, b] }: Link): void {
+  a.pipe(delay()).pipe(b);
+  b.pipe(delay()).pipe(a);
+}
+
+const delay = (): Transform =>
+  new Transform({
+    transform: (chunk: Buffer, _, done) => {
+      setTimeout(done, (chunk.length / SLOW_BYTES_PER_SECOND) * 1_000, null, chunk);
+    },
+  });
 
 function stopFlow({ sockets: [a, b] }: Link): void {
   for (const socket of [a, b]) {

@@ -15,7 +15,15 @@ export const TRIALS = {
     version: '3.4',
     seed: 1,
     environment: 'plain',
-    rounds: ['cut inside a message', 'kill', 'refuse', 'lagging member', 'backlog', 'move leader', 'slow link'],
+    rounds: [
+      'cut inside a message',
+      'kill',
+      'refuse',
+      { kind: 'lagging member', because: 'told late' },
+      'backlog',
+      'move leader',
+      'slow link',
+    ],
   },
   'history that is lost': {
     version: '3.4',

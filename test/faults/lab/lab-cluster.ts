@@ -33,7 +33,8 @@ export class LabCluster {
     const secured = environment === 'secured' ? await SecuredAccess.create() : undefined;
     const { etcd, gates } = await startGated(version, secured);
     await secured?.enable(etcd.first.endpoint, '/lab/');
-    const fronts = environment === 'awkward' ? await Promise.all(etcd.endpoints.map((each) => AwkwardMember.start(each))) : [];
+    const fronts =
+      environment === 'awkward' ? await Promise.all(etcd.endpoints.map((each) => AwkwardMember.start(each))) : [];
     const ports = etcd.members.map(({ clientPort }, index) => fronts[index]?.port ?? clientPort);
     const proxies = await Promise.all(ports.map((port) => TcpProxy.start(port)));
     const direct = etcd.members.map(({ endpoint }) => new DirectMember({ hosts: endpoint, ...secured?.root }));

@@ -23,7 +23,8 @@ async function breakOneLine(index) {
   const { module } = await runnerImport(at('./sabotages.ts'), quietly);
   const { file, line, instead } = module.SABOTAGES[index];
   const path = at(`../../../lib/${file}`);
-  if (readFileSync(path, 'utf8').split(line).length !== 2) throw new Error(`lib/${file} does not have this line once: ${line}`);
+  if (readFileSync(path, 'utf8').split(line).length !== 2)
+    throw new Error(`lib/${file} does not have this line once: ${line}`);
   return {
     name: 'sabotage',
     enforce: 'pre',

@@ -21,7 +21,9 @@ export async function main(words: string[]): Promise<number> {
 function caughtBy(index: number, { trial }: Sabotage): Promise<string | undefined> {
   return new Promise((resolve) => {
     execFile(process.execPath, [RUN, 'trial', trial, '--sabotage', String(index)], (error, stdout, stderr) => {
-      const [found] = [...stdout.split('\n'), ...stderr.split('\n').filter((line) => line.includes('Error'))].filter(Boolean);
+      const [found] = [...stdout.split('\n'), ...stderr.split('\n').filter((line) => line.includes('Error'))].filter(
+        Boolean,
+      );
       resolve(error === null ? undefined : (found ?? 'the end of the process'));
     });
   });

@@ -38,7 +38,11 @@ export class SecuredAccess {
 
   /** For the members: the files that are served, whatever certificate they hold. */
   get tls(): EtcdTestTls {
-    return { ca: this.#certificates.ca, cert: join(this.#folder, 'served.pem'), key: join(this.#folder, 'served-key.pem') };
+    return {
+      ca: this.#certificates.ca,
+      cert: join(this.#folder, 'served.pem'),
+      key: join(this.#folder, 'served-key.pem'),
+    };
   }
 
   /** For the application. */
@@ -68,7 +72,10 @@ export class SecuredAccess {
   /** Resolves when a token that was issued now, and was not used, is refused: all that were issued before and not used have expired. */
   async tokensExpired(endpoint: string): Promise<void> {
     const member = new DirectMember({ hosts: endpoint, ...this.#trust });
-    const { token } = await member.call<{ token: string }>('Auth', 'Authenticate', { name: ROOT.username, password: ROOT.password });
+    const { token } = await member.call<{ token: string }>('Auth', 'Authenticate', {
+      name: ROOT.username,
+      password: ROOT.password,
+    });
     await eventually(
       async () => {
         // Asking is using: a token that is still known lives on.

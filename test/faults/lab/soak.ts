@@ -38,10 +38,19 @@ export async function main(args: string[]): Promise<number> {
   const tally = new Tally();
   try {
     for (const part of PARTS) {
-      const version = await soak(part, Number(values.minutes) * 60_000, values.etcd, Number(values.seed), random, tally);
+      const version = await soak(
+        part,
+        Number(values.minutes) * 60_000,
+        values.etcd,
+        Number(values.seed),
+        random,
+        tally,
+      );
       process.stderr.write(`${part.environment}: etcd ${version}, seed ${values.seed}\n`);
     }
-    process.stdout.write(`soak on etcd ${values.etcd} with seed ${values.seed}\n${tally.toString()}\n\nnothing is wrong\n`);
+    process.stdout.write(
+      `soak on etcd ${values.etcd} with seed ${values.seed}\n${tally.toString()}\n\nnothing is wrong\n`,
+    );
     return 0;
   } catch (error) {
     process.stdout.write(`${tally.toString()}\n\n${error instanceof LabFailure ? error.message : String(error)}\n`);

@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
+import { clusterConfigRefProviders, tokensOf } from './etcd-trigger.config-refs.js';
 import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
 import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
 import {
@@ -37,6 +38,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
     .setFactoryMethodName('createEtcdTriggerOptions')
     .setExtras<StaticOptions>(STATIC_OPTIONS, (definition, extras) => {
       const { cluster, isGlobal, configs } = { ...STATIC_OPTIONS, ...extras };
+      const refs = clusterConfigRefProviders(cluster, configs);
       return {
         ...definition,
         global: isGlobal,
@@ -44,12 +46,14 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           ...(definition.providers ?? []),
           ...clusterProviders(cluster),
           definitionsProvider(cluster, configs),
+          ...refs,
         ],
         exports: [
           getEtcdClientToken(cluster),
           getWatcherToken(cluster),
           getStoreToken(cluster),
           getWatchKeyRegistryToken(cluster),
+          ...tokensOf(refs),
         ],
       };
     })

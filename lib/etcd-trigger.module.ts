@@ -1,7 +1,9 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
+import { configRefProviders, tokensOf } from './etcd-trigger.config-refs.js';
 import { InvalidOptionsError } from './etcd-trigger.errors.js';
 import { clustersOf } from './etcd-trigger.graph.js';
+import { LoadedStoresModule } from './etcd-trigger.loaded-stores.js';
 import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
@@ -15,7 +17,7 @@ import type { ConfigDefinition } from './store/config-definition.js';
  * Connects an application to etcd: provides `Etcd3`, `WatcherService` and `StoreService`, and calls the methods decorated with `@WatchKey`. Import
  * `forRoot` or `forRootAsync` once for each cluster, and `forFeature` wherever a module has configurations of its own.
  */
-@Module({ imports: [DiscoveryModule] })
+@Module({ imports: [DiscoveryModule, LoadedStoresModule] })
 export class EtcdTriggerModule extends ConfigurableModuleClass {
   /** One cluster, with options that are known when the module graph is built. */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
@@ -32,16 +34,18 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
 
   /** Configurations of one part of the application; they load together with all others of their cluster, before anything is constructed. */
   static forFeature(configs: readonly ConfigDefinition[], cluster: string = DEFAULT_CLUSTER): DynamicModule {
+    const refs = configRefProviders(cluster, configs);
     return {
       module: EtcdTriggerFeatureModule,
-      providers: [definitionsProvider(cluster, configs), { provide: FEATURE_CLUSTER, useValue: cluster }],
+      providers: [definitionsProvider(cluster, configs), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
+      exports: tokensOf(refs),
     };
   }
 }
 
 const FEATURE_CLUSTER = Symbol('EtcdTriggerFeatureCluster');
 
-@Module({ imports: [DiscoveryModule] })
+@Module({ imports: [DiscoveryModule, LoadedStoresModule] })
 class EtcdTriggerFeatureModule {
   constructor(discovery: DiscoveryService, @Inject(FEATURE_CLUSTER) cluster: string) {
     if (clustersOf(discovery).has(cluster)) return;

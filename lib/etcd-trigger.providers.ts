@@ -4,6 +4,7 @@ import { backendSourceOf } from './etcd/etcd-backend.js';
 import { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
 import { clustersOf, ClusterMark, definitionsOf, DefinitionsMark } from './etcd-trigger.graph.js';
 import { EtcdTriggerLifecycle } from './etcd-trigger.lifecycle.js';
+import { LoadedStores } from './etcd-trigger.loaded-stores.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
 import { ShutdownHooksReminder } from './etcd-trigger.shutdown-hooks.js';
 import {
@@ -52,9 +53,9 @@ export const clusterProviders = (cluster: string): Provider[] => [
   },
   {
     provide: getStoreToken(cluster),
-    inject: [EtcdTriggerCluster, DiscoveryService],
-    useFactory: (built: EtcdTriggerCluster, discovery: DiscoveryService) =>
-      built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs]),
+    inject: [EtcdTriggerCluster, LoadedStores, DiscoveryService],
+    useFactory: (built: EtcdTriggerCluster, stores: LoadedStores, discovery: DiscoveryService) =>
+      stores.load(cluster, built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs])),
   },
   { provide: getWatchKeyRegistryToken(cluster), useFactory: () => new WatchKeyRegistry() },
   {

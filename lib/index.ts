@@ -1,4 +1,5 @@
 export { EtcdTriggerModule } from './etcd-trigger.module.js';
+export { getConfigToken, InjectConfig } from './etcd-trigger.config-token.js';
 export type { StaticOptions } from './etcd-trigger.module-definition.js';
 export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './etcd-trigger.options.js';
 export {

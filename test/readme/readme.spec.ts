@@ -60,7 +60,7 @@ describe('every snippet of the README', () => {
 
   it('reads, writes and reacts as it says', async () => {
     const app = await start(await load('app.module.js', 'AppModule'));
-    const database = app.get<{ address: string; moveTo: (host: string) => Promise<void> }>(
+    const database = app.get<{ address: string; hosts: string[]; moveTo: (host: string) => Promise<void> }>(
       await load('database.client.js', 'DatabaseClient'),
     );
     const orders = app.get<{ seen: string[] }>(await load('order.events.js', 'OrderEvents'));
@@ -68,6 +68,7 @@ describe('every snippet of the README', () => {
     expect(database.address).toBe('db-1:5432');
     await database.moveTo('db-2');
     expect(database.address).toBe('db-2:5432');
+    expect(database.hosts).toEqual(['db-1', 'db-2']);
     await client.put('/orders/1').value('new');
     await client.put('/orders/1').value('paid');
     await eventually(() => orders.seen.length === 2);

@@ -1,0 +1,315 @@
+import { inspect } from 'node:util';
+import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { IsInt, IsString } from 'class-validator';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import {
+  type ConfigRef,
+  EtcdTriggerModule,
+  type EtcdTriggerOptions,
+  getConfigToken,
+  InjectConfig,
+  InvalidOptionsError,
+  StoreService,
+} from 'nestjs-etcd-trigger';
+import { firstValueFrom } from 'rxjs';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { quiet } from '../support/quiet-logger.js';
+
+class Database {
+  @IsString() host!: string;
+}
+class Limit {
+  @IsInt() count!: number;
+}
+/** Of the same name as another class, and another one. */
+const Twin = ((): typeof Limit => {
+  class Limit {
+    @IsInt() count!: number;
+  }
+  return Limit;
+})();
+
+describe('@InjectConfig', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+  let opened: { close(): Promise<void> }[] = [];
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+  });
+  beforeEach(async () => {
+    await direct.delete().all();
+  });
+  afterEach(async () => {
+    for (const app of opened) await app.close();
+    opened = [];
+  });
+  afterAll(async () => {
+    direct.close();
+    await etcd.stop();
+  });
+
+  const put = async (key: string, value: object): Promise<void> => {
+    await direct.put(key).value(JSON.stringify(value));
+  };
+  const options = (): EtcdTriggerOptions => ({ client: { hosts: etcd.hosts }, logger: quiet });
+  const start = async (metadata: ModuleMetadata) => {
+    const app = await Test.createTestingModule(metadata).compile();
+    opened.push(app);
+    return app.init();
+  };
+  const faultOf = async (metadata: ModuleMetadata): Promise<Error> => {
+    const outcome = await start(metadata).catch((error: unknown) => error);
+    expect(outcome).toBeInstanceOf(Error);
+    return outcome as Error;
+  };
+
+  it('gives a configuration that is there in the constructor and always current, by key or by class alone', async () => {
+    await put('/db', { host: 'a' });
+    @Injectable()
+    class Client {
+      readonly first: string;
+      @InjectConfig(Database, '/db') readonly again!: ConfigRef<Database>;
+      constructor(@InjectConfig(Database) readonly database: ConfigRef<Database>) {
+        this.first = database.value.host;
+      }
+    }
+    const app = await start({
+      imports: [EtcdTriggerModule.forRootAsync({ configs: [{ key: '/db', type: Database }], useFactory: options })],
+      providers: [Client],
+    });
+    const client = app.get(Client);
+    const store = app.get(StoreService);
+    const seen: string[] = [];
+    let completed = false;
+    client.database.changes$.subscribe({
+      next: ({ host }) => seen.push(host),
+      complete: () => (completed = true),
+    });
+
+    expect([client.first, client.again.value.host]).toEqual(['a', 'a']);
+    await store.put('/db', { host: 'b' });
+    await store.put('/db', { host: 'b' });
+    expect(client.database.value).toBe(store.get('/db', Database));
+    expect(client.database.value).toBe(client.again.value);
+    await put('/db', { host: 'c' });
+    await eventually(() => client.database.value.host === 'c');
+    expect(await firstValueFrom(client.database.changes$)).toEqual({ host: 'c' });
+    await app.close();
+
+    expect(seen).toEqual(['a', 'b', 'c']);
+    expect(completed).toBe(true);
+  });
+
+  it('gives all keys of a prefix as one map, the same until one of them changes', async () => {
+    await put('/limits/b', { count: 2 });
+    await put('/limits/a', { count: 1 });
+    @Injectable()
+    class Limits {
+      constructor(@InjectConfig(Limit, '/limits/') readonly all: ConfigRef<ReadonlyMap<string, Limit>>) {}
+    }
+    const app = await start({
+      imports: [
+        EtcdTriggerModule.forRoot({
+          ...options(),
+          configs: [
+            { prefix: '/limits/', type: Limit },
+            { key: '/db', type: Database },
+          ],
+        }),
+      ],
+      providers: [Limits],
+    });
+    const { all } = app.get(Limits);
+    const store = app.get(StoreService);
+    const before = all.value;
+    const seen: string[] = [];
+    all.changes$.subscribe((limits) => seen.push([...limits.keys()].join()));
+    await store.put('/db', { host: 'a' });
+    expect(all.value).toBe(before);
+    const { header } = await direct
+      .if('/never', 'Create', '==', 0)
+      .then(direct.put('/limits/c').value('{"count":3}'), direct.put('/limits/d').value('{"count":4}'))
+      .commit();
+    await store.waitForRevision(Number(header.revision));
+
+    expect([...before]).toEqual([
+      ['/limits/a', { count: 1 }],
+      ['/limits/b', { count: 2 }],
+    ]);
+    expect(() => {
+      (before as Map<string, Limit>).clear();
+    }).toThrow(TypeError);
+    expect(seen).toEqual(['/limits/a,/limits/b', '/limits/a,/limits/b,/limits/c,/limits/d']);
+  });
+
+  it('is undefined or the default while a key is absent', async () => {
+    const app = await start({
+      imports: [
+        EtcdTriggerModule.forRoot({
+          ...options(),
+          configs: [
+            { key: '/limit', type: Limit, default: { count: 7 } },
+            { key: '/db', type: Database },
+          ],
+        }),
+      ],
+    });
+    const limit = app.get<ConfigRef<Limit>>(getConfigToken(Limit));
+    const database = app.get<ConfigRef<Database | undefined>>(getConfigToken(Database, '/db'));
+    const seen: unknown[] = [];
+    database.changes$.subscribe((value) => seen.push(value));
+    const store = app.get(StoreService);
+    await store.put('/db', { host: 'a' });
+    await store.delete('/db');
+
+    expect(limit.value).toEqual({ count: 7 });
+    expect(seen).toEqual([undefined, { host: 'a' }, undefined]);
+  });
+
+  it('tells classes apart by identity, clusters by name, and reaches a feature whether or not forRoot is global', async () => {
+    await put('/one', { count: 1 });
+    await put('/two', { count: 2 });
+    await put('/other/one', { count: 3 });
+    @Injectable()
+    class Reader {
+      constructor(
+        @InjectConfig(Limit) readonly one: ConfigRef<Limit>,
+        @InjectConfig(Twin) readonly two: ConfigRef<Limit>,
+        @InjectConfig(Limit, undefined, 'other') readonly other: ConfigRef<Limit>,
+        @Inject(getConfigToken(Limit, '/one')) readonly byToken: ConfigRef<Limit>,
+      ) {}
+    }
+    @Module({
+      imports: [
+        EtcdTriggerModule.forFeature([
+          { key: '/one', type: Limit },
+          { key: '/two', type: Twin },
+        ]),
+        EtcdTriggerModule.forFeature([{ key: '/one', type: Limit }], 'other'),
+      ],
+      providers: [Reader],
+    })
+    class Feature {}
+    const app = await start({
+      imports: [
+        Feature,
+        EtcdTriggerModule.forRoot({ ...options(), isGlobal: false }),
+        EtcdTriggerModule.forRoot({ ...options(), cluster: 'other', keyPrefix: '/other', isGlobal: false }),
+      ],
+    });
+    const { one, two, other, byToken } = app.get(Reader, { strict: false });
+
+    expect([one.value.count, two.value.count, other.value.count, byToken.value.count]).toEqual([1, 2, 3, 1]);
+    expect([one.value instanceof Limit, two.value instanceof Twin]).toEqual([true, true]);
+  });
+
+  it('takes another value in a test', async () => {
+    @Injectable()
+    class Client {
+      constructor(@InjectConfig(Database, '/db') readonly database: ConfigRef<Database>) {}
+    }
+    const app = await Test.createTestingModule({
+      imports: [EtcdTriggerModule.forRoot(options()), EtcdTriggerModule.forFeature([{ key: '/db', type: Database }])],
+      providers: [Client],
+    })
+      .overrideProvider(getConfigToken(Database, '/db'))
+      .useValue({ value: { host: 'test' } })
+      .compile();
+    opened.push(app);
+
+    expect(app.get(Client).database.value.host).toBe('test');
+  });
+
+  describe('without what it asks for, stops the start and names the fix:', () => {
+    const asking = (type: typeof Database | typeof Limit, name?: string) => {
+      @Injectable()
+      class Client {
+        constructor(@InjectConfig(type, name) readonly config: ConfigRef<object>) {}
+      }
+      return Client;
+    };
+
+    it.each([
+      [
+        'no definition at all',
+        () => asking(Database, '/db'),
+        [],
+        'Client asks for Database at "/db", which nothing defines: add EtcdTriggerModule.forFeature([{ key: "/db", type: Database }]) to the imports of its module, or the definition to "configs" beside useFactory',
+      ],
+      [
+        'no definition with the class',
+        () => asking(Database),
+        [{ prefix: '/limits/', type: Limit }],
+        'Client asks for Database, which no definition has: add EtcdTriggerModule.forFeature([{ key: "/key", type: Database }]) to the imports of its module',
+      ],
+      [
+        'two definitions with the class',
+        () => asking(Limit),
+        [
+          { key: '/a', type: Limit },
+          { prefix: '/b/', type: Limit },
+        ],
+        'Client asks for Limit, which is the class of key "/a" and prefix "/b/": say which, as @InjectConfig(Limit, "/a")',
+      ],
+      [
+        'another class',
+        () => asking(Database, '/a'),
+        [{ key: '/a', type: Limit }],
+        'Client asks for Database at "/a", but key "/a" is defined with Limit',
+      ],
+      [
+        'a key that a prefix covers',
+        () => asking(Limit, '/b/1'),
+        [{ prefix: '/b/', type: Limit }],
+        'Client asks for Limit at "/b/1", which has no definition of its own: use StoreService.select, @InjectConfig(Limit, "/b/"), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
+      ],
+    ])('%s', async (_, client, configs, sentence) => {
+      const providers = [client()];
+
+      const fault = await faultOf({ imports: [EtcdTriggerModule.forRoot({ ...options(), configs })], providers });
+
+      expect(fault).toBeInstanceOf(InvalidOptionsError);
+      expect(fault.message).toBe(sentence);
+    });
+
+    it('what Nest itself finds missing is told with the line to add', async () => {
+      const root = EtcdTriggerModule.forRoot({ ...options(), configs: [] });
+      const fault = await faultOf({ imports: [root], providers: [asking(Database, '/later/')] });
+
+      expect(fault.message).toContain(
+        'ConfigRef of Database at "/later/", to be defined by EtcdTriggerModule.forFeature([{ prefix: "/later/", type: Database }])',
+      );
+    });
+
+    it('a class that is not there, as it is when files import each other', () => {
+      expect(() => InjectConfig(undefined as never, '/db')).toThrow(
+        'the configuration "/db" is injected by its class, which is undefined: do its file and this one import each other?',
+      );
+    });
+  });
+
+  it('of an ambiguous class is no fault as long as nobody injects it', async () => {
+    await put('/a', { count: 1 });
+    const app = await start({
+      imports: [
+        EtcdTriggerModule.forRoot({
+          ...options(),
+          configs: [
+            { key: '/a', type: Limit },
+            { key: '/b', type: Limit },
+          ],
+        }),
+      ],
+    });
+
+    expect(app.get<ConfigRef<Limit>>(getConfigToken(Limit, '/a')).value).toEqual({ count: 1 });
+    const ambiguous = app.get<ConfigRef<Limit>>(getConfigToken(Limit));
+    expect(() => ambiguous.value).toThrow(InvalidOptionsError);
+    expect(inspect(ambiguous)).not.toContain('count');
+  });
+});

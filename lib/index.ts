@@ -1,3 +1,5 @@
+export type { CodecChoice, ConfigCodec } from './dto/document-format.js';
+
 export { EtcdTriggerModule } from './etcd-trigger.module.js';
 export { getConfigToken, InjectConfig } from './etcd-trigger.config-token.js';
 export type { StaticOptions } from './etcd-trigger.module-definition.js';

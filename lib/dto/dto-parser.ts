@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
+import { type CodecChoice, type DocumentFormat, formatOf } from './document-format.js';
 import { deepFreeze } from './deep-freeze.js';
 import { validateInstance } from './dto-validator.js';
 import { type JsonObject, readDocument } from './json-document.js';
@@ -30,10 +31,16 @@ export interface DtoParserOptions {
    * @default 5_000
    */
   readonly asyncTimeoutMs?: number;
+  /**
+   * How bytes are a document.
+   * @default 'json'
+   */
+  readonly codec?: CodecChoice;
 }
 
 /** The one guard of a class: bytes to a validated, frozen instance, the same for what is read, what changes and what is to be written. */
 export class DtoParser<T extends object> {
+  readonly format: DocumentFormat;
   readonly #unknown: 'strip' | 'refuse';
   readonly #asyncTimeoutMs: number;
   /** Made at the first document: decorators of classes that refer to each other have all run by then. */
@@ -41,15 +48,16 @@ export class DtoParser<T extends object> {
 
   constructor(
     readonly type: Type<T>,
-    { unknown = 'strip', asyncTimeoutMs = 5_000 }: DtoParserOptions = {},
+    { unknown = 'strip', asyncTimeoutMs = 5_000, codec = 'json' }: DtoParserOptions = {},
   ) {
+    this.format = formatOf(codec);
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
   }
 
   /** Never throws or rejects. Synchronous unless a validator of the class is not. */
   parse(bytes: Buffer): ParseResult<T> | Promise<ParseResult<T>> {
-    const document = readDocument(bytes);
+    const document = readDocument(bytes, this.format);
     if (!document.ok) return document;
 
     const quick = this.#quick(document.value);
@@ -71,7 +79,7 @@ export class DtoParser<T extends object> {
 
   /** What the bytes of a valid document say, without what the class does not know. */
   documentOf(bytes: Buffer): JsonObject | undefined {
-    const document = readDocument(bytes);
+    const document = readDocument(bytes, this.format);
     if (!document.ok) return undefined;
     stripUnknown(document.value, this.type);
     return document.value;

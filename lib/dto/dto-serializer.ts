@@ -2,6 +2,7 @@ import { instanceToPlain } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { usesDiscriminator } from './class-metadata.js';
 import type { DtoParser, ParseResult } from './dto-parser.js';
+import { isJsonObject, type JsonObject } from './json-document.js';
 import { findUnserializable, thawed, toJson } from './json-writer.js';
 import { ViolationList } from './violation-list.js';
 
@@ -20,13 +21,15 @@ export class DtoSerializer<T extends object> {
    */
   serialize(value: unknown): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
-    const bytes = this.#bytesOf(value, violations);
-    if (!bytes) return { ok: false, violations: violations.toArray() };
+    const document = this.#documentOf(value, violations);
+    if (!document) return { ok: false, violations: violations.toArray() };
+    const bytes = this.parser.format.write(document);
+    if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };
     const result = this.parser.parse(bytes);
     return result instanceof Promise ? result.then((late) => withBytes(late, bytes)) : withBytes(result, bytes);
   }
 
-  #bytesOf(value: unknown, violations: ViolationList): Buffer | undefined {
+  #documentOf(value: unknown, violations: ViolationList): JsonObject | undefined {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       violations.add('', 'object');
       return undefined;
@@ -35,7 +38,8 @@ export class DtoSerializer<T extends object> {
       findUnserializable(value, violations);
       if (!violations.isEmpty()) return undefined;
       const json = toJson(this.#plainOf(value), violations);
-      return violations.isEmpty() ? Buffer.from(JSON.stringify(json)) : undefined;
+      if (violations.isEmpty() && !isJsonObject(json)) violations.add('', 'object');
+      return violations.isEmpty() ? (json as JsonObject) : undefined;
     } catch {
       violations.add('', 'transform');
       return undefined;

@@ -1,5 +1,7 @@
-import { isUtf8 } from 'node:buffer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { DocumentFormat } from './document-format.js';
+import { failed } from './document-text.js';
+import { JSON_FORMAT } from './json-format.js';
 import { itemPath, propertyPath } from './property-path.js';
 import { ViolationList } from './violation-list.js';
 
@@ -19,21 +21,22 @@ export const MAX_DEPTH = 64;
 /** Properties of one object: class-transformer compares each with all others, so more would stop the process for seconds. */
 export const MAX_PROPERTIES = 20_000;
 
-/** Bytes to a JSON object that is safe to hand on: `size`, `utf8`, `json`, `object`, `depth`, `properties`, `forbiddenKey` and `finite` name what is not. */
-export function readDocument(bytes: Buffer): DocumentResult {
-  if (bytes.length > MAX_BYTES) return refused('size');
-  if (!isUtf8(bytes)) return refused('utf8');
-  let value: unknown;
-  try {
-    value = JSON.parse(withoutByteOrderMark(bytes.toString('utf8')));
-  } catch {
-    return refused('json');
+/**
+ * Bytes to a JSON object that is safe to hand on. `size`, `object`, `depth`, `properties`, `forbiddenKey`, `finite` and `duplicateKey` name what is not, whatever
+ * the format; beside them the format's own, as `utf8` and `json`.
+ */
+export function readDocument(bytes: Buffer, format: DocumentFormat = JSON_FORMAT): DocumentResult {
+  if (bytes.length > MAX_BYTES) return failed('size');
+  const decoded = format.read(bytes);
+  if (!decoded.ok) return decoded;
+  const { value, named } = decoded;
+  if (!isJsonObject(value)) return failed('object');
+  if (!isSound(value, 1)) {
+    const violations = new ViolationList();
+    inspect(value, '', 1, violations);
+    return { ok: false, violations: violations.toArray() };
   }
-  if (!isJsonObject(value)) return refused('object');
-  if (isSound(value, 1)) return { ok: true, value };
-  const violations = new ViolationList();
-  inspect(value, '', 1, violations);
-  return violations.isEmpty() ? { ok: true, value } : { ok: false, violations: violations.toArray() };
+  return named === undefined || named === membersOf(value) ? { ok: true, value } : failed('duplicateKey');
 }
 
 /** Neither `null` nor an array. */
@@ -53,7 +56,12 @@ function isSound(value: unknown, depth: number): boolean {
   );
 }
 
-const withoutByteOrderMark = (text: string): string => (text.startsWith('\uFEFF') ? text.slice(1) : text);
+/** Properties of all objects in it. */
+function membersOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const items: unknown[] = Array.isArray(value) ? value : Object.values(value);
+  return items.reduce<number>((members, item) => members + membersOf(item), Array.isArray(value) ? 0 : items.length);
+}
 
 function inspect(value: unknown, path: string, depth: number, violations: ViolationList): void {
   // JSON has no Infinity, but 1e999 becomes one.
@@ -77,8 +85,3 @@ function inspect(value: unknown, path: string, depth: number, violations: Violat
 }
 
 const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
-
-const refused = (constraint: string): DocumentResult => ({
-  ok: false,
-  violations: [{ path: '', constraints: [constraint] }],
-});

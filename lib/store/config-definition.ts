@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { checkDtoType } from '../dto/dto-type.js';
+import { propertiesOf } from '../dto/class-metadata.js';
+import { type CodecChoice, formatOf } from '../dto/document-format.js';
+import { checkDtoType, className } from '../dto/dto-type.js';
 
 /** One configuration: the key, or all keys under a prefix, and the class that its values are. Exactly one of `key` and `prefix`. */
 export interface ConfigDefinition<T extends object = object> {
@@ -31,6 +33,12 @@ export interface ConfigDefinition<T extends object = object> {
    * @default 'strip'
    */
   unknown?: 'strip' | 'refuse';
+  /**
+   * How its bytes are a document, read and written: `'json'`; `'text'`, where the whole text is the property `value` of the class; `'yaml'`, with the
+   * package `yaml`; or `{ decode, encode }`.
+   * @default 'json'
+   */
+  codec?: CodecChoice;
 }
 
 /** A checked definition with its defaults filled in. */
@@ -44,6 +52,7 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly default: T | undefined;
   readonly onDelete: 'remove' | 'keep-last';
   readonly unknown: 'strip' | 'refuse';
+  readonly codec: CodecChoice;
 }
 
 /** Checks one definition and fills its defaults; an `InvalidOptionsError` names the key or prefix and what to do. */
@@ -55,8 +64,9 @@ export function resolveDefinition<T extends object>(definition: ConfigDefinition
   checkDefault(definition, subject);
   checkChoice(subject, 'onDelete', onDelete, ['remove', 'keep-last']);
   checkChoice(subject, 'unknown', unknown, ['strip', 'refuse']);
+  const codec = checkCodec(subject, definition);
   const name = 'key' in target ? target.key : target.prefix;
-  return { name, target, type, required, default: definition.default, onDelete, unknown };
+  return { name, target, type, required, default: definition.default, onDelete, unknown, codec };
 }
 
 /** Whether two definitions of one target say the same. */
@@ -65,6 +75,7 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.required === b.required &&
   a.onDelete === b.onDelete &&
   a.unknown === b.unknown &&
+  a.codec === b.codec &&
   isDeepStrictEqual(a.default, b.default);
 
 /** As a sentence calls it: `key "/app/db"`. */
@@ -99,6 +110,25 @@ function checkDefault({ key, required, default: value }: ConfigDefinition, subje
 }
 
 const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+function checkCodec(subject: string, { codec = 'json', type }: ConfigDefinition): CodecChoice {
+  if (!isCodec(codec)) {
+    throw new InvalidOptionsError(`"codec" of ${subject} is 'json', 'text', 'yaml' or { decode, encode }`);
+  }
+  if (codec === 'text' && !propertiesOf(type).get('value')?.isValidated) {
+    throw new InvalidOptionsError(
+      `"codec" of ${subject} is 'text', so ${className(type)} needs a property "value" with a class-validator constraint`,
+    );
+  }
+  formatOf(codec);
+  return codec;
+}
+
+function isCodec(codec: unknown): codec is CodecChoice {
+  if (typeof codec !== 'object' || codec === null) return ['json', 'text', 'yaml'].includes(codec as string);
+  const { decode, encode } = codec as { readonly decode?: unknown; readonly encode?: unknown };
+  return typeof decode === 'function' && typeof encode === 'function';
+}
 
 function checkChoice(subject: string, option: string, given: string, choices: readonly string[]): void {
   if (choices.includes(given)) return;

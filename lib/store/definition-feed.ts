@@ -37,7 +37,7 @@ export class DefinitionFeed implements RangeListener {
   ) {
     this.#governs = governs;
     this.#sink = sink;
-    this.parser = new DtoParser(definition.type, { unknown: definition.unknown });
+    this.parser = new DtoParser(definition.type, definition);
     this.serializer = new DtoSerializer(this.parser);
     this.#cache = this.#emptyCache();
   }

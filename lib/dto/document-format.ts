@@ -1,0 +1,41 @@
+import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { CustomFormat } from './custom-format.js';
+import type { JsonObject } from './json-document.js';
+import { JSON_FORMAT } from './json-format.js';
+import { TEXT_FORMAT } from './text-format.js';
+import { YamlFormat } from './yaml-format.js';
+
+/** How the bytes of a configuration are a document, in both directions. What it throws is never quoted. */
+export interface ConfigCodec {
+  /** An object of plain data: what JSON could hold. */
+  decode(bytes: Buffer): object;
+  /** Bytes that `decode` reads again. */
+  encode(document: object): Uint8Array;
+}
+
+/** `'json'`, `'text'` (the whole text is the property `value`), `'yaml'` (with the package `yaml`), or one of your own. */
+export type CodecChoice = 'json' | 'text' | 'yaml' | ConfigCodec;
+
+/** What bytes say before anything is known of it, or what is wrong with them: names only. */
+export type DecodedDocument =
+  | {
+      readonly ok: true;
+      readonly value: unknown;
+      /** How many properties the bytes name; of two with one name the document has lost one. */
+      readonly named?: number;
+    }
+  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+
+/** A codec that neither throws nor quotes. What it reads is a tree of plain data of its own. */
+export interface DocumentFormat {
+  read(bytes: Buffer): DecodedDocument;
+  /** `undefined` and a violation for what it cannot write. */
+  write(document: JsonObject): Buffer | { readonly violations: readonly ConfigViolation[] };
+}
+
+/** @throws InvalidOptionsError for `'yaml'` without the package `yaml` */
+export function formatOf(codec: CodecChoice): DocumentFormat {
+  if (codec === 'json') return JSON_FORMAT;
+  if (codec === 'text') return TEXT_FORMAT;
+  return codec === 'yaml' ? new YamlFormat() : new CustomFormat(codec);
+}

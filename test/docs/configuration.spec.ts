@@ -1,0 +1,171 @@
+import { join, resolve } from 'node:path';
+import type { INestApplicationContext, Type } from '@nestjs/common';
+import { ConfigService } from '@nestjs/config';
+import { Test } from '@nestjs/testing';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { StoreService } from 'nestjs-etcd-trigger';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
+import { eventually } from '../support/eventually.js';
+import { quiet } from '../support/quiet-logger.js';
+
+const GUIDE = 'docs/configuration.md';
+const FOLDER = resolve('test/docs/configuration/.snippets');
+const TITLES = [
+  'before.ts',
+  'database.config.ts',
+  'after.ts',
+  'reactions.ts',
+  'tenants.ts',
+  'formats.module.ts',
+  'config-service.module.ts',
+  'client.test.ts',
+];
+
+interface Database {
+  readonly host: string;
+  readonly port: number;
+}
+
+describe('every snippet of the guide to configuration', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+  let opened: INestApplicationContext[] = [];
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+    process.env.ETCD_HOSTS = etcd.hosts.join();
+    const snippets = snippetsOf(GUIDE);
+    expect([...snippets.keys()]).toEqual(TITLES);
+    expect(compileSnippets(snippets, FOLDER)).toEqual([]);
+  });
+  beforeEach(async () => {
+    await direct.delete().all();
+  });
+  afterEach(async () => {
+    for (const app of opened) await app.close();
+    opened = [];
+  });
+  afterAll(async () => {
+    delete process.env.ETCD_HOSTS;
+    direct.close();
+    await etcd.stop();
+  });
+
+  const load = async <T>(file: string, name: string): Promise<T> => {
+    const found = ((await import(join(FOLDER, file))) as Record<string, T>)[name];
+    if (!found) throw new Error(`${file} exports no ${name}`);
+    return found;
+  };
+  const loadClass = <T>(file: string, name: string): Promise<Type<T>> => load(file, name);
+  const start = async (imports: Type<unknown>[], providers: Type<unknown>[] = []): Promise<INestApplicationContext> => {
+    const module = await Test.createTestingModule({ imports, providers }).setLogger(quiet).compile();
+    const app = await module.createNestApplication().init();
+    opened.push(app);
+    return app;
+  };
+
+  it('names its file, so that none is left out', () => {
+    expect(namelessSnippetsIn(GUIDE)).toBe(0);
+  });
+
+  it('moves an application from ConfigModule to etcd: the same address, then another while it runs', async () => {
+    const before = await start([await loadClass('before.js', 'AppModule')]);
+    const oldClient = before.get<{ address: string }>(await loadClass('before.js', 'DatabaseClient'));
+    const after = await start([await loadClass('after.js', 'AppModule')]);
+    const client = after.get<{ address: string }>(await loadClass('after.js', 'DatabaseClient'));
+
+    expect([oldClient.address, client.address]).toEqual(['localhost:5432', 'localhost:5432']);
+    await direct.put('/shop/database').value('{"host":"db-1","port":6432}');
+    await eventually(() => client.address === 'db-1:6432');
+  });
+
+  it('follows a part of a configuration, and tells bursts once', async () => {
+    const reactions = await loadClass<{ seen: string[]; poolSize: { value: number } }>('reactions.js', 'Reactions');
+    const app = await start([await loadClass('after.js', 'AppModule')], [reactions]);
+    const { seen, poolSize } = app.get(reactions);
+    const store = app.get(StoreService);
+    await store.put('/shop/database', { host: 'a', port: 1, pool: { size: 10 } });
+    await store.put('/shop/database', { host: 'b', port: 1, pool: { size: 20 } });
+    await eventually(() => seen.length === 4);
+
+    expect(poolSize.value).toBe(20);
+    expect(seen).toEqual([
+      'pool of 10',
+      'put /shop/database [] - -> localhost',
+      'pool of 20',
+      'put /shop/database [host,pool,port] localhost -> b',
+    ]);
+  });
+
+  it('reports one moment, whatever is written meanwhile', async () => {
+    const tenants = await loadClass<{ report(write: (line: string) => Promise<void>): Promise<void> }>(
+      'tenants.js',
+      'Tenants',
+    );
+    const type = await loadClass<Database>('database.config.js', 'DatabaseConfig');
+    await direct.put('/tenants/a').value('{"host":"a","port":1}');
+    const { header } = await direct.put('/tenants/b').value('{"host":"b","port":1}');
+    const { EtcdTriggerModule } = await import('nestjs-etcd-trigger');
+    const root = EtcdTriggerModule.forRoot({ client: { hosts: etcd.hosts }, configs: [{ prefix: '/tenants/', type }] });
+    const module = await Test.createTestingModule({ imports: [root], providers: [tenants] })
+      .setLogger(quiet)
+      .compile();
+    opened.push(await module.init());
+    const lines: string[] = [];
+    await module.get(tenants).report(async (line) => {
+      lines.push(line);
+      await module.get(StoreService).delete('/tenants/b');
+    });
+
+    expect(lines).toEqual([`at revision ${header.revision}`, '/tenants/a on a', '/tenants/b on b']);
+  });
+
+  it('reads and writes other formats', async () => {
+    await direct.put('/shop/open').value('on');
+    await direct.put('/shop/database.yaml').value('host: db-1 # the old one\nport: 5432\n');
+    await direct.put('/shop/banner').value('20 Closed tomorrow');
+    const app = await start([await loadClass('formats.module.js', 'FormatsModule')]);
+    const store = app.get(StoreService);
+    const open = await loadClass<{ value: boolean }>('formats.module.js', 'Switch');
+    const banner = await loadClass<object>('formats.module.js', 'Banner');
+    const database = await loadClass<Database>('database.config.js', 'DatabaseConfig');
+
+    expect(store.get('/shop/open', open)).toEqual({ value: true });
+    expect(store.get('/shop/database.yaml', database)).toEqual({ host: 'db-1', port: 5432 });
+    expect(store.get('/shop/banner', banner)).toEqual({ seconds: 20, text: 'Closed tomorrow' });
+    await store.put('/shop/open', Object.assign(new open(), { value: false }));
+    await store.put('/shop/database.yaml', { host: 'db-2', port: 5432 });
+    await store.put('/shop/banner', { seconds: 5, text: 'Open again' });
+
+    expect(store.get('/shop/open', open)).toEqual({ value: false });
+    const written = await Promise.all(
+      ['open', 'database.yaml', 'banner'].map((key) => direct.get(`/shop/${key}`).string()),
+    );
+    expect(written).toEqual(['off', 'host: db-2\nport: 5432\n', '5 Open again']);
+  });
+
+  it('feeds a ConfigService that is current in every constructor and ever after', async () => {
+    await direct.put('/shop/database').value('{"host":"db-1","port":5432}');
+    const client = await loadClass<{ address: string }>('before.js', 'DatabaseClient');
+    const app = await start(
+      [await loadClass('after.js', 'AppModule'), await loadClass('config-service.module.js', 'FedConfigModule')],
+      [client],
+    );
+    process.env.OF_THE_ENVIRONMENT = 'still there';
+    const config = app.get(ConfigService);
+
+    expect([app.get(client).address, config.get('OF_THE_ENVIRONMENT')]).toEqual(['db-1:5432', 'still there']);
+    await app.get(StoreService).put('/shop/database', { host: 'db-2', port: 1 });
+    expect([app.get(client).address, config.get('database.port')]).toEqual(['db-2:1', 1]);
+    delete process.env.OF_THE_ENVIRONMENT;
+  });
+
+  it('tests a client without any etcd', async () => {
+    const addressOf = await load<(host: string) => Promise<string>>('client.test.js', 'addressOf');
+
+    expect(await addressOf('test')).toBe('test:1');
+  });
+});

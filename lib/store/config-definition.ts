@@ -120,7 +120,11 @@ function checkCodec(subject: string, { codec = 'json', type }: ConfigDefinition)
       `"codec" of ${subject} is 'text', so ${className(type)} needs a property "value" with a class-validator constraint`,
     );
   }
-  formatOf(codec);
+  try {
+    formatOf(codec);
+  } catch (error) {
+    throw new InvalidOptionsError(`"codec" of ${subject}: ${(error as InvalidOptionsError).message}`);
+  }
   return codec;
 }
 

@@ -3,7 +3,7 @@ import type { ResolvedOptions } from './etcd-trigger.options.js';
 import { ConfigDefinitions } from './store/config-definitions.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import { ConfigFeeds } from './store/config-feeds.js';
-import { ConfigWriter } from './store/config-writer.js';
+import { ConfigWrites } from './store/config-writes.js';
 import { StoreService } from './store/store.service.js';
 import type { ClusterActivity } from './watch/cluster-activity.js';
 import { type BackendSource, type ClusterBackend, OPEN_BACKEND } from './watch/cluster-backend.js';
@@ -17,6 +17,7 @@ export class EtcdTriggerCluster {
   readonly watcher: WatcherService;
   readonly #backend: ClusterBackend;
   readonly #ranges: WatchedRanges;
+  readonly #writes: ConfigWrites;
   #feeds: ConfigFeeds | undefined;
 
   constructor(
@@ -24,7 +25,7 @@ export class EtcdTriggerCluster {
     readonly options: ResolvedOptions,
     source: BackendSource,
   ) {
-    const { requestTimeoutMs, watchDefaults: delivery, logger } = options;
+    const { requestTimeoutMs, markerPrefix, watchDefaults: delivery, logger } = options;
     this.log = new InstanceLog(logger, options);
     this.#backend = source[OPEN_BACKEND]({ ...options, activity: () => this.activity });
     const { listWatcher, keyValue } = this.#backend;
@@ -33,6 +34,7 @@ export class EtcdTriggerCluster {
       requestTimeoutMs,
       delivery,
     });
+    this.#writes = new ConfigWrites(this.#backend, { requestTimeoutMs, markerPrefix, log: this.log });
   }
 
   get client(): object {
@@ -54,9 +56,11 @@ export class EtcdTriggerCluster {
    */
   async loadStore(configs: readonly ConfigDefinition[]): Promise<StoreService> {
     try {
+      const definitions = new ConfigDefinitions(configs);
+      this.#writes.checkMarkers(definitions);
       const feeds = new ConfigFeeds({
         cluster: this.name,
-        definitions: new ConfigDefinitions(configs),
+        definitions,
         source: this.#backend.listWatcher,
         ranges: this.#ranges,
         boot: this.options.boot,
@@ -64,7 +68,7 @@ export class EtcdTriggerCluster {
       });
       this.#feeds = feeds;
       await feeds.load();
-      return new StoreService(feeds, new ConfigWriter(this.#backend.keyValue));
+      return new StoreService(feeds, this.#writes);
     } catch (error) {
       this.close();
       throw error;
@@ -86,9 +90,16 @@ export class EtcdTriggerCluster {
     );
   }
 
+  /** Ends what lives as long as this process, as far as etcd answers in time, and then everything. */
+  async shutdown(): Promise<void> {
+    await this.#writes.end();
+    this.close();
+  }
+
   /** Ends streams and connections; idempotent. A client that was supplied stays open. */
   close(): void {
     this.watcher.close();
+    this.#writes.close();
     this.#feeds?.close();
     this.#ranges.close();
     this.#backend.close();

@@ -126,13 +126,19 @@ export class RevisionConflictError extends WriteError {
     this.#current = current;
   }
 
-  /** The value that stands in the way, `undefined` when the key is absent. A method, so that neither inspection nor JSON shows it. */
-  current(): unknown {
-    return this.#current();
+  /**
+   * The value that stands in the way, an instance of its class; `undefined` when the key is absent or holds what its class refuses. A method, so that
+   * neither inspection nor JSON shows it. `type`: the class that is expected; an instance of another class is `undefined`.
+   */
+  current(): unknown;
+  current<T>(type: abstract new (...args: never[]) => T): T | undefined;
+  current(type?: abstract new (...args: never[]) => unknown): unknown {
+    const value = this.#current();
+    return !type || value instanceof type ? value : undefined;
   }
 }
 
-/** The write was sent and its answer was lost: it may or may not have been applied. It was not sent again. */
+/** The write was sent, its answer was lost, and nothing proves that it was or was not applied; it may still be. It was not sent again unsafely. */
 export class UnknownOutcomeError extends WriteError {
   override readonly code = 'ETCD_UNKNOWN_OUTCOME';
 }
@@ -140,6 +146,11 @@ export class UnknownOutcomeError extends WriteError {
 /** A call of a handler took longer than its `timeoutMs`; also the reason of its signal. */
 export class HandlerTimeoutError extends EtcdTriggerError {
   readonly code = 'ETCD_HANDLER_TIMEOUT';
+}
+
+/** `StoreService.rollback` to a revision that etcd does not hold: compacted away, not written yet, or of a time when the key did not exist. */
+export class RevisionUnavailableError extends EtcdTriggerError {
+  readonly code = 'ETCD_REVISION_UNAVAILABLE';
 }
 
 /** A watch cannot begin or go on as asked. */

@@ -28,7 +28,7 @@ export class EtcdTriggerLifecycle implements OnApplicationBootstrap, OnModuleDes
     await this.cluster.drain();
   }
 
-  onApplicationShutdown(): void {
-    this.cluster.close();
+  async onApplicationShutdown(): Promise<void> {
+    await this.cluster.shutdown();
   }
 }

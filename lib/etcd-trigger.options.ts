@@ -32,6 +32,12 @@ export interface EtcdTriggerOptions {
   /** Configurations that are loaded before anything that injects the `StoreService` is constructed. */
   readonly configs?: readonly ConfigDefinition[];
   /**
+   * With it every write of the `StoreService` also puts a marker `prefix/<uuid>` under a lease of a minute, in the same transaction: a lost answer is
+   * settled by reading the marker. Needs the permission to read and write that prefix, which no definition may cover.
+   * @default none: a lost answer is settled where the compare of the write allows it, else it is an `UnknownOutcomeError`
+   */
+  readonly outcomes?: { readonly prefix: string };
+  /**
    * What happens when etcd, or something required, is not there at boot; `timeoutMs` in milliseconds.
    * @default { policy: 'fail-fast', timeoutMs: 10_000 }
    */
@@ -81,6 +87,8 @@ export interface EtcdTriggerOptionsFactory {
 /** Checked, with every default filled in. */
 export interface ResolvedOptions {
   readonly keyPrefix: string;
+  /** What the keys of markers begin with, its last slash included; `undefined` for none. */
+  readonly markerPrefix: string | undefined;
   readonly serviceName: string;
   readonly podName: string;
   readonly configs: readonly ConfigDefinition[];
@@ -104,6 +112,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
   }
   return {
     keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
+    markerPrefix: given.outcomes && checkMarkerPrefix(given.outcomes),
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
     configs: checkConfigs(given.configs ?? []),
@@ -114,6 +123,14 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     handlers: checkHandlers(given.handlers ?? {}),
     logger: given.logger ?? new Logger(),
   };
+}
+
+function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {
+  const given = checkText('outcomes.prefix', prefix);
+  if (/^\/*$/.test(given)) {
+    throw new InvalidOptionsError('"outcomes.prefix" is empty: give the markers a prefix of their own, as "/outcomes"');
+  }
+  return given.endsWith('/') ? given : `${given}/`;
 }
 
 function checkConfigs(configs: unknown): readonly ConfigDefinition[] {

@@ -35,10 +35,14 @@ export type { ConfigEntry } from './store/config-cache.js';
 export type { ConfigChange, ConfigDelete, ConfigPut } from './store/config-change.js';
 export type { ConfigDefinition } from './store/config-definition.js';
 export type { StoreStatus } from './store/config-feeds.js';
+export type { ConfigRevision, HistoryOptions } from './store/config-history.js';
+export type { LeaseOptions } from './store/config-leases.js';
 export type { ConfigSubscription } from './store/config-listeners.js';
 export type { ConfigRef } from './store/config-ref.js';
+export type { ConfigTransaction } from './store/config-transaction.js';
+export type { ConfigUpdate } from './store/config-updater.js';
 export type { ConfigView, ConfigViewPart } from './store/config-view.js';
-export type { DeleteOptions, PutOptions } from './store/config-writer.js';
+export type { DeleteOptions, PutOptions, WriteResult } from './store/config-writer.js';
 export { StoreService } from './store/store.service.js';
 
 export {
@@ -58,6 +62,7 @@ export {
   KeyNotFoundError,
   PermissionDeniedError,
   RevisionConflictError,
+  RevisionUnavailableError,
   UnknownOutcomeError,
   WatchError,
   WriteError,

@@ -3,6 +3,7 @@ import { isBackendSource, OPEN_BACKEND } from '../watch/cluster-backend.js';
 import { chooseClient, type ClientChoice } from './etcd-client.js';
 import { EtcdConnection } from './etcd-connection.js';
 import { EtcdKeyValue } from './etcd-key-value.js';
+import { EtcdLease } from './etcd-lease.js';
 import { EtcdListWatcher } from './etcd-list-watcher.js';
 
 /** The backend that an application's `client` option stands for; whether it can work is checked when it is opened. */
@@ -13,6 +14,7 @@ export const backendSourceOf = (client: unknown): BackendSource =>
 class EtcdBackend implements ClusterBackend {
   readonly listWatcher: EtcdListWatcher;
   readonly keyValue: EtcdKeyValue;
+  readonly leases: EtcdLease;
   readonly #choice: ClientChoice;
   readonly #connection: EtcdConnection;
 
@@ -21,6 +23,7 @@ class EtcdBackend implements ClusterBackend {
     this.#connection = new EtcdConnection(choice.options, requestTimeoutMs);
     this.listWatcher = new EtcdListWatcher(this.#connection, keyPrefix);
     this.keyValue = new EtcdKeyValue(this.#connection, keyPrefix);
+    this.leases = new EtcdLease(this.#connection);
   }
 
   get client(): ClientChoice['client'] {

@@ -8,6 +8,7 @@ import {
   PermissionDeniedError,
   WriteError,
 } from '../etcd-trigger.errors.js';
+import { LeaseNotFoundError } from '../watch/lease.js';
 import { CompactedError, FutureRevisionError, MessageTooLargeError } from '../watch/list-watcher.js';
 
 /** Numeric gRPC status codes that occur with etcd (https://grpc.io/docs/guides/status-codes). */
@@ -15,6 +16,7 @@ const CANCELLED = 1;
 const UNKNOWN = 2;
 const INVALID_ARGUMENT = 3;
 const DEADLINE_EXCEEDED = 4;
+const NOT_FOUND = 5;
 const PERMISSION_DENIED = 7;
 const RESOURCE_EXHAUSTED = 8;
 const OUT_OF_RANGE = 11;
@@ -90,6 +92,7 @@ export function translate(error: unknown, what: string, key?: string): EtcdTrigg
   if (code === PERMISSION_DENIED || details.includes('permission denied'))
     return new PermissionDeniedError(message, about);
   if (isTooLarge(failure)) return new MessageTooLargeError(message, about);
+  if (code === NOT_FOUND && details.includes('lease not found')) return new LeaseNotFoundError(message, about);
   if (code === OUT_OF_RANGE && details.includes('has been compacted')) return new CompactedError(what, undefined);
   if (code === OUT_OF_RANGE) return new FutureRevisionError(message, about);
   if (code === INVALID_ARGUMENT) return new InvalidOptionsError(message, about);

@@ -42,14 +42,17 @@ export class EtcdKeyValue implements KeyValueStore {
     };
   }
 
-  async get(id: string): Promise<{ record: KeyRecord | undefined; revision: number }> {
+  async get(
+    id: string,
+    { revision = 0 }: { readonly revision?: number } = {},
+  ): Promise<{ record: KeyRecord | undefined; revision: number }> {
     const key = keyText(id);
-    const { records, revision } = await this.#connection.unary(
+    const answer = await this.#connection.unary(
       this.#range,
-      { key: this.#bytes(id) },
+      { key: this.#bytes(id), revision },
       { what: `get "${key}"`, key, idempotent: true },
     );
-    return { record: records[0], revision };
+    return { record: answer.records[0], revision: answer.revision };
   }
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
@@ -83,10 +86,9 @@ export class EtcdKeyValue implements KeyValueStore {
     );
     const revision = safeInteger(response.header.revision);
     if (response.succeeded) {
-      const deleted = response.responses.reduce(
-        (sum, { response_delete_range: d }) => sum + (d ? safeInteger(d.deleted) : 0),
-        0,
-      );
+      const hasDeleted = (index: number): boolean =>
+        (response.responses[index]?.response_delete_range?.deleted ?? '0') !== '0';
+      const deleted = operations.filter((_, index) => hasDeleted(index)).map(({ id }) => id);
       return { applied: true, revision, deleted };
     }
     return {

@@ -91,6 +91,11 @@ export class ConfigCache<T> {
     return this.#held.get(key)?.head ?? 0;
   }
 
+  /** What readers would see if the key were deleted now. */
+  afterDelete(key: string): T | undefined {
+    return this.#delete(this.#held.get(key), key)?.entry.value;
+  }
+
   /** Keys that have a value for readers, sorted. */
   keys(prefix = ''): string[] {
     return this.#readable.keys(prefix);

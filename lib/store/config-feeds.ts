@@ -100,14 +100,17 @@ export class ConfigFeeds implements FeedSink {
     return this.definitions.under(prefix).map((definition) => this.#feeds.get(definition) as DefinitionFeed);
   }
 
-  /** @throws InvalidOptionsError when no definition covers the key */
-  toWrite(operation: string, key: string): DefinitionFeed {
+  /**
+   * For what goes to etcd: the definition that governs the key, followed from now on.
+   * @throws InvalidOptionsError when no definition covers the key
+   */
+  toUse(operation: string, key: string): DefinitionFeed {
     const what = `${operation} "${key}"`;
     this.#checkOpen(what);
     const definition = this.definitions.governing(key);
     if (!definition) {
       throw new InvalidOptionsError(
-        `${what}: no definition covers the key; add one to "configs" or forFeature(), or write bytes with WatcherService.put`,
+        `${what}: no definition covers the key; add one to "configs" or forFeature(), or work with bytes: WatcherService.put`,
         { key },
       );
     }
@@ -147,6 +150,7 @@ export class ConfigFeeds implements FeedSink {
     this.#abort.abort();
     for (const { feed, watched } of this.#followed) {
       feed.seat?.leave();
+      feed.close();
       this.#parts.ranges.release(watched);
     }
     this.listeners.close();

@@ -27,6 +27,7 @@ export class DefinitionFeed implements RangeListener {
   #parsing: Promise<void> | undefined;
   /** Revision of the last batch that readers see. */
   #applied = 0;
+  #isClosed = false;
   readonly #waiters = new Set<() => void>();
   readonly #strippedNames = new Set<string>();
 
@@ -70,6 +71,12 @@ export class DefinitionFeed implements RangeListener {
     return [];
   }
 
+  /** Nothing more will be shown: nobody waits any longer. */
+  close(): void {
+    this.#isClosed = true;
+    this.#wake();
+  }
+
   seated(seat: Seat): void {
     this.#seat = seat;
   }
@@ -97,12 +104,12 @@ export class DefinitionFeed implements RangeListener {
     }
   }
 
-  /** Resolves with true when readers see everything up to `revision`, with false after the limit. */
+  /** Resolves with true when readers see everything up to `revision`, with false after the limit or when it was closed. */
   async whenVisible(revision: number, timeoutMs: number): Promise<boolean> {
     const until = performance.now() + timeoutMs;
     while (this.visibleRevision < revision) {
       const left = until - performance.now();
-      if (left <= 0) return false;
+      if (left <= 0 || this.#isClosed) return false;
       await this.moved(left);
     }
     return true;
@@ -165,6 +172,10 @@ export class DefinitionFeed implements RangeListener {
       if (change.type === 'put' && change.result.ok) this.#tellStripped(change.key, change.result.stripped);
     });
     this.#sink.stepped(this, step);
+    this.#wake();
+  }
+
+  #wake(): void {
     for (const done of [...this.#waiters]) done();
   }
 

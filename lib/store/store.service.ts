@@ -7,10 +7,14 @@ import type { ConfigChange } from './config-change.js';
 import type { ResolvedConfigDefinition } from './config-definition.js';
 import type { ConfigFeeds, StoreStatus } from './config-feeds.js';
 import type { ConfigSubscription } from './config-listeners.js';
+import type { ConfigRevision, HistoryOptions } from './config-history.js';
 import { ConfigReader } from './config-reader.js';
 import type { ConfigRef } from './config-ref.js';
+import { type ConfigTransaction, planTransaction } from './config-transaction.js';
+import type { ConfigUpdate } from './config-updater.js';
 import type { ConfigView } from './config-view.js';
-import type { ConfigWriter, DeleteOptions, PutOptions } from './config-writer.js';
+import { type DeleteOptions, type PutOptions, type WriteResult, written } from './config-writer.js';
+import type { ConfigWrites } from './config-writes.js';
 
 /**
  * The typed side: configurations as validated, frozen instances of their classes, read from memory without any network. A bad value never replaces
@@ -19,13 +23,13 @@ import type { ConfigWriter, DeleteOptions, PutOptions } from './config-writer.js
 export class StoreService {
   readonly #feeds: ConfigFeeds;
   readonly #reader: ConfigReader;
-  readonly #writer: ConfigWriter;
+  readonly #writes: ConfigWrites;
 
   /** @internal */
-  constructor(feeds: ConfigFeeds, writer: ConfigWriter) {
+  constructor(feeds: ConfigFeeds, writes: ConfigWrites) {
     this.#feeds = feeds;
     this.#reader = new ConfigReader(feeds);
-    this.#writer = writer;
+    this.#writes = writes;
   }
 
   /**
@@ -101,15 +105,28 @@ export class StoreService {
   }
 
   /**
+   * Asks etcd itself (linearizable), waits until readers of this process see at least what it answered, and gives what they see: as `get`, but never
+   * older than the call.
+   *
+   * @throws InvalidOptionsError as `get`
+   * @throws ConnectionError, ConnectionTimeoutError when etcd does not answer, or the store cannot follow, within `requestTimeoutMs`
+   */
+  async fresh<T extends object>(key: string, type: Type<T>): Promise<T | undefined> {
+    this.#feeds.of(key, type);
+    await this.#writes.fresh.read(this.#feeds.toUse('fresh', key), key);
+    return this.get(key, type);
+  }
+
+  /**
    * Validates, writes, and resolves when readers of this process see the value (`visible: false` if they do not within 5 s: the write succeeded).
    *
    * @throws InvalidConfigError when the value is not valid; nothing was sent
    * @throws InvalidOptionsError when no definition covers the key (`WatcherService.put` writes anything)
    * @throws RevisionConflictError when `ifRevision` or `ifAbsent` does not hold
-   * @throws UnknownOutcomeError when the answer was lost
+   * @throws UnknownOutcomeError when the answer was lost and nothing proves what became of the write
    */
-  async put(key: string, value: object, options: PutOptions = {}): Promise<{ revision: number; visible: boolean }> {
-    return this.#writer.put(this.#feeds.toWrite('put', key), key, value, options);
+  async put(key: string, value: object, options: PutOptions = {}): Promise<WriteResult> {
+    return this.#writes.writer.put(this.#feeds.toUse('put', key), key, value, options);
   }
 
   /**
@@ -117,11 +134,57 @@ export class StoreService {
    *
    * @throws InvalidOptionsError, RevisionConflictError, UnknownOutcomeError as `put`
    */
-  async delete(
-    key: string,
-    options: DeleteOptions = {},
-  ): Promise<{ revision: number; deleted: boolean; visible: boolean }> {
-    return this.#writer.delete(this.#feeds.toWrite('delete', key), key, options);
+  async delete(key: string, options: DeleteOptions = {}): Promise<WriteResult & { deleted: boolean }> {
+    return this.#writes.writer.delete(this.#feeds.toUse('delete', key), key, options);
+  }
+
+  /**
+   * Writes what `change` makes of the current value, provided that nobody else has written in between; else `change` is called again with what is
+   * there then, at most 50 times. `change` gets what readers see (frozen: return a new object), and `undefined` when there is nothing.
+   *
+   * @throws InvalidConfigError, InvalidOptionsError, UnknownOutcomeError as `put`, and whatever `change` throws; then nothing was written
+   * @throws RevisionConflictError when others came first 50 times
+   */
+  async update<T extends object>(key: string, type: Type<T>, change: ConfigUpdate<T>): Promise<WriteResult> {
+    this.#feeds.of(key, type);
+    return this.#writes.updater.update(this.#feeds.toUse('update', key), key, (current) =>
+      change(current as T | undefined),
+    );
+  }
+
+  /**
+   * All of several writes or none: `build` says what they are, synchronously. Each value is checked by the definition of its key before anything is
+   * sent, and so are etcd's limits (128 operations, one less with `outcomes`; 1.5 MiB). Resolves when every definition concerned shows its part.
+   *
+   * @throws InvalidConfigError, InvalidOptionsError, RevisionConflictError, UnknownOutcomeError as `put`
+   * @throws WriteError when it is larger than etcd takes
+   */
+  async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
+    const writes = await planTransaction(build, (operation, key) => this.#feeds.toUse(operation, key));
+    return written(await this.#writes.writer.apply('transaction', writes));
+  }
+
+  /**
+   * What the key held, newest first, as far back as etcd still holds it (until its next compaction), each checked by today's class.
+   * A life of the key that ended in its deletion is found too, unless it was shorter than the time since.
+   *
+   * @throws InvalidOptionsError when no definition covers the key, or one with another class
+   */
+  async history<T extends object = object>(key: string, options: HistoryOptions<T> = {}): Promise<ConfigRevision<T>[]> {
+    if (options.type) this.#feeds.of(key, options.type);
+    const revisions = await this.#writes.history.list(this.#feeds.toUse('history', key), key, options);
+    return revisions as ConfigRevision<T>[];
+  }
+
+  /**
+   * Writes back what the key held at an earlier revision, byte for byte, provided that nobody else writes meanwhile.
+   *
+   * @throws InvalidConfigError when today's class refuses the old value
+   * @throws RevisionUnavailableError when etcd no longer holds that revision, or the key did not exist then
+   * @throws RevisionConflictError, UnknownOutcomeError as `put`
+   */
+  async rollback(key: string, revision: number): Promise<WriteResult> {
+    return this.#writes.history.rollback(this.#feeds.toUse('rollback', key), key, revision);
   }
 
   /**

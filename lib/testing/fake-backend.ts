@@ -2,6 +2,7 @@ import type { ClusterActivity } from '../watch/cluster-activity.js';
 import type { BackendTerms, ClusterBackend } from '../watch/cluster-backend.js';
 import { FakeConnection } from './fake-connection.js';
 import { FakeKeyValue } from './fake-key-value.js';
+import { FakeLeaseStore } from './fake-lease-store.js';
 import { FakeListWatcher } from './fake-list-watcher.js';
 import type { KeyRange } from '../watch/key-range.js';
 import type { KeyRecord } from '../watch/key-record.js';
@@ -11,6 +12,7 @@ import type { FakeServer } from './fake-server.js';
 export class FakeBackend implements ClusterBackend {
   readonly listWatcher: FakeListWatcher;
   readonly keyValue: FakeKeyValue;
+  readonly leases: FakeLeaseStore;
   readonly activity: () => ClusterActivity;
   readonly #connection: FakeConnection;
   readonly #closed: () => void;
@@ -19,6 +21,7 @@ export class FakeBackend implements ClusterBackend {
     this.#connection = new FakeConnection(server, terms);
     this.listWatcher = new FakeListWatcher(this.#connection);
     this.keyValue = new FakeKeyValue(this.#connection);
+    this.leases = new FakeLeaseStore(this.#connection);
     this.activity = terms.activity;
     this.#closed = closed;
   }

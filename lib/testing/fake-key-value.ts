@@ -11,16 +11,20 @@ export class FakeKeyValue implements KeyValueStore {
     this.#connection = connection;
   }
 
-  async get(id: string): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }> {
+  async get(
+    id: string,
+    { revision }: { readonly revision?: number } = {},
+  ): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }> {
     const { server } = this.#connection;
     const key = keyText(id);
-    const whole = this.#connection.whole({ id });
+    const what = `get "${key}"`;
+    const whole = this.#connection.whole({ kind: 'key' as const, id });
     return this.#connection.request({
-      what: `get "${key}"`,
+      what,
       key,
-      ranges: [{ kind: 'key', id: whole.id }],
+      ranges: [whole],
       isWrite: false,
-      serve: () => ({ record: this.#local(server.get(whole.id)), revision: server.revision }),
+      serve: () => ({ record: this.#local(server.range(what, whole, revision)[0]), revision: server.revision }),
     });
   }
 
@@ -37,7 +41,7 @@ export class FakeKeyValue implements KeyValueStore {
       serve: () => {
         const result = this.#connection.server.commit(what, compared, whole);
         return result.applied
-          ? { ...result, deleted: result.deleted.length }
+          ? { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefixLength)) }
           : { ...result, current: result.current.map((record) => this.#local(record)) };
       },
     });

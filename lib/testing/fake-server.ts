@@ -1,6 +1,7 @@
-import { InvalidOptionsError, WriteError } from '../etcd-trigger.errors.js';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { KeyRecord } from '../watch/key-record.js';
 import type { Condition, Operation } from '../watch/key-value.js';
+import { LeaseNotFoundError } from '../watch/lease.js';
 import { CompactedError, FutureRevisionError } from '../watch/list-watcher.js';
 import { FakeLeases } from './fake-leases.js';
 import { FakeLink, type FakeRange } from './fake-link.js';
@@ -69,10 +70,8 @@ export class FakeServer {
       if (isDouble) throw new InvalidOptionsError(`${what}: etcdserver: duplicate key given in txn request`);
       written.add(id);
     }
-    const result = this.#store.commit(
-      conditions,
-      operations.map((each) => this.#checked(what, each)),
-    );
+    if (this.#store.holds(conditions)) for (const operation of operations) this.#checkLease(what, operation);
+    const result = this.#store.commit(conditions, operations);
     this.#changed();
     return result;
   }
@@ -123,10 +122,9 @@ export class FakeServer {
     this.flushSoon();
   }
 
-  #checked(what: string, operation: Operation): Operation {
-    if (operation.type === 'delete' || operation.lease === undefined || this.leases.has(operation.lease))
-      return operation;
-    throw new WriteError(`${what}: etcdserver: requested lease not found`);
+  #checkLease(what: string, { lease }: Operation): void {
+    if (lease === undefined || this.leases.has(lease)) return;
+    throw new LeaseNotFoundError(`${what}: etcdserver: requested lease not found`);
   }
 
   #deleteAllOf(lease: string): void {

@@ -57,10 +57,14 @@ export class FakeStore {
     return this.#history.filter(({ revision }) => revision >= start);
   }
 
+  /** Whether every key is at the revision that its condition names. */
+  holds(conditions: readonly Condition[]): boolean {
+    return conditions.every(({ id, revision }) => (this.get(id)?.revision ?? 0) === revision);
+  }
+
   /** All or nothing. Deleting what is absent changes nothing, and a transaction that changes nothing makes no revision. */
   commit(conditions: readonly Condition[], operations: readonly Operation[]): FakeCommit {
-    const holds = ({ id, revision }: Condition): boolean => (this.get(id)?.revision ?? 0) === revision;
-    if (!conditions.every(holds)) {
+    if (!this.holds(conditions)) {
       return { applied: false, revision: this.#revision, current: conditions.map(({ id }) => this.get(id)) };
     }
     const revision = this.#revision + 1;

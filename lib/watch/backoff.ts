@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
 /** How long to wait before another attempt. Full jitter: many watches that broke together do not come back together. */
 export interface Backoff {
   /** Milliseconds before the attempt with this number, counted from 0 since the last success. */
@@ -27,3 +29,7 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', done);
   });
 }
+
+/** The same, for waiting that is no reason for a process to live. */
+export const quietPause = (ms: number, signal: AbortSignal): Promise<void> =>
+  sleep(ms, undefined, { ref: false, signal }).catch(() => undefined);

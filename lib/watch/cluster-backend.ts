@@ -1,5 +1,6 @@
 import type { ClusterActivity } from './cluster-activity.js';
 import type { KeyValueStore } from './key-value.js';
+import type { LeaseStore } from './lease.js';
 import type { ListWatcher } from './list-watcher.js';
 
 /** What one cluster of an application runs on: real etcd (`lib/etcd`), or an etcd in memory (`./testing`). */
@@ -8,6 +9,7 @@ export interface ClusterBackend {
   readonly client?: object;
   readonly listWatcher: ListWatcher;
   readonly keyValue: KeyValueStore;
+  readonly leases: LeaseStore;
   /** Local, immediate and idempotent: streams end, requests under way fail. */
   close(): void;
 }

@@ -8,7 +8,7 @@ export interface Condition {
 
 export type Operation =
   | { readonly type: 'put'; readonly id: string; readonly value: Buffer; readonly lease?: string | undefined }
-  | { readonly type: 'delete'; readonly id: string };
+  | { readonly type: 'delete'; readonly id: string; readonly lease?: undefined };
 
 export interface Transaction {
   /** For messages, as `put "/app/a"`. */
@@ -20,18 +20,25 @@ export interface Transaction {
 }
 
 export type TransactionResult =
-  /** `deleted`: how many keys the deletes removed. */
-  | { readonly applied: true; readonly revision: number; readonly deleted: number }
-  /** `current`: what the keys of the conditions hold instead. */
+  /** `deleted`: the ids of the keys that were there and that the deletes removed. */
+  | { readonly applied: true; readonly revision: number; readonly deleted: readonly string[] }
+  /** `current`: what the keys of the conditions hold instead, in their order. */
   | { readonly applied: false; readonly revision: number; readonly current: readonly (KeyRecord | undefined)[] };
 
 /** The port to etcd of everything that reads single keys or writes; `lib/etcd` implements it. */
 export interface KeyValueStore {
-  /** Linearizable. */
-  get(id: string): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }>;
+  /**
+   * Linearizable; with `revision`, what the key held then.
+   * @throws CompactedError, FutureRevisionError when etcd does not hold that revision
+   */
+  get(
+    id: string,
+    options?: { readonly revision?: number },
+  ): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }>;
   /**
    * All or nothing, sent once.
    * @throws UnknownOutcomeError when the answer was lost
+   * @throws LeaseNotFoundError when a lease that it names no longer exists
    * @throws WriteError when it is larger than etcd takes (1.5 MiB, 128 operations), or was refused
    */
   commit(transaction: Transaction): Promise<TransactionResult>;

@@ -11,25 +11,19 @@ const OPERATION_OVERHEAD = 40;
  * Looks at a transaction before it is sent; `prefixLength` is the number of bytes before each key.
  * @throws WriteError when it is larger than etcd takes
  */
-export function checkLimits({ what, key, operations }: Transaction, prefixLength: number): void {
-  if (operations.length > MAX_OPERATIONS) {
-    throw new WriteError(
-      `${what}: ${operations.length} operations, etcd takes at most ${MAX_OPERATIONS}; nothing was sent`,
-      { key },
-    );
-  }
-  const bytes = operations.reduce(
-    (sum, operation) =>
-      sum +
-      prefixLength +
-      operation.id.length +
-      OPERATION_OVERHEAD +
-      (operation.type === 'put' ? operation.value.length : 0),
-    0,
-  );
-  if (bytes > MAX_REQUEST_BYTES) {
-    throw new WriteError(`${what}: ${bytes} bytes, etcd takes at most ${MAX_REQUEST_BYTES}; nothing was sent`, {
+export function checkLimits({ what, key, conditions = [], operations }: Transaction, prefixLength: number): void {
+  const count = Math.max(operations.length, conditions.length);
+  if (count > MAX_OPERATIONS) {
+    throw new WriteError(`${what}: ${count} operations, etcd takes at most ${MAX_OPERATIONS}; nothing was sent`, {
       key,
     });
+  }
+  const room = ({ length }: string): number => prefixLength + length + OPERATION_OVERHEAD;
+  const written = operations.map((each) => room(each.id) + (each.type === 'put' ? each.value.length : 0));
+  // A condition is named twice: compared, and read when it does not hold.
+  const compared = conditions.map(({ id }) => 2 * room(id));
+  const bytes = [...written, ...compared].reduce((sum, each) => sum + each, 0);
+  if (bytes > MAX_REQUEST_BYTES) {
+    throw new WriteError(`${what}: ${bytes} bytes, etcd takes at most ${MAX_REQUEST_BYTES}; nothing was sent`, { key });
   }
 }

@@ -190,7 +190,7 @@ export class WatcherService {
       key: name,
       operations: [{ type: 'delete', id }],
     });
-    return { revision: result.revision, deleted: result.applied ? result.deleted : 0 };
+    return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
   }
 
   /**

@@ -36,13 +36,13 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       };
 
       expect(await get()).toBe(undefined);
-      expect(await commit(put('/kv/a', 'one'))).toEqual({ applied: true, deleted: 0, revision: 1 });
+      expect(await commit(put('/kv/a', 'one'))).toEqual({ applied: true, deleted: [], revision: 1 });
       expect(await get()).toEqual(['/kv/a', 'one', 1, 1, 1, undefined]);
       await commit(put('/kv/a', 'two'), put('/kv/b'));
       expect(await get()).toEqual(['/kv/a', 'two', 2, 1, 2, undefined]);
       expect(await commit(remove('/kv/a'), remove('/kv/absent'), put('/kv/c'))).toEqual({
         applied: true,
-        deleted: 1,
+        deleted: ['/kv/a'],
         revision: 3,
       });
       expect(await get()).toBe(undefined);
@@ -56,7 +56,7 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       const base = await cluster().revision();
 
       const result = await backend.keyValue.commit({ what: 'test', operations: [remove('/kv/never')] });
-      expect(result).toEqual({ applied: true, deleted: 0, revision: base });
+      expect(result).toEqual({ applied: true, deleted: [], revision: base });
       expect(await cluster().revision()).toBe(base);
     });
 
@@ -80,7 +80,7 @@ export function keyValueContract(cluster: () => ContractCluster): void {
         ['/txn/a', 'a', 0, 0, 1, undefined],
         undefined,
       ]);
-      expect(await attempt(base, 0)).toEqual({ applied: true, deleted: 1, revision: base + 1 });
+      expect(await attempt(base, 0)).toEqual({ applied: true, deleted: ['/txn/b'], revision: base + 1 });
       expect((await attempt(base, 0)).applied).toBe(false);
     });
 
@@ -124,11 +124,50 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       expect(applied).toBe(true);
     });
 
-    it('refuses a lease that does not exist', async () => {
-      using backend = openBackend(cluster().client);
-      const commit = backend.keyValue.commit({ what: 'test', operations: [put('/leased', 'x', '12345')] });
+    it('reads the past, as far as it is there', async () => {
+      using backend = openBackend(cluster().client, '/past');
+      const base = await cluster().write({ '/past/a': 'one' });
+      await cluster().write({ '/past/a': 'two' });
+      await cluster().write({ '/past/a': undefined });
+      const at = async (revision: number): Promise<unknown> => {
+        const { record } = await backend.keyValue.get('/a', { revision });
+        return record && [record.id, record.value.toString(), record.revision - base];
+      };
 
-      expect((await failureOf(commit)).message).toBe('test: etcdserver: requested lease not found');
+      expect(await at(base + 1)).toEqual(['/a', 'two', 1]);
+      expect(await at(base + 2)).toBe(undefined);
+      await cluster().compact(base);
+      expect(await at(base)).toEqual(['/a', 'one', 0]);
+      expect((await failureOf(at(base - 1))).name).toBe('CompactedError');
+      expect((await failureOf(at(base + 3))).name).toBe('FutureRevisionError');
+    });
+
+    it('refuses all of a transaction that names a lease which does not exist, where its conditions hold', async () => {
+      using backend = openBackend(cluster().client);
+      const operations = [put('/unleased'), put('/leased', 'x', '12345')];
+      const commit = backend.keyValue.commit({ what: 'test', operations });
+
+      expect(await failureOf(commit)).toEqual({
+        name: 'LeaseNotFoundError',
+        message: 'test: etcdserver: requested lease not found',
+      });
+      expect((await backend.keyValue.get('/unleased')).record).toBe(undefined);
+      const conditions = [{ id: '/unleased', revision: 1 }];
+      expect(await backend.keyValue.commit({ what: 'test', conditions, operations })).toMatchObject({ applied: false });
+    });
+
+    it('grants leases, renews them while they are there, and ends them with their keys', async () => {
+      using backend = openBackend(cluster().client);
+      const { signal } = new AbortController();
+      const { id, ttlSeconds } = await backend.leases.grant(60);
+      await backend.keyValue.commit({ what: 'test', operations: [put('/held', 'x', id)] });
+
+      expect(ttlSeconds).toBe(60);
+      expect(await backend.leases.renew(id, signal)).toBe(true);
+      await backend.leases.revoke(id, signal);
+      expect((await backend.keyValue.get('/held')).record).toBe(undefined);
+      expect(await backend.leases.renew(id, signal)).toBe(false);
+      await backend.leases.revoke(id, signal);
     });
 
     it('keeps any bytes, and lets nobody change what it keeps', async () => {

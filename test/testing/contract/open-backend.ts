@@ -9,11 +9,11 @@ export function openBackend(client: EtcdTriggerOptions['client'], keyPrefix = ''
     requestTimeoutMs: 5_000,
     activity: () => ({ backend, ranges: [], busy: [] }),
   });
-  const { listWatcher, keyValue } = backend;
+  const { listWatcher, keyValue, leases } = backend;
   const close = (): void => {
     backend.close();
   };
-  return { listWatcher, keyValue, close, [Symbol.dispose]: close };
+  return { listWatcher, keyValue, leases, close, [Symbol.dispose]: close };
 }
 
 /** What an error says of itself; the fake's connections fail in other words. */

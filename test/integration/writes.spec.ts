@@ -1,0 +1,353 @@
+import { inspect } from 'node:util';
+import { IsInt, IsString, registerDecorator } from 'class-validator';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import {
+  ConnectionTimeoutError,
+  InvalidConfigError,
+  InvalidOptionsError,
+  RevisionConflictError,
+  RevisionUnavailableError,
+  WriteError,
+} from 'nestjs-etcd-trigger';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+class Counter {
+  @IsInt() count!: number;
+}
+class Owner {
+  @IsString() name!: string;
+}
+const configs = [
+  { prefix: '/counters/', type: Counter },
+  { key: '/owner', type: Owner },
+  { prefix: '/owners/', type: Owner },
+  { key: '/defaulted', type: Counter, default: { count: 10 } },
+];
+const increment = (current?: Counter): Counter => ({ count: (current?.count ?? 0) + 1 });
+
+describe('writing through the store', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+  });
+  beforeEach(async () => {
+    await direct.delete().all();
+  });
+  afterAll(async () => {
+    direct.close();
+    await etcd.stop();
+  });
+
+  const start = (more: object = {}) => startApp({ hosts: etcd.hosts, configs, ...more });
+  const put = async (key: string, value: unknown): Promise<number> =>
+    Number((await direct.put(key).value(JSON.stringify(value))).header.revision);
+
+  describe('update', () => {
+    it('makes the next value from what readers see, its default and its last good value included', async () => {
+      await put('/counters/bad', { count: 5 });
+      await using app = await start();
+      await app.store.waitForRevision(await put('/counters/bad', { count: 'x' }));
+      for (const key of ['/counters/new', '/counters/bad', '/defaulted'])
+        await app.store.update(key, Counter, increment);
+
+      expect(app.store.get('/counters/new', Counter)).toEqual({ count: 1 });
+      expect(app.store.get('/counters/bad', Counter)).toEqual({ count: 6 });
+      expect(app.store.get('/defaulted', Counter)).toEqual({ count: 11 });
+    });
+
+    it('loses no increment, however many run at once in however many processes', async () => {
+      await using one = await start();
+      await using two = await start();
+      await Promise.all(
+        Array.from({ length: 60 }, (_, index) =>
+          (index % 2 ? one : two).store.update('/counters/1', Counter, increment),
+        ),
+      );
+
+      expect(await one.store.fresh('/counters/1', Counter)).toEqual({ count: 60 });
+    });
+
+    it('begins again with what another wrote in between, a deletion too, and gives up after 50 times', async () => {
+      await put('/counters/1', { count: 1 });
+      await using app = await start();
+      const seen: (number | undefined)[] = [];
+      await app.store.update('/counters/1', Counter, async (current) => {
+        seen.push(current?.count);
+        if (seen.length === 1) await put('/counters/1', { count: 7 });
+        if (seen.length === 2) await direct.delete().key('/counters/1');
+        return increment(current);
+      });
+      expect(seen).toEqual([1, 7, undefined]);
+
+      let tries = 0;
+      const never = app.store.update('/counters/1', Counter, async () => {
+        tries += 1;
+        await put('/counters/1', { count: -tries });
+        return { count: 0 };
+      });
+      const conflict = (await never.catch((error: unknown) => error)) as RevisionConflictError;
+      expect(conflict).toBeInstanceOf(RevisionConflictError);
+      expect(conflict.current(Counter)).toEqual({ count: -50 });
+      expect(conflict.current(Owner)).toBeUndefined();
+      expect(tries).toBe(50);
+    });
+
+    it('writes nothing when the change throws or makes nonsense, and the next one proceeds', async () => {
+      await using app = await start();
+      const failure = new Error('mine');
+      const failing = app.store.update('/counters/1', Counter, () => {
+        throw failure;
+      });
+      const invalid = app.store.update('/counters/1', Counter, () => ({ count: 'SECRET' }) as never);
+      const next = app.store.update('/counters/1', Counter, increment);
+
+      await expect(failing).rejects.toBe(failure);
+      await expect(invalid).rejects.toThrow(InvalidConfigError);
+      await expect(app.store.update('/owner', Counter, increment)).rejects.toThrow(InvalidOptionsError);
+      expect(await next).toMatchObject({ visible: true });
+      expect(app.store.get('/counters/1', Counter)).toEqual({ count: 1 });
+    });
+  });
+
+  describe('a transaction', () => {
+    it('applies all of it at one revision, and every definition shows its part', async () => {
+      await put('/counters/old', { count: 1 });
+      await using app = await start();
+      const { revision, visible } = await app.store.transaction((tx) => {
+        tx.put('/counters/1', { count: 1 });
+        tx.put('/owner', { name: 'me' });
+        tx.delete('/counters/old');
+        tx.delete('/defaulted');
+      });
+
+      expect(visible).toBe(true);
+      expect(app.store.entry('/counters/1', Counter)).toMatchObject({ revision, value: { count: 1 } });
+      expect(app.store.entry('/owner', Owner)).toMatchObject({ revision, value: { name: 'me' } });
+      expect(app.store.keys('/counters/')).toEqual(['/counters/1']);
+    });
+
+    it('applies nothing of it when one value is not valid, or one key not as demanded', async () => {
+      await put('/counters/1', { count: 1 });
+      await using app = await start();
+      const invalid = app.store.transaction((tx) => {
+        tx.put('/counters/2', { count: 2 });
+        tx.put('/owner', { name: 7 });
+      });
+      await expect(invalid).rejects.toMatchObject({ key: '/owner', violations: [{ path: 'name' }] });
+      const conflict = (await app.store
+        .transaction((tx) => {
+          tx.put('/counters/2', { count: 2 }, { ifAbsent: true });
+          tx.put('/counters/1', { count: 2 }, { ifAbsent: true });
+        })
+        .catch((error: unknown) => error)) as RevisionConflictError;
+
+      expect(conflict).toBeInstanceOf(RevisionConflictError);
+      expect(conflict).toMatchObject({ key: '/counters/1' });
+      expect(conflict.current(Counter)).toEqual({ count: 1 });
+      expect(inspect(conflict, { depth: Infinity, showHidden: true })).not.toContain('count:');
+      expect(await direct.getAll().keys()).toEqual(['/counters/1']);
+    });
+
+    it.each([
+      ['nothing', () => undefined, InvalidOptionsError, /it writes nothing/],
+      [
+        'one key twice',
+        (tx: Tx) => {
+          tx.put('/owner', { name: 'a' });
+          tx.delete('/owner');
+        },
+        InvalidOptionsError,
+        /delete "\/owner" in a transaction: it writes the key already/,
+      ],
+      [
+        'what it says later',
+        async (tx: Tx) => {
+          await Promise.resolve();
+          tx.delete('/owner');
+        },
+        InvalidOptionsError,
+        /synchronously/,
+      ],
+      [
+        'what nobody defined',
+        (tx: Tx) => {
+          tx.delete('/nowhere');
+        },
+        InvalidOptionsError,
+        /delete "\/nowhere": no definition covers the key/,
+      ],
+      [
+        '129 keys',
+        (tx: Tx) => {
+          for (let index = 0; index < 129; index += 1) tx.put(`/counters/${index}`, { count: index });
+        },
+        WriteError,
+        /129 operations, etcd takes at most 128; nothing was sent/,
+      ],
+      [
+        'more than 1.5 MiB',
+        (tx: Tx) => {
+          for (const key of ['a', 'b', 'c', 'd']) tx.put(`/owners/${key}`, { name: 'x'.repeat(400_000) });
+        },
+        WriteError,
+        /etcd takes at most 1572864; nothing was sent/,
+      ],
+    ])('is refused before it is sent when it writes %s', async (_, build, kind, sentence) => {
+      await using app = await start();
+      const refused = app.store.transaction(build);
+
+      await expect(refused).rejects.toThrow(kind);
+      await expect(refused).rejects.toThrow(sentence);
+      expect(await direct.getAll().keys()).toEqual([]);
+    });
+  });
+
+  it('never rejects when it succeeded, also where readers do not see it for long', async () => {
+    class Slow {
+      @SlowlyChecked() count!: number;
+    }
+    await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/slow', type: Slow }] });
+    passing = 1;
+    const { visible, revision } = await app.store.put('/slow', { count: 1 });
+
+    expect(visible).toBe(false);
+    expect((await direct.get('/slow').exec()).kvs[0]).toMatchObject({ mod_revision: String(revision) });
+    expect(await direct.get('/slow').string()).toBe('{"count":1}');
+    release();
+    await app.store.waitForRevision(revision);
+    expect(app.store.get('/slow', Slow)).toEqual({ count: 1 });
+  });
+
+  describe('a fresh read', () => {
+    it('gives what anybody wrote before the call, and the store shows it too', async () => {
+      await using app = await start();
+      for (let count = 1; count <= 50; count += 1) {
+        await put('/counters/1', { count });
+        expect(await app.store.fresh('/counters/1', Counter)).toEqual({ count });
+        expect(app.store.get('/counters/1', Counter)).toEqual({ count });
+      }
+      await direct.delete().key('/counters/1');
+      expect(await app.store.fresh('/counters/1', Counter)).toBeUndefined();
+      await expect(app.store.fresh('/counters/1', Owner)).rejects.toThrow(InvalidOptionsError);
+    });
+
+    it('rejects rather than giving what is old', async () => {
+      const proxy = await TcpProxy.start(etcd.first.clientPort);
+      await using app = await start({ hosts: proxy.endpoint, requestTimeoutMs: 500 });
+      await app.store.put('/counters/1', { count: 1 });
+      proxy.freeze();
+
+      await expect(app.store.fresh('/counters/1', Counter)).rejects.toThrow(ConnectionTimeoutError);
+      expect(app.store.get('/counters/1', Counter)).toEqual({ count: 1 });
+      proxy.stop();
+    });
+  });
+
+  describe('history', () => {
+    it('lists what the key held, newest first, what is invalid today by its violations, and lives before a deletion', async () => {
+      await using app = await start();
+      const first = await put('/counters/h', { count: 1 });
+      const second = await put('/counters/h', { count: 'SECRET' });
+      await put('/counters/other', { count: 9 });
+      await direct.delete().key('/counters/h');
+      const third = await put('/counters/h', { count: 3 });
+      const history = await app.store.history('/counters/h', { type: Counter });
+
+      expect(history).toEqual([
+        { revision: third, value: { count: 3 } },
+        { revision: second, value: undefined, violations: [{ path: 'count', constraints: ['isInt'] }] },
+        { revision: first, value: { count: 1 } },
+      ]);
+      expect(history[0]?.value).toBeInstanceOf(Counter);
+      expect(inspect(history, { depth: Infinity })).not.toContain('SECRET');
+      expect(await app.store.history('/counters/h', { limit: 1 })).toMatchObject([{ revision: third }]);
+      await direct.delete().key('/counters/h');
+      expect(await app.store.history('/counters/h', { limit: 1 })).toMatchObject([{ revision: third }]);
+      expect(await app.store.history('/counters/never')).toEqual([]);
+      await expect(app.store.history('/counters/h', { limit: 0 })).rejects.toThrow(/limit is a whole number/);
+    });
+
+    it('ends where etcd was compacted', async () => {
+      await using app = await start();
+      const revisions: number[] = [];
+      for (let count = 1; count <= 5; count += 1) revisions.unshift(await put('/counters/c', { count }));
+      await direct.kv.compact({ revision: String(revisions[2]) });
+      const history = await app.store.history('/counters/c');
+
+      expect(history.map(({ revision }) => revision)).toEqual(revisions.slice(0, 3));
+    });
+
+    it('is what can be rolled back to, a deleted key too', async () => {
+      await using app = await start();
+      const { revision } = await app.store.put('/counters/1', { count: 1 });
+      await app.store.put('/counters/1', { count: 2 });
+      expect(await app.store.rollback('/counters/1', revision)).toMatchObject({ visible: true });
+      expect(app.store.get('/counters/1', Counter)).toEqual({ count: 1 });
+      await app.store.delete('/counters/1');
+      await app.store.rollback('/counters/1', revision);
+
+      expect(app.store.get('/counters/1', Counter)).toEqual({ count: 1 });
+    });
+
+    it('cannot be rolled back to what is invalid today, gone, to come, or was not there', async () => {
+      await using app = await start();
+      const compacted = await put('/counters/1', { count: 1 });
+      const invalid = await put('/counters/1', { count: 'SECRET' });
+      const elsewhere = await put('/counters/2', { count: 2 });
+      await direct.kv.compact({ revision: String(invalid) });
+      const failing = async (key: string, revision: number): Promise<Error> =>
+        (await app.store.rollback(key, revision).catch((error: unknown) => error)) as Error;
+
+      const refused = await failing('/counters/1', invalid);
+      expect(refused).toBeInstanceOf(InvalidConfigError);
+      expect(inspect(refused, { depth: Infinity, showHidden: true })).not.toContain('SECRET');
+      for (const [key, revision, why] of [
+        ['/counters/1', compacted, 'etcd has compacted it away'],
+        ['/counters/1', elsewhere + 100, 'there is no such revision yet'],
+        ['/counters/2', invalid, 'the key did not exist then'],
+      ] as const) {
+        const error = await failing(key, revision);
+        expect(error).toBeInstanceOf(RevisionUnavailableError);
+        expect(error.message).toBe(`rollback "${key}" to revision ${revision}: ${why}`);
+      }
+      expect(await failing('/counters/1', 0.5)).toBeInstanceOf(InvalidOptionsError);
+    });
+  });
+
+  it('refuses markers that a definition would take for configurations', async () => {
+    await expect(start({ outcomes: { prefix: '/counters/markers' } })).rejects.toThrow(
+      /"outcomes.prefix" lies under the prefix "\/counters\/" of a definition/,
+    );
+    await expect(start({ outcomes: { prefix: '' } })).rejects.toThrow(/"outcomes.prefix" is empty/);
+  });
+});
+
+type Tx = Parameters<Parameters<Awaited<ReturnType<typeof startApp>>['store']['transaction']>[0]>[0];
+
+/** How many values `SlowlyChecked` passes at once; each after them waits for `release`. */
+let passing = Infinity;
+let release: () => void = () => undefined;
+
+function SlowlyChecked(): PropertyDecorator {
+  return (target, propertyName) => {
+    registerDecorator({
+      name: 'slowlyChecked',
+      target: target.constructor,
+      propertyName: String(propertyName),
+      async: true,
+      validator: {
+        validate: async () => {
+          passing -= 1;
+          if (passing < 0) await new Promise<void>((resolve) => (release = resolve));
+          return true;
+        },
+      },
+    });
+  };
+}

@@ -8,7 +8,8 @@ export class EtcdTriggerLifecycle implements OnApplicationBootstrap, OnModuleDes
   constructor(
     private readonly cluster: EtcdTriggerCluster,
     private readonly registrar: HandlerRegistrar,
-    private readonly reminder: ShutdownHooksReminder,
+    /** One for the application. */
+    private readonly reminder: ShutdownHooksReminder | undefined,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
@@ -20,11 +21,11 @@ export class EtcdTriggerLifecycle implements OnApplicationBootstrap, OnModuleDes
       this.cluster.close();
       throw error;
     }
-    if (this.registrar.isRunning) this.reminder.started();
+    if (this.registrar.hasHandlers) this.reminder?.started();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.reminder.stopped();
+    this.reminder?.stopped();
     await this.cluster.drain();
   }
 

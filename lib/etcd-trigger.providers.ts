@@ -78,7 +78,8 @@ export const clusterProviders = (cluster: string): Provider[] => [
         application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
         log,
       });
-      return new EtcdTriggerLifecycle(built, registrar, new ShutdownHooksReminder(log));
+      const [first] = clustersOf(discovery);
+      return new EtcdTriggerLifecycle(built, registrar, first === cluster ? new ShutdownHooksReminder(log) : undefined);
     },
   },
 ];

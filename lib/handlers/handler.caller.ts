@@ -50,6 +50,7 @@ function enhancedCaller(plan: HandlerPlan, { application, tally }: CallerOptions
   const { method, name } = plan;
   const enhancers = new HandlerEnhancers(method, {
     parameters: parametersNameOf(plan),
+    pipes: plan.parameters.flatMap(({ pipes }) => pipes),
     application,
     refused: () => {
       tally.refused += 1;

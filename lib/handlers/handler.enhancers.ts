@@ -1,12 +1,13 @@
-import type { ExceptionFilter } from '@nestjs/common';
-import { ApplicationConfig, type ContextId, ExternalContextCreator, type ParamsFactory } from '@nestjs/core';
+import { type ExceptionFilter, HttpException, type Type } from '@nestjs/common';
+import { ApplicationConfig, ExternalContextCreator, type ParamsFactory } from '@nestjs/core';
 import { FinalFailure } from '../watch/listener-failure.js';
 import { type DeclaredEnhancers, declaredEnhancers } from './declared-enhancers.js';
 import { ETCD_TRIGGER_CONTEXT, type EtcdTriggerContext } from './etcd-trigger.context.js';
 import type { DecoratedMethod } from './handler.explorer.js';
 import { HandlerFilters } from './handler.filters.js';
-import { HandlerScope, isSingleton, moduleRefOf } from './handler.scope.js';
-import { EnhancersInForce, HostContainer, wasAdmitted } from './nest-container.js';
+import { HandlerScope, moduleRefOf } from './handler.scope.js';
+import { EnhancersInForce, wasAdmitted } from './enhancers-in-force.js';
+import { HostContainer } from './host-container.js';
 import { kindOf } from './parameters.decorator.js';
 
 export type EnhancedCall = (context: EtcdTriggerContext) => Promise<unknown>;
@@ -14,6 +15,8 @@ export type EnhancedCall = (context: EtcdTriggerContext) => Promise<unknown>;
 export interface HandlerEnhancersOptions {
   /** The name under which the parameters of the method are kept. */
   readonly parameters: string;
+  /** Pipes of single parameters. */
+  readonly pipes: readonly unknown[];
   /** What is declared for the whole application, where that counts for handlers. */
   readonly application: ApplicationConfig | undefined;
   /** A guard said no. */
@@ -26,6 +29,7 @@ export class HandlerEnhancers {
   readonly #options: HandlerEnhancersOptions;
   readonly #declared: DeclaredEnhancers;
   readonly #inForce: EnhancersInForce;
+  readonly #container: HostContainer;
   readonly #creator: ExternalContextCreator;
 
   constructor(method: DecoratedMethod, options: HandlerEnhancersOptions) {
@@ -33,46 +37,49 @@ export class HandlerEnhancers {
     this.#options = options;
     this.#declared = declaredEnhancers(method);
     this.#inForce = new EnhancersInForce(options.application ?? new ApplicationConfig());
-    this.#creator = ExternalContextCreator.fromContainer(new HostContainer(this.#inForce, method.wrapper));
+    this.#container = new HostContainer(this.#inForce, method.wrapper);
+    this.#creator = ExternalContextCreator.fromContainer(this.#container);
   }
 
   /** Whether something has to be constructed for each call, though the handler itself has not. */
   get isScoped(): boolean {
-    return this.#inForce.isScoped;
+    const injectables = this.#method.wrapper.host?.injectables;
+    return this.#inForce.isScoped || this.#classes().some((type) => injectables?.get(type)?.isTransient);
   }
 
   /** For a handler with one instance. */
   bind(instance: unknown): EnhancedCall {
-    return this.#around(
-      instance,
-      undefined,
-      ({ subject }) => new HandlerScope(moduleRefOf(this.#method.wrapper), subject),
-    );
+    return this.#around(instance, ({ subject }) => new HandlerScope(moduleRefOf(this.#method.wrapper), subject));
   }
 
   /** For one call. */
   async bindIn(scope: HandlerScope): Promise<EnhancedCall> {
-    const { wrapper } = this.#method;
-    const instance = await scope.resolve(wrapper.token);
-    const scoped = await this.#inForce.construct(scope);
-    this.#inForce.use(scoped);
-    return this.#around(instance, isSingleton(wrapper) ? undefined : scope.contextId, () => scope);
+    const instance = await scope.resolve(this.#method.wrapper.token);
+    const constructed = new Map<unknown, unknown>();
+    for (const type of this.#classes()) constructed.set(type, await scope.resolve(type));
+    const ofApplication = await this.#inForce.construct(scope);
+    this.#container.use(constructed);
+    this.#inForce.use(ofApplication);
+    return this.#around(instance, () => scope);
   }
 
-  #around(
-    instance: unknown,
-    contextId: ContextId | undefined,
-    scopeOf: (context: EtcdTriggerContext) => HandlerScope,
-  ): EnhancedCall {
-    const { wrapper, method, implementation } = this.#method;
+  /** What is declared as a class. Filters are constructed when they are needed. */
+  #classes(): Type[] {
+    const { guards, interceptors, pipes } = this.#declared;
+    const declared = [guards, interceptors, pipes, this.#options.pipes].flat();
+    return declared.filter((enhancer): enhancer is Type => typeof enhancer === 'function');
+  }
+
+  #around(instance: unknown, scopeOf: (context: EtcdTriggerContext) => HandlerScope): EnhancedCall {
+    const { method, implementation } = this.#method;
     const call = this.#creator.create(
       instance as object,
       implementation,
       method,
       this.#options.parameters,
       ARGUMENTS,
-      contextId,
-      wrapper.id,
+      undefined,
+      undefined,
       { guards: true, interceptors: true, filters: false },
       ETCD_TRIGGER_CONTEXT,
     ) as (...args: unknown[]) => Promise<unknown>;
@@ -82,7 +89,8 @@ export class HandlerEnhancers {
       try {
         return await call(...context.args);
       } catch (error) {
-        if (wasAdmitted(context)) return runner.handle(error, context);
+        if (wasAdmitted(context) || !(error instanceof HttpException)) return runner.handle(error, context);
+        // A guard's no: `false` is Nest's ForbiddenException. Whatever else it throws is a failure that another attempt may heal.
         this.#options.refused();
         return runner.handle(error, context).catch((thrown: unknown) => {
           throw new FinalFailure(thrown, 'a guard refused it');

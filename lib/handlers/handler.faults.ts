@@ -6,7 +6,7 @@ import { resolveDelivery } from '../watch/delivery-options.js';
 import { declaredEnhancers } from './declared-enhancers.js';
 import { describeHandlerTarget } from './handler-target.js';
 import type { HandlerPlan } from './handler.plan.js';
-import type { HandlerParameter, HandlerParameterKind } from './parameters.decorator.js';
+import { type HandlerParameter, type HandlerParameterKind, PARAMETER_DECORATORS } from './parameters.decorator.js';
 
 /** Why a handler could not run as it is written: one sentence each. */
 export function faultsOf(plan: HandlerPlan): string[] {
@@ -90,20 +90,10 @@ function argumentFaults({ method, options, parameters }: HandlerPlan): string[] 
     const declared = types[parameter.index];
     if (parameter.pipes.length > 0 || expected === undefined || fits(declared, expected)) return [];
     return [
-      `its parameter ${parameter.index} is declared as ${className(declared)}, but ${DECORATORS[parameter.kind as HandlerParameterKind]} gives ${expected === Object ? 'an interface' : className(expected)}${hint(parameter, options, declared)}`,
+      `its parameter ${parameter.index} is declared as ${className(declared)}, but ${PARAMETER_DECORATORS[parameter.kind as HandlerParameterKind]} gives ${expected === Object ? 'an interface' : className(expected)}${hint(parameter, options, declared)}`,
     ];
   });
 }
-
-const DECORATORS: Readonly<Record<HandlerParameterKind, string>> = {
-  payload: '@Payload()',
-  previous: '@Previous()',
-  event: '@Event()',
-  key: '@Key()',
-  'key-parameter': '@KeyParam()',
-  signal: '@Signal()',
-  context: '',
-};
 
 function expectedType({ kind }: HandlerParameter, { type, batch }: HandlerPlan['options']): unknown {
   switch (kind) {

@@ -66,9 +66,9 @@ export class HandlerRegistrar {
     if (register) await attach();
   }
 
-  /** Whether any handler is attached. */
-  get isRunning(): boolean {
-    return this.registry.list().some(({ state }) => state !== 'unregistered');
+  /** Whether handlers run in this application, of whichever cluster. */
+  get hasHandlers(): boolean {
+    return this.options.register && this.explorer.explore().some(({ watchKeys }) => watchKeys.length > 0);
   }
 
   async #attachAll(entries: readonly Entry[], listeners: HandlerListeners): Promise<void> {

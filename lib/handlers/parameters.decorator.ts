@@ -32,6 +32,17 @@ const NUMBERS = {
   context: 206,
 } as const;
 
+/** As sentences call them. */
+export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>> = {
+  payload: '@Payload()',
+  previous: '@Previous()',
+  event: '@Event()',
+  key: '@Key()',
+  'key-parameter': '@KeyParam()',
+  signal: '@Signal()',
+  context: 'the context',
+};
+
 /**
  * What was written: with `type` the validated, frozen DTO, else the bytes; `undefined` on delete. With `batch: true` the `WatchBatch`. Pipes may follow.
  */
@@ -87,7 +98,7 @@ function parameter(kind: HandlerParameterKind, data: unknown, pipes: readonly Pi
   return (owner, method, index) => {
     if (typeof owner === 'function' || method === undefined) {
       throw new InvalidOptionsError(
-        `@${kind} stands on a parameter of ${typeof owner === 'function' ? owner.name : owner.constructor.name}'s constructor or of a static method; it belongs on a parameter of a @WatchKey method`,
+        `${PARAMETER_DECORATORS[kind]} stands on a parameter of ${typeof owner === 'function' ? owner.name : owner.constructor.name}'s constructor or of a static method; it belongs on a parameter of a @WatchKey method`,
       );
     }
     const known = (Reflect.getMetadata(PARAMETERS, owner.constructor, method) ?? {}) as object;

@@ -49,7 +49,7 @@ export class WatchKeyHandler {
     return this.#subscription?.pending ?? 0;
   }
 
-  /** Events, or batches, that were given up. */
+  /** Calls that failed, also those that were made again. */
   get failures(): number {
     return this.#subscription?.failures ?? 0;
   }

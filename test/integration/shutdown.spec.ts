@@ -82,7 +82,7 @@ describe('an application that stops', () => {
     });
   });
 
-  it('waits for a call of a watch that was closed before', async () => {
+  it('waits for a call that runs, of a watch that was closed before too, and lets it write', async () => {
     const running = await startApp({ hosts: etcd.endpoints });
     let finish = (): void => undefined;
     const finished: string[] = [];
@@ -93,10 +93,12 @@ describe('an application that stops', () => {
       await running.watcher.put('/written', key);
       finished.push(key);
     });
+    const other = await running.watcher.watch('/other', () => undefined);
     await running.watcher.put('/k', 'x');
     await eventually(() => subscription.pending === 1);
     await subscription.close();
     const closing = running.app.close();
+    await eventually(() => other.status === 'closed');
     finish();
     await closing;
 

@@ -1,27 +1,8 @@
 import type { CallHandler, ExceptionFilter, ExecutionContext, NestInterceptor } from '@nestjs/common';
-import { ApplicationConfig, ModulesContainer, NestContainer } from '@nestjs/core';
+import { ApplicationConfig } from '@nestjs/core';
 import { EtcdTriggerContext } from './etcd-trigger.context.js';
 import type { ProviderWrapper } from './handler.explorer.js';
 import type { HandlerScope } from './handler.scope.js';
-
-type Module = NonNullable<ProviderWrapper['host']>;
-
-/**
- * The application as seen from one handler: its own module alone. Nest looks for the module of an enhancer among the providers, by class; so it would take
- * another module's, and of a controller none.
- */
-export class HostContainer extends NestContainer {
-  readonly #modules = new ModulesContainer();
-
-  constructor(config: ApplicationConfig, { host }: ProviderWrapper) {
-    super(config);
-    if (host) this.#modules.set(host.id, Object.create(host, { hasProvider: { value: () => true } }) as Module);
-  }
-
-  override getModules(): ModulesContainer {
-    return this.#modules;
-  }
-}
 
 interface ScopedEnhancers {
   readonly guards: ReturnType<ApplicationConfig['getGlobalGuards']>;

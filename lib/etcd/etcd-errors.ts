@@ -10,6 +10,7 @@ import {
 } from '../etcd-trigger.errors.js';
 import { LeaseNotFoundError } from '../watch/lease.js';
 import { CompactedError, FutureRevisionError, MessageTooLargeError } from '../watch/list-watcher.js';
+import { describeConnectionFailure } from './connection-failure.js';
 
 /** Numeric gRPC status codes that occur with etcd (https://grpc.io/docs/guides/status-codes). */
 const CANCELLED = 1;
@@ -82,7 +83,7 @@ export function translate(error: unknown, what: string, key?: string): EtcdTrigg
   const { code } = failure;
   const details = withoutRpcPrefix(failure.details);
   const about = { key, cause: error };
-  const message = `${what}: ${details}`;
+  const message = `${what}: ${neverSent(failure) ? describeConnectionFailure(details) : details}`;
   if (isStaleToken(failure) || lacksToken(failure) || details.includes('authentication failed')) {
     return new AuthenticationError(
       lacksToken(failure) ? `${what}: the server wants a user name and password` : message,

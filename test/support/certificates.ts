@@ -35,6 +35,8 @@ export interface Certificates {
   readonly client: CertificateFiles;
   /** CN=client, valid until yesterday. */
   readonly expired: CertificateFiles;
+  /** As `server`, valid until yesterday. */
+  readonly expiredServer: CertificateFiles;
   /** An authority that signed none of these. */
   readonly otherCa: string;
   /** CN=client, signed by the other authority. */
@@ -57,6 +59,11 @@ export async function createCertificates(folder: string): Promise<Certificates> 
     renewed: await issue(folder, authority, 'server', { file: 'renewed', names: true }),
     client: await issue(folder, authority, 'client'),
     expired: await issue(folder, authority, 'client', { file: 'expired', until: Date.now() - DAY_MS }),
+    expiredServer: await issue(folder, authority, 'server', {
+      file: 'expired-server',
+      names: true,
+      until: Date.now() - DAY_MS,
+    }),
     otherCa: await write(folder, 'other-ca.pem', other.certificate.toString('pem')),
     stranger: await issue(folder, other, 'client', { file: 'stranger' }),
   };

@@ -1,0 +1,198 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
+import type { IOptions } from 'etcd3';
+import { ConnectionError, ConnectionTimeoutError } from 'nestjs-etcd-trigger';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Certificates, createCertificates } from '../support/certificates.js';
+import { eventually } from '../support/eventually.js';
+import { Recorder } from '../support/recorder.js';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+const LIMIT_MS = 1_000;
+/** For a busy machine. */
+const SLACK_MS = 5_000;
+
+let folder: string;
+let files: Certificates;
+let ca: Buffer;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+  files = await createCertificates(folder);
+  ca = await readFile(files.ca);
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Every attempt ends within its limit, with the same clause in its one sentence. */
+async function expectRefusal(hosts: string, credentials: IOptions['credentials'], why: RegExp): Promise<void> {
+  await using app = await startApp({
+    hosts,
+    client: { hosts, ...(credentials && { credentials }) },
+    requestTimeoutMs: LIMIT_MS,
+  });
+  const since = performance.now();
+  const failures = await Promise.all(
+    [app.watcher.get('/a'), app.watcher.put('/a', 'x'), app.watcher.watch('/a/', () => undefined)].map((attempt) =>
+      attempt.then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    ),
+  );
+
+  for (const failure of failures) {
+    expect(failure).toBeInstanceOf(ConnectionError);
+    expect((failure as Error).message).toMatch(why);
+    expect((failure as Error).message).not.toMatch(/[\n\r]|ssl3_|\d{4}-\d\d-\d\dT|Resolution note/);
+  }
+  expect(failures[2]).toBeInstanceOf(ConnectionTimeoutError);
+  expect(performance.now() - since).toBeLessThan(LIMIT_MS + SLACK_MS);
+}
+
+describe('a server that is not etcd is a ConnectionError that says what is wrong with it:', () => {
+  const sockets = new Set<Socket>();
+  const servers: Server[] = [];
+
+  afterAll(() => {
+    for (const socket of sockets) socket.destroy();
+    for (const server of servers) server.close();
+  });
+
+  const listen = async (server: Server): Promise<number> => {
+    servers.push(server);
+    server.on('connection', (socket: Socket) => {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return (server.address() as AddressInfo).port;
+  };
+  const secure = async () => ({ cert: await readFile(files.server.cert), key: await readFile(files.server.key) });
+  const http = () => createHttpServer((_, response) => response.end('hello'));
+  const garbage = () => createServer((socket) => socket.write(Buffer.alloc(300, 'garbage')));
+
+  it.each([
+    ['a web server', () => Promise.resolve(http()), /the server speaks no HTTP\/2, so it is not etcd/],
+    ['one that says nothing', () => Promise.resolve(createServer()), /nobody answered|no answer within \d+ ms/],
+    ['one that sends garbage', () => Promise.resolve(garbage()), /the server speaks no HTTP\/2, so it is not etcd/],
+    [
+      'one that hangs up',
+      () => Promise.resolve(createServer((socket) => socket.destroy())),
+      /the server ended the connection before it stood; it may want TLS, or not be etcd/,
+    ],
+    [
+      'one with TLS',
+      async () => createTlsServer(await secure(), (socket) => socket.on('error', () => undefined)),
+      /the server ended the connection before it stood; it may want TLS, or not be etcd/,
+    ],
+  ])('%s', async (_, server, why) => {
+    await expectRefusal(`http://127.0.0.1:${await listen(await server())}`, undefined, why);
+  });
+
+  it.each([
+    ['a web server without TLS', () => Promise.resolve(http()), /TLS was tried, but the server does not speak it/],
+    [
+      'a web server with TLS',
+      async () => createHttpsServer(await secure(), (_, response) => response.end('hello')),
+      /the server speaks no HTTP\/2, so it is not etcd/,
+    ],
+    ['one that says nothing', () => Promise.resolve(createServer()), /nobody answered|no answer within \d+ ms/],
+    ['one that sends garbage', () => Promise.resolve(garbage()), /TLS was tried, but the server does not speak it/],
+  ])('asked with TLS, %s', async (_, server, why) => {
+    await expectRefusal(`https://127.0.0.1:${await listen(await server())}`, { rootCertificate: ca }, why);
+  });
+
+  it('nobody at all, and a name that nobody has', async () => {
+    await expectRefusal('http://127.0.0.1:1', undefined, /no connection to etcd: nothing listens at 127\.0\.0\.1:1/);
+    await expectRefusal(
+      'http://no-such-host.invalid:2379',
+      undefined,
+      /the name in no-such-host.invalid:2379 is not known/,
+    );
+  });
+
+  it('one that took the place of etcd for a while is left as soon as etcd is back', async () => {
+    await using etcd = await EtcdTestCluster.start();
+    const proxy = await TcpProxy.start(etcd.first.clientPort);
+    await using app = await startApp({ hosts: proxy.endpoint });
+    const recorder = new Recorder();
+    const subscription = await app.watcher.watch('/place/', recorder.onEvent);
+    await app.watcher.put('/place/1', 'a');
+    await eventually(() => recorder.events.length === 1);
+    proxy.retarget(await listen(http()));
+    proxy.cut();
+    await eventually(() => subscription.status === 'interrupted');
+    await expect(app.watcher.get('/place/1')).rejects.toThrow(ConnectionError);
+
+    proxy.retarget(etcd.first.clientPort);
+
+    await eventually(() => subscription.status === 'following');
+    await app.watcher.put('/place/2', 'b');
+    await eventually(() => recorder.events.length === 2);
+    proxy.stop();
+  });
+});
+
+describe('certificates that do not fit are ConnectionErrors that say which and why:', () => {
+  let server: EtcdTestCluster;
+  let mutual: EtcdTestCluster;
+
+  beforeAll(async () => {
+    server = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server } });
+    mutual = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
+  });
+  afterAll(async () => {
+    await server.stop();
+    await mutual.stop();
+  });
+
+  const identity = async ({ cert, key }: { cert: string; key: string }) => ({
+    rootCertificate: ca,
+    certChain: await readFile(cert),
+    privateKey: await readFile(key),
+  });
+
+  it('the wrong authority', async () => {
+    const rootCertificate = await readFile(files.otherCa);
+    await expectRefusal(
+      server.first.endpoint,
+      { rootCertificate },
+      /the server's certificate is not signed by an authority that is trusted here/,
+    );
+  });
+
+  it('an expired one of the server', async () => {
+    await using expired = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.expiredServer } });
+    await expectRefusal(expired.first.endpoint, { rootCertificate: ca }, /the server's certificate has expired/);
+  });
+
+  it('none, an expired one and a stranger one of the client, where the server wants one', async () => {
+    const { endpoint } = mutual.first;
+    await expectRefusal(
+      endpoint,
+      { rootCertificate: ca },
+      /the server wants a certificate of the client, and none was given/,
+    );
+    await expectRefusal(endpoint, await identity(files.expired), /refuses the client's certificate, which has expired/);
+    await expectRefusal(
+      endpoint,
+      await identity(files.stranger),
+      /refuses the client's certificate, which it does not trust/,
+    );
+  });
+
+  it('none at all, where the server has TLS, and TLS where it has none', async () => {
+    await expectRefusal(server.first.endpoint.replace('https', 'http'), undefined, /it may want TLS, or not be etcd/);
+    await using plain = await EtcdTestCluster.start();
+    await expectRefusal(plain.first.endpoint.replace('http', 'https'), { rootCertificate: ca }, /it may not speak it/);
+  });
+});

@@ -29,9 +29,14 @@ export class LabCluster {
     private readonly stopFronts: () => void,
   ) {}
 
-  static async start(version: string | undefined, environment: LabEnvironment): Promise<LabCluster> {
+  /** `args`: further flags for the members; they win over those of the laboratory. */
+  static async start(
+    version: string | undefined,
+    environment: LabEnvironment,
+    args: readonly string[] = [],
+  ): Promise<LabCluster> {
     const secured = environment === 'secured' ? await SecuredAccess.create() : undefined;
-    const { etcd, gates } = await startGated(version, secured);
+    const { etcd, gates } = await startGated(version, secured, args);
     await secured?.enable(etcd.first.endpoint, '/lab/');
     const fronts =
       environment === 'awkward' ? await Promise.all(etcd.endpoints.map((each) => AwkwardMember.start(each))) : [];
@@ -106,6 +111,7 @@ export class LabCluster {
 async function startGated(
   version: string | undefined,
   secured: SecuredAccess | undefined,
+  args: readonly string[],
 ): Promise<{ readonly etcd: EtcdTestCluster; readonly gates: readonly PeerGate[] }> {
   const gates: PeerGate[] = [];
   let members: readonly EtcdMember[] = [];
@@ -118,7 +124,7 @@ async function startGated(
     size: 3,
     version,
     tls: secured?.tls,
-    args: [...ARGS, ...(secured ? SecuredAccess.args : [])],
+    args: [...ARGS, ...(secured ? SecuredAccess.args : []), ...args],
     peerUrls: async (index, listenUrl) => {
       gates[index]?.stop();
       const gate = await PeerGate.start(Number(new URL(listenUrl).port), memberAt);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Etcd3 } from 'etcd3';
 import { eventually } from '../../support/eventually.js';
 import type { Follower } from './follower.js';
@@ -5,7 +6,6 @@ import type { Follower } from './follower.js';
 /** Writes past every proxy, and proves that what it wrote arrives. */
 export class Writer implements Disposable {
   readonly #etcd: Etcd3;
-  #count = 0;
 
   constructor(
     hosts: string[],
@@ -17,8 +17,7 @@ export class Writer implements Disposable {
 
   /** @returns the key, another one each time */
   async put(bytes = 1): Promise<string> {
-    this.#count += 1;
-    const key = `${this.prefix}${this.#count}`;
+    const key = this.prefix + randomUUID();
     await eventually(() => this.#etcd.put(key).value(Buffer.alloc(bytes)));
     return key;
   }

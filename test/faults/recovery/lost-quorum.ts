@@ -1,0 +1,49 @@
+import { LabCluster } from '../lab/lab-cluster.js';
+import { Follower } from './follower.js';
+import { DEFAULT_ELECTIONS, servingMember } from './members.js';
+import type { RecoveryPlace, RecoveryScenario } from './recovery-scenario.js';
+import { Writer } from './writer.js';
+
+type Separation = 'cut' | 'silent';
+
+/** The member that serves the watch no longer hears of the two others, nor they of it; its clients still reach it, and it does not hang up. */
+export const LOST_QUORUM: readonly RecoveryScenario[] = (['silent', 'cut'] as const).map((separation) => ({
+  fault: `connected member without quorum (links ${separation})`,
+  measured: 'separation until following another member',
+  limitMs: 5_000,
+  judged: 'max',
+  rounds: 30,
+  followers: 1,
+  open: () => open(separation),
+}));
+
+async function open(separation: Separation): Promise<RecoveryPlace> {
+  const cluster = await LabCluster.start(undefined, 'plain', DEFAULT_ELECTIONS);
+  const writer = new Writer(cluster.etcd.hosts);
+  return {
+    async follow() {
+      const follower = await Follower.start(writer, { hosts: cluster.etcd.hosts });
+      return {
+        round: () => round(separation, cluster, follower, writer),
+        [Symbol.asyncDispose]: () => follower[Symbol.asyncDispose](),
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      writer[Symbol.dispose]();
+      await cluster.stop();
+    },
+  };
+}
+
+async function round(separation: Separation, cluster: LabCluster, follower: Follower, writer: Writer): Promise<number> {
+  const member = await servingMember(cluster.etcd);
+  using others = new Writer(cluster.etcd.members.filter((each) => each !== member).map(({ endpoint }) => endpoint));
+  const time = await follower.recovery(() => {
+    cluster.isolate(cluster.members.indexOf(member), separation);
+  });
+  await others.prove(follower);
+  cluster.rejoin();
+  await cluster.etcd.leader();
+  await writer.prove(follower);
+  return time;
+}

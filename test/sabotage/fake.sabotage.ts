@@ -4,7 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { FAKE_SABOTAGES } from './fake-sabotages.js';
 
 interface Report {
-  readonly numTotalTests: number;
+  readonly success: boolean;
+  readonly numPassedTests: number;
   readonly numFailedTests: number;
 }
 
@@ -20,13 +21,14 @@ async function contractOf(sabotage: string): Promise<Report> {
 
 describe('the contract of etcd', () => {
   it('is kept by the fake as it is', async () => {
-    const { numTotalTests, numFailedTests } = await contractOf('');
-
-    expect(numTotalTests).toBeGreaterThan(30);
-    expect(numFailedTests).toBe(0);
+    expect(await contractOf('')).toMatchObject({ success: true });
   });
 
   it.concurrent.each(FAKE_SABOTAGES)('refuses a fake that $name', async ({ name }) => {
-    expect((await contractOf(name)).numFailedTests).toBeGreaterThan(0);
+    const { numFailedTests, numPassedTests } = await contractOf(name);
+
+    expect(numFailedTests).toBeGreaterThan(0);
+    // Whatever is broken: the rest of the fake was there.
+    expect(numPassedTests + numFailedTests).toBeGreaterThan(1);
   });
 });

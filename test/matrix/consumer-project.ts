@@ -1,0 +1,65 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Everything an application on Nest needs, by its major version. */
+export const nestDependencies = (major: string): Record<string, string> => ({
+  '@nestjs/common': `^${major}`,
+  '@nestjs/core': `^${major}`,
+  '@nestjs/platform-express': `^${major}`,
+  '@nestjs/platform-fastify': `^${major}`,
+  '@nestjs/testing': `^${major}`,
+  'class-transformer': '^0.5.1',
+  'class-validator': '^0.15.1',
+  'reflect-metadata': '^0.2.2',
+  rxjs: '^7.8.2',
+});
+
+/** An empty project that has the packed tarball installed, as a user would. */
+export class ConsumerProject implements AsyncDisposable {
+  private constructor(readonly folder: string) {}
+
+  static async create(
+    dependencies: Readonly<Record<string, string>>,
+    manifest: Readonly<Record<string, unknown>> = {},
+  ): Promise<ConsumerProject> {
+    const project = new ConsumerProject(await mkdtemp(join(tmpdir(), 'consumer-')));
+    const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', project.folder];
+    const [{ filename }] = JSON.parse((await run('npm', pack)).stdout) as [{ filename: string }];
+    await project.write({
+      'package.json': JSON.stringify({
+        private: true,
+        overrides: { 'file-type': '21.3.4' },
+        ...manifest,
+        dependencies: { ...dependencies, 'nestjs-etcd-trigger': `file:${filename}` },
+      }),
+    });
+    await project.run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund']);
+    return project;
+  }
+
+  async write(files: Readonly<Record<string, string>>): Promise<void> {
+    for (const [path, content] of Object.entries(files)) {
+      await mkdir(dirname(join(this.folder, path)), { recursive: true });
+      await writeFile(join(this.folder, path), content);
+    }
+  }
+
+  /** Resolves with what the program printed; rejects, with all of its output, when it fails. */
+  async run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
+    const options = { cwd: this.folder, env: { ...process.env, ...env }, maxBuffer: 2 ** 26 };
+    const { stdout } = await run(program, args, options).catch((error: unknown) => {
+      const { stdout, stderr } = error as { readonly stdout: string; readonly stderr: string };
+      throw new Error(`${program} ${args.join(' ')} failed:\n${stdout}\n${stderr}`);
+    });
+    return stdout;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}

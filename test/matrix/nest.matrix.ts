@@ -1,0 +1,38 @@
+import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConsumerProject, nestDependencies } from './consumer-project.js';
+import { runSpecs } from './run-specs.js';
+
+const COPIED = ['lib', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'README.md'];
+
+/** The repository itself runs on Nest 12; here are its sources and specs on the packages of another Nest. */
+describe('the specs of module, handlers and store', () => {
+  let nest: ConsumerProject;
+  let copy: string;
+
+  beforeAll(async () => {
+    nest = await ConsumerProject.create(nestDependencies('11'));
+    copy = await mkdtemp(join(tmpdir(), 'nest-11-'));
+    for (const name of COPIED) await cp(name, join(copy, name), { recursive: true });
+    await mkdir(join(copy, 'node_modules'));
+    for (const name of await readdir('node_modules')) {
+      if (name === '@nestjs') continue;
+      await symlink(resolve('node_modules', name), join(copy, 'node_modules', name));
+    }
+    // Nest finds what it needs itself beside it, so it is linked where it was installed.
+    await symlink(join(nest.folder, 'node_modules/@nestjs'), join(copy, 'node_modules/@nestjs'));
+  });
+  afterAll(async () => {
+    await rm(copy, { recursive: true, force: true });
+    await nest[Symbol.asyncDispose]();
+  });
+
+  it('pass on Nest 11', async () => {
+    const specs = ['test/integration/module.spec.ts', 'test/integration/handlers.spec.ts'];
+    const more = ['test/integration/store.spec.ts', 'test/testing/fake-cluster.spec.ts', 'test/testing/settled.spec.ts'];
+
+    expect(await runSpecs([...specs, ...more], { cwd: copy })).toBe('passed');
+  });
+});

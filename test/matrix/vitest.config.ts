@@ -1,0 +1,14 @@
+import { defineConfig } from 'vitest/config';
+import base from '../../vitest.config.js';
+
+/** What the library is said to work with, each combination really run: minutes, and the network. */
+export default defineConfig({
+  ...(base.resolve && { resolve: base.resolve }),
+  test: {
+    include: ['test/matrix/*.matrix.ts'],
+    setupFiles: ['reflect-metadata'],
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    fileParallelism: false,
+  },
+});

@@ -1,4 +1,4 @@
-import { cp, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -31,8 +31,15 @@ describe('the specs of module, handlers and store', () => {
 
   it('pass on Nest 11', async () => {
     const specs = ['test/integration/module.spec.ts', 'test/integration/handlers.spec.ts'];
-    const more = ['test/integration/store.spec.ts', 'test/testing/fake-cluster.spec.ts', 'test/testing/settled.spec.ts'];
+    const more = [
+      'test/integration/store.spec.ts',
+      'test/testing/fake-cluster.spec.ts',
+      'test/testing/settled.spec.ts',
+    ];
 
+    const manifest = await readFile(join(copy, 'node_modules/@nestjs/core/package.json'), 'utf8');
+
+    expect(manifest).toContain('"version": "11.');
     expect(await runSpecs([...specs, ...more], { cwd: copy })).toBe('passed');
   });
 });

@@ -1,4 +1,5 @@
 import { Test } from '@nestjs/testing';
+import type { WatchEvent } from 'nestjs-etcd-trigger';
 import { FakeCluster, NotSettledError, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../support/start-app.js';
@@ -17,6 +18,21 @@ describe('settled()', () => {
     await settled(started.app);
 
     expect(seen).toEqual(['/chain/', '/chain/+', '/chain/++', '/chain/+++']);
+  });
+
+  it('waits for retries', async () => {
+    const etcd = new FakeCluster();
+    await using started = await startApp({ hosts: '', client: etcd });
+    const attempts: string[] = [];
+    const fragile = ({ key }: WatchEvent): void => {
+      attempts.push(key);
+      if (attempts.length < 3) throw new Error('again');
+    };
+    await started.watcher.watch('/a/', fragile, { retry: { attempts: 3, backoff: { initialMs: 10 } } });
+    etcd.put('/a/1', 'x');
+    await settled(started.app);
+
+    expect(attempts).toEqual(['/a/1', '/a/1', '/a/1']);
   });
 
   it('does not wait for what a fault holds back, nor for a handler that is paused', async () => {

@@ -24,6 +24,11 @@ export class FakeConnection {
     return this.#prefix.length;
   }
 
+  /** Whether what the application sends arrives. */
+  get isUp(): boolean {
+    return !this.#isClosed && this.server.link.state !== 'disconnected';
+  }
+
   /** The range, or the key, as the server knows it. */
   whole<Named extends { readonly id: string }>(named: Named): Named {
     return { ...named, id: this.#prefix + named.id };

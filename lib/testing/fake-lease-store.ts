@@ -1,7 +1,7 @@
 import type { Lease, LeaseStore } from '../watch/lease.js';
 import type { FakeConnection } from './fake-connection.js';
 
-/** Leases of an application on the fake: they end by the virtual clock. */
+/** Leases of an application on the fake: it keeps them alive as long as it is connected, and then the virtual clock ends them. */
 export class FakeLeaseStore implements LeaseStore {
   readonly #connection: FakeConnection;
 
@@ -10,7 +10,7 @@ export class FakeLeaseStore implements LeaseStore {
   }
 
   grant(ttlSeconds: number): Promise<Lease> {
-    return this.#request('grant a lease', (leases) => leases.grant(ttlSeconds));
+    return this.#request('grant a lease', (leases) => leases.grant(ttlSeconds, () => this.#connection.isUp));
   }
 
   renew(id: string, signal: AbortSignal): Promise<boolean> {

@@ -2,6 +2,7 @@ import type { VirtualClock } from './virtual-clock.js';
 
 interface FakeLease {
   readonly ttlSeconds: number;
+  readonly isKeptAlive: () => boolean;
   readonly cancelAlarm: () => void;
 }
 
@@ -23,10 +24,11 @@ export class FakeLeases {
     return this.#leases.has(id);
   }
 
-  grant(ttlSeconds: number): { readonly id: string; readonly ttlSeconds: number } {
+  /** `isKeptAlive`: whether somebody is there who renews it in time, whatever the clock says. */
+  grant(ttlSeconds: number, isKeptAlive = () => false): { readonly id: string; readonly ttlSeconds: number } {
     this.#lastId += 1n;
     const id = this.#lastId.toString();
-    this.#begin(id, ttlSeconds);
+    this.#begin(id, ttlSeconds, isKeptAlive);
     return { id, ttlSeconds };
   }
 
@@ -35,7 +37,7 @@ export class FakeLeases {
     const lease = this.#leases.get(id);
     if (!lease) return false;
     lease.cancelAlarm();
-    this.#begin(id, lease.ttlSeconds);
+    this.#begin(id, lease.ttlSeconds, lease.isKeptAlive);
     return true;
   }
 
@@ -53,10 +55,11 @@ export class FakeLeases {
     this.#leases.clear();
   }
 
-  #begin(id: string, ttlSeconds: number): void {
+  #begin(id: string, ttlSeconds: number, isKeptAlive: () => boolean): void {
     const cancelAlarm = this.#clock.after(ttlSeconds * 1_000, () => {
-      this.revoke(id);
+      if (isKeptAlive()) this.renew(id);
+      else this.revoke(id);
     });
-    this.#leases.set(id, { ttlSeconds, cancelAlarm });
+    this.#leases.set(id, { ttlSeconds, isKeptAlive, cancelAlarm });
   }
 }

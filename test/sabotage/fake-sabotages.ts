@@ -30,8 +30,8 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'applies a transaction of whose conditions one holds',
     file: 'fake-store.ts',
-    line: 'conditions.every(holds)',
-    broken: '(conditions.length === 0 || conditions.some(holds))',
+    line: 'return conditions.every(',
+    broken: 'return conditions.length === 0 || conditions.some(',
   },
   {
     name: 'deletes what is not there',
@@ -84,8 +84,8 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'hangs keys on leases that do not exist',
     file: 'fake-server.ts',
-    line: 'this.leases.has(operation.lease)',
-    broken: "operation.lease !== ''",
+    line: 'this.leases.has(lease)',
+    broken: "lease !== ''",
   },
   {
     name: 'keeps connections when they are cut',
@@ -158,6 +158,18 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
     file: 'fake-leases.ts',
     line: 'ttlSeconds * 1_000',
     broken: 'ttlSeconds * 1_000_000',
+  },
+  {
+    name: 'lets leases of an application end while it is connected',
+    file: 'fake-leases.ts',
+    line: 'if (isKeptAlive())',
+    broken: "if (isKeptAlive() && id === '')",
+  },
+  {
+    name: 'keeps the keys of a lease that has ended',
+    file: 'fake-leases.ts',
+    line: 'this.#ended(id);',
+    broken: '',
   },
   {
     name: 'hands out keys with the prefix of the application',

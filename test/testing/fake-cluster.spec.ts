@@ -149,6 +149,22 @@ describe('FakeCluster', () => {
     expect(() => etcd.put('/late', 'x', { lease: long })).toThrow('requested lease not found');
   });
 
+  it('keeps alive the leases of an application, until it is cut off for too long', async () => {
+    const etcd = new FakeCluster();
+    await using started = await startApp({ hosts: '', client: etcd, configs: [{ prefix: '/l/', type: Limit }] });
+    await started.store.put('/l/a', { count: 1 }, { lease: { ttlSeconds: 10 } });
+    etcd.advance(60_000);
+    expect(etcd.keys()).toEqual(['/l/a']);
+    etcd.disconnect();
+    etcd.advance(9_000);
+    etcd.reconnect();
+    etcd.advance(9_000);
+    expect(etcd.keys()).toEqual(['/l/a']);
+    etcd.disconnect();
+    etcd.advance(10_000);
+    expect(etcd.keys()).toEqual([]);
+  });
+
   it('holds back what it is asked while it is frozen, until the limit of the request on its own clock', async () => {
     const etcd = new FakeCluster({ '/a': '1' });
     await using started = await startApp({ hosts: '', client: etcd, requestTimeoutMs: 1_000 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { ContractCluster } from './contract-cluster.js';
 import { handlersContract } from './handlers.contract.js';
 import { keyValueContract } from './key-value.contract.js';
+import { leasesContract } from './leases.contract.js';
 import { listWatcherContract } from './list-watcher.contract.js';
 import { storeContract } from './store.contract.js';
 import { watcherContract } from './watcher.contract.js';
@@ -18,6 +19,7 @@ export function describeContract(name: string, start: () => Promise<ContractClus
 
     const current = (): ContractCluster => cluster;
     keyValueContract(current);
+    leasesContract(current);
     listWatcherContract(current);
     watcherContract(current);
     storeContract(current);

@@ -50,6 +50,8 @@ export default defineConfig(
   mayNotImport('etcd', MODULE, to('dto'), to('store'), to('handlers')),
   mayNotImport('store', ETCD3, GRPC, MODULE, to('etcd'), to('handlers')),
   mayNotImport('handlers', ETCD3, GRPC, MODULE, to('etcd'), to('store')),
+  mayNotImport('telemetry', ETCD3, GRPC, MODULE, NEST_CORE, to('etcd'), to('dto'), to('store'), to('handlers')),
+  mayNotImport('terminus', ETCD3, GRPC, MODULE, to('etcd'), to('watch'), to('dto'), to('store'), to('handlers')),
   mayNotImport('testing', ETCD3, GRPC, to('etcd'), to('dto'), to('store'), to('handlers')),
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],

@@ -2,11 +2,17 @@ import { absentClient } from './etcd/absent-client.js';
 import type { ResolvedOptions } from './etcd-trigger.options.js';
 import { ConfigDefinitions } from './store/config-definitions.js';
 import type { ConfigDefinition } from './store/config-definition.js';
-import { ConfigFeeds } from './store/config-feeds.js';
+import { ConfigFeeds, type StoreStatus } from './store/config-feeds.js';
 import { ConfigWrites } from './store/config-writes.js';
+import type { DefinitionFeed } from './store/definition-feed.js';
 import { StoreService } from './store/store.service.js';
+import { ClusterTelemetry } from './telemetry/cluster-telemetry.js';
+import type { ClusterFigures } from './telemetry/cluster-figures.js';
+import { ObservedKeyValue } from './telemetry/observed-key-value.js';
+import { WatchKeyRegistry } from './handlers/watch-key.registry.js';
 import type { ClusterActivity } from './watch/cluster-activity.js';
 import { type BackendSource, type ClusterBackend, OPEN_BACKEND } from './watch/cluster-backend.js';
+import type { KeyValueStore } from './watch/key-value.js';
 import { InstanceLog } from './watch/instance-log.js';
 import { WatchedRanges } from './watch/watched-ranges.js';
 import { WatcherService } from './watch/watcher.service.js';
@@ -15,9 +21,13 @@ import { WatcherService } from './watch/watcher.service.js';
 export class EtcdTriggerCluster {
   readonly log: InstanceLog;
   readonly watcher: WatcherService;
+  /** Its `@WatchKey` methods, as soon as they are found. */
+  readonly registry = new WatchKeyRegistry();
+  readonly ranges: WatchedRanges;
   readonly #backend: ClusterBackend;
-  readonly #ranges: WatchedRanges;
   readonly #writes: ConfigWrites;
+  readonly #keyValue: KeyValueStore;
+  readonly #telemetry: ClusterTelemetry | undefined;
   #feeds: ConfigFeeds | undefined;
 
   constructor(
@@ -29,23 +39,35 @@ export class EtcdTriggerCluster {
     this.log = new InstanceLog(logger, options);
     this.#backend = source[OPEN_BACKEND]({ ...options, activity: () => this.activity });
     const { listWatcher, keyValue } = this.#backend;
-    this.#ranges = new WatchedRanges(listWatcher, this.log);
-    this.watcher = new WatcherService(listWatcher, this.#ranges, keyValue, this.log, {
+    this.#telemetry = ClusterTelemetry.of(name, () => this.#figures);
+    this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
+    this.ranges = new WatchedRanges(listWatcher, this.log, this.#telemetry);
+    this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
       requestTimeoutMs,
       delivery,
+      observer: this.#telemetry,
     });
-    this.#writes = new ConfigWrites(this.#backend, { requestTimeoutMs, markerPrefix, log: this.log });
+    this.#writes = new ConfigWrites({ leases: this.#backend.leases, keyValue: this.#keyValue }, { requestTimeoutMs, markerPrefix, log: this.log });
   }
 
   get client(): object {
     return this.#backend.client ?? absentClient();
   }
 
+  /** The definitions of its store, once it is built. */
+  get feeds(): readonly DefinitionFeed[] {
+    return this.#feeds?.all ?? [];
+  }
+
+  get storeStatus(): StoreStatus {
+    return this.#feeds?.status ?? 'starting';
+  }
+
   /** What is under way, for tests that wait until nothing is. */
   get activity(): ClusterActivity {
     return {
       backend: this.#backend,
-      ranges: this.#ranges.all,
+      ranges: this.ranges.all,
       busy: [...this.watcher.busy, ...(this.#feeds?.busy ?? [])],
     };
   }
@@ -62,9 +84,10 @@ export class EtcdTriggerCluster {
         cluster: this.name,
         definitions,
         source: this.#backend.listWatcher,
-        ranges: this.#ranges,
+        ranges: this.ranges,
         boot: this.options.boot,
         log: this.log,
+        observer: this.#telemetry,
       });
       this.#feeds = feeds;
       await feeds.load();
@@ -101,7 +124,24 @@ export class EtcdTriggerCluster {
     this.watcher.close();
     this.#writes.close();
     this.#feeds?.close();
-    this.#ranges.close();
+    this.ranges.close();
+    this.#telemetry?.close();
     this.#backend.close();
+  }
+
+  get #figures(): ClusterFigures {
+    const now = performance.now();
+    return {
+      targets: this.ranges.all.flatMap(({ range, memory }) =>
+        memory ? [{ target: range.toString(), confirmedAgoMs: now - memory.confirmedAt }] : [],
+      ),
+      handlers: this.watcher.subscriptions.map(({ name, targetName, pending, lag }) => ({
+        name,
+        target: targetName,
+        pending,
+        lag,
+      })),
+      definitions: this.feeds.map(({ subject, cache }) => ({ name: subject, ...cache.counts() })),
+    };
   }
 }

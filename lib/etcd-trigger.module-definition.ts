@@ -1,5 +1,6 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import { clusterConfigRefProviders, tokensOf } from './etcd-trigger.config-refs.js';
+import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
 import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
 import {
@@ -49,6 +50,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           ...refs,
         ],
         exports: [
+          EtcdTriggerInspector,
           getEtcdClientToken(cluster),
           getWatcherToken(cluster),
           getStoreToken(cluster),

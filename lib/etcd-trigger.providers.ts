@@ -3,6 +3,7 @@ import { DiscoveryService, ModuleRef } from '@nestjs/core';
 import { backendSourceOf } from './etcd/etcd-backend.js';
 import { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
 import { clustersOf, ClusterMark, definitionsOf, DefinitionsMark } from './etcd-trigger.graph.js';
+import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import { EtcdTriggerLifecycle } from './etcd-trigger.lifecycle.js';
 import { LoadedStores } from './etcd-trigger.loaded-stores.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
@@ -16,7 +17,6 @@ import {
 } from './etcd-trigger.tokens.js';
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { HandlerRegistrar } from './handlers/handler.registrar.js';
-import { WatchKeyRegistry } from './handlers/watch-key.registry.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import type { BackendSource } from './watch/cluster-backend.js';
 
@@ -57,18 +57,26 @@ export const clusterProviders = (cluster: string): Provider[] => [
     useFactory: (built: EtcdTriggerCluster, stores: LoadedStores, discovery: DiscoveryService) =>
       stores.load(cluster, built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs])),
   },
-  { provide: getWatchKeyRegistryToken(cluster), useFactory: () => new WatchKeyRegistry() },
+  {
+    provide: getWatchKeyRegistryToken(cluster),
+    inject: [EtcdTriggerCluster],
+    useFactory: ({ registry }: EtcdTriggerCluster) => registry,
+  },
+  {
+    provide: EtcdTriggerInspector,
+    inject: [DiscoveryService],
+    useFactory: (discovery: DiscoveryService) => new EtcdTriggerInspector(discovery),
+  },
   {
     provide: EtcdTriggerLifecycle,
-    inject: [EtcdTriggerCluster, HandlerExplorer, getWatchKeyRegistryToken(cluster), DiscoveryService, ModuleRef],
+    inject: [EtcdTriggerCluster, HandlerExplorer, DiscoveryService, ModuleRef],
     useFactory: (
       built: EtcdTriggerCluster,
       explorer: HandlerExplorer,
-      registry: WatchKeyRegistry,
       discovery: DiscoveryService,
       moduleRef: ModuleRef,
     ) => {
-      const { log, options, watcher } = built;
+      const { log, options, registry, watcher } = built;
       const { boot, handlers } = options;
       const registrar = new HandlerRegistrar(explorer, watcher, registry, {
         cluster,

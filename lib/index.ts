@@ -1,5 +1,15 @@
 export type { CodecChoice, ConfigCodec } from './dto/document-format.js';
 
+export {
+  type ClusterDescription,
+  type DefinitionDescription,
+  type EtcdTriggerDescription,
+  EtcdTriggerInspector,
+  type HandlerDescription,
+  type KeyDescription,
+  type StoreDescription,
+  type TargetDescription,
+} from './etcd-trigger.inspector.js';
 export { EtcdTriggerModule } from './etcd-trigger.module.js';
 export { getConfigToken, InjectConfig } from './etcd-trigger.config-token.js';
 export type { StaticOptions } from './etcd-trigger.module-definition.js';

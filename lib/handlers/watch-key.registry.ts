@@ -1,6 +1,7 @@
 import type { WatchTarget } from '../watch/watch-event.js';
 import type { WatchSubscription } from '../watch/watch-options.js';
 import type { HandlerPlan } from './handler.plan.js';
+import { describeHandlerTarget } from './handler-target.js';
 import { HandlerTally } from './handler.tally.js';
 
 /** One `@WatchKey` of one method, while the application runs. */
@@ -9,6 +10,8 @@ export class WatchKeyHandler {
   readonly method: string;
   /** As the decorator says it. */
   readonly target: WatchTarget;
+  /** As a sentence calls it: `prefix "/orders/"`. */
+  readonly targetName: string;
   /** @internal */
   readonly tally = new HandlerTally();
   #subscription: WatchSubscription | undefined;
@@ -19,6 +22,7 @@ export class WatchKeyHandler {
     this.className = method.type.name;
     this.method = method.method;
     this.target = target.source;
+    this.targetName = describeHandlerTarget(target);
   }
 
   /** `Class.method`. */

@@ -96,6 +96,19 @@ export class ConfigCache<T> {
     return this.#delete(this.#held.get(key), key)?.entry.value;
   }
 
+  /** Milliseconds since the key is as it is; 0 when nothing is known of it. */
+  ageMs(key: string): number {
+    const since = this.#held.get(key)?.since;
+    return since === undefined ? 0 : Math.round(performance.now() - since);
+  }
+
+  /** How many keys readers see, and how many hold what was refused. */
+  counts(): { readonly keys: number; readonly invalid: number } {
+    let invalid = 0;
+    for (const { entry } of this.#held.values()) if (entry.state === 'invalid') invalid += 1;
+    return { keys: this.#readable.size, invalid };
+  }
+
   /** Keys that have a value for readers, sorted. */
   keys(prefix = ''): string[] {
     return this.#readable.keys(prefix);
@@ -174,6 +187,7 @@ export class ConfigCache<T> {
     const value = held?.entry.value;
     if (held) {
       Object.freeze(held.entry);
+      held.since = performance.now();
       this.#held.set(key, held);
     } else {
       this.#held.delete(key);
@@ -188,6 +202,8 @@ interface Held<T> {
   /** What `entry.value` was parsed from; `undefined` for none. */
   readonly bytes: Buffer | undefined;
   readonly head: number;
+  /** By `performance.now()`. */
+  since?: number;
 }
 
 const ABSENT: ConfigEntry<never> = Object.freeze({ value: undefined, state: 'absent', revision: 0, source: 'etcd' });

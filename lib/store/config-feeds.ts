@@ -5,6 +5,7 @@ import {
   InvalidConfigError,
   InvalidOptionsError,
 } from '../etcd-trigger.errors.js';
+import type { ClusterObserver } from '../watch/cluster-observer.js';
 import type { BootPolicy } from '../watch/boot-policy.js';
 import type { InstanceLog } from '../watch/instance-log.js';
 import { KeyRange } from '../watch/key-range.js';
@@ -29,6 +30,7 @@ export interface StoreParts {
   readonly ranges: WatchedRanges;
   readonly boot: BootPolicy;
   readonly log: InstanceLog;
+  readonly observer?: ClusterObserver | undefined;
 }
 
 /** What a reader gets for a key, and as what. */
@@ -64,6 +66,10 @@ export class ConfigFeeds implements FeedSink {
 
   get definitions(): ConfigDefinitions {
     return this.#parts.definitions;
+  }
+
+  get all(): readonly DefinitionFeed[] {
+    return [...this.#feeds.values()];
   }
 
   get log(): InstanceLog {
@@ -172,7 +178,8 @@ export class ConfigFeeds implements FeedSink {
   }
 
   stepped(feed: DefinitionFeed, { changes, rejected, healed }: CacheStep<object>): void {
-    const { log } = this.#parts;
+    const { log, observer } = this.#parts;
+    observer?.stored(feed.subject, { updates: changes.length, rejections: rejected.length });
     for (const { key, value } of changes) this.#show(feed, key, value);
     for (const { key, revision, violations } of rejected) {
       const kept = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';

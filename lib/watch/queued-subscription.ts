@@ -7,6 +7,7 @@ import type { ResolvedDelivery } from './delivery-options.js';
 import type { Delivered, EventIntake, EventIntakeOptions } from './event-intake.js';
 import { EveryIntake } from './every-intake.js';
 import { HandlerCaller } from './handler-caller.js';
+import { KeyRange } from './key-range.js';
 import type { InstanceLog } from './instance-log.js';
 import { LatestIntake } from './latest-intake.js';
 import {
@@ -70,6 +71,11 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     this.#intake = this.#intakeOf('batch' in handler ? 'batch' : 'event');
   }
 
+  /** As a sentence calls its target: `prefix "/app/"`. */
+  get targetName(): string {
+    return KeyRange.of(this.target).toString();
+  }
+
   /** Names the handler in log lines. */
   get name(): string {
     return this.#options.name;
@@ -82,6 +88,11 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
 
   get revision(): number {
     return this.#seat?.revision ?? 0;
+  }
+
+  /** Revisions that this listener is behind what is known of its target. */
+  get lag(): number {
+    return this.#seat?.lag ?? 0;
   }
 
   get failures(): number {

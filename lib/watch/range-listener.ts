@@ -20,6 +20,8 @@ export interface RangeListener {
 export interface Seat {
   /** Everything up to this revision has been handed to the listener. */
   readonly revision: number;
+  /** Revisions that the listener is behind what is known of the range. */
+  readonly lag: number;
   readonly isFollowing: boolean;
   /** Follows by itself for now, because it was slow or began at an older revision. */
   readonly isAlone: boolean;

@@ -22,6 +22,8 @@ export class RangeMemory {
   /** No change above this one was applied; bookmarks move the cursor only. */
   #lastChange: number;
   #clusterId: string;
+  /** When etcd last said something about the range, by `performance.now()`. */
+  #confirmedAt = performance.now();
 
   private constructor(records: Map<string, KeyRecord>, revision: number, clusterId: string) {
     this.#records = records;
@@ -38,6 +40,10 @@ export class RangeMemory {
   /** First revision that is not known yet. */
   get next(): number {
     return this.#next;
+  }
+
+  get confirmedAt(): number {
+    return this.#confirmedAt;
   }
 
   get clusterId(): string {
@@ -81,12 +87,14 @@ export class RangeMemory {
     });
     this.#next = revision + 1;
     this.#lastChange = revision;
+    this.#confirmedAt = performance.now();
     return { revision, events, origin };
   }
 
   /** Nothing happened up to `revision`. */
   bookmark(revision: number): void {
     this.#next = Math.max(this.#next, revision + 1);
+    this.#confirmedAt = performance.now();
   }
 
   /** What must be applied to get from what is known to the list, keys in byte order; a key that is gone, is gone as of the list's revision. */

@@ -1,5 +1,6 @@
 import { ConnectionClosedError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
 import { FirstList, type FirstListWait } from './first-list.js';
+import type { ClusterObserver } from './cluster-observer.js';
 import type { InstanceLog } from './instance-log.js';
 import type { KeyRange } from './key-range.js';
 import type { KeyStamp } from './key-record.js';
@@ -17,6 +18,7 @@ import type { ResyncNotice } from './watch-event.js';
 export class WatchedRange implements ReflectorSink {
   readonly #source: ListWatcher;
   readonly #log: InstanceLog;
+  readonly #observer: ClusterObserver | undefined;
   readonly #reflector: Reflector;
   readonly #list = new FirstList();
   /** Replaced, never changed: a dispatch under way goes on with the seats it began with. */
@@ -27,10 +29,11 @@ export class WatchedRange implements ReflectorSink {
     source: ListWatcher,
     readonly range: KeyRange,
     log: InstanceLog,
-    { held }: { readonly held: boolean },
+    { held, observer }: { readonly held: boolean; readonly observer: ClusterObserver | undefined },
   ) {
     this.#source = source;
     this.#log = log;
+    this.#observer = observer;
     this.#reflector = new Reflector(source, range, this, { held });
     this.#reflector.start();
   }
@@ -42,6 +45,10 @@ export class WatchedRange implements ReflectorSink {
 
   get isFollowing(): boolean {
     return this.#state !== 'interrupted' && this.#list.memory !== undefined;
+  }
+
+  get state(): 'starting' | 'following' | 'interrupted' {
+    return this.#state;
   }
 
   get listenerCount(): number {
@@ -99,13 +106,15 @@ export class WatchedRange implements ReflectorSink {
 
   listed(memory: RangeMemory): void {
     this.#list.succeeded(memory);
+    this.#observer?.changed(this.range, memory.size, 'initial');
     for (const seat of this.#seats) if (!seat.solo) seat.listed(memory);
   }
 
   changed(change: RangeChange, notice: ResyncNotice | undefined): void {
     const { memory } = this;
     if (!memory) return;
-    if (notice) this.#logResync(notice, change.changes.length);
+    if (notice) this.#resynced(notice, change.changes.length);
+    this.#observer?.changed(this.range, change.changes.length, change.origin);
     const seats = this.#seats;
     for (const seat of seats) {
       if (!seat.solo && !seat.listener.hasRoom(change.changes.length)) this.#separate(seat, { memory: memory.copy() });
@@ -126,6 +135,7 @@ export class WatchedRange implements ReflectorSink {
     this.#list.failed(reason);
     if (this.#state !== 'interrupted' && this.memory) {
       this.#log.warn(`${this.range.toString()}: interrupted, trying again (${reason.message})`);
+      this.#observer?.interrupted(this.range, reason);
     }
     this.#state = 'interrupted';
     for (const seat of this.#seats) if (!seat.solo) seat.listener.interrupted?.(reason);
@@ -147,7 +157,8 @@ export class WatchedRange implements ReflectorSink {
     return (seat.solo = new SoloFollower(this.#source, this.range, seat.listener, from, isLevel));
   }
 
-  #logResync({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
+  #resynced({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
+    this.#observer?.resynced(this.range, reason);
     this.#log.warn(
       `${this.range.toString()}: listed again (${reason}); revisions ${fromRevision} to ${toRevision} are delivered as their difference of ${changes} keys`,
     );
@@ -170,6 +181,10 @@ class RangeSeat implements Seat {
   get revision(): number {
     const memory = this.solo ? this.solo.list.memory : this.#range.memory;
     return memory ? memory.next - 1 : 0;
+  }
+
+  get lag(): number {
+    return Math.max(0, (this.#range.memory?.next ?? 1) - 1 - this.revision);
   }
 
   get isFollowing(): boolean {

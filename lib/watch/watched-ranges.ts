@@ -1,3 +1,4 @@
+import type { ClusterObserver } from './cluster-observer.js';
 import type { InstanceLog } from './instance-log.js';
 import type { KeyRange } from './key-range.js';
 import type { ListWatcher } from './list-watcher.js';
@@ -7,11 +8,13 @@ import { WatchedRange } from './watched-range.js';
 export class WatchedRanges {
   readonly #source: ListWatcher;
   readonly #log: InstanceLog;
+  readonly #observer: ClusterObserver | undefined;
   readonly #ranges = new Map<string, { readonly range: WatchedRange; users: number }>();
 
-  constructor(source: ListWatcher, log: InstanceLog) {
+  constructor(source: ListWatcher, log: InstanceLog, observer?: ClusterObserver) {
     this.#source = source;
     this.#log = log;
+    this.#observer = observer;
   }
 
   get all(): WatchedRange[] {
@@ -22,7 +25,7 @@ export class WatchedRanges {
   acquire(range: KeyRange, { held }: { readonly held: boolean }): WatchedRange {
     let entry = this.#ranges.get(range.identity);
     if (!entry) {
-      entry = { range: new WatchedRange(this.#source, range, this.#log, { held }), users: 0 };
+      entry = { range: new WatchedRange(this.#source, range, this.#log, { held, observer: this.#observer }), users: 0 };
       this.#ranges.set(range.identity, entry);
     }
     entry.users += 1;

@@ -7,6 +7,7 @@ import {
   WatchError,
 } from '../etcd-trigger.errors.js';
 import { pause } from './backoff.js';
+import type { ClusterObserver } from './cluster-observer.js';
 import type { DeliveryContext } from './delivery-context.js';
 import { type DeliveryOptions, resolveDelivery } from './delivery-options.js';
 import { announceResync, type WatchFailure } from './listener-failure.js';
@@ -28,6 +29,7 @@ export interface WatcherServiceOptions {
   readonly requestTimeoutMs: number;
   /** What counts for every handler that does not say otherwise. */
   readonly delivery: DeliveryOptions;
+  readonly observer?: ClusterObserver | undefined;
 }
 
 export interface AttachTerms {
@@ -203,6 +205,11 @@ export class WatcherService {
       .map(({ name, pending }) => `${name}: ${pending === 1 ? '1 event' : `${pending} events`}`);
   }
 
+  /** @internal */
+  get subscriptions(): readonly QueuedSubscription[] {
+    return [...this.#subscriptions];
+  }
+
   /**
    * Ends all watches: no further call starts; those that run may go on reading and writing. Resolves when all have ended - at once when none runs. After so
    * many milliseconds their signals abort, and they have half a second to follow.
@@ -243,13 +250,20 @@ export class WatcherService {
     const close = (): void => {
       subscription.end(undefined);
     };
-    const subscription = new QueuedSubscription(handler, {
+    const name = terms.name ?? `handler of ${range.toString()}`;
+    const { observer } = this.#options;
+    const gaveUp =
+      observer &&
+      ((failure: WatchFailure) => {
+        observer.gaveUp(failure, range);
+      });
+    const subscription = new QueuedSubscription(observer?.observed(handler, { name, range }) ?? handler, {
       target: range.target,
-      name: terms.name ?? `handler of ${range.toString()}`,
+      name,
       log: this.#log,
       delivery,
       onResync: options.onResync,
-      onError: [options.onError, terms.failed].filter((listener) => listener !== undefined),
+      onError: [options.onError, terms.failed, gaveUp].filter((listener) => listener !== undefined),
       ended: () => {
         signal?.removeEventListener('abort', close);
       },

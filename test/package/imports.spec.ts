@@ -10,7 +10,9 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   store: ['store', 'watch', 'dto'],
   handlers: ['handlers', 'watch', 'dto'],
   testing: ['testing', 'watch', '.'],
-  '.': ['.', 'etcd', 'watch', 'dto', 'store', 'handlers'],
+  telemetry: ['telemetry', 'watch'],
+  terminus: ['terminus', '.'],
+  '.': ['.', 'etcd', 'watch', 'dto', 'store', 'handlers', 'telemetry'],
 };
 
 const FILES = (readdirSync('lib', { recursive: true }) as string[]).filter((file) => file.endsWith('.ts'));

@@ -1,0 +1,52 @@
+import { SpanKind } from '@opentelemetry/api';
+import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
+import type { KeyValueStore, Transaction, TransactionResult } from '../watch/key-value.js';
+import { type ClusterTelemetry, endSpan } from './cluster-telemetry.js';
+
+/** Writes with a span and a duration each; everything else as it is. */
+export class ObservedKeyValue implements KeyValueStore {
+  constructor(
+    private readonly inner: KeyValueStore,
+    private readonly telemetry: ClusterTelemetry,
+  ) {}
+
+  get(...args: Parameters<KeyValueStore['get']>): ReturnType<KeyValueStore['get']> {
+    return this.inner.get(...args);
+  }
+
+  commit(transaction: Transaction): Promise<TransactionResult> {
+    const operation = operationOf(transaction);
+    const attributes = {
+      'db.system.name': 'etcd',
+      'db.operation.name': operation,
+      'etcd_trigger.cluster': this.telemetry.cluster,
+      ...(transaction.key !== undefined && { 'etcd_trigger.key': transaction.key }),
+    };
+    return this.telemetry.tracer.startActiveSpan(
+      `${operation} etcd`,
+      { kind: SpanKind.CLIENT, attributes },
+      async (span) => {
+        const begin = performance.now();
+        const ended = (outcome: string, error?: unknown): void => {
+          this.telemetry.wrote(operation, outcome, (performance.now() - begin) / 1_000, error);
+          span.setAttribute('etcd_trigger.outcome', outcome);
+          endSpan(span, error);
+        };
+        try {
+          const result = await this.inner.commit(transaction);
+          ended(result.applied ? 'applied' : 'conflict');
+          return result;
+        } catch (error) {
+          ended(error instanceof UnknownOutcomeError ? 'unknown' : 'refused', error);
+          throw error;
+        }
+      },
+    );
+  }
+}
+
+/** What a write is called: by its one operation, or as a transaction. */
+function operationOf({ operations }: Transaction): string {
+  const [first] = operations;
+  return first && operations.length === 1 ? first.type : 'transaction';
+}

@@ -1,0 +1,1 @@
+export { type ClusterHealth, EtcdTriggerHealthIndicator } from './etcd-trigger.health.js';

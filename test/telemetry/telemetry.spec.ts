@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { Injectable } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { context, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
+import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus';
+import { MeterProvider } from '@opentelemetry/sdk-metrics';
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
+import { IsInt } from 'class-validator';
+import { RevisionConflictError, StoreService, WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
+import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
+import { format } from 'prettier';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { INSTRUMENTS } from '../../lib/telemetry/instruments.js';
+import { eventually } from '../support/eventually.js';
+import { quiet } from '../support/quiet-logger.js';
+import { instrumentsTable } from './instruments-table.js';
+
+const SECRET = 4_711_471_147;
+
+class LimitConfig {
+  @IsInt() perMinute!: number;
+}
+
+@Injectable()
+class Orders {
+  inside: string | undefined;
+  fails = 0;
+
+  @WatchKey('/orders/', { retry: { attempts: 2, backoff: { initialMs: 1 } } })
+  async onOrder({ key }: WatchEvent): Promise<void> {
+    this.inside = trace.getActiveSpan()?.spanContext().spanId;
+    await Promise.resolve();
+    if (key === '/orders/bad') throw new TypeError(`the total is ${SECRET}`);
+  }
+}
+
+describe('with an OpenTelemetry SDK registered', () => {
+  const spans = new InMemorySpanExporter();
+  const exporter = new PrometheusExporter({ preventServerStart: true });
+  let app: TestingModule;
+  let etcd: FakeCluster;
+
+  beforeAll(() => {
+    metrics.setGlobalMeterProvider(new MeterProvider({ readers: [exporter] }));
+    trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }));
+    context.setGlobalContextManager(new AsyncLocalStorageContextManager());
+  });
+  beforeEach(async () => {
+    spans.reset();
+    app = await Test.createTestingModule({
+      imports: [
+        EtcdTriggerTestingModule.forRoot({
+          configs: [{ key: '/app/limit', type: LimitConfig }],
+          initial: { '/app/limit': { perMinute: SECRET } },
+          logger: quiet,
+        }),
+      ],
+      providers: [Orders],
+    }).compile();
+    await app.init();
+    etcd = app.get(FakeCluster);
+  });
+  afterEach(async () => {
+    await app.close();
+  });
+  afterAll(() => {
+    metrics.disable();
+    trace.disable();
+    context.disable();
+  });
+
+  const scrape = async (): Promise<string> => {
+    const { resourceMetrics } = await exporter.collect();
+    return new PrometheusSerializer().serialize(resourceMetrics);
+  };
+  /** Everything that there is to be measured, once. */
+  const exercise = async (): Promise<void> => {
+    const store = app.get(StoreService);
+    etcd.put('/orders/1', 'x');
+    etcd.put('/orders/bad', String(SECRET));
+    await eventually(
+      () => spans.getFinishedSpans().filter(({ status }) => status.code === SpanStatusCode.ERROR).length >= 2,
+    );
+    await store.put('/app/limit', { perMinute: SECRET + 1 });
+    await expect(store.put('/app/limit', { perMinute: 1 }, { ifAbsent: true })).rejects.toThrow(RevisionConflictError);
+    etcd.put('/app/limit', { perMinute: `${SECRET}` });
+    await settled(app);
+    etcd.disconnect();
+    etcd.put('/orders/2', 'y');
+    etcd.compact();
+    etcd.reconnect();
+    await settled(app);
+  };
+
+  it('a scrape shows every instrument of the guide, and no value', async () => {
+    await exercise();
+    const text = await scrape();
+
+    for (const { name } of Object.values(INSTRUMENTS)) expect(text).toContain(`\n${name.replaceAll('.', '_')}`);
+    expect(text).toMatch(/etcd_trigger_resyncs.*etcd_trigger_reason="compacted".* 1\n/);
+    expect(text).toMatch(/etcd_trigger_handler_given_up.*etcd_trigger_handler="Orders.onOrder".* 1\n/);
+    expect(text).toMatch(/etcd_trigger_store_invalid.* 1\n/);
+    expect(text).toMatch(/db_client_operation_duration_count.*etcd_trigger_outcome="conflict".* 1\n/);
+    expect(text).not.toContain(String(SECRET));
+  });
+
+  it('the guide lists every instrument with its unit', async () => {
+    const guide = readFileSync('docs/observability.md', 'utf8');
+    const table = /<!-- instruments -->\n([\s\S]*?)\n<!-- \/instruments -->/.exec(guide)?.[1]?.trim();
+
+    expect(table).toBe((await format(instrumentsTable(), { parser: 'markdown' })).trim());
+  });
+
+  it('a handler call is a span that is active inside of it, a failed one says the class of its error', async () => {
+    await exercise();
+    const calls = spans.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CONSUMER);
+    const [good, first, second] = calls;
+
+    expect(good).toMatchObject({
+      name: 'process prefix "/orders/"',
+      attributes: { 'etcd_trigger.key': '/orders/1', 'etcd_trigger.event': 'put', 'etcd_trigger.attempt': 1 },
+    });
+    expect([first?.attributes['error.type'], second?.attributes['etcd_trigger.attempt']]).toEqual(['TypeError', 2]);
+    expect(calls.map((span) => span.spanContext().spanId)).toContain(app.get(Orders).inside);
+  });
+
+  it('a write is a span with its outcome, and no span holds a value', async () => {
+    await exercise();
+    const writes = spans.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
+
+    expect(writes.map(({ name, attributes }) => [name, attributes['etcd_trigger.outcome']])).toEqual([
+      ['put etcd', 'applied'],
+      ['put etcd', 'conflict'],
+    ]);
+    const all = spans
+      .getFinishedSpans()
+      .map(({ name, attributes, events, status }) => ({ name, attributes, events, status }));
+    expect(JSON.stringify(all)).not.toContain(String(SECRET));
+  });
+});

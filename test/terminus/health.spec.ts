@@ -1,0 +1,113 @@
+import { Injectable } from '@nestjs/common';
+import { TerminusModule } from '@nestjs/terminus';
+import { Test, type TestingModule } from '@nestjs/testing';
+import { IsInt } from 'class-validator';
+import { EtcdTriggerInspector, WatchKey } from 'nestjs-etcd-trigger';
+import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
+import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { quiet } from '../support/quiet-logger.js';
+
+class LimitConfig {
+  @IsInt() perMinute!: number;
+}
+
+@Injectable()
+class Orders {
+  @WatchKey('/orders/', { onExhausted: 'halt' })
+  onOrder(): void {
+    throw new TypeError('no');
+  }
+}
+
+describe('the health of an application', () => {
+  let app: TestingModule;
+  let etcd: FakeCluster;
+  let health: EtcdTriggerHealthIndicator;
+
+  beforeEach(async () => {
+    app = await Test.createTestingModule({
+      imports: [
+        TerminusModule,
+        EtcdTriggerTestingModule.forRoot({
+          configs: [
+            { key: '/app/limit', type: LimitConfig, required: true, onDelete: 'remove' },
+            { prefix: '/app/tenants/', type: LimitConfig },
+          ],
+          initial: { '/app/limit': { perMinute: 1 }, '/app/tenants/a': { perMinute: 4_711 } },
+          logger: quiet,
+        }),
+      ],
+      providers: [Orders, EtcdTriggerHealthIndicator],
+    }).compile();
+    await app.init();
+    etcd = app.get(FakeCluster);
+    health = app.get(EtcdTriggerHealthIndicator);
+    await settled(app);
+  });
+  afterEach(async () => {
+    await app.close();
+  });
+
+  const ready = () => health.ready().etcd;
+  const reasons = () => (ready() as { clusters?: { default?: { reasons?: string[] } } }).clusters?.default?.reasons;
+
+  it('is up while everything is there and followed', () => {
+    expect(health.live()).toEqual({ etcd: { status: 'up' } });
+    expect(ready()).toEqual({ status: 'up', state: 'up', clusters: { default: { state: 'up' } } });
+  });
+
+  it('is degraded while a value is refused, a target is not followed, or a handler is halted', async () => {
+    etcd.put('/app/tenants/a', { perMinute: 'secret' });
+    etcd.put('/orders/1', 'x');
+    await eventually(() => reasons()?.length === 2);
+    expect(ready()).toMatchObject({ status: 'up', state: 'degraded' });
+    expect(reasons()).toEqual([
+      '"/app/tenants/a" holds a value that was refused',
+      'Orders.onOrder (prefix "/orders/") is halted',
+    ]);
+
+    etcd.disconnect();
+    await eventually(() => reasons()?.includes('key "/app/limit" is not followed at the moment'));
+    expect(health.live()).toEqual({ etcd: { status: 'up' } });
+    expect(ready()).toMatchObject({ status: 'up', state: 'degraded' });
+  });
+
+  it('is down while something required has no value, and when the module is closed', async () => {
+    etcd.delete('/app/limit');
+    await settled(app);
+    expect(ready()).toMatchObject({ status: 'down' });
+    expect(reasons()).toEqual(['key "/app/limit" is required and there is no valid value']);
+
+    await app.close();
+    expect(health.live()).toEqual({ etcd: { status: 'down', reasons: ['cluster "default" is closed'] } });
+  });
+
+  it('is described without any value', () => {
+    const described = app.get(EtcdTriggerInspector).describe();
+
+    expect(described.clusters).toMatchObject([
+      {
+        name: 'default',
+        targets: [
+          { target: 'key "/app/limit"', state: 'following', keys: 1 },
+          { target: 'prefix "/app/tenants/"', state: 'following', keys: 1 },
+          { target: 'prefix "/orders/"', state: 'following', keys: 0, listeners: 1 },
+        ],
+        handlers: [{ name: 'Orders.onOrder', target: 'prefix "/orders/"', state: 'following', pending: 0 }],
+        store: {
+          status: 'ready',
+          definitions: [
+            { target: 'key "/app/limit"', type: 'LimitConfig', required: true },
+            {
+              target: 'prefix "/app/tenants/"',
+              keys: [{ key: '/app/tenants/a', state: 'valid', value: 'masked', source: 'etcd', revision: 2 }],
+            },
+          ],
+        },
+      },
+    ]);
+    expect(JSON.stringify(described)).not.toContain('4711');
+  });
+});

@@ -3,6 +3,7 @@ import type { ResolvedOptions } from './etcd-trigger.options.js';
 import { ConfigDefinitions } from './store/config-definitions.js';
 import type { ConfigDefinition } from './store/config-definition.js';
 import { ConfigFeeds, type StoreStatus } from './store/config-feeds.js';
+import { ConfigSnapshot } from './store/config-snapshot.js';
 import { ConfigWrites } from './store/config-writes.js';
 import type { DefinitionFeed } from './store/definition-feed.js';
 import { StoreService } from './store/store.service.js';
@@ -13,6 +14,7 @@ import { WatchKeyRegistry } from './handlers/watch-key.registry.js';
 import type { ClusterActivity } from './watch/cluster-activity.js';
 import { type BackendSource, type ClusterBackend, OPEN_BACKEND } from './watch/cluster-backend.js';
 import type { KeyValueStore } from './watch/key-value.js';
+import type { BootPolicy } from './watch/boot-policy.js';
 import { InstanceLog } from './watch/instance-log.js';
 import { WatchedRanges } from './watch/watched-ranges.js';
 import { WatcherService } from './watch/watcher.service.js';
@@ -47,7 +49,10 @@ export class EtcdTriggerCluster {
       delivery,
       observer: this.#telemetry,
     });
-    this.#writes = new ConfigWrites({ leases: this.#backend.leases, keyValue: this.#keyValue }, { requestTimeoutMs, markerPrefix, log: this.log });
+    this.#writes = new ConfigWrites(
+      { leases: this.#backend.leases, keyValue: this.#keyValue },
+      { requestTimeoutMs, markerPrefix, log: this.log },
+    );
   }
 
   get client(): object {
@@ -72,6 +77,11 @@ export class EtcdTriggerCluster {
     };
   }
 
+  /** How handlers start: where the store has begun without etcd, they have no right to insist on it, and its limit is spent. */
+  get handlersBoot(): BootPolicy {
+    return this.#feeds?.isOffline ? OFFLINE : this.options.boot;
+  }
+
   /**
    * The store with all its configurations loaded.
    * @throws BootError, InvalidOptionsError; then nothing is left open
@@ -88,6 +98,7 @@ export class EtcdTriggerCluster {
         boot: this.options.boot,
         log: this.log,
         observer: this.#telemetry,
+        snapshot: this.#snapshot(),
       });
       this.#feeds = feeds;
       await feeds.load();
@@ -113,9 +124,9 @@ export class EtcdTriggerCluster {
     );
   }
 
-  /** Ends what lives as long as this process, as far as etcd answers in time, and then everything. */
+  /** Ends what lives as long as this process, as far as etcd answers in time, saves what changed lately, and then ends everything. */
   async shutdown(): Promise<void> {
-    await this.#writes.end();
+    await Promise.all([this.#writes.end(), this.#feeds?.save()]);
     this.close();
   }
 
@@ -144,4 +155,11 @@ export class EtcdTriggerCluster {
       definitions: this.feeds.map(({ subject, cache }) => ({ name: subject, ...cache.counts() })),
     };
   }
+
+  #snapshot(): ConfigSnapshot | undefined {
+    const { snapshot: options, keyPrefix, serviceName } = this.options;
+    return options && new ConfigSnapshot({ cluster: this.name, keyPrefix, serviceName, options, log: this.log });
+  }
 }
+
+const OFFLINE: BootPolicy = { policy: 'degraded', timeoutMs: 100 };

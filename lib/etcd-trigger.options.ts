@@ -3,6 +3,7 @@ import { Logger, type LoggerService } from '@nestjs/common';
 import type { Etcd3, IOptions } from './etcd/etcd-client.js';
 import { InvalidOptionsError } from './etcd-trigger.errors.js';
 import type { ConfigDefinition } from './store/config-definition.js';
+import type { SnapshotOptions } from './store/config-snapshot.js';
 import type { BootPolicy } from './watch/boot-policy.js';
 import type { BackendSource } from './watch/cluster-backend.js';
 import { checkDelivery, type DeliveryOptions } from './watch/delivery-options.js';
@@ -59,6 +60,11 @@ export interface EtcdTriggerOptions {
   readonly watchDefaults?: DeliveryOptions;
   /** How `@WatchKey` methods are run. */
   readonly handlers?: HandlersOptions;
+  /**
+   * Keeps the last good configuration in a file, with which a start goes on while etcd does not answer.
+   * @default none
+   */
+  readonly snapshot?: SnapshotOptions;
   /** @default Nest's `Logger` */
   readonly logger?: LoggerService;
 }
@@ -95,6 +101,7 @@ export interface ResolvedOptions {
   readonly boot: BootPolicy;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  readonly snapshot: SnapshotOptions | undefined;
   readonly watchDefaults: DeliveryOptions;
   readonly handlers: Required<HandlersOptions>;
   readonly logger: LoggerService;
@@ -121,6 +128,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
     watchDefaults: checkWatchDefaults(given.watchDefaults ?? {}),
     handlers: checkHandlers(given.handlers ?? {}),
+    snapshot: given.snapshot && checkSnapshot(given.snapshot),
     logger: given.logger ?? new Logger(),
   };
 }
@@ -131,6 +139,20 @@ function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {
     throw new InvalidOptionsError('"outcomes.prefix" is empty: give the markers a prefix of their own, as "/outcomes"');
   }
   return given.endsWith('/') ? given : `${given}/`;
+}
+
+function checkSnapshot(given: unknown): SnapshotOptions {
+  const { directory, maxAgeMs, encryptionKey } = given as Partial<Record<keyof SnapshotOptions, unknown>>;
+  if (typeof directory !== 'string' || directory === '') {
+    throw new InvalidOptionsError('"snapshot.directory" is the path of a folder');
+  }
+  if (encryptionKey !== undefined && !(Buffer.isBuffer(encryptionKey) && encryptionKey.length === 32)) {
+    throw new InvalidOptionsError('"snapshot.encryptionKey" is a Buffer of 32 bytes, as crypto.randomBytes(32) makes');
+  }
+  if (maxAgeMs !== undefined && !(typeof maxAgeMs === 'number' && maxAgeMs > 0)) {
+    throw new InvalidOptionsError('"snapshot.maxAgeMs" is a number of milliseconds above 0');
+  }
+  return { directory, ...(maxAgeMs && { maxAgeMs }), ...(encryptionKey && { encryptionKey }) };
 }
 
 function checkConfigs(configs: unknown): readonly ConfigDefinition[] {

@@ -77,11 +77,11 @@ export const clusterProviders = (cluster: string): Provider[] => [
       moduleRef: ModuleRef,
     ) => {
       const { log, options, registry, watcher } = built;
-      const { boot, handlers } = options;
+      const { handlers } = options;
       const registrar = new HandlerRegistrar(explorer, watcher, registry, {
         cluster,
         clusters: clustersOf(discovery),
-        boot,
+        boot: () => built.handlersBoot,
         register: handlers.register,
         application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
         log,

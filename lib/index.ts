@@ -47,6 +47,7 @@ export type { ConfigDefinition } from './store/config-definition.js';
 export type { StoreStatus } from './store/config-feeds.js';
 export type { ConfigRevision, HistoryOptions } from './store/config-history.js';
 export type { LeaseOptions } from './store/config-leases.js';
+export type { SnapshotOptions } from './store/config-snapshot.js';
 export type { ConfigSubscription } from './store/config-listeners.js';
 export type { ConfigRef } from './store/config-ref.js';
 export type { ConfigTransaction } from './store/config-transaction.js';

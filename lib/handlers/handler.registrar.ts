@@ -22,7 +22,8 @@ export interface HandlerRegistrarOptions {
   readonly cluster: string;
   /** Every cluster of the application: a handler of any other can never run. */
   readonly clusters: ReadonlySet<string>;
-  readonly boot: BootPolicy;
+  /** Asked each time handlers are attached. */
+  readonly boot: () => BootPolicy;
   /** Whether handlers are attached at bootstrap, or when the registry is told to. */
   readonly register: boolean;
   /** What is declared for the whole application, where that counts for handlers. */
@@ -72,11 +73,12 @@ export class HandlerRegistrar {
   }
 
   async #attachAll(entries: readonly Entry[], listeners: HandlerListeners): Promise<void> {
+    const boot = this.options.boot();
     const waiting = entries.filter(({ handler }) => handler.state === 'unregistered');
-    const outcomes = await Promise.all(waiting.map((entry) => this.#attach(entry, listeners)));
+    const outcomes = await Promise.all(waiting.map((entry) => this.#attach(entry, listeners, boot)));
     const problems = outcomes.filter((problem) => problem !== undefined);
     if (problems.length === 0) return;
-    if (this.options.boot.policy !== 'degraded') {
+    if (boot.policy !== 'degraded') {
       for (const { handler } of waiting) await handler.detach();
       throw new BootError(problems);
     }
@@ -84,8 +86,12 @@ export class HandlerRegistrar {
       this.options.log.warn(`started without the list of ${message}; it goes on trying`);
   }
 
-  async #attach({ plan, handler }: Entry, listeners: HandlerListeners): Promise<BootProblem | undefined> {
-    const { log, boot, application, cluster } = this.options;
+  async #attach(
+    { plan, handler }: Entry,
+    listeners: HandlerListeners,
+    boot: BootPolicy,
+  ): Promise<BootProblem | undefined> {
+    const { log, application, cluster } = this.options;
     const { name, target, options } = plan;
     const onResync = listeners.onResync(target);
     try {

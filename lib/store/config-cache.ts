@@ -2,7 +2,8 @@ import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
 import type { ParseResult } from '../dto/dto-parser.js';
 import { changedPaths } from '../dto/document-diff.js';
-import { changeOf, type ConfigChange, type Shown } from './config-change.js';
+import { CacheStep } from './cache-step.js';
+import { changeOf, type Shown } from './config-change.js';
 import { type ReadonlySortedMap, SortedMap } from './sorted-map.js';
 
 /** What is known of one key. Immutable. */
@@ -37,22 +38,19 @@ export type ParsedChange<T> =
 
 export interface ParsedBatch<T> {
   readonly origin: WatchOrigin;
-  /** @default 'etcd' */
-  readonly source?: 'etcd' | 'snapshot';
   readonly changes: readonly ParsedChange<T>[];
+  /**
+   * What is known so far came from another cluster: none of it stays as a last good value.
+   * @default false
+   */
+  readonly isForeign?: boolean;
 }
 
-/** What a batch did, for listeners and for the log. */
-export interface CacheStep<T> {
-  readonly changes: readonly ConfigChange<T>[];
-  /** Each refused write once. */
-  readonly rejected: readonly {
-    readonly key: string;
-    readonly revision: number;
-    readonly violations: readonly ConfigViolation[];
-  }[];
-  /** Keys whose refused write was replaced by a valid one. */
-  readonly healed: readonly string[];
+/** A valid document: the bytes that readers' value was parsed from, and the revision of the write they came with. */
+export interface ConfigDocument {
+  readonly key: string;
+  readonly revision: number;
+  readonly bytes: Buffer;
 }
 
 export interface ConfigCacheOptions<T> {
@@ -129,50 +127,69 @@ export class ConfigCache<T> {
     return [...this.#held.keys()];
   }
 
+  /** The documents behind what readers see, defaults aside. */
+  documents(): ConfigDocument[] {
+    const documents: ConfigDocument[] = [];
+    for (const [key, { entry, bytes }] of this.#held) {
+      if (bytes && hasGood(entry)) documents.push({ key, revision: entry.revision, bytes });
+    }
+    return documents;
+  }
+
   /** All changes in one synchronous step. */
-  apply({ origin, source = 'etcd', changes }: ParsedBatch<T>): CacheStep<T> {
-    const step = {
-      changes: [] as ConfigChange<T>[],
-      rejected: [] as CacheStep<T>['rejected'][number][],
-      healed: [] as string[],
-    };
-    for (const given of changes) {
-      const { key, revision } = given;
-      const before = this.#held.get(key);
-      const next = given.type === 'put' ? this.#put(before, given, source) : this.#delete(before, key);
-      const transition = { before: shownOf(before), after: shownOf(next), diff: this.#diff };
-      const change = changeOf(transition, { key, revision, origin });
-      // What readers have keeps its identity while the document says the same.
-      const after = next && !change ? { ...next, entry: { ...next.entry, value: before?.entry.value } } : next;
-      this.#show(key, after);
-      if (change) step.changes.push(change);
-      if (after?.entry.state === 'invalid' && before?.entry.rejectedRevision !== revision) {
-        step.rejected.push({ key, revision, violations: after.entry.violations ?? [] });
-      }
-      if (after?.entry.state === 'valid' && before?.entry.state === 'invalid') step.healed.push(key);
+  apply({ origin, changes, isForeign = false }: ParsedBatch<T>): CacheStep<T> {
+    const step = new CacheStep<T>();
+    for (const change of changes) {
+      const good = isForeign ? this.#withoutWrite(change.key) : this.#held.get(change.key);
+      const next = change.type === 'put' ? putOver(good, change) : this.#delete(good, change.key);
+      this.#move(step, change, origin, next);
     }
     return step;
   }
 
-  #put(before: Held<T> | undefined, change: ParsedChange<T> & { type: 'put' }, source: 'etcd' | 'snapshot'): Held<T> {
-    const { revision, bytes, result } = change;
-    if (result.ok) return { entry: { value: result.value, state: 'valid', revision, source }, bytes, head: revision };
-    const { value, revision: good, source: from } = before?.entry ?? ABSENT;
-    const entry: ConfigEntry<T> = {
-      value,
-      state: 'invalid',
-      revision: good,
-      rejectedRevision: revision,
-      source: from,
-      violations: result.violations,
-    };
-    return { entry, bytes: before?.bytes, head: revision };
+  /**
+   * Puts valid documents of an offline snapshot beneath what etcd has said: they are shown where it has said nothing, or nothing valid.
+   * `isListed`: what the cache does not know is absent in etcd, rather than unknown.
+   */
+  restore(documents: readonly (ConfigDocument & { readonly value: T })[], isListed: boolean): CacheStep<T> {
+    const step = new CacheStep<T>();
+    for (const document of documents) {
+      const before = this.#held.get(document.key);
+      if (before && hasGood(before.entry)) continue;
+      const next = isListed ? this.#beneath(before, document) : restored(document, 'valid');
+      if (next) this.#move(step, document, 'initial', next);
+    }
+    return step;
   }
 
-  #delete(before: Held<T> | undefined, key: string): Held<T> | undefined {
-    if (this.options.onDelete === 'remove' || !before || !hasGood(before.entry)) return this.#withoutWrite(key);
-    const { value, revision, source } = before.entry;
-    return { entry: { value, state: 'kept', revision, source }, bytes: before.bytes, head: 0 };
+  /** What readers have keeps its identity while the document says the same. */
+  #move(
+    step: CacheStep<T>,
+    { key, revision }: Pick<ConfigDocument, 'key' | 'revision'>,
+    origin: WatchOrigin,
+    next: Held<T> | undefined,
+  ): void {
+    const before = this.#held.get(key);
+    const transition = { before: shownOf(before), after: shownOf(next), diff: this.#diff };
+    const change = changeOf(transition, { key, revision, origin });
+    const after = next && !change ? { ...next, entry: { ...next.entry, value: before?.entry.value } } : next;
+    this.#show(key, after);
+    step.add({ key, revision }, change, before?.entry, after?.entry);
+  }
+
+  #beneath(before: Held<T> | undefined, document: ConfigDocument & { readonly value: T }): Held<T> | undefined {
+    if (before?.entry.state !== 'invalid') {
+      return this.options.onDelete === 'keep-last' ? restored(document, 'kept') : undefined;
+    }
+    const { value, revision, bytes } = document;
+    return { ...before, entry: { ...before.entry, value, revision, source: 'snapshot' }, bytes };
+  }
+
+  /** `good` is what may stay. */
+  #delete(good: Held<T> | undefined, key: string): Held<T> | undefined {
+    if (this.options.onDelete === 'remove' || !good || !hasGood(good.entry)) return this.#withoutWrite(key);
+    const { value, revision, source } = good.entry;
+    return { entry: { value, state: 'kept', revision, source }, bytes: good.bytes, head: 0 };
   }
 
   /** The default, or nothing. */
@@ -205,6 +222,28 @@ interface Held<T> {
   /** By `performance.now()`. */
   since?: number;
 }
+
+/** `good` is what stays when the new value is refused. */
+function putOver<T>(
+  good: Held<T> | undefined,
+  { revision, bytes, result }: ParsedChange<T> & { type: 'put' },
+): Held<T> {
+  if (result.ok) {
+    return { entry: { value: result.value, state: 'valid', revision, source: 'etcd' }, bytes, head: revision };
+  }
+  const { violations } = result;
+  const entry = { ...(good?.entry ?? ABSENT), state: 'invalid' as const, rejectedRevision: revision, violations };
+  return { entry, bytes: good?.bytes, head: revision };
+}
+
+const restored = <T>(
+  { value, revision, bytes }: ConfigDocument & { readonly value: T },
+  state: 'valid' | 'kept',
+): Held<T> => ({
+  entry: { value, state, revision, source: 'snapshot' },
+  bytes,
+  head: state === 'valid' ? revision : 0,
+});
 
 const ABSENT: ConfigEntry<never> = Object.freeze({ value: undefined, state: 'absent', revision: 0, source: 'etcd' });
 

@@ -39,6 +39,11 @@ export interface ConfigDefinition<T extends object = object> {
    * @default 'json'
    */
   codec?: CodecChoice;
+  /**
+   * Whether its values are left out of an offline snapshot that is not encrypted.
+   * @default false
+   */
+  secret?: boolean;
 }
 
 /** A checked definition with its defaults filled in. */
@@ -53,20 +58,27 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly onDelete: 'remove' | 'keep-last';
   readonly unknown: 'strip' | 'refuse';
   readonly codec: CodecChoice;
+  readonly secret: boolean;
 }
 
 /** Checks one definition and fills its defaults; an `InvalidOptionsError` names the key or prefix and what to do. */
 export function resolveDefinition<T extends object>(definition: ConfigDefinition<T>): ResolvedConfigDefinition<T> {
   const target = targetOf(definition);
   const subject = describeTarget(target);
-  const { type, required = false, unknown = 'strip', onDelete = required ? 'keep-last' : 'remove' } = definition;
+  const {
+    type,
+    required = false,
+    unknown = 'strip',
+    secret = false,
+    onDelete = required ? 'keep-last' : 'remove',
+  } = definition;
   checkDtoType(subject, type);
   checkDefault(definition, subject);
   checkChoice(subject, 'onDelete', onDelete, ['remove', 'keep-last']);
   checkChoice(subject, 'unknown', unknown, ['strip', 'refuse']);
   const codec = checkCodec(subject, definition);
   const name = 'key' in target ? target.key : target.prefix;
-  return { name, target, type, required, default: definition.default, onDelete, unknown, codec };
+  return { name, target, type, required, default: definition.default, onDelete, unknown, codec, secret };
 }
 
 /** Whether two definitions of one target say the same. */
@@ -76,6 +88,7 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.onDelete === b.onDelete &&
   a.unknown === b.unknown &&
   a.codec === b.codec &&
+  a.secret === b.secret &&
   isDeepStrictEqual(a.default, b.default);
 
 /** As a sentence calls it: `key "/app/db"`. */

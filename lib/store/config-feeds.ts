@@ -13,13 +13,14 @@ import type { ListWatcher } from '../watch/list-watcher.js';
 import type { WatchedRange } from '../watch/watched-range.js';
 import type { WatchedRanges } from '../watch/watched-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
-import type { CacheStep } from './config-cache.js';
+import type { CacheStep } from './cache-step.js';
 import type { ResolvedConfigDefinition } from './config-definition.js';
 import type { ConfigDefinitions } from './config-definitions.js';
 import { ConfigListeners } from './config-listeners.js';
+import type { ConfigSnapshot } from './config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './definition-feed.js';
 
-/** `ready`: complete and following. `stale`: complete, but interrupted. `degraded`: started without something that it needs. */
+/** `ready`: complete and following. `stale`: complete, but interrupted, or from an offline snapshot. `degraded`: started without something that it needs. */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
 /** What the store is built on. */
@@ -31,6 +32,7 @@ export interface StoreParts {
   readonly boot: BootPolicy;
   readonly log: InstanceLog;
   readonly observer?: ClusterObserver | undefined;
+  readonly snapshot: ConfigSnapshot | undefined;
 }
 
 /** What a reader gets for a key, and as what. */
@@ -77,7 +79,8 @@ export class ConfigFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    return this.#state === 'ready' && this.#interrupted.size > 0 ? 'stale' : this.#state;
+    const isStale = this.#interrupted.size > 0 || this.isOffline;
+    return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
   /** Definitions with values that are being validated. */
@@ -126,7 +129,7 @@ export class ConfigFeeds implements FeedSink {
 
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
-    const { cluster, boot, log, ranges } = this.#parts;
+    const { cluster, boot, log, ranges, snapshot } = this.#parts;
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
     this.#followed = feeds.map((feed) => {
@@ -134,14 +137,22 @@ export class ConfigFeeds implements FeedSink {
       feed.seated(watched.join(feed, { initial: true }));
       return { feed, watched };
     });
-    const problems = await bootFeeds(cluster, feeds, boot, () => {
-      this.open();
+    const problems = await bootFeeds(feeds, {
+      cluster,
+      boot,
+      follow: this.open.bind(this),
+      restore: async (left) => (await snapshot?.restore(left, feeds)) ?? false,
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
-    if (problems.length === 0) return;
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // Trying goes on when the application has started; one that never starts leaves nothing behind.
-    for (const { watched } of this.#followed) watched.hold();
+    if (this.isOffline) for (const { watched } of this.#followed) watched.hold();
+    snapshot?.keep(feeds);
+  }
+
+  /** Whether something could not be listed yet. */
+  get isOffline(): boolean {
+    return this.#followed.some(({ watched }) => !watched.memory);
   }
 
   /** Lets every definition be followed, from its list on. */
@@ -149,9 +160,15 @@ export class ConfigFeeds implements FeedSink {
     for (const { watched } of this.#followed) watched.open();
   }
 
+  /** Writes what changed lately into the offline snapshot. */
+  async save(): Promise<void> {
+    await this.#parts.snapshot?.close();
+  }
+
   /** Ends following; what is in memory stays. */
   close(): void {
     if (this.#state === 'closed') return;
+    this.#parts.snapshot?.abandon();
     this.#state = 'closed';
     this.#abort.abort();
     for (const { feed, watched } of this.#followed) {
@@ -190,7 +207,12 @@ export class ConfigFeeds implements FeedSink {
       this.#state = 'ready';
       log.info('the configuration is complete now');
     }
+    this.#parts.snapshot?.changed();
     this.listeners.notify(changes, feed.definition.type);
+  }
+
+  caughtUp(feed: DefinitionFeed, isForeign: boolean): void {
+    this.#parts.snapshot?.replaced(feed.subject, isForeign);
   }
 
   stripped(key: string, paths: readonly string[]): void {

@@ -1,7 +1,15 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { ChangeBatch, ChangeEvent } from '../watch/change-event.js';
 import type { RangeListener, Seat } from '../watch/range-listener.js';
-import { type CacheStep, ConfigCache, type ConfigCacheOptions, type ParsedChange } from './config-cache.js';
+import { within } from '../watch/time-limit.js';
+import type { CacheStep } from './cache-step.js';
+import {
+  ConfigCache,
+  type ConfigCacheOptions,
+  type ConfigDocument,
+  type ParsedBatch,
+  type ParsedChange,
+} from './config-cache.js';
 import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
 import { DtoSerializer } from '../dto/dto-serializer.js';
@@ -11,8 +19,16 @@ export interface FeedSink {
   stepped(feed: DefinitionFeed, step: CacheStep<object>): void;
   /** A value has properties that its class does not know; each set of names is told once. */
   stripped(key: string, paths: readonly string[]): void;
+  /** Its first list replaced what an offline snapshot had given. `isForeign`: a snapshot of another cluster, as it turns out. */
+  caughtUp(feed: DefinitionFeed, isForeign: boolean): void;
   interrupted(feed: DefinitionFeed): void;
   following(feed: DefinitionFeed): void;
+}
+
+/** What an offline snapshot says of where it comes from. */
+export interface RestoredFrom {
+  readonly clusterId: string;
+  readonly asOf: number;
 }
 
 /** One definition, following its target: bytes become validated values, and the cache moves on in one step for each revision. */
@@ -28,6 +44,10 @@ export class DefinitionFeed implements RangeListener {
   /** Revision of the last batch that readers see. */
   #applied = 0;
   #isClosed = false;
+  /** What it shows comes from there, until the first list is in. */
+  #restored: RestoredFrom | undefined;
+  #isListed = false;
+  #interruptedAt: number | undefined;
   readonly #waiters = new Set<() => void>();
   readonly #strippedNames = new Set<string>();
 
@@ -54,6 +74,22 @@ export class DefinitionFeed implements RangeListener {
 
   get seat(): Seat | undefined {
     return this.#seat;
+  }
+
+  /** Whether readers see what etcd holds. */
+  get isListed(): boolean {
+    return this.#isListed;
+  }
+
+  /** Of the cluster that what it shows comes from; `undefined` when nothing was read. */
+  get clusterId(): string | undefined {
+    return this.#restored?.clusterId ?? this.#seat?.clusterId;
+  }
+
+  /** When what it shows was last known to be current, in milliseconds since 1970; `undefined` when nothing was read. */
+  get asOf(): number | undefined {
+    if (!this.#isListed) return this.#restored?.asOf;
+    return this.#interruptedAt ?? Date.now();
   }
 
   /** Everything up to this revision is what readers see. */
@@ -85,6 +121,18 @@ export class DefinitionFeed implements RangeListener {
     return this.#parsing !== undefined;
   }
 
+  /** Shows what passes the parser, beneath what etcd has said already. */
+  async restore(documents: readonly ConfigDocument[], from: RestoredFrom): Promise<void> {
+    const governed = documents.filter(({ key }) => this.#governs(key));
+    const results = await Promise.all(governed.map(async ({ bytes }) => this.parser.parse(bytes)));
+    const valid = governed.flatMap((document, index) => {
+      const result = results[index];
+      return result?.ok ? [{ ...document, value: result.value }] : [];
+    });
+    if (!this.#isListed) this.#restored = from;
+    this.#stepped(this.#cache.restore(valid, this.#isListed));
+  }
+
   /** Resolves when the revisions that are here have been parsed. */
   async parsed(): Promise<void> {
     while (this.#parsing) await this.#parsing;
@@ -92,16 +140,12 @@ export class DefinitionFeed implements RangeListener {
 
   /** Resolves with true when the revisions that are here have been parsed, with false after the limit. */
   async parsedWithin(limitMs: number): Promise<boolean> {
-    if (!this.#parsing) return true;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<boolean>((resolve) => {
-      timer = setTimeout(resolve, limitMs, false);
-    });
-    try {
-      return await Promise.race([this.parsed().then(() => true), limit]);
-    } finally {
-      clearTimeout(timer);
-    }
+    return (
+      (await within(
+        this.parsed().then(() => true),
+        limitMs,
+      )) === true
+    );
   }
 
   /** Resolves with true when readers see everything up to `revision`, with false after the limit or when it was closed. */
@@ -152,10 +196,12 @@ export class DefinitionFeed implements RangeListener {
   }
 
   interrupted(): void {
+    this.#interruptedAt ??= Date.now();
     this.#sink.interrupted(this);
   }
 
   following(): void {
+    this.#interruptedAt = undefined;
     this.#sink.following(this);
   }
 
@@ -167,10 +213,30 @@ export class DefinitionFeed implements RangeListener {
   #apply({ revision, events, origin }: ChangeBatch, results: readonly (ParseResult<object> | undefined)[]): void {
     this.#applied = revision;
     const changes = events.map((event, index) => parsedChange(event, results[index]));
-    const step = this.#cache.apply({ origin, changes });
+    const restored = this.#restored;
+    const isForeign = restored !== undefined && restored.clusterId !== this.#seat?.clusterId;
+    const batch = restored ? { ...this.#caughtUp(changes, revision), isForeign } : { origin, changes };
+    this.#restored = undefined;
+    this.#isListed = true;
+    const step = this.#cache.apply(batch);
     changes.forEach((change) => {
       if (change.type === 'put' && change.result.ok) this.#tellStripped(change.key, change.result.stripped);
     });
+    this.#stepped(step);
+    if (restored) this.#sink.caughtUp(this, isForeign);
+  }
+
+  /** The first list as the difference to what was restored: what it lacks was deleted meanwhile. */
+  #caughtUp(listed: readonly ParsedChange<object>[], revision: number): ParsedBatch<object> {
+    const keys = new Set(listed.map(({ key }) => key));
+    const gone = this.#cache.held().filter((key) => !keys.has(key));
+    return {
+      origin: 'resync',
+      changes: [...listed, ...gone.map((key) => ({ type: 'delete' as const, key, revision }))],
+    };
+  }
+
+  #stepped(step: CacheStep<object>): void {
     this.#sink.stepped(this, step);
     this.#wake();
   }

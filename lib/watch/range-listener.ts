@@ -22,6 +22,8 @@ export interface Seat {
   readonly revision: number;
   /** Revisions that the listener is behind what is known of the range. */
   readonly lag: number;
+  /** Of the cluster that was listed; `undefined` before. */
+  readonly clusterId: string | undefined;
   readonly isFollowing: boolean;
   /** Follows by itself for now, because it was slow or began at an older revision. */
   readonly isAlone: boolean;

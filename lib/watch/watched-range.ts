@@ -179,12 +179,16 @@ class RangeSeat implements Seat {
   }
 
   get revision(): number {
-    const memory = this.solo ? this.solo.list.memory : this.#range.memory;
+    const memory = this.#memory;
     return memory ? memory.next - 1 : 0;
   }
 
   get lag(): number {
     return Math.max(0, (this.#range.memory?.next ?? 1) - 1 - this.revision);
+  }
+
+  get clusterId(): string | undefined {
+    return this.#memory?.clusterId;
   }
 
   get isFollowing(): boolean {
@@ -228,5 +232,9 @@ class RangeSeat implements Seat {
   rejoin(): true {
     this.solo = undefined;
     return true;
+  }
+
+  get #memory(): RangeMemory | undefined {
+    return this.solo ? this.solo.list.memory : this.#range.memory;
   }
 }

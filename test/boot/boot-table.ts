@@ -2,15 +2,26 @@ import { readFileSync } from 'node:fs';
 
 export type Policy = 'fail-fast' | 'wait' | 'degraded';
 
-/** One cell of the table in docs/starting.md. */
+/** A snapshot file that a start may find. */
+export type SnapshotState = 'present' | 'absent' | 'corrupt' | 'of another cluster';
+
+/** One cell of the table in docs/starting.md, for one of the snapshots that its row is about. */
 export interface BootCell {
   readonly etcd: string;
+  readonly snapshot: SnapshotState;
   readonly policy: Policy;
   /** `ready`, `stale` or `degraded` when it starts; else the reason of every problem. */
   readonly outcome: string;
   readonly starts: boolean;
+  readonly fromSnapshot: boolean;
   readonly atTheLimit: boolean;
 }
+
+const SNAPSHOTS: Readonly<Record<string, readonly SnapshotState[]>> = {
+  any: ['present', 'absent', 'corrupt', 'of another cluster'],
+  usable: ['present'],
+  none: ['absent', 'corrupt', 'of another cluster'],
+};
 
 /** What docs/starting.md promises for every policy in every situation. */
 export function bootTable(): BootCell[] {
@@ -23,16 +34,27 @@ export function bootTable(): BootCell[] {
         .slice(1, -1)
         .map((cell) => cell.trim()),
     );
-  const [head = [], , ...body] = rows;
-  const policies = head.slice(1).map((name) => name.replaceAll('`', '') as Policy);
-  return body.flatMap(([etcd = '', ...cells]) =>
-    cells.map((cell, index) => cellOf(etcd.replace(/:.*/, ''), policies[index] as Policy, cell)),
+  const [[, , ...policies] = [], , ...body] = rows;
+  return body.flatMap(([etcd = '', snapshot = '', ...cells]) =>
+    (SNAPSHOTS[snapshot] ?? []).flatMap((state) =>
+      cells.map((cell, index) => ({
+        etcd: etcd.replace(/:.*/, ''),
+        snapshot: state,
+        policy: (policies[index] ?? '').replaceAll('`', '') as Policy,
+        ...outcomeOf(cell),
+      })),
+    ),
   );
 }
 
-function cellOf(etcd: string, policy: Policy, text: string): BootCell {
-  const found = /^(?:BootError \((\w+)\)|(\w+))(, at the limit)?$/.exec(text);
+function outcomeOf(text: string): Pick<BootCell, 'outcome' | 'starts' | 'fromSnapshot' | 'atTheLimit'> {
+  const found = /^(?:BootError \((\w+)\)|(\w+))(, from the snapshot)?(, at the limit)?$/.exec(text);
   if (!found) throw new Error(`docs/starting.md: "${text}" says no outcome`);
-  const [, reason, status = '', limit] = found;
-  return { etcd, policy, outcome: reason ?? status, starts: reason === undefined, atTheLimit: limit !== undefined };
+  const [, reason, status = '', snapshot, limit] = found;
+  return {
+    outcome: reason ?? status,
+    starts: reason === undefined,
+    fromSnapshot: snapshot !== undefined,
+    atTheLimit: limit !== undefined,
+  };
 }

@@ -118,17 +118,88 @@ describe('the last known good value', () => {
     expect(cache.headRevision('a')).toBe(0);
     expect(cache.apply(live(good('a', 2, 8))).changes).toMatchObject([{ value: { n: 2 }, previous: { n: 1 } }]);
   });
+});
 
-  it('may come from a snapshot, until etcd says the same or something else', () => {
+describe('an offline snapshot', () => {
+  const kept = (key: string, n: number, revision: number) => ({
+    key,
+    revision,
+    bytes: Buffer.from(JSON.stringify({ n })),
+    value: Object.freeze({ n }),
+  });
+
+  it('is shown until etcd says the same, which changes nothing for readers, or something else', () => {
     const cache = cacheOf();
-    cache.apply({ origin: 'initial', source: 'snapshot', changes: [good('a', 1, 5)] });
+    const shown = cache.restore([kept('a', 1, 5), kept('b', 1, 5)], false);
     const value = cache.get('a');
-    expect(cache.entry('a')).toMatchObject({ source: 'snapshot', state: 'valid' });
+    expect(shown.changes).toMatchObject([{ type: 'put', key: 'a', origin: 'initial' }, { key: 'b' }]);
+    expect(cache.entry('a')).toEqual({ value: { n: 1 }, state: 'valid', revision: 5, source: 'snapshot' });
 
-    expect(cache.apply({ origin: 'initial', changes: [good('a', 1, 5)] }).changes).toEqual([]);
+    const listed = cache.apply({ origin: 'resync', changes: [good('a', 1, 7), gone('b', 8)] });
 
-    expect(cache.entry('a').source).toBe('etcd');
+    expect(listed.changes).toEqual([
+      { type: 'delete', key: 'b', previous: { n: 1 }, changedPaths: [''], revision: 8, origin: 'resync' },
+    ]);
+    expect(cache.entry('a')).toEqual({ value: { n: 1 }, state: 'valid', revision: 7, source: 'etcd' });
     expect(cache.get('a')).toBe(value);
+  });
+
+  it('gives a last good value to what etcd holds and was refused, and to nothing that is valid or absent there', () => {
+    const cache = cacheOf();
+    cache.apply({ origin: 'initial', changes: [bad('a', 9), good('b', 2, 8)] });
+
+    const step = cache.restore([kept('a', 1, 5), kept('b', 1, 5), kept('c', 1, 5)], true);
+
+    expect(step.changes).toMatchObject([{ type: 'put', key: 'a', value: { n: 1 } }]);
+    expect(cache.entry('a')).toMatchObject({
+      value: { n: 1 },
+      state: 'invalid',
+      revision: 5,
+      rejectedRevision: 9,
+      source: 'snapshot',
+    });
+    expect([step.rejected, cache.headRevision('a'), cache.get('b'), cache.keys()]).toEqual([
+      [],
+      9,
+      { n: 2 },
+      ['a', 'b'],
+    ]);
+    expect(cache.apply(live(good('a', 3, 10))).healed).toEqual(['a']);
+  });
+
+  it('keeps what was deleted where the last value is to be kept', () => {
+    const cache = cacheOf({ onDelete: 'keep-last' });
+
+    cache.restore([kept('a', 1, 5)], true);
+
+    expect(cache.entry('a')).toEqual({ value: { n: 1 }, state: 'kept', revision: 5, source: 'snapshot' });
+    expect(cache.headRevision('a')).toBe(0);
+  });
+
+  it('of another cluster leaves no last good value behind', () => {
+    const cache = cacheOf({ onDelete: 'keep-last' });
+    cache.restore([kept('a', 1, 5), kept('b', 1, 5), kept('c', 1, 5)], false);
+
+    const step = cache.apply({
+      origin: 'resync',
+      isForeign: true,
+      changes: [bad('a', 2), good('b', 2, 2), gone('c', 3)],
+    });
+
+    expect(step.changes.map(({ type, key }) => `${type} ${key}`)).toEqual(['delete a', 'put b', 'delete c']);
+    expect(cache.entry('a')).toMatchObject({ value: undefined, state: 'invalid', revision: 0, rejectedRevision: 2 });
+    expect(cache.keys()).toEqual(['b']);
+  });
+
+  it('holds the documents that readers see, defaults aside', () => {
+    const cache = cacheOf({ fallback, onDelete: 'keep-last' });
+    cache.apply(live(good('b', 1, 1), good('c', 1, 1), bad('d', 1)));
+    cache.apply(live(bad('b', 2), gone('c', 2)));
+
+    expect(cache.documents().map(({ key, revision, bytes }) => [key, revision, bytes.toString()])).toEqual([
+      ['b', 1, '{"n":1}'],
+      ['c', 1, '{"n":1}'],
+    ]);
   });
 });
 

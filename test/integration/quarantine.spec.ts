@@ -1,0 +1,93 @@
+import { IsInt } from 'class-validator';
+import { Etcd3 } from 'etcd3';
+import type { ConfigDefinition } from 'nestjs-etcd-trigger';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { CollectingLogger } from '../support/collecting-logger.js';
+import { eventually } from '../support/eventually.js';
+import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+
+class Limit {
+  @IsInt() count!: number;
+}
+
+describe('a value that is refused', () => {
+  let etcd: EtcdTestCluster;
+  let direct: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    direct = new Etcd3({ hosts: etcd.hosts });
+  });
+  beforeEach(async () => {
+    await direct.delete().all();
+  });
+  afterAll(async () => {
+    direct.close();
+    await etcd.stop();
+  });
+
+  const put = async (key: string, value: string): Promise<number> =>
+    Number((await direct.put(key).value(value)).header.revision);
+
+  it('is reported once, across lost connections and lost history, until the next good value heals it', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
+    await put('/limits/a', '{"count":1}');
+    const log = new CollectingLogger();
+    const configs = [{ prefix: '/limits/', type: Limit }];
+    await using app = await startApp({ hosts: proxy.endpoint, configs, logger: log });
+    const rejected = await put('/limits/a', '{"count":"SECRET"}');
+    await app.store.waitForRevision(rejected);
+    const entry = app.store.entry('/limits/a', Limit);
+    expect(entry).toMatchObject({ value: { count: 1 }, state: 'invalid', rejectedRevision: rejected, source: 'etcd' });
+
+    proxy.cut();
+    await app.store.waitForRevision(await put('/limits/b', '{"count":2}'));
+    proxy.refuse();
+    proxy.cut();
+    await eventually(() => app.store.status === 'stale');
+    await put('/limits/b', '{"count":3}');
+    await direct.kv.compact({ revision: String(await put('/limits/b', '{"count":4}')), physical: true });
+    await proxy.accept();
+    await eventually(() => log.text.includes('listed again (compacted)'));
+    await eventually(() => app.store.get('/limits/b', Limit)?.count === 4);
+    expect(app.store.entry('/limits/a', Limit)).toEqual(entry);
+
+    const again = await put('/limits/a', '{"count":"SECRET"}');
+    await app.store.waitForRevision(again);
+    await app.store.waitForRevision(await put('/limits/a', '{"count":5}'));
+
+    expect(app.store.entry('/limits/a', Limit)).toMatchObject({ value: { count: 5 }, state: 'valid' });
+    const errors = log.lines.filter(({ level }) => level === 'error').map(({ text }) => text);
+    expect(errors).toEqual([
+      expect.stringContaining(
+        `"/limits/a" at revision ${rejected} is not valid: count [isInt]; the last good value stays`,
+      ),
+      expect.stringContaining(`"/limits/a" at revision ${again} is not valid`),
+    ]);
+    expect(log.lines.filter(({ text }) => text.includes('"/limits/a" is valid again')).length).toBe(1);
+    expect(log.text).not.toContain('SECRET');
+  });
+
+  it.each<[string, Partial<ConfigDefinition>, string, number | undefined]>([
+    ['an optional definition', {}, 'absent', undefined],
+    ['an optional one that keeps', { onDelete: 'keep-last' }, 'kept', 1],
+    ['a required one', { required: true }, 'kept', 1],
+    ['a required one that lets go', { required: true, onDelete: 'remove' }, 'absent', undefined],
+    ['one with a default', { default: { count: 7 } }, 'absent', 7],
+    ['one with a default that keeps', { default: { count: 7 }, onDelete: 'keep-last' }, 'kept', 1],
+  ])('and then deleted: %s, %o, is then %s and shows %s', async (_, more, state, count) => {
+    await put('/limit', '{"count":1}');
+    await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/limit', type: Limit, ...more }] });
+    await app.store.waitForRevision(await put('/limit', '[]'));
+    expect(app.store.entry('/limit', Limit)).toMatchObject({ state: 'invalid', value: { count: 1 } });
+
+    await app.store.delete('/limit');
+
+    expect(app.store.entry('/limit', Limit).state).toBe(state);
+    expect(app.store.get('/limit', Limit)?.count).toBe(count);
+    await app.store.put('/limit', { count: 9 });
+    expect(app.store.entry('/limit', Limit)).toMatchObject({ state: 'valid', value: { count: 9 }, source: 'etcd' });
+  });
+});

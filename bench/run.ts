@@ -11,6 +11,7 @@ import { memory } from './memory.js';
 import { history, live } from './watch-real.js';
 import { scheduling } from './scheduling.js';
 import { store } from './store.js';
+import { stuckHandlers } from './stuck-handlers.js';
 import { printTable, type Row, writeFiles } from './report.js';
 import { watchReplay } from './watch-replay.js';
 
@@ -23,6 +24,7 @@ const ALL: readonly Benchmark[] = [
   list,
   scheduling,
   handlers,
+  stuckHandlers,
   store,
   config,
   memory,

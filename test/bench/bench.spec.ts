@@ -22,6 +22,7 @@ describe('npm run bench', () => {
       'scheduling of a handler adds',
       '10k handlers on 1k targets',
       'event for one of 10k handlers',
+      'beside four stuck handlers, 1M events',
       'store.get',
       '100k configurations',
       '99 % of 100k configurations deleted',

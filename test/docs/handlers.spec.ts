@@ -1,13 +1,14 @@
 import { join, resolve } from 'node:path';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { Etcd3 } from 'etcd3';
+import { WatcherService } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
 
 const DOCUMENT = 'docs/handlers.md';
-const FOLDER = resolve('test/docs/.snippets');
+const FOLDER = resolve('test/docs/.snippets/handlers');
 
 describe('every snippet of docs/handlers.md', () => {
   let etcd: EtcdTestCluster;
@@ -36,6 +37,17 @@ describe('every snippet of docs/handlers.md', () => {
     const module = (await import(join(FOLDER, file))) as Record<string, Type<T>>;
     return app.get<T>(module[name] as Type<T>);
   };
+
+  it('delivers as it says: with retries, a halt, and a way to go on', async () => {
+    const { Delivery } = (await import(join(FOLDER, 'delivery.js'))) as {
+      readonly Delivery: new (watcher: WatcherService) => { show(print: (line: string) => void): Promise<void> };
+    };
+    const lines: string[] = [];
+    await new Delivery(app.get(WatcherService)).show((line) => lines.push(line));
+
+    await eventually(() => lines.length === 2);
+    expect(lines).toEqual(['/mails/1 was given up after 3 attempts', '/mails/1 hello, attempt 1']);
+  });
 
   it('handles typed values, patterns, batches and refusals as it says', async () => {
     const seenBy = async (file: string, name: string) => (await get<{ readonly seen: string[] }>(file, name)).seen;

@@ -59,6 +59,62 @@ describe('one listener harms no other', () => {
     expect([...slow].sort((a, b) => a - b)).toEqual(written);
   });
 
+  it('when it fails and stands still: it goes on with what failed, and misses nothing', async () => {
+    await using app = await startApp({ hosts: etcd.hosts });
+    const handled: number[] = [];
+    let isBroken = true;
+    const halting = await app.watcher.watch(
+      '/halt/',
+      ({ revision }) => {
+        if (isBroken) throw new Error('broken');
+        handled.push(revision);
+      },
+      { order: 'target', retry: { attempts: 2, backoff: { initialMs: 1, maxMs: 1 } }, onExhausted: 'halt' },
+    );
+    const other = new Recorder();
+    await app.watcher.watch('/halt/', other.onEvent);
+    for (let count = 1; count <= 2_000; count += 1) await app.watcher.put(`/halt/${count % 40}`, 'x');
+    await eventually(() => other.events.length === 2_000 && halting.halted !== undefined);
+
+    expect(halting).toMatchObject({ paused: true, failures: 2, halted: { attempts: 2 } });
+    expect(halting.halted?.event.revision).toBe(other.revisions[0]);
+    expect(halting.pending).toBeLessThanOrEqual(1_001);
+    isBroken = false;
+    halting.resume();
+    await eventually(() => handled.length === 2_000);
+    expect(handled).toEqual(other.revisions);
+    expect(halting).toMatchObject({ paused: false, halted: undefined });
+  });
+
+  it('when it hangs and wants last states: it holds one event a key, stays on the shared stream, and reaches the last state', async () => {
+    await using app = await startApp({ hosts: etcd.hosts });
+    let release!: () => void;
+    const stuck = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const given: Record<string, string> = {};
+    const coalescing = await app.watcher.watch(
+      '/latest/',
+      async ({ key, value, previous }) => {
+        expect(previous?.toString()).toBe(given[key]);
+        given[key] = value?.toString() ?? '';
+        await stuck;
+      },
+      { delivery: 'latest', concurrency: 2 },
+    );
+    const other = new Recorder();
+    await app.watcher.watch('/latest/', other.onEvent);
+    for (let count = 1; count <= 2_000; count += 1) await app.watcher.put(`/latest/${count % 40}`, String(count));
+    await eventually(() => other.events.length === 2_000);
+
+    expect(coalescing.pending).toBe(42);
+    expect(coalescing.revision).toBe(other.revisions.at(-1));
+    release();
+    await eventually(() => coalescing.pending === 0);
+    expect(given).toEqual(other.state);
+    expect(coalescing.failures).toBe(0);
+  });
+
   it('when it is denied', async () => {
     await using secured = await EtcdTestCluster.start();
     const admin = new Etcd3({ hosts: secured.hosts });

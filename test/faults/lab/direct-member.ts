@@ -54,9 +54,12 @@ export class DirectMember {
 
   /** Sent once. */
   async call<Response>(service: ServiceName, method: string, request: object, timeoutMs = 3_000): Promise<Response> {
-    const metadata = await (this.#metadata ??= this.#authenticate());
-    return this.#send<Response>(service, method, request, metadata, timeoutMs).catch((error: unknown) => {
+    const metadata = await (this.#metadata ??= this.#authenticate().catch((error: unknown) => {
       this.#metadata = undefined;
+      throw error;
+    }));
+    return this.#send<Response>(service, method, request, metadata, timeoutMs).catch((error: unknown) => {
+      if (isTokenGone(error)) this.#metadata = undefined;
       throw error;
     });
   }
@@ -78,7 +81,7 @@ export class DirectMember {
     const request = { key: Buffer.from('/'), serializable: true };
     return this.#send('KV', 'Range', request, metadata, 3_000).then(
       () => false,
-      (error: unknown) => String(error).includes('invalid auth token'),
+      isTokenGone,
     );
   }
 
@@ -134,6 +137,8 @@ export class DirectMember {
     return host.getServiceClient(service);
   }
 }
+
+const isTokenGone = (error: unknown): boolean => String(error).includes('invalid auth token');
 
 function methodOf(client: Client, name: string): Method {
   const { service } = client.constructor as unknown as { readonly service: ServiceDefinition };

@@ -14,6 +14,7 @@ import {
   type WatchSubscription,
 } from 'nestjs-etcd-trigger';
 import { quiet } from '../../support/quiet-logger.js';
+import type { Loss } from './history.js';
 import { ListenerLog } from './listener-log.js';
 import { RANGES, SET_KEYS, TOUCH_KEYS } from './operation.js';
 import type { Truth } from './truth.js';
@@ -106,6 +107,11 @@ export class LabApplication {
     const log = logOf(this.#truth, `watch from ${revision}`, 'all', { begin: revision });
     const options = { fromRevision: revision, onResync: log.onNotice };
     return this.#add(log, await this.watcher.watch(RANGES.all, log.onEvent, options));
+  }
+
+  /** Something was taken from all who listen now. */
+  lost(loss: Loss): void {
+    for (const { log } of this.#listeners) log.lost(loss);
   }
 
   /** Until it is let go on, the slow listener does not finish what it has begun. */

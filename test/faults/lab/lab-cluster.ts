@@ -62,6 +62,17 @@ export class LabCluster {
     return this.members.indexOf(await this.etcd.leader());
   }
 
+  /** Nobody is connected and nobody gets in until what is returned is called. */
+  cutOff(): () => Promise<void> {
+    for (const proxy of this.proxies) {
+      proxy.refuse();
+      proxy.cut();
+    }
+    return async () => {
+      for (const proxy of this.proxies) await proxy.accept();
+    };
+  }
+
   /** Neither it nor the others hear of each other; clients still reach it. */
   isolate(index: number, separation: Separation): void {
     this.gates.forEach((gate, to) => {

@@ -181,9 +181,9 @@ export class Laboratory {
   #violations(): string[] {
     const verdicts = this.app.listeners.map(({ log }) => log.verdict);
     return [
-      ...verdicts.flatMap(({ violations }) => violations.map(({ message }) => message)),
-      ...this.app.violations,
       ...this.ledger.violations,
+      ...this.app.violations,
+      ...verdicts.flatMap(({ violations }) => violations.map(({ message }) => message)),
       ...this.#found,
     ];
   }

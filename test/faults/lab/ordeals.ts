@@ -1,10 +1,7 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { WriteError } from 'nestjs-etcd-trigger';
 import { eventually } from '../../support/eventually.js';
 import type { Ordeal } from './fault.js';
-import type { Loss } from './history.js';
+import { compactWhileConnected, compactWhileCutOff, restore, wipe } from './history-ordeals.js';
 import type { Laboratory } from './laboratory.js';
 import { writerOf } from './operation.js';
 
@@ -38,27 +35,6 @@ export async function undergo(ordeal: Ordeal, lab: Laboratory, writes: number): 
   }
 }
 
-async function compactWhileConnected(lab: Laboratory, writes: number): Promise<void> {
-  const revision = await lab.workload.touch();
-  await lab.given(revision);
-  await compact(lab, revision);
-  await lab.workload.afterMore(writes);
-  for (const proxy of lab.cluster.proxies) proxy.cut();
-  await lab.following(['compaction while connected'], performance.now());
-}
-
-/** What is written after the cut reaches nobody: compacted, it is lost for everybody. */
-async function compactWhileCutOff(lab: Laboratory, writes: number): Promise<void> {
-  const accept = cutOff(lab);
-  await lab.workload.touch();
-  await lab.workload.afterMore(writes);
-  const revision = await lab.workload.touch();
-  await compact(lab, revision);
-  lose(lab, { kind: 'compacted', revision });
-  await accept();
-  await lab.following(['compaction while cut off'], performance.now());
-}
-
 async function leaveOnlyALaggingMember(lab: Laboratory, because: 'stopped' | 'told late'): Promise<void> {
   const { cluster } = lab;
   const lagging = (lab.injector.followed + 1) % cluster.members.length;
@@ -85,7 +61,7 @@ async function leaveOnlyALaggingMember(lab: Laboratory, because: 'stopped' | 'to
 }
 
 async function cutACatchUp(lab: Laboratory, bytes: number): Promise<void> {
-  const accept = cutOff(lab);
+  const accept = lab.cluster.cutOff();
   await lab.workload.flood(12);
   for (const proxy of lab.cluster.proxies) proxy.cutAfter(bytes);
   await accept();
@@ -141,55 +117,6 @@ async function stickAListener(lab: Laboratory, writes: number, outlasts: boolean
   lab.app.goOn();
 }
 
-/** An offline copy of a stopped cluster is taken, and put back later. */
-async function restore(lab: Laboratory, writes: number, grows: boolean): Promise<void> {
-  const { members } = lab.cluster;
-  const folder = await mkdtemp(join(tmpdir(), 'etcd-lab-'));
-  try {
-    await rest(lab);
-    await Promise.all(members.map((member) => member.kill()));
-    await Promise.all(
-      members.map(({ dataDirectory, name }) => cp(dataDirectory, join(folder, name), { recursive: true })),
-    );
-    await Promise.all(members.map((member) => member.start()));
-    lab.workload.start();
-    await lab.workload.afterMore(writes);
-    await replaceStore(lab, 'restore', grows, async () => {
-      await Promise.all(members.map((member) => member.wipe()));
-      await Promise.all(
-        members.map(({ dataDirectory, name }) => cp(join(folder, name), dataDirectory, { recursive: true })),
-      );
-      await Promise.all(members.map((member) => member.start()));
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-const wipe = (lab: Laboratory, grows: boolean): Promise<void> =>
-  replaceStore(lab, 'wipe', grows, () => lab.cluster.etcd.wipe());
-
-async function replaceStore(
-  lab: Laboratory,
-  kind: Ordeal['kind'],
-  grows: boolean,
-  replace: () => Promise<void>,
-): Promise<void> {
-  await rest(lab);
-  const accept = grows ? cutOff(lab) : (): Promise<void> => Promise.resolve();
-  await lab.recorder.pause();
-  const { head } = lab.recorder.truth.current;
-  await replace();
-  const past = await lab.recorder.begin();
-  lab.ledger.replaced();
-  lose(lab, { kind: 'replaced', past });
-  if (grows) await lab.workload.growPast(head);
-  await accept();
-  await lab.following([kind], performance.now());
-  lab.workload.start();
-  await lab.workload.afterMore(20);
-}
-
 /** Using a token prolongs its life, therefore nobody writes until one that was issued last of all has expired. */
 async function letTokensExpire(lab: Laboratory): Promise<void> {
   await lab.workload.pause();
@@ -215,41 +142,4 @@ async function writeTooMuch(lab: Laboratory): Promise<void> {
   const refusal: unknown = await lab.app.watcher.put('/lab/app/oversized', value).catch((error: unknown) => error);
   if (!(refusal instanceof WriteError)) lab.found(`oversized write: it was answered with ${String(refusal)}`);
   if (sent() - before > value.length / 2) lab.found('oversized write: it was sent');
-}
-
-/** Everything has been compared, and no lease will write any more. */
-async function rest(lab: Laboratory): Promise<void> {
-  await lab.settle();
-  await eventually(
-    async () => {
-      const [member] = lab.cluster.direct;
-      const answer = await member?.call<{ leases: readonly unknown[] }>('Lease', 'LeaseLeases', {});
-      return answer?.leases.length === 0;
-    },
-    { withinMs: 60_000 },
-  );
-}
-
-/** Nobody is connected and nobody gets in until what is returned is called. */
-function cutOff(lab: Laboratory): () => Promise<void> {
-  const { proxies } = lab.cluster;
-  for (const proxy of proxies) {
-    proxy.refuse();
-    proxy.cut();
-  }
-  return async () => {
-    for (const proxy of proxies) await proxy.accept();
-  };
-}
-
-function lose(lab: Laboratory, loss: Loss): void {
-  for (const { log } of lab.app.listeners) log.lost(loss);
-}
-
-async function compact(lab: Laboratory, revision: number): Promise<void> {
-  await lab.recorder.reached(revision);
-  await eventually(async () => {
-    const [member] = lab.cluster.direct;
-    await member?.call('KV', 'Compact', { revision: String(revision), physical: true });
-  });
 }

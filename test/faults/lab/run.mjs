@@ -16,7 +16,8 @@ const [program = 'soak', ...args] = process.argv.slice(2);
 const number = args.includes('--sabotage') ? Number(args[args.indexOf('--sabotage') + 1]) : undefined;
 const plugins = number === undefined ? [] : [await breakOneLine(number)];
 const { module } = await runnerImport(at(`./${program}.ts`), { ...quietly, plugins });
-process.exitCode = await module.main(args);
+// What is broken may keep the process alive.
+process.exit(await module.main(args));
 
 /** Replaces the line while lib is loaded; the files stay as they are. */
 async function breakOneLine(index) {

@@ -20,12 +20,17 @@ export async function main(words: string[]): Promise<number> {
 /** In a process of its own, which is all that is broken. @returns the first thing that was found wrong */
 function caughtBy(index: number, { trial }: Sabotage): Promise<string | undefined> {
   return new Promise((resolve) => {
-    execFile(process.execPath, [RUN, 'trial', trial, '--sabotage', String(index)], (error, stdout, stderr) => {
-      const [found] = [...stdout.split('\n'), ...stderr.split('\n').filter((line) => line.includes('Error'))].filter(
-        Boolean,
-      );
-      resolve(error === null ? undefined : (found ?? 'the end of the process'));
-    });
+    execFile(
+      process.execPath,
+      [RUN, 'trial', trial, '--sabotage', String(index)],
+      { timeout: 600_000 },
+      (error, stdout, stderr) => {
+        const [found] = [...stdout.split('\n'), ...stderr.split('\n').filter((line) => line.includes('Error'))].filter(
+          Boolean,
+        );
+        resolve(error === null ? undefined : (found ?? 'the end of the process'));
+      },
+    );
   });
 }
 

@@ -148,7 +148,7 @@ export const SABOTAGES: readonly Sabotage[] = [
     rule: '12 server limits',
     name: 'what is too large is sent all the same',
     file: 'etcd/etcd-key-value.ts',
-    line: 'this.#checkLimits(what, key, operations);',
+    line: 'checkLimits(transaction, this.#prefix.length);',
     instead: '',
     trial: 'silence and lost answers',
   },

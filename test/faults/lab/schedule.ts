@@ -60,9 +60,15 @@ function drawRound(kind: Fault['kind'], random: Random): Round {
   if ((isLink || isMember) && random.percent(50)) {
     others.push(drawFault(random.pick<LinkFault['kind']>(['cut', 'cut inside a message', 'slow link']), random));
   }
-  return { faults: [fault, ...others], writes: random.int(40, 150), endures: kind !== 'freeze' || random.percent(30) };
+  return {
+    faults: [fault, ...others],
+    writes: random.int(40, 150),
+    endures: !SILENT_KINDS.includes(kind) || random.percent(30),
+  };
 }
 
+/** Noticed only after a while: seldom is it waited for. */
+const SILENT_KINDS: readonly Fault['kind'][] = ['freeze', 'pause'];
 const LINK_KINDS: readonly Fault['kind'][] = ['cut', 'cut inside a message', 'refuse', 'freeze', 'slow link'];
 const MEMBER_KINDS: readonly Fault['kind'][] = ['kill', 'pause', 'cut off from quorum', 'move leader', 'defragment'];
 

@@ -110,7 +110,7 @@ export class SecuredAccess {
 
   #fingerprintAt(port: number): Promise<string> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ port, host: '127.0.0.1', ca: this.#authority }, () => {
+      const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: this.#authority }, () => {
         resolve(socket.getPeerCertificate().fingerprint256);
         socket.destroy();
       });

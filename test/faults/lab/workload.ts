@@ -81,11 +81,11 @@ export class Workload {
     let attempt = 0;
     return eventually(
       async () => {
-        const revision = await this.#send({ ...draw(this.#id('lab')), member: attempt++ }, 1_500);
+        const revision = await this.#send({ ...draw(this.#id('lab')), member: attempt++ }, 3_000);
         if (revision === undefined) throw new Error('no member takes a write of the laboratory');
         return revision;
       },
-      { withinMs: 60_000 },
+      { withinMs: 120_000 },
     );
   }
 

@@ -79,10 +79,7 @@ export class DirectMember {
     const metadata = new Metadata();
     metadata.set('token', token);
     const request = { key: Buffer.from('/'), serializable: true };
-    return this.#send('KV', 'Range', request, metadata, 3_000).then(
-      () => false,
-      isTokenGone,
-    );
+    return this.#send('KV', 'Range', request, metadata, 3_000).then(() => false, isTokenGone);
   }
 
   close(): void {

@@ -63,11 +63,13 @@ async function replaceStore(
   await rest(lab);
   const accept = grows ? lab.cluster.cutOff() : (): Promise<void> => Promise.resolve();
   await lab.recorder.pause();
-  const { head } = lab.recorder.truth.current;
-  await replace();
-  const past = await lab.recorder.begin();
+  const { truth } = lab.recorder;
+  const { head } = truth.current;
+  // The listeners may see the other store as soon as it is there.
+  lab.app.lost({ kind: 'replaced', past: truth.pasts.length });
   lab.ledger.replaced();
-  lab.app.lost({ kind: 'replaced', past });
+  await replace();
+  await lab.recorder.begin();
   if (grows) await lab.workload.growPast(head);
   await accept();
   await lab.following([kind], performance.now());

@@ -16,7 +16,7 @@ import { type Tally } from './tally.js';
 import { Workload } from './workload.js';
 
 /** Only ends what hangs; nothing is judged by time. */
-const HANGS_AFTER_MS = 60_000;
+const HANGS_AFTER_MS = 120_000;
 /** One message holds less than this, so that what is larger is met often: a batch of large values, a backlog. */
 const LARGEST_MESSAGE = 4 * 1024 * 1024;
 
@@ -148,6 +148,8 @@ export class Laboratory {
       await this.workload.afterMore(10);
     }
     const joining = this.#join();
+    // Should the round fail before they have joined, it fails for that.
+    joining.catch(() => undefined);
     const isEndured = endures && faults.every(isSurvivable);
     if (isEndured) await this.following(kinds, struck);
     await this.workload.afterMore(writes);

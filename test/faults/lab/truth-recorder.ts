@@ -27,13 +27,12 @@ export class TruthRecorder {
     return recorder;
   }
 
-  /** Begins with what the store holds now. @returns the number of this past */
-  async begin(): Promise<number> {
+  /** Begins with what the store holds now. */
+  async begin(): Promise<void> {
     const { revision, state } = await this.#range();
-    const past = this.truth.begin(revision, state);
+    this.truth.begin(revision, state);
     this.#run = new AbortController();
     for (const member of this.#members) this.#recording.push(this.#record(member, this.#run.signal));
-    return past;
   }
 
   /** Records no more: the store will be replaced. */

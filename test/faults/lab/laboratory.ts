@@ -100,12 +100,11 @@ export class Laboratory {
   /** Resolves when the listeners have been given a revision that touched every range. */
   async given(revision: number, listeners: readonly LabListener[] = this.app.listeners): Promise<void> {
     const waiting = (): readonly LabListener[] => listeners.filter(({ log }) => log.touchedAt(revision) === undefined);
-    const withinMs = this.#options.hangsAfterMs ?? HANGS_AFTER_MS;
-    await eventually(() => waiting().length === 0, { withinMs }).catch(() => {
+    await eventually(() => waiting().length === 0, this.#hang).catch(() => {
       throw this.#failure(
         waiting().map(({ log, subscription }) => {
           const status = subscription ? ` (it says "${subscription.status}")` : '';
-          return `hangs: ${log.name} was not given revision ${revision} within ${withinMs} ms${status}`;
+          return `hangs: ${log.name} was not given revision ${revision} within ${this.#hang.withinMs} ms${status}`;
         }),
       );
     });
@@ -118,7 +117,10 @@ export class Laboratory {
     const revision = await this.workload.touch();
     await this.recorder.reached(revision);
     await this.given(revision);
-    await eventually(() => this.app.listeners.every(({ subscription }) => (subscription?.pending ?? 0) === 0));
+    await eventually(
+      () => this.app.listeners.every(({ subscription }) => (subscription?.pending ?? 0) === 0),
+      this.#hang,
+    );
     const held = await this.recorder.heldAt(revision);
     this.#compareTruth(revision, held);
     this.ledger.settle(this.recorder.truth.current, revision);
@@ -137,6 +139,10 @@ export class Laboratory {
     await this.app.stop();
     await this.recorder.stop();
     await this.cluster.stop();
+  }
+
+  get #hang(): { readonly withinMs: number } {
+    return { withinMs: this.#options.hangsAfterMs ?? HANGS_AFTER_MS };
   }
 
   async #strike({ faults, writes, endures }: Round): Promise<void> {
@@ -165,10 +171,9 @@ export class Laboratory {
   async #join(): Promise<readonly LabListener[]> {
     const { first, head } = this.recorder.truth.current;
     const from = this.#random.int(first, Math.max(first, head));
-    const patiently = { withinMs: this.#options.hangsAfterMs ?? HANGS_AFTER_MS };
     return Promise.all([
-      eventually(() => this.app.joinLate(), patiently),
-      eventually(() => this.app.joinFrom(from), patiently),
+      eventually(() => this.app.joinLate(), this.#hang),
+      eventually(() => this.app.joinFrom(from), this.#hang),
     ]);
   }
 
@@ -214,7 +219,7 @@ export class Laboratory {
     const expected = this.app.targets + this.cluster.members.length;
     let served = 0;
     try {
-      await eventually(async () => (served = await this.cluster.watchers()) === expected);
+      await eventually(async () => (served = await this.cluster.watchers()) === expected, this.#hang);
       this.tally.streams = this.app.targets;
       return [];
     } catch {

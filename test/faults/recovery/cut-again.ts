@@ -19,7 +19,7 @@ export const CUT_AGAIN: readonly RecoveryScenario[] = (['FIN', 'RST'] as const).
   measured: 'cut until the next connection, the longest of ten',
   limitMs: 1_250,
   judged: 'max',
-  rounds: 60,
+  rounds: 20,
   followers: 1,
   open: () => open(kind === 'RST'),
 }));

@@ -12,7 +12,7 @@ export const LOST_QUORUM: readonly RecoveryScenario[] = (['silent', 'cut'] as co
   measured: 'separation until following another member',
   limitMs: 5_000,
   judged: 'max',
-  rounds: 30,
+  rounds: 20,
   followers: 1,
   open: () => open(separation),
 }));

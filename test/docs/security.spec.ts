@@ -1,0 +1,124 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { WatcherService } from 'nestjs-etcd-trigger';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
+import { type Certificates, createCertificates } from '../support/certificates.js';
+import { quiet } from '../support/quiet-logger.js';
+import { APP, startSecured } from '../support/secured-cluster.js';
+
+const DOCUMENT = 'docs/security.md';
+const FOLDER = resolve('test/docs/.snippets/security');
+const SNIPPETS = snippetsOf(DOCUMENT);
+
+const NOT_THERE = 'ETCD_KEY_NOT_FOUND';
+
+describe('the guide to security', () => {
+  let folder: string;
+  let files: Certificates;
+
+  beforeAll(async () => {
+    expect(compileSnippets(SNIPPETS, FOLDER)).toEqual([]);
+    folder = await mkdtemp(join(tmpdir(), 'certificates-'));
+    files = await createCertificates(folder);
+  });
+  afterEach(() => {
+    for (const name of Object.keys(process.env))
+      if (name.startsWith('ETCD_') && name !== 'ETCD_BIN') Reflect.deleteProperty(process.env, name);
+  });
+  afterAll(async () => {
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Starts the module of a snippet, and writes and reads a key with it. */
+  const use = async (
+    title: string,
+    name: string,
+    environment: Record<string, string>,
+    elsewhere = 'ETCD_PERMISSION_DENIED',
+  ): Promise<void> => {
+    Object.assign(process.env, environment);
+    const loaded = (await import(join(FOLDER, title.replace(/\.ts$/, '.js')))) as Record<string, Type<unknown>>;
+    const { [name]: module = Object } = loaded;
+    const app = await Test.createTestingModule({ imports: [module] })
+      .setLogger(quiet)
+      .compile();
+    await app.init();
+    const watcher = app.get(WatcherService);
+    await watcher.put('/allowed/1', 'x');
+    expect((await watcher.get('/allowed/1')).value.toString()).toBe('x');
+    await expect(watcher.get('/elsewhere')).rejects.toMatchObject({ code: elsewhere });
+    await app.close();
+  };
+
+  it('names the file of every snippet, and each is used here', () => {
+    expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
+    expect([...SNIPPETS.keys()]).toEqual(['tls.module.ts', 'mutual-tls.module.ts', 'user.module.ts']);
+  });
+
+  it('connects with TLS', async () => {
+    await using etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server } });
+    await use('tls.module.ts', 'TlsModule', { ETCD_HOSTS: etcd.hosts.join(), ETCD_CA: files.ca }, NOT_THERE);
+  });
+
+  it('connects with a certificate of its own', async () => {
+    await using etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
+    await use(
+      'mutual-tls.module.ts',
+      'MutualTlsModule',
+      {
+        ETCD_HOSTS: etcd.hosts.join(),
+        ETCD_CA: files.ca,
+        ETCD_CERT: files.client.cert,
+        ETCD_KEY: files.client.key,
+      },
+      NOT_THERE,
+    );
+  });
+
+  it('is the user that its certificate names, where the server checks both', async () => {
+    await using etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
+    await enableUsers(etcd, files, 'client');
+    await use('mutual-tls.module.ts', 'MutualTlsModule', {
+      ETCD_HOSTS: etcd.hosts.join(),
+      ETCD_CA: files.ca,
+      ETCD_CERT: files.client.cert,
+      ETCD_KEY: files.client.key,
+    });
+  });
+
+  it('connects with user and password', async () => {
+    await using secured = await startSecured();
+    await use('user.module.ts', 'UserModule', {
+      ETCD_HOSTS: secured.etcd.hosts.join(),
+      ETCD_USER: APP.username,
+      ETCD_PASSWORD: APP.password,
+    });
+  });
+});
+
+/** Authentication on, and a user who may use what lies under `/allowed/`, known by certificate. */
+async function enableUsers(etcd: EtcdTestCluster, files: Certificates, user: string): Promise<void> {
+  const admin = new Etcd3({
+    hosts: etcd.hosts,
+    credentials: {
+      rootCertificate: await readFile(files.ca),
+      certChain: await readFile(files.client.cert),
+      privateKey: await readFile(files.client.key),
+    },
+  });
+  for (const name of ['root', user]) {
+    const role = admin.role(name);
+    await role.create();
+    if (name === user) await role.grant({ permission: 'Readwrite', range: admin.range({ prefix: '/allowed/' }) });
+    await admin.user(name).create('unused');
+    await admin.user(name).addRole(name);
+  }
+  await admin.auth.authEnable();
+  admin.close();
+}

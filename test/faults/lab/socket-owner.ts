@@ -1,12 +1,19 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+const READINGS = 5;
+
 /**
  * Which of these processes has a connection from a loopback port open. Members of a cluster do not say who they are when they connect; the kernel
  * knows (Linux only).
  */
 export function ownerOf(localPort: number, pids: readonly (number | undefined)[]): number | undefined {
-  const inode = inodeOf(localPort);
-  return inode === undefined ? undefined : pids.find((pid) => pid !== undefined && hasSocket(pid, inode));
+  // The table is read in pieces; while sockets come and go, one that is there can be passed over.
+  for (let reading = 0; reading < READINGS; reading += 1) {
+    const inode = inodeOf(localPort);
+    const owner = inode === undefined ? undefined : pids.find((pid) => pid !== undefined && hasSocket(pid, inode));
+    if (owner !== undefined) return owner;
+  }
+  return undefined;
 }
 
 function inodeOf(localPort: number): string | undefined {

@@ -15,7 +15,7 @@ export const BLACK_HOLES: readonly RecoveryScenario[] = (
   [
     ['while it follows', 40, 10],
     ['while it connects', 60, 10],
-    ['while it authenticates', 60, 10],
+    ['while it authenticates', 40, 4],
   ] as const
 ).map(([entry, rounds, followers]) => ({
   fault: `black hole met ${entry}`,

@@ -14,7 +14,9 @@ const KEYS = 1_000;
 const HEALTHY = 3;
 
 const etcd = new FakeCluster();
-const app = await NestFactory.createApplicationContext(EtcdTriggerTestingModule.forRoot({ fake: etcd }), { logger: false });
+const app = await NestFactory.createApplicationContext(EtcdTriggerTestingModule.forRoot({ fake: etcd }), {
+  logger: false,
+});
 const watcher = app.get(WatcherService);
 
 const delays = new Float64Array(events * HEALTHY);

@@ -1,4 +1,5 @@
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { eventually } from '../../support/eventually.js';
 import { Follower } from './follower.js';
 import { DEFAULT_ELECTIONS, lead, servingMember } from './members.js';
 import type { RecoveryPlace, RecoveryScenario } from './recovery-scenario.js';
@@ -41,6 +42,7 @@ async function round(role: Role, cluster: EtcdTestCluster, follower: Follower, w
   await lead(cluster, role === 'leader' ? member : other);
   const time = await follower.recovery(() => member.kill());
   await writer.prove(follower);
-  await member.start();
+  // Its ports may have been lent to a connection of another process meanwhile.
+  await eventually(() => member.start());
   return time;
 }

@@ -35,19 +35,19 @@ export class ProjectedConfig<S, R> implements ConfigRef<R> {
     private readonly isSame: (a: R, b: R) => boolean = Object.is,
   ) {
     this.changes$ = new Observable((subscriber) => {
-      let told = this.value;
-      subscriber.next(told);
+      let told: { readonly value: R } | undefined;
       const follower = new Follower(source, {
-        moved: () => {
+        look: () => {
           const { value } = this;
-          if (Object.is(value, told)) return;
-          told = value;
+          if (told && Object.is(value, told.value)) return;
+          told = { value };
           subscriber.next(value);
         },
         ended: () => {
           subscriber.complete();
         },
       });
+      follower.look();
       const subscription = source.listeners.add(follower);
       return () => {
         subscription.close();
@@ -66,19 +66,22 @@ export class ProjectedConfig<S, R> implements ConfigRef<R> {
   }
 }
 
-/** Looks once after every step that may matter. A projection that throws is logged by class and place, and tried again after the next. */
+/** Looks at once, and after every step that may matter. A projection that throws is logged by class and place, and tried again after the next. */
 class Follower implements ConfigListener {
   #isClosed = false;
 
   constructor(
     private readonly source: Pick<RefSource<unknown>, 'concerns' | 'log' | 'subject'>,
-    private readonly told: { readonly moved: () => void; readonly ended: () => void },
+    private readonly told: { readonly look: () => void; readonly ended: () => void },
   ) {}
 
   receive(changes: readonly ConfigChange[]): void {
-    if (this.#isClosed || !changes.some(this.source.concerns)) return;
+    if (!this.#isClosed && changes.some(this.source.concerns)) this.look();
+  }
+
+  look(): void {
     try {
-      this.told.moved();
+      this.told.look();
     } catch (error) {
       this.source.log.error(`a projection of ${this.source.subject} failed: ${describeFailure(error)}`);
     }

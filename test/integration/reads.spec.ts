@@ -147,9 +147,11 @@ describe('the store, read', () => {
 
       await app.store.put('/limit', { count: 1 });
       expect(() => ratio.value).toThrow(RangeError);
+      const late: unknown[] = [];
+      ratio.changes$.subscribe((value) => late.push(value));
       await app.store.put('/limit', { count: 2 });
 
-      expect(seen).toEqual([0, 2]);
+      expect([seen, late]).toEqual([[0, 2], [2]]);
       expect(log.text).toContain('a projection of key "/limit" failed: RangeError at ');
       expect(log.text).not.toContain('SECRET');
       expect(() => app.store.select('/nowhere', Limit, String)).toThrow(InvalidOptionsError);

@@ -78,13 +78,13 @@ const WHOLE = { depth: Infinity, showHidden: true, maxArrayLength: null, maxStri
 
 function jsonOf(thing: unknown): string {
   const seen = new Set<unknown>();
-  return (
-    JSON.stringify(thing, (_, value: unknown) => {
-      if (typeof value === 'bigint') return String(value);
-      if (typeof value !== 'object' || value === null) return value;
-      if (seen.has(value)) return '(seen)';
-      seen.add(value);
-      return value;
-    }) ?? ''
-  );
+  const replacer = (_: string, value: unknown): unknown => {
+    if (typeof value === 'bigint') return String(value);
+    if (typeof value !== 'object' || value === null) return value;
+    if (seen.has(value)) return '(seen)';
+    seen.add(value);
+    return value;
+  };
+  const json: unknown = JSON.stringify(thing, replacer);
+  return typeof json === 'string' ? json : '';
 }

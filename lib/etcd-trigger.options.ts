@@ -69,6 +69,7 @@ export interface EtcdTriggerOptions {
   readonly logger?: LoggerService;
 }
 
+/** How the `@WatchKey` methods of a cluster are run. */
 export interface HandlersOptions {
   /**
    * Whether handlers are attached at application bootstrap. With `false` they are checked and listed, and start when `WatchKeyRegistry.register()` is called:

@@ -26,9 +26,18 @@ export {
 } from './etcd-trigger.tokens.js';
 
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
+export type { KeyParameters } from './handlers/key-pattern.js';
 export { OnWatchError } from './handlers/on-watch-error.decorator.js';
 export { OnWatchResync } from './handlers/on-watch-resync.decorator.js';
-export { Event, Key, KeyParam, Payload, Previous, Signal } from './handlers/parameters.decorator.js';
+export {
+  Event,
+  Key,
+  KeyParam,
+  type ParameterPipe,
+  Payload,
+  Previous,
+  Signal,
+} from './handlers/parameters.decorator.js';
 export { WatchKey, type WatchKeyOptions } from './handlers/watch-key.decorator.js';
 export { type WatchKeyHandler, WatchKeyRegistry } from './handlers/watch-key.registry.js';
 

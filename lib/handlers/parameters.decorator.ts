@@ -4,7 +4,8 @@ import { PARAMETERS } from './nest-metadata.js';
 
 export type HandlerParameterKind = 'payload' | 'previous' | 'event' | 'key' | 'key-parameter' | 'signal' | 'context';
 
-type Pipe = Type<PipeTransform> | PipeTransform;
+/** A pipe for one parameter: its class, which is taken from the module of the handler, or an instance. */
+export type ParameterPipe = Type<PipeTransform> | PipeTransform;
 
 /** One decorated parameter of a handler, in the form that Nest reads. */
 export interface HandlerParameter {
@@ -46,22 +47,23 @@ export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>
 /**
  * What was written: with `type` the validated, frozen DTO, else the bytes; `undefined` on delete. With `batch: true` the `WatchBatch`. Pipes may follow.
  */
-export const Payload = (...pipes: Pipe[]): ParameterDecorator => parameter('payload', undefined, pipes);
+export const Payload = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('payload', undefined, pipes);
 
 /** What this handler was last given for the key, in the form of `@Payload()`; `undefined` when it was absent, or not valid. */
-export const Previous = (...pipes: Pipe[]): ParameterDecorator => parameter('previous', undefined, pipes);
+export const Previous = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('previous', undefined, pipes);
 
 /** The `WatchEvent`. */
-export const Event = (...pipes: Pipe[]): ParameterDecorator => parameter('event', undefined, pipes);
+export const Event = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('event', undefined, pipes);
 
 /** The key, without the cluster's `keyPrefix`. */
-export const Key = (...pipes: Pipe[]): ParameterDecorator => parameter('key', undefined, pipes);
+export const Key = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('key', undefined, pipes);
 
 /** What stands in the key where the target has `:name`. */
-export const KeyParam = (name: string, ...pipes: Pipe[]): ParameterDecorator => parameter('key-parameter', name, pipes);
+export const KeyParam = (name: string, ...pipes: ParameterPipe[]): ParameterDecorator =>
+  parameter('key-parameter', name, pipes);
 
 /** The `AbortSignal` of the call. */
-export const Signal = (...pipes: Pipe[]): ParameterDecorator => parameter('signal', undefined, pipes);
+export const Signal = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('signal', undefined, pipes);
 
 /** The decorated parameters of a method, in any order; inherited ones with it. */
 export function parametersOf(type: object, method: string): readonly HandlerParameter[] {
@@ -94,7 +96,7 @@ export function defineParameters(
 export const kindOf = (number: number): HandlerParameterKind | undefined =>
   (Object.keys(NUMBERS) as HandlerParameterKind[]).find((kind) => NUMBERS[kind] === number);
 
-function parameter(kind: HandlerParameterKind, data: unknown, pipes: readonly Pipe[]): ParameterDecorator {
+function parameter(kind: HandlerParameterKind, data: unknown, pipes: readonly ParameterPipe[]): ParameterDecorator {
   return (owner, method, index) => {
     if (typeof owner === 'function' || method === undefined) {
       throw new InvalidOptionsError(
@@ -106,6 +108,6 @@ function parameter(kind: HandlerParameterKind, data: unknown, pipes: readonly Pi
   };
 }
 
-const entry = (kind: HandlerParameterKind, index: number, data: unknown, pipes: readonly Pipe[]): object => ({
+const entry = (kind: HandlerParameterKind, index: number, data: unknown, pipes: readonly ParameterPipe[]): object => ({
   [`${NUMBERS[kind]}:${index}`]: { kind, index, data, pipes },
 });

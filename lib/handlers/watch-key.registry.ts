@@ -74,6 +74,7 @@ export class WatchKeyHandler {
     this.#subscription?.pause();
   }
 
+  /** Goes on, with what has come meanwhile. */
   resume(): void {
     this.#isPaused = false;
     this.#subscription?.resume();
@@ -107,6 +108,7 @@ export class WatchKeyRegistry {
     for (const handler of this.list(name)) handler.pause();
   }
 
+  /** All of them, or those with this name, go on, with what has come meanwhile. */
   resume(name?: string): void {
     for (const handler of this.list(name)) handler.resume();
   }

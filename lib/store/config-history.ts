@@ -21,6 +21,7 @@ export interface ConfigRevision<T> {
   readonly violations?: readonly ConfigViolation[];
 }
 
+/** How far `StoreService.history` goes back. */
 export interface HistoryOptions<T extends object> {
   /**
    * How many revisions at most.

@@ -11,7 +11,9 @@ import type { DefinitionFeed } from './definition-feed.js';
 
 /** What a transaction does, said before any of it is done. */
 export interface ConfigTransaction {
+  /** The value is checked by the definition of its key. `ifRevision`, `ifAbsent`: else nothing of the transaction is done. */
   put(key: string, value: object, options?: Pick<PutOptions, 'ifRevision' | 'ifAbsent'>): void;
+  /** `ifRevision`: else nothing of the transaction is done. Deleting what is absent does nothing. */
   delete(key: string, options?: DeleteOptions): void;
 }
 

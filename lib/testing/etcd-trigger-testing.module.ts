@@ -17,6 +17,7 @@ export interface EtcdTriggerTestingOptions extends Omit<EtcdTriggerOptions, 'cli
 /** In the place of `EtcdTriggerModule.forRoot`, for tests of single providers: everything the module provides, on an etcd in memory. */
 @Module({})
 export class EtcdTriggerTestingModule {
+  /** As `EtcdTriggerModule.forRoot`, without `client`. The fake is what `app.get(FakeCluster)` gives. */
   static forRoot({ fake = new FakeCluster(), initial, ...options }: EtcdTriggerTestingOptions = {}): DynamicModule {
     if (initial) fake.putAll(initial);
     const token = getFakeClusterToken(options.cluster);

@@ -12,9 +12,17 @@ import { bytesOf, type FakeValue } from './fake-value.js';
 
 /** What `Test.createTestingModule()` returns, as far as it is needed here. */
 export interface ProviderOverrides<Builder> {
-  overrideProvider(token: unknown): { useValue(value: unknown): Builder };
+  /** Another provider takes the place of this one. */
+  overrideProvider(token: unknown): ProviderReplacement<Builder>;
 }
 
+/** What takes the place of a provider. */
+export interface ProviderReplacement<Builder> {
+  /** This value, as it is. */
+  useValue(value: unknown): Builder;
+}
+
+/** What goes with a value. */
 export interface FakePutOptions {
   /** Of `grantLease()`. */
   readonly lease?: string | undefined;
@@ -22,7 +30,9 @@ export interface FakePutOptions {
 
 /** Writes that happen together. */
 export interface FakeTransaction {
+  /** Adds a write. */
   put(key: string | Buffer, value: FakeValue, options?: FakePutOptions): void;
+  /** Adds a deletion; of what is absent it does nothing. */
   delete(key: string | Buffer): void;
 }
 

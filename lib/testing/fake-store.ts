@@ -12,7 +12,9 @@ export interface FakeRevision {
 export interface FakeSnapshot {
   readonly revision: number;
   readonly compacted: number;
+  /** @internal */
   readonly base: ReadonlyMap<string, KeyRecord>;
+  /** @internal */
   readonly history: readonly FakeRevision[];
 }
 

@@ -9,6 +9,7 @@ import { FakeCluster } from './fake-cluster.js';
 
 /** An application, or a testing module. */
 export interface SettlingApplication {
+  /** @internal */
   get(type: typeof EtcdTriggerCluster, options: { strict: false; each: true }): EtcdTriggerCluster[];
 }
 

@@ -48,6 +48,7 @@ export interface DeliveryOptions {
   readonly debounceMs?: number;
 }
 
+/** How often, and how far apart, a call that failed is made again. */
 export interface RetryOptions {
   /** Calls with one event in all, the first one included. */
   readonly attempts: number;

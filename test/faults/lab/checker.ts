@@ -26,6 +26,8 @@ export class HistoryChecker {
   /** First revision not accounted for; undefined until what it was given first has been compared. */
   #next: number | undefined;
   #initial: SeenEvent[] = [];
+  /** Which list that was, where it came as a batch that says so. */
+  #initialRevision: number | undefined;
   /** What is still to come of the revision that is being delivered. */
   #rest = new Map<string, Change>();
   #at = 0;
@@ -90,9 +92,6 @@ export class HistoryChecker {
       this.#live(event);
     }
   }
-
-  /** Of a batch, which says what list it is. */
-  #initialRevision: number | undefined;
 
   #live(event: SeenEvent): void {
     const { key, revision } = event;

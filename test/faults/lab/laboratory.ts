@@ -74,9 +74,10 @@ export class Laboratory {
       await this.workload.afterMore(20);
       const [first] = round.faults;
       for (const { kind } of round.faults) this.tally.struck(kind);
-      if (first && isOrdeal(first)) await undergo(first, this, round.writes);
-      else await this.#strike(round);
-      await this.settle();
+      if (first && isOrdeal(first)) {
+        await undergo(first, this, round.writes);
+        await this.settle();
+      } else await this.#strike(round);
     } catch (error) {
       throw error instanceof LabFailure ? error : this.#failure([String(error)], error);
     }

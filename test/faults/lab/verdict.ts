@@ -43,8 +43,4 @@ export class Verdict {
   count(kind: ViolationKind): number {
     return this.#counts.get(kind) ?? 0;
   }
-
-  get isClean(): boolean {
-    return this.#counts.size === 0 && this.resyncsNeeded === this.resyncsGiven;
-  }
 }

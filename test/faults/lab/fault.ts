@@ -34,8 +34,8 @@ export type Ordeal =
   | { readonly kind: 'lost answers' }
   /** Two members take connections and say nothing. */
   | { readonly kind: 'black hole' }
-  /** A listener does not take what it is given; `outlasts`: longer than a stream is kept waiting for it. */
-  | { readonly kind: 'stuck listener'; readonly outlasts: boolean }
+  /** A listener does not take what it is given; `outlasts`: longer than a stream is kept waiting for it; `loses`: what it lacks is compacted. */
+  | { readonly kind: 'stuck listener'; readonly outlasts: boolean; readonly loses: boolean }
   /** The store goes back to a copy of its data; `grows`: past where it was, before anybody sees it. */
   | { readonly kind: 'restore'; readonly grows: boolean }
   | { readonly kind: 'wipe'; readonly grows: boolean }

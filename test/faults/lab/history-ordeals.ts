@@ -15,7 +15,11 @@ export async function compactWhileConnected(lab: Laboratory, writes: number): Pr
 }
 
 /** What is written after the cut reaches nobody: compacted, it is lost for everybody. */
-export async function compactWhileCutOff(lab: Laboratory, writes: number): Promise<void> {
+export async function compactWhileCutOff(
+  lab: Laboratory,
+  writes: number,
+  kind: Ordeal['kind'] = 'compaction while cut off',
+): Promise<void> {
   const accept = lab.cluster.cutOff();
   await lab.workload.touch();
   await lab.workload.afterMore(writes);
@@ -23,7 +27,7 @@ export async function compactWhileCutOff(lab: Laboratory, writes: number): Promi
   await compact(lab, revision);
   lab.app.lost({ kind: 'compacted', revision });
   await accept();
-  await lab.following(['compaction while cut off'], performance.now());
+  await lab.following([kind], performance.now());
 }
 
 /** An offline copy of a stopped cluster is taken, and put back later. */

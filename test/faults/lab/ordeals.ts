@@ -21,7 +21,7 @@ export async function undergo(ordeal: Ordeal, lab: Laboratory, writes: number): 
     case 'black hole':
       return openABlackHole(lab, writes);
     case 'stuck listener':
-      return stickAListener(lab, writes, ordeal.outlasts);
+      return stickAListener(lab, writes, ordeal);
     case 'restore':
       return restore(lab, writes, ordeal.grows);
     case 'wipe':
@@ -100,20 +100,27 @@ async function openABlackHole(lab: Laboratory, writes: number): Promise<void> {
   for (const proxy of frozen) proxy.thaw();
 }
 
-async function stickAListener(lab: Laboratory, writes: number, outlasts: boolean): Promise<void> {
+async function stickAListener(
+  lab: Laboratory,
+  writes: number,
+  { kind, outlasts, loses }: Ordeal & { readonly kind: 'stuck listener' },
+): Promise<void> {
   lab.app.stall();
   const since = performance.now();
   await lab.workload.flood(10);
   await lab.workload.afterMore(writes);
-  await lab.following(['stuck listener'], since);
+  await lab.following([kind], since);
   lab.app.checkQueues();
   if (outlasts) {
     // Its own stream is given up, for the server would keep what it does not read.
     const others = lab.app.targets + lab.cluster.members.length;
     await eventually(async () => (await lab.cluster.watchers()) === others, { withinMs: 60_000 });
   }
-  for (const proxy of lab.cluster.proxies) proxy.cut();
-  await lab.workload.flood(1);
+  if (loses) await compactWhileCutOff(lab, writes, kind);
+  else {
+    for (const proxy of lab.cluster.proxies) proxy.cut();
+    await lab.workload.flood(1);
+  }
   lab.app.goOn();
 }
 

@@ -122,7 +122,7 @@ function drawOrdeal(kind: Ordeal['kind'], random: Random): Ordeal {
   if (kind === 'backlog') return { kind, bytes: random.int(1, 9_000_000) };
   if (kind === 'restore' || kind === 'wipe') return { kind, grows: random.percent(60) };
   if (kind === 'lagging member') return { kind, because: random.pick(['stopped', 'told late']) };
-  if (kind === 'stuck listener') return { kind, outlasts: random.percent(50) };
+  if (kind === 'stuck listener') return { kind, outlasts: random.percent(50), loses: random.percent(50) };
   return { kind };
 }
 

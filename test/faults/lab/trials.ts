@@ -44,7 +44,7 @@ export const TRIALS = {
       'lost answers',
       'cut off from quorum',
       'pause',
-      { kind: 'stuck listener', outlasts: false },
+      { kind: 'stuck listener', outlasts: false, loses: true },
       'black hole',
       { kind: 'freeze', at: 'all', direction: 'both' },
       'defragment',

@@ -69,7 +69,13 @@ export class LabApplication {
     const handled = logOf(truth, '@WatchKey', 'some');
     const module = await Test.createTestingModule({
       imports: [
-        EtcdTriggerModule.forRoot({ client, logger: quiet, configs: [{ prefix: RANGES.configs, type: LabConfig }] }),
+        EtcdTriggerModule.forRoot({
+          client,
+          logger: quiet,
+          // A busy machine takes its time.
+          boot: { policy: 'wait', timeoutMs: 60_000 },
+          configs: [{ prefix: RANGES.configs, type: LabConfig }],
+        }),
       ],
       providers: [{ provide: LabHandlers, useValue: new LabHandlers(handled) }],
     }).compile();

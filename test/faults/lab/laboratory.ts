@@ -79,7 +79,7 @@ export class Laboratory {
         await this.settle();
       } else await this.#strike(round);
     } catch (error) {
-      throw error instanceof LabFailure ? error : this.#failure([String(error)], error);
+      throw error instanceof LabFailure ? error : this.#failure([], error);
     }
   }
 

@@ -13,6 +13,7 @@ const ROOT = { username: 'root', password: 'root-password' };
 const APP = { username: 'app', password: 'app-password' };
 /** How long a token lives that nobody uses. */
 const TOKEN_TTL_S = 2;
+const PATIENCE_MS = 30_000;
 
 /** TLS, and a user who may read and write what lies under one prefix and nothing else, with tokens that do not live long. */
 export class SecuredAccess {
@@ -60,12 +61,17 @@ export class SecuredAccess {
     const member = new DirectMember({ hosts: endpoint, ...this.#trust });
     const [key, range_end] = [Buffer.from(prefix), Buffer.from(`${prefix.slice(0, -1)}0`)];
     for (const { username: name, password } of [ROOT, APP]) {
-      await member.call('Auth', 'RoleAdd', { name });
-      await member.call('Auth', 'UserAdd', { name, password });
-      await member.call('Auth', 'UserGrantRole', { user: name, role: name });
+      await member.call('Auth', 'RoleAdd', { name }, PATIENCE_MS);
+      await member.call('Auth', 'UserAdd', { name, password }, PATIENCE_MS);
+      await member.call('Auth', 'UserGrantRole', { user: name, role: name }, PATIENCE_MS);
     }
-    await member.call('Auth', 'RoleGrantPermission', { name: 'app', perm: { permType: 'Readwrite', key, range_end } });
-    await member.call('Auth', 'AuthEnable', {});
+    await member.call(
+      'Auth',
+      'RoleGrantPermission',
+      { name: 'app', perm: { permType: 'Readwrite', key, range_end } },
+      PATIENCE_MS,
+    );
+    await member.call('Auth', 'AuthEnable', {}, PATIENCE_MS);
     member.close();
   }
 

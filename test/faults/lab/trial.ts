@@ -1,4 +1,4 @@
-import { LabFailure } from './lab-failure.js';
+import { FOUND, LabFailure, NO_RESULT } from './lab-failure.js';
 import { runTrial } from './run-trial.js';
 import { TRIALS, type TrialName } from './trials.js';
 
@@ -9,8 +9,8 @@ export async function main([name = '']: string[]): Promise<number> {
     process.stdout.write(`nothing is wrong on etcd ${version}\n${tally.toString()}\n`);
     return 0;
   } catch (error) {
-    const found = error instanceof LabFailure ? error.findings.violations[0] : String(error);
-    process.stdout.write(`${found ?? 'something'}\n${String(error)}\n`);
-    return 1;
+    const found = error instanceof LabFailure ? error.findings.violations[0] : undefined;
+    process.stdout.write(`${found ?? 'no result'}\n${String(error)}\n`);
+    return found === undefined ? NO_RESULT : FOUND;
   }
 }

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
@@ -25,7 +25,8 @@ async function startElsewhere(ending: string): Promise<{
   const program = join(folder, 'program.js');
   await writeFile(
     program,
-    `import { EtcdTestCluster } from './testing/index.js';
+    `import 'reflect-metadata';
+     import { EtcdTestCluster } from './testing/index.js';
      const cluster = await EtcdTestCluster.start();
      console.log(cluster.first.pid);
      ${ending}`,
@@ -44,16 +45,18 @@ async function startElsewhere(ending: string): Promise<{
 
 /** From the sources, so that no earlier build is tested by mistake. */
 async function compileLib(folder: string): Promise<void> {
-  await mkdir(join(folder, 'testing'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  const files = (await readdir(join(LIB, 'testing'))).map((name) => join('testing', name));
-  for (const file of [...files, 'etcd-trigger.errors.ts']) {
-    const compilerOptions = {
-      module: ts.ModuleKind.ESNext,
-      target: ts.ScriptTarget.ES2022,
-      verbatimModuleSyntax: true,
-    };
+  await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
+  const compilerOptions = {
+    module: ts.ModuleKind.ESNext,
+    target: ts.ScriptTarget.ES2022,
+    verbatimModuleSyntax: true,
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+  };
+  for (const file of (await readdir(LIB, { recursive: true })).filter((name) => name.endsWith('.ts'))) {
     const { outputText } = ts.transpileModule(await readFile(join(LIB, file), 'utf8'), { compilerOptions });
+    await mkdir(join(folder, dirname(file)), { recursive: true });
     await writeFile(join(folder, file.replace(/\.ts$/, '.js')), outputText);
   }
 }

@@ -33,8 +33,8 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but the connection is interrupted. `degraded`: started without something that is required or
-   * could not be read.
+   * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started without something required or that
+   * could not be read; it becomes `ready` by itself.
    */
   get status(): StoreStatus {
     return this.#feeds.status;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
@@ -9,7 +9,20 @@ describe('the package', () => {
     const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
     const others = files.map(({ path }) => path).filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
 
-    expect(others.sort()).toEqual(['CHANGELOG.md', 'GUARANTEES.md', 'LICENSE', 'README.md', 'package.json']);
+    // The guides belong to the version that is installed; the API reference, which is generated, is told by the types.
+    const guides = readdirSync('docs').filter((name) => name.endsWith('.md'));
+    expect(others.sort()).toEqual(
+      [
+        'CHANGELOG.md',
+        'GUARANTEES.md',
+        'LICENSE',
+        'README.md',
+        'README.zh-CN.md',
+        'SECURITY.md',
+        'package.json',
+        ...guides.map((name) => `docs/${name}`),
+      ].sort(),
+    );
     expect(files.length).toBeGreaterThan(60);
     expect(files.map(({ path }) => path)).toContain('dist/testing/index.d.ts');
   });

@@ -1,0 +1,10 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+
+it('CONTRIBUTING.md names every script of package.json, and none that is not there', () => {
+  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+  const [, section = ''] = readFileSync('CONTRIBUTING.md', 'utf8').split(/^## Scripts$/m);
+  const known = Array.from(section.matchAll(/`(?:npm (?:run )?)?([a-z]+(?::[a-z]+)*)`/g), ([, name = '']) => name);
+
+  expect([...new Set(known)].sort()).toEqual(Object.keys(scripts).sort());
+});

@@ -1,57 +1,51 @@
-import { readFile } from 'node:fs/promises';
-import { Injectable, type ModuleMetadata, type INestApplication } from '@nestjs/common';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ModuleMetadata, type INestApplication } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { IsInt, IsString } from 'class-validator';
 import {
   BootError,
-  type ConfigDefinition,
+  EtcdTriggerInspector,
   EtcdTriggerModule,
   type EtcdTriggerOptions,
   InvalidConfigError,
-  OnWatchError,
-  RevisionConflictError,
+  type RevisionConflictError,
   StoreService,
   UnknownOutcomeError,
-  type WatchEvent,
-  WatchKey,
   WatchKeyRegistry,
   WatcherService,
 } from 'nestjs-etcd-trigger';
+import { TerminusModule } from '@nestjs/terminus';
+import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
 import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { Canaries } from './canaries.js';
+import {
+  Access,
+  BROKEN,
+  Clumsy,
+  KEY,
+  bad,
+  canaries,
+  configs,
+  encryptionSecret,
+  good,
+  next,
+  passwords,
+  thrown,
+  valid,
+  wrongPassword,
+} from './careless-application.js';
 import { Evidence } from './evidence.js';
 import { type GuardedCluster, startGuarded } from './guarded-cluster.js';
-
-const canaries = new Canaries();
-const passwords = { root: canaries.hatch('password of root'), app: canaries.hatch('password of app') };
-const wrongPassword = canaries.hatch('wrong password');
-const good = canaries.hatch('valid value');
-const next = canaries.hatch('next value');
-const bad = canaries.hatch('value that is not valid');
-const thrown = canaries.hatch('message of an application');
-
-class Access {
-  @IsString() token!: string;
-  @IsInt({ message: 'there are not $value connections' }) connections!: number;
-}
-
-const KEY = '/open/access';
-const valid = (token = good) => ({ token, connections: 1 });
-const BROKEN = {
-  'JSON that ends too early': `{"token":"${bad}","connections":`,
-  'JSON with a stray word': `{"token": ${bad}}`,
-  'JSON that names a property twice': `{"token":"a","token":"${bad}","connections":1}`,
-  'a property of another type': JSON.stringify({ token: 'x', connections: bad }),
-  'no document at all': bad,
-  'a list': JSON.stringify([bad]),
-} as const;
+import { Observed } from './observed.js';
 
 let evidence: Evidence;
 let cluster: GuardedCluster;
+let observed: Observed;
 
 beforeAll(async () => {
+  observed = new Observed();
   cluster = await startGuarded(passwords);
   for (const { key } of [cluster.certificates.client, cluster.certificates.stranger]) {
     // The first line of a key is the same in every key of its kind.
@@ -62,30 +56,20 @@ beforeEach(async () => {
   evidence = new Evidence();
   await cluster.admin.delete().all();
 });
-afterEach(() => {
+afterEach(async () => {
+  evidence.keep('metrics', await observed.scrape());
+  evidence.keep('spans', observed.spans);
   expect(evidence.leaks(canaries)).toEqual([]);
 });
 afterAll(async () => {
+  observed.stop();
   await cluster[Symbol.asyncDispose]();
 });
 
-const configs: ConfigDefinition[] = [
-  { key: KEY, type: Access },
-  { prefix: '/open/yaml/', type: Access, codec: 'yaml', unknown: 'refuse' },
-  { prefix: '/open/own/', type: Access, codec: { decode: refuseBytes, encode: refuseValue } },
-];
-
-function refuseBytes(bytes: Buffer): object {
-  throw new Error(`cannot read ${bytes.toString()}`);
-}
-
-function refuseValue(value: unknown): Buffer {
-  throw new Error(`cannot write ${JSON.stringify(value)}`);
-}
-
 const build = async (options: EtcdTriggerOptions, metadata: ModuleMetadata = {}): Promise<INestApplication> => {
-  const imports = [EtcdTriggerModule.forRoot({ configs, logger: evidence, ...options })];
-  const module = await Test.createTestingModule({ ...metadata, imports })
+  const imports = [TerminusModule, EtcdTriggerModule.forRoot({ configs, logger: evidence, ...options })];
+  const providers = [EtcdTriggerHealthIndicator, ...(metadata.providers ?? [])];
+  const module = await Test.createTestingModule({ ...metadata, imports, providers })
     .setLogger(evidence)
     .compile();
   return module.createNestApplication({ logger: evidence }).init();
@@ -94,46 +78,13 @@ const start = async (
   more: Partial<EtcdTriggerOptions> = {},
   metadata: ModuleMetadata = {},
 ): Promise<INestApplication> => build({ client: await cluster.clientOptions(), ...more }, metadata);
+/** What an application tells of itself. */
+const inquire = (app: INestApplication): void => {
+  evidence.keep('description', app.get(EtcdTriggerInspector).describe());
+  evidence.keep('liveness', app.get(EtcdTriggerHealthIndicator).live());
+  evidence.keep('readiness', app.get(EtcdTriggerHealthIndicator).ready());
+};
 const write = (key: string, value: string): Promise<unknown> => cluster.admin.put(key).value(value).exec();
-
-@Injectable()
-class Clumsy {
-  failures = 0;
-
-  @WatchKey('/open/events/', { retry: { attempts: 2, backoff: { initialMs: 1 } } })
-  onEvent({ value }: WatchEvent): void {
-    throw new Error(`cannot do ${String(value)} ${thrown}`);
-  }
-
-  @WatchKey('/open/rejected/')
-  async onRejected({ value }: WatchEvent): Promise<void> {
-    await Promise.reject(new TypeError(String(value), { cause: thrown }));
-  }
-
-  @WatchKey('/open/odd/')
-  onOdd({ value }: WatchEvent): void {
-    // Not an Error at all, as some code throws.
-    const odd: unknown = { value: String(value) };
-    throw odd;
-  }
-
-  @WatchKey('/open/slow/', { timeoutMs: 20 })
-  async onSlow(): Promise<void> {
-    await new Promise(() => undefined);
-  }
-
-  @WatchKey('/open/typed/', { type: Access })
-  @WatchKey('/open/typed/', { type: Access, onInvalid: 'error', unknown: 'refuse' })
-  onTyped(): void {
-    throw new Error(thrown);
-  }
-
-  @OnWatchError()
-  onError(): void {
-    this.failures += 1;
-    throw new Error(thrown);
-  }
-}
 
 describe('no value, password or key is found in what leaves the library', () => {
   it('when an application starts, follows, loses its connection and ends', async () => {
@@ -192,6 +143,7 @@ describe('no value, password or key is found in what leaves the library', () => 
       const { state, violations } = store.entry(KEY, Access);
       expect(evidence.keep('violations', { state, violations }).state).toBe('invalid');
     }
+    inquire(app);
     await write('/open/own/1', bad);
     await write('/open/yaml/1', `{ ${bad}`);
     await write(KEY, JSON.stringify({ ...valid(next), other: bad }));
@@ -250,9 +202,12 @@ describe('no value, password or key is found in what leaves the library', () => 
     // Four that fail, all broken ones of the strict handler, and the valid one of the other; the strict one refuses its unknown property.
     await eventually(() => clumsy.failures === 4 + Object.keys(BROKEN).length + 2);
     for (const handler of app.get(WatchKeyRegistry).list()) evidence.keep('handler', handler);
+    inquire(app);
     await app.close();
 
     expect(evidence.text).toContain('Clumsy.onEvent');
+    expect(await observed.scrape()).toContain('etcd_trigger_handler_given_up');
+    expect(observed.spans).not.toEqual([]);
   });
 
   it('when etcd no longer holds what was missed', async () => {
@@ -273,6 +228,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     await cluster.admin.kv.compact({ revision, physical: true });
     await cluster.proxy.accept();
     await eventually(() => notices.length === 1 && store.get(KEY, Access)?.token === next);
+    inquire(app);
     await app.close();
   });
 
@@ -286,6 +242,34 @@ describe('no value, password or key is found in what leaves the library', () => 
     const { rootCertificate, privateKey } = withPassword.credentials;
     const halfway = { ...withPassword, credentials: { rootCertificate, ...(privateKey && { privateKey }) } };
     await evidence.refusal('start', () => build({ client: halfway, boot }));
+  });
+
+  it.each(['encrypted', 'without what is secret'])('when it keeps a snapshot, %s', async (kind) => {
+    const directory = await mkdtemp(join(tmpdir(), 'canary-'));
+    const encryptionKey = kind === 'encrypted' ? Buffer.from(encryptionSecret.padEnd(32, '-')) : undefined;
+    const snapshot = { directory, ...(encryptionKey && { encryptionKey }) };
+    const secret = [{ key: KEY, type: Access, secret: true }];
+    await write(KEY, JSON.stringify(valid()));
+    const app = await start({ snapshot, configs: secret });
+    await app.get(StoreService).put(KEY, valid(next));
+    await app.close();
+    const files = await readdir(directory);
+    for (const file of files) evidence.keep(file, (await readFile(join(directory, file))).toString('latin1'));
+    cluster.proxy.refuse();
+    const boot = { policy: 'degraded', timeoutMs: 2_000 } as const;
+    const offline = await start({ snapshot, configs: secret, boot });
+    inquire(offline);
+    const seen = offline.get(StoreService).get(KEY, Access)?.token;
+    await offline.close();
+    if (encryptionKey) {
+      const another = { directory, encryptionKey: Buffer.alloc(32, bad) };
+      await (await start({ snapshot: another, configs: secret, boot })).close();
+    }
+    await cluster.proxy.accept();
+    await rm(directory, { recursive: true });
+
+    expect(files).not.toEqual([]);
+    expect(seen).toBe(encryptionKey ? next : undefined);
   });
 
   it('when it runs on an etcd in memory', async () => {

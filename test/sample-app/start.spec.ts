@@ -43,7 +43,7 @@ const send = (url: string, method: string, body: object): Promise<Response> =>
 describe('the sample app', () => {
   it('shows the main job on an etcd that it starts itself, and takes it along when it ends', async () => {
     const { child, url, output, ended } = await start({ ETCD_HOSTS: '' });
-    await eventually(() => output().includes('without a restart'));
+    await eventually(() => output().includes('without a restart') && output().includes('put the first event'));
 
     expect(output()).toContain(`curl -X PUT ${url.replace('127.0.0.1', 'localhost')}/config/redis`);
     expect(output()).toMatch(/event +\/app\/events\/hello put the first event/);

@@ -210,8 +210,8 @@ export class Member {
    * A client whose connection stands, or has just failed (then its calls say why at once).
    *
    * A channel that failed is not asked again but discarded. When a connection ends before it stands, grpc-js waits 1 s before its next one, then 1.6
-   * times as long each time, up to 2 min: a link that was cut again right after each reconnection sat for 13 s that way, which looks like the keepalive
-   * (10 + 3) but is not; the end of a connection that stands is noticed at once. How long to wait is for the caller alone to decide.
+   * times as long each time, up to 2 min. That is most probably how a link that was cut again right after each reconnection sat for 13 s, which looks like the
+   * keepalive (10 + 3): the end of a connection that stands is noticed at once. How long to wait is for the caller alone to decide.
    */
   async connected(service: ServiceName, limitMs: number): Promise<Client> {
     let client = this.#host.getServiceClient(service);

@@ -45,6 +45,7 @@ export interface HandlerDescription {
   readonly state: WatchKeyHandler['state'];
   readonly revision: number;
   readonly pending: number;
+  readonly calls: number;
   readonly failures: number;
   readonly invalid: number;
   readonly refused: number;
@@ -114,12 +115,13 @@ const describeTarget = ({ range, state, memory, listenerCount }: WatchedRange): 
 });
 
 const describeHandlers = (registry: WatchKeyRegistry): HandlerDescription[] =>
-  registry.list().map(({ name, targetName, state, revision, pending, failures, invalid, refused }) => ({
+  registry.list().map(({ name, targetName, state, revision, pending, calls, failures, invalid, refused }) => ({
     name,
     target: targetName,
     state,
     revision,
     pending,
+    calls,
     failures,
     invalid,
     refused,

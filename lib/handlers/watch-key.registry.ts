@@ -53,6 +53,11 @@ export class WatchKeyHandler {
     return this.#subscription?.pending ?? 0;
   }
 
+  /** Calls that began, also those that were made again, and those that ended before the method: `invalid`, `refused`. */
+  get calls(): number {
+    return this.#subscription?.calls ?? 0;
+  }
+
   /** Calls that failed, also those that were made again. */
   get failures(): number {
     return this.#subscription?.failures ?? 0;

@@ -23,11 +23,17 @@ export class HandlerCaller<Item> {
   /** In any order. */
   readonly #running: HandlerCall[] = [];
   #next = new HandlerCall();
+  #calls = 0;
   #failures = 0;
   #isAborted = false;
 
   constructor(options: HandlerCallerOptions<Item>) {
     this.#options = options;
+  }
+
+  /** Calls that began so far. */
+  get calls(): number {
+    return this.#calls;
   }
 
   /** Calls that failed so far. */
@@ -37,6 +43,7 @@ export class HandlerCaller<Item> {
 
   /** What comes of it, or the call when it goes on. */
   call(item: Item, attempt: number): Verdict | HandlerCall {
+    this.#calls += 1;
     const call = this.#next;
     call.attempt = attempt;
     try {

@@ -95,6 +95,10 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     return this.#seat?.lag ?? 0;
   }
 
+  get calls(): number {
+    return this.#caller.calls;
+  }
+
   get failures(): number {
     return this.#caller.failures;
   }

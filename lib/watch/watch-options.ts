@@ -34,6 +34,8 @@ export interface WatchSubscription {
   readonly initialDelivered: Promise<void>;
   /** Resolves when the last call has ended after the watch did; with the reason, if it did not end by `close()` or its signal. */
   readonly closed: Promise<EtcdTriggerError | undefined>;
+  /** Calls that began so far, also those that were made again. */
+  readonly calls: number;
   /** Calls that failed so far. */
   readonly failures: number;
   /** Events that wait for the handler, and calls that run. */

@@ -1,15 +1,39 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
-import { StoreService } from 'nestjs-etcd-trigger';
+import { type ConfigChange, StoreService } from 'nestjs-etcd-trigger';
+import { Activity } from './activity.js';
+import { isSecret, MASK } from './masking.js';
 import { say } from './terminal.js';
 
 /** Listens to everything under a prefix: what exists first, then every change of what readers see. */
 @Injectable()
 export class ConfigChanges implements OnApplicationBootstrap {
-  constructor(private readonly store: StoreService) {}
+  constructor(
+    private readonly store: StoreService,
+    private readonly activity: Activity,
+  ) {}
 
   onApplicationBootstrap(): void {
-    this.store.onChange('/app/config/', ({ key, type, revision, origin }) => {
+    this.store.onChange('/app/config/', (change) => {
+      const { key, type, revision, origin } = change;
       say('config', `${key} ${type} (revision ${revision}, ${origin})`);
+      this.activity.add({ subject: 'config', key, type, revision, origin, detail: describe(change) });
     });
   }
 }
+
+/** As `port: 6379 → 6380`; the whole document where all of it came. What readers see as before, as a default that is written out now, is left out. */
+function describe({ changedPaths, value = {}, previous = {} }: ConfigChange<object>): string {
+  const [after, before] = [new Map(Object.entries(value)), new Map(Object.entries(previous))];
+  const paths = changedPaths.includes('') ? [...after.keys()] : changedPaths;
+  return paths
+    .filter((path) => !isDeepStrictEqual(after.get(path), before.get(path)))
+    .map(
+      (path) =>
+        `${path}: ${before.has(path) ? `${show(path, before.get(path))} → ` : ''}${show(path, after.get(path))}`,
+    )
+    .join(', ');
+}
+
+const show = (path: string, part: unknown): string =>
+  part === undefined ? 'nothing' : isSecret(path) ? MASK : JSON.stringify(part);

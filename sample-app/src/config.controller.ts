@@ -1,8 +1,9 @@
-import { BadRequestException, Body, Controller, Get, NotFoundException, Param, Post, Put } from '@nestjs/common';
-import { InvalidConfigError, StoreService, WatcherService } from 'nestjs-etcd-trigger';
-import { CONFIGURATIONS, isConfigurationName } from './configurations.js';
+import { Body, Controller, Get, Headers, NotFoundException, Param, Patch, Post, Put } from '@nestjs/common';
+import { StoreService, WatcherService, type WriteResult } from 'nestjs-etcd-trigger';
+import { type ConfigurationName, CONFIGURATIONS, isConfigurationName } from './configurations.js';
 import { DatabaseClient } from './database.client.js';
 import { EventHandlers, type SeenEvent } from './event.handlers.js';
+import { LiveState } from './live-state.js';
 
 /** Shows what the application runs on, and writes to etcd. */
 @Controller()
@@ -12,13 +13,14 @@ export class ConfigController {
     private readonly watcher: WatcherService,
     private readonly database: DatabaseClient,
     private readonly events: EventHandlers,
+    private readonly state: LiveState,
   ) {}
 
   @Get('config')
   current(): object {
-    const configurations = Object.entries(CONFIGURATIONS).map(([name, { key, type }]) => {
-      const { value, state, revision, source, violations } = this.store.entry<object>(key, type);
-      return [name, { value: value && masked(value), state, revision, source, violations }];
+    const configurations = Object.keys(CONFIGURATIONS).map((name) => {
+      const { value, state, revision, source, violations } = this.state.configuration(name as ConfigurationName);
+      return [name, { value, state, revision, source, violations }];
     });
     return {
       status: this.store.status,
@@ -27,17 +29,23 @@ export class ConfigController {
     };
   }
 
+  /** The whole document. */
   @Put('config/:name')
-  async write(@Param('name') name: string, @Body() body: object): Promise<object> {
-    if (!isConfigurationName(name)) throw new NotFoundException(`there is no configuration "${name}"`);
-    try {
-      return await this.store.put(CONFIGURATIONS[name].key, body);
-    } catch (error) {
-      if (error instanceof InvalidConfigError) {
-        throw new BadRequestException({ message: error.message, violations: error.violations });
-      }
-      throw error;
-    }
+  write(@Param('name') name: string, @Body() body: object): Promise<WriteResult> {
+    return this.store.put(definitionOf(name).key, body);
+  }
+
+  /** Some of its properties; with `If-Match`, only at that revision. */
+  @Patch('config/:name')
+  edit(
+    @Param('name') name: string,
+    @Body() changes: object,
+    @Headers('if-match') revision: string | undefined,
+  ): Promise<WriteResult> {
+    const { key, type } = definitionOf(name);
+    const current = this.store.getOrThrow<object>(key, type);
+    const condition = revision === undefined ? {} : { ifRevision: Number(revision) };
+    return this.store.put(key, { ...current, ...changes }, condition);
   }
 
   @Get('events')
@@ -51,9 +59,7 @@ export class ConfigController {
   }
 }
 
-const SECRETS: ReadonlySet<string> = new Set(['password']);
-
-const masked = (value: object): object =>
-  Object.fromEntries(
-    Object.entries(value).map(([name, part]: [string, unknown]) => [name, SECRETS.has(name) ? '***' : part]),
-  );
+function definitionOf(name: string): (typeof CONFIGURATIONS)[ConfigurationName] {
+  if (!isConfigurationName(name)) throw new NotFoundException(`there is no configuration "${name}"`);
+  return CONFIGURATIONS[name];
+}

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
+import { Activity } from './activity.js';
 import { say } from './terminal.js';
 
 export interface SeenEvent {
@@ -16,11 +17,14 @@ const KEPT = 20;
 export class EventHandlers {
   readonly last: SeenEvent[] = [];
 
+  constructor(private readonly activity: Activity) {}
+
   @WatchKey('/app/events/')
   onEvent({ key, type, value, revision, origin }: WatchEvent): void {
     const seen = { key, type, text: value?.toString(), revision };
     this.last.unshift(seen);
     this.last.length = Math.min(this.last.length, KEPT);
+    this.activity.add({ subject: 'event', key, type, revision, origin, detail: seen.text ?? '' });
     say('event', `${key} ${type} ${seen.text ?? ''} (revision ${revision}, ${origin})`);
   }
 }

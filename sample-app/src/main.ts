@@ -1,23 +1,40 @@
 import 'reflect-metadata';
+import { fileURLToPath } from 'node:url';
 import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
 import { StoreService, WatcherService } from 'nestjs-etcd-trigger';
 import { AppModule } from './app.module.js';
 import { CONFIGURATIONS } from './configurations.js';
 import { prepareEtcd } from './etcd.js';
+import { startMetrics } from './metrics.js';
 import { RedisConfig } from './redis.config.js';
 import { say } from './terminal.js';
 
 const port = Number(process.env.PORT ?? 3_000);
 
+const answerScrape = startMetrics();
 const etcd = await orExplain(prepareEtcd());
 process.env.ETCD_HOSTS = etcd.hosts;
-const app = await orExplain(NestFactory.create(AppModule, { logger: ['warn', 'error'], abortOnError: false }));
+const app = await orExplain(
+  NestFactory.create<NestExpressApplication>(AppModule, {
+    logger: ['warn', 'error'],
+    abortOnError: false,
+    // A page that is open does not keep the application from ending.
+    forceCloseConnections: true,
+  }),
+);
+app.use('/metrics', answerScrape);
+app.useStaticAssets(fileURLToPath(new URL('page', import.meta.url)));
 app.enableShutdownHooks();
 await orExplain(app.listen(port));
 
 const url = (await app.getUrl()).replace('[::1]', 'localhost');
 process.stdout.write(`
-The app runs at ${url} and is configured by etcd. Try, in another terminal:
+The app runs at ${url} and is configured by etcd. Open
+
+  ${url}/                     what it runs on, live: edit a value, stop etcd, start it again
+
+or try, in another terminal:
 
   curl ${url}/config                      what it runs on now, read from memory
   curl -X PUT ${url}/config/redis -H 'content-type: application/json' -d '{"host":"cache-2","port":6380}'
@@ -25,6 +42,8 @@ The app runs at ${url} and is configured by etcd. Try, in another terminal:
                                              refused, by property; the last good value stays
   curl -X POST ${url}/events/order-1 -H 'content-type: application/json' -d '{"total":3}'
   curl ${url}/events                      what the handler has been called for
+  curl ${url}/health/ready                for an orchestrator; also /health/live
+  curl ${url}/metrics                     for Prometheus
 
 Ctrl-C ends the app${etcd.isOwn ? ' and its etcd' : ''}. What happens now is printed here:
 

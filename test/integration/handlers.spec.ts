@@ -329,14 +329,22 @@ describe('a @WatchKey method', () => {
     const { revision } = await running.watcher.put('/orders/1', 'x');
     const [orders, limits] = registry.list('Orders');
     await eventually(() => orders?.pending === 1 && limits?.state === 'following');
-    expect(orders).toMatchObject({ className: 'Orders', method: 'onOrder', target: '/orders/', revision, failures: 0 });
+    expect(orders).toMatchObject({
+      className: 'Orders',
+      method: 'onOrder',
+      target: '/orders/',
+      revision,
+      calls: 0,
+      failures: 0,
+    });
     expect([states()[0], seen]).toEqual(['Orders.onOrder paused', []]);
 
     registry.resume('Orders');
     await eventually(() => seen.length === 1);
     await running.watcher.put('/tenants/a/limits', 'x');
     await eventually(() => limits?.state === 'halted');
-    expect([limits?.failures, limits?.target]).toEqual([1, '/tenants/:tenant/limits']);
+    expect([limits?.calls, limits?.failures, limits?.target]).toEqual([1, 1, '/tenants/:tenant/limits']);
+    expect(orders?.calls).toBe(1);
     limits?.resume();
     await eventually(() => limits?.state === 'halted' && seen.length === 3);
     limits?.resume();

@@ -1,48 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
 import { Etcd3 } from 'etcd3';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
-
-interface RunningSample {
-  readonly child: ChildProcess;
-  readonly url: string;
-  readonly output: () => string;
-  /** Resolves with the exit code. */
-  readonly ended: Promise<number | null>;
-}
-
-/** What `npm start` does after building, so that a signal reaches the app itself. */
-function run(env: Record<string, string>): {
-  child: ChildProcess;
-  output: () => string;
-  ended: Promise<number | null>;
-} {
-  const child = spawn(process.execPath, ['sample-app/dist/main.js'], { env: { ...process.env, ...env } });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  onTestFinished(() => {
-    child.kill('SIGKILL');
-  });
-  return { child, output: () => text, ended };
-}
-
-async function start(env: Record<string, string> = {}): Promise<RunningSample> {
-  const port = await freePort();
-  const sample = run({ PORT: String(port), ...env });
-  const url = `http://127.0.0.1:${port}`;
-  await eventually(async () => (await fetch(`${url}/config`)).ok, { withinMs: 50_000 });
-  return { ...sample, url };
-}
+import { freePort, run, start } from './running-sample.js';
 
 const send = (url: string, method: string, body: object): Promise<Response> =>
   fetch(url, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 describe('the sample app', () => {
   it('shows the main job on an etcd that it starts itself, and takes it along when it ends', async () => {
-    const { child, url, output, ended } = await start({ ETCD_HOSTS: '' });
+    using sample = await start({ ETCD_HOSTS: '' });
+    const { child, url, output, ended } = sample;
     await eventually(() => output().includes('without a restart') && output().includes('put the first event'));
 
     expect(output()).toContain(`curl -X PUT ${url.replace('127.0.0.1', 'localhost')}/config/redis`);
@@ -80,7 +49,8 @@ describe('the sample app', () => {
     await using cluster = await EtcdTestCluster.start();
     const client = new Etcd3({ hosts: cluster.hosts });
     await client.put('/app/config/redis').value(JSON.stringify({ host: 'mine', port: 1 }));
-    const { child, url, ended } = await start({ ETCD_HOSTS: cluster.hosts.join() });
+    using sample = await start({ ETCD_HOSTS: cluster.hosts.join() });
+    const { child, url, ended } = sample;
 
     expect(await (await fetch(`${url}/config`)).json()).toMatchObject({ redis: { value: { host: 'mine', port: 1 } } });
     child.kill('SIGTERM');
@@ -93,27 +63,18 @@ describe('the sample app', () => {
     await using cluster = await EtcdTestCluster.start();
     const port = await freePort();
     const taken = createServer().listen(port);
-    const { output, ended } = run({ PORT: String(port), ETCD_HOSTS: cluster.hosts.join() });
+    using sample = run({ PORT: String(port), ETCD_HOSTS: cluster.hosts.join() });
 
-    expect(await ended).toBe(1);
-    expect(output()).toContain(`port ${port} is taken: choose another one with PORT=${port + 1} npm start`);
+    expect(await sample.ended).toBe(1);
+    expect(sample.output()).toContain(`port ${port} is taken: choose another one with PORT=${port + 1} npm start`);
     taken.close();
   });
 
   it('says in one sentence that its cluster cannot be reached', async () => {
-    const { output, ended } = run({ PORT: String(await freePort()), ETCD_HOSTS: 'http://127.0.0.1:1' });
+    using sample = run({ PORT: String(await freePort()), ETCD_HOSTS: 'http://127.0.0.1:1' });
 
-    expect(await ended).toBe(1);
-    expect(output().trim().split('\n').length).toBe(1);
-    expect(output()).toContain('the etcd at http://127.0.0.1:1 does not take the example configuration');
+    expect(await sample.ended).toBe(1);
+    expect(sample.output().trim().split('\n').length).toBe(1);
+    expect(sample.output()).toContain('the etcd at http://127.0.0.1:1 does not take the example configuration');
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}

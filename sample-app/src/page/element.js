@@ -1,0 +1,19 @@
+/** An element with properties and children; text goes in as text, never as markup. */
+export function element(tag, { dataset, ...properties } = {}, ...children) {
+  const created = Object.assign(document.createElement(tag), properties);
+  Object.assign(created.dataset, dataset);
+  created.append(...children);
+  return created;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** Screen readers speak what changes in a live region: leave what is the same. */
+export function setText(target, text) {
+  if (target.textContent !== text) target.textContent = text;
+}
+
+export function setBadge(target, text, isGood) {
+  setText(target, text);
+  target.className = `badge ${isGood ? 'good' : 'bad'}`;
+}

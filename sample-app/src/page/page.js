@@ -1,0 +1,52 @@
+import { announce, showActivity, showHistory } from './activity-list.js';
+import { ConfigurationCard } from './configuration-card.js';
+import { byId, setBadge, setText } from './element.js';
+import { connect } from './live-connection.js';
+import { showHandlers, showTargets } from './tables.js';
+
+const cards = new Map();
+let lostAt;
+
+connect('live', { state: show, history: showHistory, activity: showActivity }, lost);
+
+function show(state) {
+  if (lostAt) announce('The app is connected again.');
+  lostAt = undefined;
+  document.body.classList.remove('lost');
+  setBadge(byId('app-connection'), 'connected', true);
+  setBadge(byId('etcd-connection'), state.isFollowing ? 'connected' : 'not connected', state.isFollowing);
+  notice(
+    state.isFollowing
+      ? ''
+      : 'The app has lost etcd. It goes on with what it read last and catches up when etcd is back; nothing can be saved until then.',
+  );
+  setText(byId('connects-to'), state.connectsTo);
+  for (const configuration of state.configurations) cardOf(configuration.name).show(configuration);
+  showHandlers(state.handlers);
+  showTargets(state.targets);
+}
+
+/** Nothing is known of etcd either while the application cannot be asked. */
+function lost() {
+  lostAt ??= new Date();
+  document.body.classList.add('lost');
+  setBadge(byId('app-connection'), 'not connected', false);
+  setBadge(byId('etcd-connection'), 'unknown', false);
+  notice(
+    `This page has lost the app. What it shows is as of ${lostAt.toLocaleTimeString()}; it tries again every second.`,
+  );
+}
+
+function notice(text) {
+  setText(byId('notice'), text);
+  byId('notice').hidden = text === '';
+}
+
+function cardOf(name) {
+  if (!cards.has(name)) {
+    const card = new ConfigurationCard(name);
+    cards.set(name, card);
+    byId('cards').append(card.element);
+  }
+  return cards.get(name);
+}

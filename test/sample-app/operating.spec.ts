@@ -1,0 +1,50 @@
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { type RunningSample, start } from './running-sample.js';
+
+describe('operating the sample app', () => {
+  let cluster: EtcdTestCluster;
+  let sample: RunningSample;
+
+  beforeAll(async () => {
+    cluster = await EtcdTestCluster.start();
+    sample = await start({ ETCD_HOSTS: cluster.hosts.join() });
+  });
+  afterAll(async () => {
+    sample[Symbol.dispose]();
+    await cluster.stop();
+  });
+
+  const health = async (kind: 'live' | 'ready'): Promise<{ status: number; etcd: unknown }> => {
+    const response = await fetch(`${sample.url}/health/${kind}`);
+    const { details } = (await response.json()) as { details: { etcd: unknown } };
+    return { status: response.status, etcd: details.etcd };
+  };
+  const scrape = async (): Promise<string> => (await fetch(`${sample.url}/metrics`)).text();
+
+  it('is alive and ready, and a scrape has its figures', async () => {
+    expect(await health('live')).toEqual({ status: 200, etcd: { status: 'up' } });
+    expect(await health('ready')).toMatchObject({ status: 200, etcd: { state: 'up' } });
+
+    const figures = await scrape();
+    expect(figures).toMatch(/etcd_trigger_store_keys\{.*\/app\/config\/database.*\} 1\n/);
+    expect(figures).toMatch(/etcd_trigger_handler_pending\{.*EventHandlers\.onEvent.*\} 0\n/);
+  });
+
+  it('while etcd is gone it stays alive, is degraded and names what it does not follow; a scrape shows the breaks', async () => {
+    await cluster.first.kill();
+
+    await eventually(async () => {
+      expect(await health('ready')).toMatchObject({ etcd: { state: 'degraded' } });
+    });
+    expect(await health('live')).toMatchObject({ status: 200, etcd: { status: 'up' } });
+    expect(JSON.stringify(await health('ready'))).toContain('is not followed at the moment');
+
+    await cluster.first.start();
+    await eventually(async () => {
+      expect(await health('ready')).toMatchObject({ etcd: { state: 'up' } });
+    });
+    expect(await scrape()).toMatch(/etcd_trigger_reconnects_total\{.*\/app\/events\/.*\} [1-9]/);
+  });
+});

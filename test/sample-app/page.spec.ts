@@ -1,0 +1,188 @@
+import { Etcd3 } from 'etcd3';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { findChromium, launch } from './chromium.js';
+import { type RunningSample, start } from './running-sample.js';
+
+const CHROMIUM = findChromium();
+
+/** Kept out of git. */
+const PICTURES = 'test/sample-app/.screenshots';
+
+const PASSWORD = 'never-to-be-seen-4711';
+
+describe.runIf(CHROMIUM)('the page of the sample app', () => {
+  let cluster: EtcdTestCluster;
+  let elsewhere: Etcd3;
+  let sample: RunningSample;
+  let browser: Browser;
+  let page: Page;
+  const complaints: string[] = [];
+
+  beforeAll(async () => {
+    cluster = await EtcdTestCluster.start();
+    elsewhere = new Etcd3({ hosts: cluster.hosts });
+    await elsewhere
+      .put('/app/config/database')
+      .value(JSON.stringify({ host: 'db-1', port: 5_432, user: 'app', password: PASSWORD }));
+    [sample, browser] = await Promise.all([
+      start({ ETCD_HOSTS: cluster.hosts.join() }),
+      launch(CHROMIUM ?? 'no browser'),
+    ]);
+  });
+  beforeEach(async () => {
+    page = await browser.newPage();
+    page.on('pageerror', ({ message }) => complaints.push(message));
+    page.on('console', (message) => {
+      if (message.text().includes('Content Security Policy')) complaints.push(message.text());
+    });
+    await page.goto(sample.url);
+    await shows('#app-connection', 'connected');
+  });
+  afterEach(async () => {
+    expect(await page.content()).not.toContain(PASSWORD);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+  afterAll(async () => {
+    await browser.close();
+    sample[Symbol.dispose]();
+    elsewhere.close();
+    await cluster.stop();
+  });
+
+  const shows = (selector: string, text: string | RegExp, on = page): Promise<unknown> =>
+    eventually(async () => {
+      expect(await on.locator(selector).first().innerText()).toMatch(text);
+    });
+  const write = (name: string, document: object): Promise<unknown> =>
+    elsewhere.put(`/app/config/${name}`).value(JSON.stringify(document));
+  const inEtcd = (name: string): Promise<unknown> => elsewhere.get(`/app/config/${name}`).json();
+
+  /** Without a mouse, as the page is walked through by Tab. */
+  async function tabTo(id: string): Promise<void> {
+    for (let steps = 0; steps < 30; steps += 1) {
+      if ((await page.evaluate('document.activeElement.id')) === id) return;
+      await page.keyboard.press('Tab');
+    }
+    throw new Error(`Tab does not lead to ${id}`);
+  }
+  async function enter(id: string, text: string): Promise<void> {
+    await tabTo(id);
+    await page.keyboard.press('Control+a');
+    await page.keyboard.type(text);
+    await page.keyboard.press('Enter');
+  }
+
+  it('shows what the app runs on and how it is doing, without the password', async () => {
+    await shows('#connects-to', 'postgres://app@db-1:5432');
+    expect(await page.locator('#database-host').inputValue()).toBe('db-1');
+    expect(await page.locator('#database-password').inputValue()).toBe('');
+    await shows('[data-name=database] .badge', 'valid');
+    await shows('#handler-rows', /EventHandlers\.onEvent\s+prefix "\/app\/events\/"\s+following/);
+    await shows('#activity', 'password: ***');
+
+    await elsewhere.put('/app/events/order-1').value('{"total":3}');
+    await shows('#activity li.new', /\/app\/events\/order-1 written.*\{"total":3\}/s);
+    await shows('#handler-rows', /following\s+\d+\s+1\s+0\s+0/);
+  });
+
+  it('a value that is edited by keyboard alone is everywhere: in etcd, in its consumers, on every page', async () => {
+    const other = await browser.newPage();
+    await other.goto(sample.url);
+    await enter('database-host', 'db-2');
+
+    await shows('[data-name=database] output', 'Saved as revision');
+    await shows('#connects-to', 'postgres://app@db-2:5432');
+    await shows('#announcement', '/app/config/database written. host: "db-1" → "db-2"');
+    await shows('#connects-to', 'postgres://app@db-2:5432', other);
+    expect(await other.locator('#database-host').inputValue()).toBe('db-2');
+    expect(await inEtcd('database')).toMatchObject({ host: 'db-2', password: PASSWORD });
+    await other.close();
+  });
+
+  it('a value that is not valid is refused by property; the last good one stays', async () => {
+    const before = await inEtcd('redis');
+    await enter('redis-port', 'none');
+
+    await shows('#redis-port-error', 'must be a whole number');
+    await shows('[data-name=redis] output', 'Not saved');
+    expect(await page.evaluate('document.activeElement.id')).toBe('redis-port');
+    expect(await page.locator('#redis-port').getAttribute('aria-invalid')).toBe('true');
+    await shows('#redis-port-hint', 'now 6379');
+    expect(await inEtcd('redis')).toEqual(before);
+    await takePictures('refused');
+
+    await enter('redis-port', '6380');
+    await shows('[data-name=redis] output', 'Saved as revision');
+    expect(await page.locator('#redis-port-error').isVisible()).toBe(false);
+    expect(await inEtcd('redis')).toMatchObject({ port: 6_380 });
+  });
+
+  it('what is written elsewhere appears at once, beside what is being edited, and is not overwritten unseen', async () => {
+    await tabTo('redis-port');
+    await page.keyboard.type('1');
+    await write('redis', { host: 'cache-9', port: 7_000 });
+
+    await eventually(async () => {
+      expect(await page.locator('#redis-host').inputValue()).toBe('cache-9');
+    });
+    expect(await page.locator('#redis-port').inputValue()).toContain('1');
+    await shows('#redis-port-hint', 'now 7000');
+
+    await enter('redis-port', '7001');
+    await shows('[data-name=redis] output', 'Somebody else has written it meanwhile');
+    expect(await inEtcd('redis')).toEqual({ host: 'cache-9', port: 7_000 });
+    await page.keyboard.press('Enter');
+    await shows('[data-name=redis] output', 'Saved as revision');
+    expect(await inEtcd('redis')).toEqual({ host: 'cache-9', port: 7_001 });
+  });
+
+  it('what is written elsewhere and is not valid is told, with what stays in use', async () => {
+    await write('redis', { host: 'cache-9', port: 'none' });
+
+    await shows('[data-name=redis] .badge', 'invalid');
+    await shows('[data-name=redis] .about', /Revision \d+ was refused for port \(.*\)\. Revision \d+ stays in use\./);
+    expect(await page.locator('#redis-port').inputValue()).toBe('7001');
+
+    await enter('redis-port', '7002');
+    await shows('[data-name=redis] .badge', 'valid');
+    await takePictures('page');
+  });
+
+  it('says when the app has lost etcd, and shows what came meanwhile when it is back', async () => {
+    await cluster.first.kill();
+    await shows('#etcd-connection', 'not connected');
+    await shows('#notice', 'The app has lost etcd');
+    await shows('#target-rows', 'interrupted');
+    await takePictures('without-etcd');
+
+    await cluster.first.start();
+    await write('database', { host: 'db-3', port: 5_432, user: 'app', password: PASSWORD });
+    await shows('#connects-to', 'postgres://app@db-3:5432');
+    await shows('#etcd-connection', /^connected/);
+    expect(await page.locator('#notice').isVisible()).toBe(false);
+  });
+
+  it('says when it has lost the app, and goes on when the app is back', async () => {
+    sample[Symbol.dispose]();
+    await shows('#app-connection', 'not connected');
+    await shows('#etcd-connection', 'unknown');
+    await shows('#notice', 'This page has lost the app');
+    await takePictures('without-app');
+
+    sample = await start({ ETCD_HOSTS: cluster.hosts.join(), PORT: new URL(sample.url).port });
+    await shows('#app-connection', /^connected/);
+    await shows('#connects-to', 'postgres://app@db-3:5432');
+    expect(await page.locator('#notice').isVisible()).toBe(false);
+  });
+
+  async function takePictures(name: string): Promise<void> {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await page.screenshot({ path: `${PICTURES}/${name}-${colorScheme}.png`, fullPage: true, animations: 'disabled' });
+    }
+  }
+});

@@ -1,0 +1,54 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createServer } from 'node:net';
+import { eventually } from '../support/eventually.js';
+
+/** The process of the sample app, also of one whose start fails. */
+export interface SampleProcess extends Disposable {
+  readonly child: ChildProcess;
+  readonly output: () => string;
+  /** Resolves with the exit code. */
+  readonly ended: Promise<number | null>;
+}
+
+export interface RunningSample extends SampleProcess {
+  readonly url: string;
+}
+
+/** What `npm start` does after building, so that a signal reaches the app itself. */
+export function run(env: Record<string, string>): SampleProcess {
+  const child = spawn(process.execPath, ['sample-app/dist/main.js'], { env: { ...process.env, ...env } });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return {
+    child,
+    output: () => text,
+    ended,
+    [Symbol.dispose]: () => {
+      child.kill('SIGKILL');
+    },
+  };
+}
+
+/** Resolves when it answers. */
+export async function start(env: Record<string, string> = {}): Promise<RunningSample> {
+  const port = env.PORT ?? String(await freePort());
+  const sample = run({ PORT: port, ...env });
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    await eventually(async () => (await fetch(`${url}/config`)).ok, { withinMs: 50_000 });
+    return { ...sample, url };
+  } catch (error) {
+    sample[Symbol.dispose]();
+    throw error;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}

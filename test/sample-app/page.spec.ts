@@ -57,7 +57,7 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     eventually(async () => {
       expect(await on.locator(selector).first().innerText()).toMatch(text);
     });
-  const write = (name: string, document: object): Promise<unknown> =>
+  const write = async (name: string, document: object): Promise<unknown> =>
     elsewhere.put(`/app/config/${name}`).value(JSON.stringify(document));
   const inEtcd = (name: string): Promise<unknown> => elsewhere.get(`/app/config/${name}`).json();
 

@@ -120,6 +120,7 @@ describe('a key that is put under a lease', () => {
 
     expect(again).not.toBe(lease);
     expect(await direct.get(KEY).string()).toBe('{"port":4711}');
+    await eventually(() => log.lines.some(({ text }) => text.includes('is there again')));
     expect(log.lines.filter(({ text }) => text.includes('lease')).map(({ level }) => level)).toEqual(['warn', 'log']);
     expect(log.text).not.toContain('4711');
     await eventually(() => app.store.get(KEY, Instance)?.port === 4711);

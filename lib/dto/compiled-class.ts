@@ -28,25 +28,28 @@ interface CompiledProperty {
  * are all synchronous; the others are `undefined`. Worth three times the speed of loading.
  */
 export function compileClass(type: AnyClass, outer: ReadonlySet<AnyClass> = new Set()): CompiledClass | undefined {
-  if (outer.has(type) || takesPartInTransformation(type) || hasAccessors(type)) return undefined;
+  if (outer.has(type) || takesPartInTransformation(type) || hasAccessors(type) || hasHiddenProperties(type))
+    return undefined;
   const properties: CompiledProperty[] = [];
   for (const property of propertiesOf(type).values()) {
     const compiled = compileProperty(type, property, new Set([...outer, type]));
     if (!compiled) return undefined;
     properties.push(compiled);
   }
-  const byName = new Map(properties.map((property) => [property.name, property]));
-  return (document) => build(type as new () => object, document, byName);
+  const built = new Map(properties.map(({ name, build: nested }) => [name, nested !== undefined]));
+  return (document) => build(type as new () => object, document, properties, built);
 }
 
+/** `built`: whether a property of this name is made by its own class. */
 function build(
   type: new () => object,
   document: JsonObject,
-  properties: ReadonlyMap<string, CompiledProperty>,
+  properties: readonly CompiledProperty[],
+  built: ReadonlyMap<string, boolean>,
 ): object | undefined {
-  for (const name in document) if (!properties.has(name)) return undefined;
+  for (const name in document) if (!built.has(name)) return undefined;
   const instance = new type() as JsonObject;
-  for (const [name, { build: nested }] of properties) {
+  for (const { name, build: nested } of properties) {
     const given = document[name];
     if (given === undefined) {
       // A nested default of the class has to be validated, too.
@@ -57,20 +60,20 @@ function build(
     if (value === undefined) return undefined;
     instance[name] = value;
   }
-  for (const [name, { conditions, checks }] of properties) {
+  for (const { name, conditions, checks } of properties) {
     const value = instance[name];
     if (conditions.length > 0 && !conditions.every((condition) => condition(instance, value))) continue;
     for (const check of checks) if (!check(instance, value)) return undefined;
   }
-  return freeze(instance, properties);
+  return freeze(instance, built);
 }
 
 /** Most properties are plain values, and nested instances are frozen already; the rest is left to the thorough way. */
-function freeze(instance: JsonObject, properties: ReadonlyMap<string, CompiledProperty>): object | undefined {
-  for (const name of Reflect.ownKeys(instance) as string[]) {
+function freeze(instance: JsonObject, built: ReadonlyMap<string, boolean>): object | undefined {
+  for (const name in instance) {
     const value = instance[name];
-    if (typeof value !== 'object' || value === null || properties.get(name)?.build) continue;
-    if (deepFreeze(value).length > 0) return undefined;
+    if (typeof value !== 'object' || value === null || built.get(name)) continue;
+    if (!Object.hasOwn(instance, name) || deepFreeze(value).length > 0) return undefined;
   }
   return Object.freeze(instance);
 }
@@ -123,19 +126,14 @@ function compileConstraints(type: AnyClass, metadata: Metadata): Check[] | undef
   if (metadata.validateIf) return undefined;
   const found = getMetadataStorage().getTargetValidatorConstraints(metadata.constraintCls);
   if (found.some(({ async, target }) => async || target.name !== 'CustomConstraint')) return undefined;
+  const { name: targetName } = type;
+  const { propertyName: property, each } = metadata;
+  const constraints = metadata.constraints as unknown[];
   return found.map(({ instance }) => {
     const validate = (value: unknown, given: ValidationArguments): boolean => isTrue(instance.validate(value, given));
     return (object, value) => {
-      const given = {
-        targetName: type.name,
-        property: metadata.propertyName,
-        object,
-        value,
-        constraints: metadata.constraints as unknown[],
-      };
-      return metadata.each && Array.isArray(value)
-        ? value.every((item) => validate(item, given))
-        : validate(value, given);
+      const given = { targetName, property, object, value, constraints };
+      return each && Array.isArray(value) ? value.every((item) => validate(item, given)) : validate(value, given);
     };
   });
 }
@@ -165,6 +163,16 @@ function compileNested(
 
 /** Of these class-transformer makes nothing else without `@Type()`. */
 const PLAIN_TYPES: ReadonlySet<unknown> = new Set([undefined, String, Number, Boolean, Object, Array]);
+
+/** Symbols and what is not enumerable: finding them takes longer than all the rest of freezing. */
+function hasHiddenProperties(type: AnyClass): boolean {
+  try {
+    const instance = new (type as new () => object)();
+    return Reflect.ownKeys(instance).length > Object.keys(instance).length;
+  } catch {
+    return true;
+  }
+}
 
 /** class-transformer leaves out what can only be read. */
 function hasAccessors(type: AnyClass): boolean {

@@ -1,3 +1,4 @@
+import { bufferOf, type DocumentBytes } from './document-bytes.js';
 import type { ConfigCodec, DecodedDocument, DocumentFormat } from './document-format.js';
 import { failed } from './document-text.js';
 import type { JsonObject } from './json-document.js';
@@ -7,9 +8,9 @@ import { plainCopy } from './plain-copy.js';
 export class CustomFormat implements DocumentFormat {
   constructor(private readonly codec: ConfigCodec) {}
 
-  read(bytes: Buffer): DecodedDocument {
+  read(bytes: DocumentBytes): DecodedDocument {
     try {
-      return plainCopy(this.codec.decode(Buffer.from(bytes)));
+      return plainCopy(this.codec.decode(Buffer.from(bufferOf(bytes))));
     } catch {
       return failed('codec');
     }

@@ -1,5 +1,6 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { CustomFormat } from './custom-format.js';
+import type { DocumentBytes } from './document-bytes.js';
 import type { JsonObject } from './json-document.js';
 import { JSON_FORMAT } from './json-format.js';
 import { TEXT_FORMAT } from './text-format.js';
@@ -21,14 +22,14 @@ export type DecodedDocument =
   | {
       readonly ok: true;
       readonly value: unknown;
-      /** How many properties the bytes name; of two with one name the document has lost one. */
-      readonly named?: number;
+      /** Whether the bytes name each of the document's properties once, given how many it has; of two with one name it has lost one. */
+      readonly isUnambiguous?: (members: number) => boolean;
     }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
 /** A codec that neither throws nor quotes. What it reads is a tree of plain data of its own. */
 export interface DocumentFormat {
-  read(bytes: Buffer): DecodedDocument;
+  read(bytes: DocumentBytes): DecodedDocument;
   /** `undefined` and a violation for what it cannot write. */
   write(document: JsonObject): Buffer | { readonly violations: readonly ConfigViolation[] };
 }

@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
+import type { DocumentBytes } from './document-bytes.js';
 import { type CodecChoice, type DocumentFormat, formatOf } from './document-format.js';
 import { deepFreeze } from './deep-freeze.js';
 import { validateInstance } from './dto-validator.js';
@@ -56,7 +57,7 @@ export class DtoParser<T extends object> {
   }
 
   /** Never throws or rejects. Synchronous unless a validator of the class is not. */
-  parse(bytes: Buffer): ParseResult<T> | Promise<ParseResult<T>> {
+  parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>> {
     const document = readDocument(bytes, this.format);
     if (!document.ok) return document;
 
@@ -78,7 +79,7 @@ export class DtoParser<T extends object> {
   }
 
   /** What the bytes of a valid document say, without what the class does not know. */
-  documentOf(bytes: Buffer): JsonObject | undefined {
+  documentOf(bytes: DocumentBytes): JsonObject | undefined {
     const document = readDocument(bytes, this.format);
     if (!document.ok) return undefined;
     stripUnknown(document.value, this.type);

@@ -1,4 +1,5 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { DocumentBytes } from './document-bytes.js';
 import type { DocumentFormat } from './document-format.js';
 import { failed } from './document-text.js';
 import { JSON_FORMAT } from './json-format.js';
@@ -25,42 +26,43 @@ export const MAX_PROPERTIES = 20_000;
  * Bytes to a JSON object that is safe to hand on. `size`, `object`, `depth`, `properties`, `forbiddenKey`, `finite` and `duplicateKey` name what is not, whatever
  * the format; beside them the format's own, as `utf8` and `json`.
  */
-export function readDocument(bytes: Buffer, format: DocumentFormat = JSON_FORMAT): DocumentResult {
+export function readDocument(bytes: DocumentBytes, format: DocumentFormat = JSON_FORMAT): DocumentResult {
   if (bytes.length > MAX_BYTES) return failed('size');
   const decoded = format.read(bytes);
   if (!decoded.ok) return decoded;
-  const { value, named } = decoded;
+  const { value, isUnambiguous } = decoded;
   if (!isJsonObject(value)) return failed('object');
-  if (!isSound(value, 1)) {
+  const members = soundMembers(value, 1);
+  if (Number.isNaN(members)) {
     const violations = new ViolationList();
     inspect(value, '', 1, violations);
     return { ok: false, violations: violations.toArray() };
   }
-  return named === undefined || named === membersOf(value) ? { ok: true, value } : failed('duplicateKey');
+  return isUnambiguous?.(members) === false ? failed('duplicateKey') : { ok: true, value };
 }
 
 /** Neither `null` nor an array. */
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** Most documents are; only for the others it pays to know where they are not. */
-function isSound(value: unknown, depth: number): boolean {
-  if (typeof value === 'number') return Number.isFinite(value);
-  if (typeof value !== 'object' || value === null) return true;
-  if (depth > MAX_DEPTH) return false;
-  if (Array.isArray(value)) return value.every((item) => isSound(item, depth + 1));
-  const names = Object.keys(value);
-  return (
-    names.length <= MAX_PROPERTIES &&
-    names.every((name) => !FORBIDDEN_KEYS.has(name) && isSound((value as JsonObject)[name], depth + 1))
-  );
-}
+const UNSOUND = Number.NaN;
 
-/** Properties of all objects in it. */
-function membersOf(value: unknown): number {
+/** Properties of all objects in it, `UNSOUND` where something is wrong. Most documents are sound; only for the others it pays to know where they are not. */
+function soundMembers(value: unknown, depth: number): number {
+  if (typeof value === 'number') return Number.isFinite(value) ? 0 : UNSOUND;
   if (typeof value !== 'object' || value === null) return 0;
-  const items: unknown[] = Array.isArray(value) ? value : Object.values(value);
-  return items.reduce<number>((members, item) => members + membersOf(item), Array.isArray(value) ? 0 : items.length);
+  if (depth > MAX_DEPTH) return UNSOUND;
+  let members = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) members += soundMembers(item, depth + 1);
+    return members;
+  }
+  const names = Object.keys(value);
+  if (names.length > MAX_PROPERTIES) return UNSOUND;
+  for (const name of names) {
+    members += FORBIDDEN_KEYS.has(name) ? UNSOUND : 1 + soundMembers((value as JsonObject)[name], depth + 1);
+  }
+  return members;
 }
 
 function inspect(value: unknown, path: string, depth: number, violations: ViolationList): void {

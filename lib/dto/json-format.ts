@@ -7,7 +7,7 @@ export const JSON_FORMAT: DocumentFormat = {
     const text = textOf(bytes);
     if (text === undefined) return failed('utf8');
     try {
-      return { ok: true, value: JSON.parse(text) as unknown, named: membersIn(bytes) };
+      return { ok: true, value: JSON.parse(text) as unknown, isUnambiguous: (members) => namesOnce(text, members) };
     } catch {
       return failed('json');
     }
@@ -15,17 +15,24 @@ export const JSON_FORMAT: DocumentFormat = {
   write: (document) => Buffer.from(JSON.stringify(document)),
 };
 
+/** A colon each that is not in a string names a property. Counting all of them is quick, and nearly always enough. */
+function namesOnce(text: string, members: number): boolean {
+  let colons = 0;
+  for (let at = text.indexOf(':'); at !== -1; at = text.indexOf(':', at + 1)) colons += 1;
+  return colons === members || namesIn(text) === members;
+}
+
 /** Colons outside strings: one for each property, however often it is named. */
-function membersIn(bytes: Buffer): number {
-  let members = 0;
+function namesIn(text: string): number {
+  let names = 0;
   let isInString = false;
-  for (let index = 0; index < bytes.length; index += 1) {
-    const byte = bytes[index];
-    if (byte === QUOTE) isInString = !isInString;
-    else if (byte === BACKSLASH) index += 1;
-    else if (byte === COLON && !isInString) members += 1;
+  for (let index = 0; index < text.length; index += 1) {
+    const char = text.charCodeAt(index);
+    if (char === QUOTE) isInString = !isInString;
+    else if (char === BACKSLASH) index += 1;
+    else if (char === COLON && !isInString) names += 1;
   }
-  return members;
+  return names;
 }
 
 const QUOTE = 0x22;

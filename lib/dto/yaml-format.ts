@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import type { DocumentBytes } from './document-bytes.js';
 import type { DecodedDocument, DocumentFormat } from './document-format.js';
 import { failed, textOf } from './document-text.js';
 import type { JsonObject } from './json-document.js';
@@ -26,7 +27,7 @@ export class YamlFormat implements DocumentFormat {
     }
   }
 
-  read(bytes: Buffer): DecodedDocument {
+  read(bytes: DocumentBytes): DecodedDocument {
     if (bytes.length > MAX_YAML_BYTES) return failed('size');
     const text = textOf(bytes);
     if (text === undefined) return failed('utf8');

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KeyRange } from '../watch/key-range.js';
 import { keyBytesOf, keyIdOf, type KeyRecord } from '../watch/key-record.js';
 import {
@@ -7,21 +8,42 @@ import {
   type StampList,
   type WatchStream,
 } from '../watch/list-watcher.js';
-import { type EtcdConnection, type Member, type UnaryMethod } from './etcd-connection.js';
+import { type EtcdConnection, type UnaryMethod, type UnaryOptions } from './etcd-connection.js';
 import { EtcdWatchStream } from './etcd-watch-stream.js';
-import { decodeRangeResponse, type RangeResponse } from './range-codec.js';
+import { RangePage } from './range-codec.js';
 
 /** Keys of the first page; it grows with what fits, so that neither 100k small keys nor 1 MiB values make a bad page. */
 const FIRST_PAGE = 500;
 const LARGEST_PAGE = 10_000;
 const PAGE_BYTES = 4 * 1024 * 1024;
 
+/** Fields of etcdserverpb.RangeRequest. */
+interface ListRequest {
+  readonly revision?: number | undefined;
+  readonly keys_only?: boolean;
+  readonly serializable?: boolean;
+}
+
+interface PageRequest extends ListRequest {
+  readonly key: Buffer;
+  readonly range_end?: Buffer;
+  readonly limit: number;
+}
+
+type ListCall = Pick<UnaryOptions, 'signal' | 'member'>;
+
+interface Page {
+  readonly range: RangePage;
+  /** How many records were asked for. */
+  readonly limit: number;
+}
+
 /** Lists and watches ranges of one cluster; keys are handed out without the cluster's key prefix. */
 export class EtcdListWatcher implements ListWatcher {
   readonly #connection: EtcdConnection;
   /** The cluster's key prefix, one char a byte. */
   readonly #prefix: string;
-  readonly #range: UnaryMethod<RangeResponse>;
+  readonly #range: UnaryMethod<RangePage>;
 
   constructor(connection: EtcdConnection, keyPrefix: string) {
     this.#connection = connection;
@@ -29,7 +51,7 @@ export class EtcdListWatcher implements ListWatcher {
     this.#range = {
       service: 'KV',
       method: 'Range',
-      decode: (bytes) => decodeRangeResponse(bytes, this.#prefix.length),
+      decode: (bytes) => new RangePage(bytes, this.#prefix.length),
     };
   }
 
@@ -61,39 +83,42 @@ export class EtcdListWatcher implements ListWatcher {
     });
   }
 
-  /** Every page at the revision of the first, so that together they are one state of the store. */
-  async #pages(
-    range: KeyRange,
-    {
-      revision,
-      ...request
-    }: { readonly revision?: number | undefined; readonly keys_only?: boolean; readonly serializable?: boolean },
-    call: { readonly signal: AbortSignal; readonly member?: Member },
-  ): Promise<RangeList> {
+  /**
+   * Every page at the revision of the first, so that together they are one state of the store. The next page is asked for before one is decoded: the member
+   * reads while we do.
+   */
+  async #pages(range: KeyRange, { revision, ...request }: ListRequest, call: ListCall): Promise<RangeList> {
     const what = `list ${range.toString()}`;
     const bounds = this.#bounds(range);
     const records: KeyRecord[] = [];
-    let { key } = bounds;
-    let at = revision;
+    let at = revision ?? 0;
+    const askFor = (key: Buffer, limit: number): Promise<Page> =>
+      this.#page({ ...request, ...bounds, key, limit, revision: at }, { what, idempotent: true, ...call });
+    let next: Promise<Page> | undefined = askFor(bounds.key, FIRST_PAGE);
     let clusterId = '';
-    let limit = FIRST_PAGE;
-    for (;;) {
+    while (next) {
+      const { range, limit }: Page = await next;
+      clusterId ||= range.clusterId;
+      at ||= range.revision;
+      next = undefined;
+      if (range.more && range.lastId !== undefined) {
+        next = askFor(Buffer.concat([keyBytesOf(this.#prefix + range.lastId), ZERO]), nextLimit(limit, range));
+        next.catch(() => undefined);
+        // It is on its way when the event loop has turned.
+        await nextTurn();
+      }
+      for (const record of range.records()) records.push(record);
+    }
+    return { revision: at, clusterId, records };
+  }
+
+  /** As many records as asked for, or as many as fit into a message. */
+  async #page(request: PageRequest, options: UnaryOptions): Promise<Page> {
+    for (let { limit } = request; ; limit = Math.max(1, Math.floor(limit / 8))) {
       try {
-        const page = await this.#connection.unary(
-          this.#range,
-          { ...request, ...bounds, key, limit, revision: at ?? 0 },
-          { what, idempotent: true, ...call },
-        );
-        at ??= page.revision;
-        clusterId ||= page.clusterId;
-        for (const record of page.records) records.push(record);
-        const last = page.records.at(-1);
-        if (!page.more || !last) return { revision: at, clusterId, records };
-        key = Buffer.concat([keyBytesOf(this.#prefix + last.id), ZERO]);
-        limit = nextLimit(limit, page);
+        return { range: await this.#connection.unary(this.#range, { ...request, limit }, options), limit };
       } catch (error) {
         if (!(error instanceof MessageTooLargeError) || limit === 1) throw error;
-        limit = Math.max(1, Math.floor(limit / 8));
       }
     }
   }
@@ -121,7 +146,7 @@ function endOfPrefix(prefix: Buffer): Buffer {
   return ZERO;
 }
 
-const nextLimit = (limit: number, page: RangeResponse): number => {
-  const perKey = Math.max(1, page.byteLength / Math.max(1, page.records.length));
+const nextLimit = (limit: number, page: RangePage): number => {
+  const perKey = Math.max(1, page.byteLength / Math.max(1, page.count));
   return Math.max(1, Math.min(limit * 4, LARGEST_PAGE, Math.floor(PAGE_BYTES / perKey)));
 };

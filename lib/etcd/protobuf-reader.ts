@@ -11,6 +11,12 @@ export class ProtobufReader {
     this.end = bytes.length;
   }
 
+  /** Goes on reading from there. */
+  at(position: number): this {
+    this.position = position;
+    return this;
+  }
+
   /** Tag of the next field (`fieldNumber << 3 | wireType`), 0 at the end. */
   tag(): number {
     return this.position < this.end ? this.uint() : 0;

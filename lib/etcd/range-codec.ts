@@ -6,8 +6,6 @@ import { type Header, readHeader } from './watch-codec.js';
 /** etcdserverpb.RangeResponse. */
 export interface RangeResponse extends Header {
   readonly records: KeyRecord[];
-  readonly more: boolean;
-  readonly byteLength: number;
 }
 
 // Tags of etcd's api/etcdserverpb/rpc.proto, `fieldNumber << 3 | wireType`.
@@ -17,15 +15,59 @@ const MORE = 0x18;
 
 /** Decodes the answer to a Range; `skip` is the number of bytes of the cluster's key prefix. */
 export function decodeRangeResponse(bytes: Buffer, skip: number): RangeResponse {
-  const reader = new ProtobufReader(bytes);
-  const records: KeyRecord[] = [];
-  let header: Header = { revision: 0, clusterId: '' };
-  let more = false;
-  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === KV) records.push(readKeyValue(reader, skip));
-    else if (tag === HEADER) header = readHeader(reader, true);
-    else if (tag === MORE) more = reader.bool();
-    else reader.skip(tag);
+  const page = new RangePage(bytes, skip);
+  return { revision: page.revision, clusterId: page.clusterId, records: page.records() };
+}
+
+/** The answer to a Range, of which only as much is decoded as it takes to ask for the next page. */
+export class RangePage implements Header {
+  readonly revision: number;
+  readonly clusterId: string;
+  readonly more: boolean;
+  readonly byteLength: number;
+  readonly count: number;
+  /** Of the last record; `undefined` when there is none. */
+  readonly lastId: string | undefined;
+  readonly #bytes: Buffer;
+  readonly #skip: number;
+
+  constructor(bytes: Buffer, skip: number) {
+    const reader = new ProtobufReader(bytes);
+    let header: Header = { revision: 0, clusterId: '' };
+    let more = false;
+    let count = 0;
+    let last = 0;
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      if (tag === HEADER) {
+        header = readHeader(reader, true);
+      } else if (tag === MORE) {
+        more = reader.bool();
+      } else {
+        if (tag === KV) {
+          count += 1;
+          last = reader.position;
+        }
+        reader.skip(tag);
+      }
+    }
+    this.#bytes = bytes;
+    this.#skip = skip;
+    this.revision = header.revision;
+    this.clusterId = header.clusterId;
+    this.more = more;
+    this.byteLength = bytes.length;
+    this.count = count;
+    this.lastId = count === 0 ? undefined : readKeyValue(reader.at(last), skip).id;
   }
-  return { ...header, records, more, byteLength: bytes.length };
+
+  /** All of them, decoded now. */
+  records(): KeyRecord[] {
+    const reader = new ProtobufReader(this.#bytes);
+    const records: KeyRecord[] = [];
+    for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+      if (tag === KV) records.push(readKeyValue(reader, this.#skip));
+      else reader.skip(tag);
+    }
+    return records;
+  }
 }

@@ -1,9 +1,10 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
 import type { ParseResult } from '../dto/dto-parser.js';
+import { bufferOf, type DocumentBytes } from '../dto/document-bytes.js';
 import { changedPaths } from '../dto/document-diff.js';
 import { CacheStep } from './cache-step.js';
-import { changeOf, type Shown } from './config-change.js';
+import { type DocumentDiff, type Shown, transitionOf } from './config-change.js';
 import { type ReadonlySortedMap, SortedMap } from './sorted-map.js';
 
 /** What is known of one key. Immutable. */
@@ -31,7 +32,7 @@ export type ParsedChange<T> =
       readonly type: 'put';
       readonly key: string;
       readonly revision: number;
-      readonly bytes: Buffer;
+      readonly bytes: DocumentBytes;
       readonly result: ParseResult<T>;
     }
   | { readonly type: 'delete'; readonly key: string; readonly revision: number };
@@ -56,7 +57,7 @@ export interface ConfigDocument {
 export interface ConfigCacheOptions<T> {
   readonly onDelete: 'remove' | 'keep-last';
   /** What bytes that were found valid say, as far as the class knows it: values are told apart by that. */
-  readonly documentOf: (bytes: Buffer) => unknown;
+  readonly documentOf: (bytes: DocumentBytes) => unknown;
   /** The default of a key, serialised and parsed like any value. */
   readonly fallback?: { readonly key: string; readonly value: T; readonly bytes: Buffer } | undefined;
 }
@@ -67,21 +68,21 @@ export class ConfigCache<T> {
   readonly #readable = new SortedMap<T>();
 
   /** As documents: a class may keep state that no comparison of instances sees. */
-  readonly #diff = (before: Buffer, after: Buffer): readonly string[] =>
+  readonly #diff: DocumentDiff = (before, after) =>
     changedPaths(this.options.documentOf(before), this.options.documentOf(after));
 
   constructor(private readonly options: ConfigCacheOptions<T>) {
     const { fallback } = options;
-    if (fallback) this.#show(fallback.key, this.#withoutWrite(fallback.key));
+    if (fallback) this.#show(fallback.key, this.#withoutWrite(fallback.key), performance.now());
   }
 
   /** The value that readers see, `undefined` for none. */
   get(key: string): T | undefined {
-    return this.#held.get(key)?.entry.value;
+    return this.#held.get(key)?.value;
   }
 
   entry(key: string): ConfigEntry<T> {
-    return this.#held.get(key)?.entry ?? ABSENT;
+    return Object.freeze(this.#held.get(key)?.entry ?? ABSENT);
   }
 
   /** Revision of what etcd holds under the key, valid or not; 0 when it holds nothing. What a compare-and-swap has to name. */
@@ -91,7 +92,7 @@ export class ConfigCache<T> {
 
   /** What readers would see if the key were deleted now. */
   afterDelete(key: string): T | undefined {
-    return this.#delete(this.#held.get(key), key)?.entry.value;
+    return this.#delete(this.#held.get(key), key)?.value;
   }
 
   /** Milliseconds since the key is as it is; 0 when nothing is known of it. */
@@ -131,7 +132,9 @@ export class ConfigCache<T> {
   documents(): ConfigDocument[] {
     const documents: ConfigDocument[] = [];
     for (const [key, { entry, bytes }] of this.#held) {
-      if (bytes && hasGood(entry)) documents.push({ key, revision: entry.revision, bytes });
+      if (bytes !== undefined && hasGood(entry)) {
+        documents.push({ key, revision: entry.revision, bytes: bufferOf(bytes) });
+      }
     }
     return documents;
   }
@@ -139,10 +142,11 @@ export class ConfigCache<T> {
   /** All changes in one synchronous step. */
   apply({ origin, changes, isForeign = false }: ParsedBatch<T>): CacheStep<T> {
     const step = new CacheStep<T>();
+    const now = performance.now();
     for (const change of changes) {
       const good = isForeign ? this.#withoutWrite(change.key) : this.#held.get(change.key);
       const next = change.type === 'put' ? putOver(good, change) : this.#delete(good, change.key);
-      this.#move(step, change, origin, next);
+      this.#move(step, { key: change.key, revision: change.revision, origin }, next, now);
     }
     return step;
   }
@@ -153,11 +157,13 @@ export class ConfigCache<T> {
    */
   restore(documents: readonly (ConfigDocument & { readonly value: T })[], isListed: boolean): CacheStep<T> {
     const step = new CacheStep<T>();
+    const now = performance.now();
     for (const document of documents) {
       const before = this.#held.get(document.key);
       if (before && hasGood(before.entry)) continue;
       const next = isListed ? this.#beneath(before, document) : restored(document, 'valid');
-      if (next) this.#move(step, document, 'initial', next);
+      const { key, revision } = document;
+      if (next) this.#move(step, { key, revision, origin: 'initial' }, next, now);
     }
     return step;
   }
@@ -165,16 +171,16 @@ export class ConfigCache<T> {
   /** What readers have keeps its identity while the document says the same. */
   #move(
     step: CacheStep<T>,
-    { key, revision }: Pick<ConfigDocument, 'key' | 'revision'>,
-    origin: WatchOrigin,
+    at: { readonly key: string; readonly revision: number; readonly origin: WatchOrigin },
     next: Held<T> | undefined,
+    now: number,
   ): void {
-    const before = this.#held.get(key);
-    const transition = { before: shownOf(before), after: shownOf(next), diff: this.#diff };
-    const change = changeOf(transition, { key, revision, origin });
-    const after = next && !change ? { ...next, entry: { ...next.entry, value: before?.entry.value } } : next;
-    this.#show(key, after);
-    step.add({ key, revision }, change, before?.entry, after?.entry);
+    const before = this.#held.get(at.key);
+    const transition = transitionOf(at, before, next, this.#diff);
+    const isSame = transition.changedPaths.length === 0;
+    const after = next && isSame ? next.with({ value: before?.value }) : next;
+    this.#show(at.key, after, now);
+    step.add(transition, before?.entry, after?.entry);
   }
 
   #beneath(before: Held<T> | undefined, document: ConfigDocument & { readonly value: T }): Held<T> | undefined {
@@ -182,14 +188,14 @@ export class ConfigCache<T> {
       return this.options.onDelete === 'keep-last' ? restored(document, 'kept') : undefined;
     }
     const { value, revision, bytes } = document;
-    return { ...before, entry: { ...before.entry, value, revision, source: 'snapshot' }, bytes };
+    return before.with({ value, revision, source: 'snapshot' }, bytes);
   }
 
   /** `good` is what may stay. */
   #delete(good: Held<T> | undefined, key: string): Held<T> | undefined {
     if (this.options.onDelete === 'remove' || !good || !hasGood(good.entry)) return this.#withoutWrite(key);
     const { value, revision, source } = good.entry;
-    return { entry: { value, state: 'kept', revision, source }, bytes: good.bytes, head: 0 };
+    return new Held({ value, state: 'kept', revision, source }, good.bytes, 0);
   }
 
   /** The default, or nothing. */
@@ -197,14 +203,13 @@ export class ConfigCache<T> {
     const { fallback } = this.options;
     if (fallback?.key !== key) return undefined;
     const { value, bytes } = fallback;
-    return { entry: { value, state: 'absent', revision: 0, source: 'default' }, bytes, head: 0 };
+    return new Held({ value, state: 'absent', revision: 0, source: 'default' }, bytes, 0);
   }
 
-  #show(key: string, held: Held<T> | undefined): void {
-    const value = held?.entry.value;
+  #show(key: string, held: Held<T> | undefined, now: number): void {
+    const value = held?.value;
     if (held) {
-      Object.freeze(held.entry);
-      held.since = performance.now();
+      held.since = now;
       this.#held.set(key, held);
     } else {
       this.#held.delete(key);
@@ -214,13 +219,24 @@ export class ConfigCache<T> {
   }
 }
 
-interface Held<T> {
-  readonly entry: ConfigEntry<T>;
-  /** What `entry.value` was parsed from; `undefined` for none. */
-  readonly bytes: Buffer | undefined;
-  readonly head: number;
+class Held<T> implements Shown<T> {
   /** By `performance.now()`. */
-  since?: number;
+  since = 0;
+
+  constructor(
+    readonly entry: ConfigEntry<T>,
+    /** What `entry.value` was parsed from; `undefined` for none. */
+    readonly bytes: DocumentBytes | undefined,
+    readonly head: number,
+  ) {}
+
+  get value(): T | undefined {
+    return this.entry.value;
+  }
+
+  with(entry: Partial<ConfigEntry<T>>, bytes = this.bytes): Held<T> {
+    return new Held({ ...this.entry, ...entry }, bytes, this.head);
+  }
 }
 
 /** `good` is what stays when the new value is refused. */
@@ -229,25 +245,19 @@ function putOver<T>(
   { revision, bytes, result }: ParsedChange<T> & { type: 'put' },
 ): Held<T> {
   if (result.ok) {
-    return { entry: { value: result.value, state: 'valid', revision, source: 'etcd' }, bytes, head: revision };
+    return new Held({ value: result.value, state: 'valid', revision, source: 'etcd' }, bytes, revision);
   }
   const { violations } = result;
   const entry = { ...(good?.entry ?? ABSENT), state: 'invalid' as const, rejectedRevision: revision, violations };
-  return { entry, bytes: good?.bytes, head: revision };
+  return new Held(entry, good?.bytes, revision);
 }
 
 const restored = <T>(
   { value, revision, bytes }: ConfigDocument & { readonly value: T },
   state: 'valid' | 'kept',
-): Held<T> => ({
-  entry: { value, state, revision, source: 'snapshot' },
-  bytes,
-  head: state === 'valid' ? revision : 0,
-});
+): Held<T> => new Held({ value, state, revision, source: 'snapshot' }, bytes, state === 'valid' ? revision : 0);
 
 const ABSENT: ConfigEntry<never> = Object.freeze({ value: undefined, state: 'absent', revision: 0, source: 'etcd' });
 
 /** Whether its value was once read, rather than given as a default. */
 const hasGood = ({ value, source }: ConfigEntry<unknown>): boolean => value !== undefined && source !== 'default';
-
-const shownOf = <T>(held: Held<T> | undefined): Shown<T> => ({ value: held?.entry.value, bytes: held?.bytes });

@@ -1,3 +1,4 @@
+import { type DocumentBytes, isSameBytes } from '../dto/document-bytes.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
 
 /** A change of what readers see. Frozen. */
@@ -33,26 +34,37 @@ interface ChangeDetails<T> {
 /** What readers see before or after a change, and the bytes it was parsed from. */
 export interface Shown<T> {
   readonly value: T | undefined;
-  readonly bytes: Buffer | undefined;
+  readonly bytes: DocumentBytes | undefined;
 }
 
-/** How a key got from one state to another. */
+/** Paths by which two documents differ. */
+export type DocumentDiff = (before: DocumentBytes, after: DocumentBytes) => readonly string[];
+
+/** How a key got from one state to another; `undefined` for what was never seen. */
 export interface Transition<T> {
-  readonly before: Shown<T>;
-  readonly after: Shown<T>;
-  /** Paths by which two documents differ. */
-  readonly diff: (before: Buffer, after: Buffer) => readonly string[];
+  readonly key: string;
+  readonly revision: number;
+  readonly origin: WatchOrigin;
+  readonly before: Shown<T> | undefined;
+  readonly after: Shown<T> | undefined;
+  readonly diff: DocumentDiff;
+  /** What it changes in the document; empty when that says the same. */
+  readonly changedPaths: readonly string[];
 }
 
-/** The change that a transition is to those who listen; `undefined` when the document says the same. */
-export function changeOf<T>(
-  transition: Transition<T>,
+/** From one state of a key to another. Much cheaper than the change that it is to those who listen, if anybody does. */
+export const transitionOf = <T>(
   { key, revision, origin }: Pick<ConfigChange, 'key' | 'revision' | 'origin'>,
-): ConfigChange<T> | undefined {
-  const { value } = transition.after;
-  const changedPaths = pathsOf(transition);
-  if (changedPaths.length === 0) return undefined;
-  const previous = transition.before.value;
+  before: Shown<T> | undefined,
+  after: Shown<T> | undefined,
+  diff: DocumentDiff,
+): Transition<T> => ({ key, revision, origin, before, after, diff, changedPaths: pathsOf(before, after, diff) });
+
+/** A transition as those who listen are told of it. */
+export function changeOf<T>(transition: Transition<T>): ConfigChange<T> {
+  const { key, revision, origin, before, after, changedPaths } = transition;
+  const previous = before?.value;
+  const value = after?.value;
   const details = { key, ...(previous === undefined ? {} : { previous }), changedPaths, revision, origin };
   const change: ConfigChange<T> =
     value === undefined ? { type: 'delete', ...details } : { type: 'put', value, ...details };
@@ -64,7 +76,9 @@ export function changeOf<T>(
 export function joined(first: ConfigChange, last: ConfigChange): ConfigChange | undefined {
   const from = transitions.get(first);
   const to = transitions.get(last);
-  return from && to ? changeOf({ ...to, before: from.before }, last) : last;
+  if (!from || !to) return last;
+  const both = transitionOf(last, from.before, to.after, to.diff);
+  return both.changedPaths.length === 0 ? undefined : changeOf(both);
 }
 
 /** What exists, to a listener that is new. */
@@ -78,7 +92,8 @@ const transitions = new WeakMap<ConfigChange, Transition<unknown>>();
 const WHOLE: readonly string[] = Object.freeze(['']);
 const NOTHING: readonly string[] = [];
 
-function pathsOf<T>({ before, after, diff }: Transition<T>): readonly string[] {
-  if (!before.bytes || !after.bytes) return before.bytes === after.bytes ? NOTHING : WHOLE;
-  return before.bytes.equals(after.bytes) ? NOTHING : Object.freeze(diff(before.bytes, after.bytes));
+function pathsOf<T>(before: Shown<T> | undefined, after: Shown<T> | undefined, diff: DocumentDiff): readonly string[] {
+  const [from, to] = [before?.bytes, after?.bytes];
+  if (from === undefined || to === undefined) return from === to ? NOTHING : WHOLE;
+  return isSameBytes(from, to) ? NOTHING : Object.freeze(diff(from, to));
 }

@@ -194,10 +194,11 @@ export class ConfigFeeds implements FeedSink {
     }
   }
 
-  stepped(feed: DefinitionFeed, { changes, rejected, healed }: CacheStep<object>): void {
+  stepped(feed: DefinitionFeed, step: CacheStep<object>): void {
     const { log, observer } = this.#parts;
-    observer?.stored(feed.subject, { updates: changes.length, rejections: rejected.length });
-    for (const { key, value } of changes) this.#show(feed, key, value);
+    const { transitions, rejected, healed } = step;
+    observer?.stored(feed.subject, { updates: transitions.length, rejections: rejected.length });
+    for (const { key, after } of transitions) this.#show(feed, key, after?.value);
     for (const { key, revision, violations } of rejected) {
       const kept = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
       log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${kept}`);
@@ -208,7 +209,7 @@ export class ConfigFeeds implements FeedSink {
       log.info('the configuration is complete now');
     }
     this.#parts.snapshot?.changed();
-    this.listeners.notify(changes, feed.definition.type);
+    this.listeners.notify(step, feed.definition.type);
   }
 
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void {

@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import type { CacheStep } from './cache-step.js';
 import type { ConfigChange } from './config-change.js';
 
 /** A listener of `StoreService.onChange`. */
@@ -34,9 +35,11 @@ export class ConfigListeners {
     };
   }
 
-  notify(changes: readonly ConfigChange[], type: Type<object>): void {
-    if (changes.length === 0) return;
-    for (const listener of this.#listeners) listener.receive(changes, type);
+  notify(step: CacheStep<object>, type: Type<object>): void {
+    const listeners = this.#listeners;
+    if (listeners.length === 0 || step.transitions.length === 0) return;
+    const { changes } = step;
+    for (const listener of listeners) listener.receive(changes, type);
   }
 
   close(): void {

@@ -2,6 +2,7 @@ import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { ChangeBatch, ChangeEvent } from '../watch/change-event.js';
 import type { RangeListener, Seat } from '../watch/range-listener.js';
 import { within } from '../watch/time-limit.js';
+import type { WatchOrigin } from '../watch/watch-event.js';
 import type { CacheStep } from './cache-step.js';
 import {
   ConfigCache,
@@ -11,7 +12,8 @@ import {
   type ParsedChange,
 } from './config-cache.js';
 import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
-import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
+import type { DocumentBytes } from '../dto/document-bytes.js';
+import { DtoParser } from '../dto/dto-parser.js';
 import { DtoSerializer } from '../dto/dto-serializer.js';
 
 /** What a feed tells its store. Called synchronously, in the step in which readers see the change. */
@@ -179,18 +181,20 @@ export class DefinitionFeed implements RangeListener {
   }
 
   deliver({ revision, events, origin }: ChangeBatch): void {
-    const governed = events.filter(({ key }) => this.#governs(key));
-    const results = governed.map((event) => (event.value ? this.parser.parse(event.value) : undefined));
-    if (!this.#parsing && results.every((result) => !(result instanceof Promise))) {
-      this.#apply({ revision, events: governed, origin }, results as (ParseResult<object> | undefined)[]);
+    const changes: (ParsedChange<object> | Promise<ParsedChange<object>>)[] = [];
+    for (const event of events) {
+      const { key } = event;
+      if (this.#governs(key)) changes.push(this.#parsed(key, event));
+    }
+    if (!this.#parsing && !changes.some((change) => change instanceof Promise)) {
+      this.#apply(revision, origin, changes as ParsedChange<object>[]);
       return;
     }
     const before = this.#parsing;
-    const all = Promise.all(results.map((result) => Promise.resolve(result)));
-    const parsing = all.then(async (late) => {
+    const parsing = Promise.all(changes.map((change) => Promise.resolve(change))).then(async (late) => {
       await before;
       if (this.#parsing === parsing) this.#parsing = undefined;
-      this.#apply({ revision, events: governed, origin }, late);
+      this.#apply(revision, origin, late);
     });
     this.#parsing = parsing;
   }
@@ -206,13 +210,23 @@ export class DefinitionFeed implements RangeListener {
   }
 
   #emptyCache(fallback?: ConfigCacheOptions<object>['fallback']): ConfigCache<object> {
-    const documentOf = (bytes: Buffer): unknown => this.parser.documentOf(bytes);
+    const documentOf = (bytes: DocumentBytes): unknown => this.parser.documentOf(bytes);
     return new ConfigCache({ onDelete: this.definition.onDelete, documentOf, fallback });
   }
 
-  #apply({ revision, events, origin }: ChangeBatch, results: readonly (ParseResult<object> | undefined)[]): void {
+  #parsed(
+    key: string,
+    { revision, packedValue: bytes }: ChangeEvent,
+  ): ParsedChange<object> | Promise<ParsedChange<object>> {
+    if (bytes === undefined) return { type: 'delete', key, revision };
+    const result = this.parser.parse(bytes);
+    return result instanceof Promise
+      ? result.then((late) => ({ type: 'put', key, revision, bytes, result: late }))
+      : { type: 'put', key, revision, bytes, result };
+  }
+
+  #apply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): void {
     this.#applied = revision;
-    const changes = events.map((event, index) => parsedChange(event, results[index]));
     const restored = this.#restored;
     const isForeign = restored !== undefined && restored.clusterId !== this.#seat?.clusterId;
     const batch = restored ? { ...this.#caughtUp(changes, revision), isForeign } : { origin, changes };
@@ -253,9 +267,3 @@ export class DefinitionFeed implements RangeListener {
     this.#sink.stripped(key, paths);
   }
 }
-
-const parsedChange = (
-  { key, revision, value }: ChangeEvent,
-  result: ParseResult<object> | undefined,
-): ParsedChange<object> =>
-  value && result ? { type: 'put', key, revision, bytes: value, result } : { type: 'delete', key, revision };

@@ -16,8 +16,8 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
   /** Never empty ones; every key of a chunk is smaller than those of the next. */
   #chunks: Chunk<V>[] = [];
   #size = 0;
-  /** Chunks that no view has seen. */
-  #own = new WeakSet<Chunk<V>>();
+  /** Of the last view: chunks of this age have been seen by none. */
+  #age = 0;
   #view: ReadonlySortedMap<V> | undefined;
 
   get size(): number {
@@ -30,7 +30,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
       const view = new SortedMap<V>();
       view.#chunks = this.#chunks;
       view.#size = this.#size;
-      this.#own = new WeakSet();
+      this.#age += 1;
       this.#view = view;
     }
     return this.#view;
@@ -44,7 +44,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
 
   /** Says whether the key is new. */
   set(key: string, value: V): boolean {
-    if (this.#chunks.length === 0) this.#put(0, 0, { keys: [], values: [] });
+    if (this.#chunks.length === 0) this.#put(0, 0, this.#chunk([], []));
     const at = Math.min(this.#chunkFor(key), this.#chunks.length - 1);
     const { keys, values } = this.#chunks[at] as Chunk<V>;
     const index = firstNotBelow(keys, key);
@@ -95,35 +95,42 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
 
   /** Index of the first chunk that ends at or after the key; the number of chunks when all end before. */
   #chunkFor(key: string): number {
+    // Lists come in order.
+    if ((this.#chunks.at(-1)?.keys.at(-1) ?? '') < key) return this.#chunks.length;
     return firstIndex(this.#chunks.length, (index) => (this.#chunks[index]?.keys.at(-1) ?? '') >= key);
   }
 
   /** The chunk, copied if a view has seen it. */
   #writable(at: number): Chunk<V> {
     const chunk = this.#chunks[at] as Chunk<V>;
-    if (this.#own.has(chunk)) {
+    if (chunk.age === this.#age) {
       this.#view = undefined;
       return chunk;
     }
-    const copy = { keys: [...chunk.keys], values: [...chunk.values] };
+    const copy = this.#chunk([...chunk.keys], [...chunk.values]);
     this.#put(at, 1, copy);
     return copy;
   }
 
   #insert(at: number, { keys, values }: Chunk<V>, index: number, key: string, value: V): void {
-    keys.splice(index, 0, key);
-    values.splice(index, 0, value);
+    if (index === keys.length) {
+      keys.push(key);
+      values.push(value);
+    } else {
+      keys.splice(index, 0, key);
+      values.splice(index, 0, value);
+    }
     this.#size += 1;
     if (keys.length <= MAX_CHUNK) return;
     const half = keys.length >> 1;
-    this.#put(at + 1, 0, { keys: keys.splice(half), values: values.splice(half) });
+    this.#put(at + 1, 0, this.#chunk(keys.splice(half), values.splice(half)));
   }
 
   #mergeSmall(at: number, { keys, values }: Chunk<V>): void {
     const next = this.#chunks[at + 1];
     if (keys.length === 0) this.#put(at, 1);
     else if (next && keys.length + next.keys.length <= MAX_CHUNK >> 1) {
-      this.#put(at, 2, { keys: [...keys, ...next.keys], values: [...values, ...next.values] });
+      this.#put(at, 2, this.#chunk([...keys, ...next.keys], [...values, ...next.values]));
     }
   }
 
@@ -132,19 +139,24 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
     if (this.#view) this.#chunks = [...this.#chunks];
     this.#view = undefined;
     this.#chunks.splice(at, removed, ...chunks);
-    for (const chunk of chunks) this.#own.add(chunk);
+  }
+
+  #chunk(keys: string[], values: V[]): Chunk<V> {
+    return { keys, values, age: this.#age };
   }
 }
 
 interface Chunk<V> {
   readonly keys: string[];
   readonly values: V[];
+  /** How many views there had been when it was made. */
+  readonly age: number;
 }
 
 const MAX_CHUNK = 1_024;
 
 const firstNotBelow = (sorted: readonly string[], key: string): number =>
-  firstIndex(sorted.length, (index) => (sorted[index] as string) >= key);
+  (sorted.at(-1) ?? '') < key ? sorted.length : firstIndex(sorted.length, (index) => (sorted[index] as string) >= key);
 
 /** The first index of which `holds` is true; it must be false up to there and true from there. */
 function firstIndex(length: number, holds: (index: number) => boolean): number {

@@ -1,4 +1,4 @@
-import { isRemoval, type KeyChange, keyBytesOf, type KeyRecord, keyText } from './key-record.js';
+import { isRemoval, type KeyChange, keyBytesOf, type KeyRecord, keyText, packedValueOf } from './key-record.js';
 import type { WatchEvent, WatchOrigin } from './watch-event.js';
 
 /** A `WatchEvent` over what is kept anyway: texts and bytes are made when they are read. */
@@ -44,6 +44,11 @@ export class ChangeEvent implements WatchEvent {
 
   get value(): Buffer | undefined {
     return this.#change.value;
+  }
+
+  /** The value as it is kept: a short one as text with one char a byte. */
+  get packedValue(): Buffer | string | undefined {
+    return isRemoval(this.#change) ? undefined : packedValueOf(this.#change);
   }
 
   get previous(): Buffer | undefined {

@@ -50,10 +50,14 @@ export class PackedRecord implements KeyRecord {
   }
 }
 
-export const hasSameValue = (a: KeyRecord, b: KeyRecord): boolean =>
-  a instanceof PackedRecord && b instanceof PackedRecord && typeof a.packed === 'string'
-    ? a.packed === b.packed
-    : a.value.equals(b.value);
+/** The value as it is kept: a short one as text with one char a byte. */
+export const packedValueOf = (record: KeyRecord): string | Buffer =>
+  record instanceof PackedRecord ? record.packed : record.value;
+
+export function hasSameValue(a: KeyRecord, b: KeyRecord): boolean {
+  const [one, other] = [packedValueOf(a), packedValueOf(b)];
+  return typeof one === 'string' && typeof other === 'string' ? one === other : a.value.equals(b.value);
+}
 
 /** What identifies a write of a key without its value. */
 export type KeyStamp = Pick<KeyRecord, 'id' | 'revision' | 'createRevision' | 'version'>;

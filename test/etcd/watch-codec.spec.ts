@@ -3,7 +3,7 @@ import { Etcd3 } from 'etcd3';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { definitionOf } from '../../lib/etcd/etcd-connection.js';
-import { decodeRangeResponse } from '../../lib/etcd/range-codec.js';
+import { RangePage } from '../../lib/etcd/range-codec.js';
 import { decodeWatchResponse } from '../../lib/etcd/watch-codec.js';
 import { keyBytesOf } from '../../lib/watch/key-record.js';
 
@@ -128,17 +128,19 @@ describe('the decoder of lists', () => {
   it("reads whatever etcd3's own definitions write", () => {
     fc.assert(
       fc.property(fc.array(kv, { maxLength: 6 }), fc.boolean(), revision, (kvs, more, at) => {
-        const decoded = decodeRangeResponse(
+        const page = new RangePage(
           encode({ header: { cluster_id: '18446744073709551615', revision: at }, kvs, more }),
           0,
         );
+        const records = page.records();
 
-        expect(decoded).toMatchObject({ revision: at, more, clusterId: '18446744073709551615' });
-        decoded.records.forEach((record, index) => {
+        expect(page).toMatchObject({ revision: at, more, clusterId: '18446744073709551615', count: kvs.length });
+        expect(page.lastId).toBe(records.at(-1)?.id);
+        records.forEach((record, index) => {
           expect(record.value.equals(kvs[index]?.value ?? Buffer.alloc(1))).toBe(true);
           expect(record.version).toBe(kvs[index]?.version);
         });
-        expect(decoded.records.length).toBe(kvs.length);
+        expect(records.length).toBe(kvs.length);
       }),
       { numRuns: 200 },
     );

@@ -83,7 +83,15 @@ function checkClass(type: unknown, name: string | undefined): void {
 
 /** Where Nest knows only the token, it says at least what the token wants. */
 const descriptionOf = (type: Type<object>, name: string | undefined, cluster: string): string =>
-  `ConfigRef of ${className(type)}${name === undefined ? '' : ` at ${JSON.stringify(name)}`}, to be defined by ${featureLine({ type, name, cluster })}`;
+  `ConfigRef of ${className(type)}${name === undefined ? '' : ` at ${JSON.stringify(name)}`}${TO_BE_DEFINED}${featureLine({ type, name, cluster })}`;
+
+const TO_BE_DEFINED = ', to be defined by ';
+
+/** A provider as a sentence calls it, by its token. */
+export function describeToken(token: InjectionToken): string {
+  if (typeof token === 'symbol') return (token.description ?? '').split(TO_BE_DEFINED)[0] ?? '';
+  return typeof token === 'function' ? className(token) : token;
+}
 
 /** The same symbol in every copy of this package. */
 const CONFIG_REQUESTS = Symbol.for('nestjs-etcd-trigger:config-requests');

@@ -3,7 +3,7 @@ import type { StoreService } from './store/store.service.js';
 
 interface Slot {
   readonly store: Promise<StoreService>;
-  readonly fill: (store: Promise<StoreService>) => void;
+  readonly fill: (store: StoreService) => void;
 }
 
 /** The stores of an application by cluster, for modules that do not see the one of their cluster. */
@@ -11,15 +11,13 @@ interface Slot {
 export class LoadedStores {
   readonly #slots = new Map<string, Slot>();
 
-  /** Resolves when the store of the cluster is loaded, whoever comes first. */
+  /** Resolves when the store of the cluster is loaded, whoever comes first; never where that fails, which stops the bootstrap by itself. */
   of(cluster: string): Promise<StoreService> {
     return this.#slotOf(cluster).store;
   }
 
-  load(cluster: string, loading: Promise<StoreService>): Promise<StoreService> {
-    const { store, fill } = this.#slotOf(cluster);
-    fill(loading);
-    return store;
+  loaded(cluster: string, store: StoreService): void {
+    this.#slotOf(cluster).fill(store);
   }
 
   #slotOf(cluster: string): Slot {

@@ -7,6 +7,7 @@ import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import { EtcdTriggerLifecycle } from './etcd-trigger.lifecycle.js';
 import { LoadedStores } from './etcd-trigger.loaded-stores.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
+import { optionsCycleCheck } from './etcd-trigger.options-cycle.js';
 import { ShutdownHooksReminder } from './etcd-trigger.shutdown-hooks.js';
 import {
   getBackendToken,
@@ -18,6 +19,7 @@ import {
 import { HandlerExplorer } from './handlers/handler.explorer.js';
 import { HandlerRegistrar } from './handlers/handler.registrar.js';
 import type { ConfigDefinition } from './store/config-definition.js';
+import type { StoreService } from './store/store.service.js';
 import type { BackendSource } from './watch/cluster-backend.js';
 
 /** The options as the application gave them. */
@@ -26,6 +28,7 @@ export const ETCD_TRIGGER_OPTIONS = Symbol('EtcdTriggerOptions');
 /** All providers of one `forRoot`. Each has its own module, so that no two clusters meet. */
 export const clusterProviders = (cluster: string): Provider[] => [
   { provide: Symbol('ClusterMark'), useValue: new ClusterMark(cluster) },
+  optionsCycleCheck(cluster, ETCD_TRIGGER_OPTIONS),
   HandlerExplorer,
   {
     // Of its own, so that tests can put another in its place.
@@ -53,9 +56,17 @@ export const clusterProviders = (cluster: string): Provider[] => [
   },
   {
     provide: getStoreToken(cluster),
-    inject: [EtcdTriggerCluster, LoadedStores, DiscoveryService],
-    useFactory: (built: EtcdTriggerCluster, stores: LoadedStores, discovery: DiscoveryService) =>
-      stores.load(cluster, built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs])),
+    inject: [EtcdTriggerCluster, DiscoveryService],
+    useFactory: (built: EtcdTriggerCluster, discovery: DiscoveryService) =>
+      built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs]),
+  },
+  {
+    // Of its own, so that a store that was put in the place of ours is announced too.
+    provide: Symbol('StoreAnnouncement'),
+    inject: [getStoreToken(cluster), LoadedStores],
+    useFactory: (store: StoreService, stores: LoadedStores) => {
+      stores.loaded(cluster, store);
+    },
   },
   {
     provide: getWatchKeyRegistryToken(cluster),

@@ -1,4 +1,4 @@
-import { Catch, createParamDecorator, UseFilters, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
+import { Catch, createParamDecorator, Inject, UseFilters, UseGuards, UseInterceptors, UsePipes } from '@nestjs/common';
 
 /** The names under which Nest's decorators keep what they say. Nest does not export them, so its own decorators are asked. */
 export const GUARDS = keyOf(UseGuards({ canActivate: () => true }));
@@ -7,6 +7,13 @@ export const PIPES = keyOf(UsePipes({ transform: (value: unknown) => value }));
 export const FILTERS = keyOf(UseFilters({ catch: () => undefined }));
 export const CAUGHT = keyOf(Catch(TypeError), ([type]: readonly unknown[]) => type === TypeError);
 export const PARAMETERS = parametersKey();
+/** What `@Inject` asks for: parameters of a constructor as `{ index, param }`, properties as `{ key, type }`. */
+export const INJECTED_PARAMETERS = keyOf((type) => {
+  Inject('token')(type, undefined, 0);
+});
+export const INJECTED_PROPERTIES = keyOf((type) => {
+  Inject('token')(type.prototype as object, 'property');
+});
 
 function keyOf(decorator: ClassDecorator, isIt: (value: readonly unknown[]) => boolean = () => true): string {
   class Probe {

@@ -1,0 +1,118 @@
+import { Inject, Injectable, Module, type Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { IsInt } from 'class-validator';
+import {
+  type ConfigRef,
+  EtcdTriggerModule,
+  getStoreToken,
+  getWatcherToken,
+  InjectConfig,
+  InvalidOptionsError,
+  StoreService,
+  WatcherService,
+} from 'nestjs-etcd-trigger';
+import { describe, expect, it } from 'vitest';
+import { quiet } from '../support/quiet-logger.js';
+
+class Limits {
+  @IsInt() most!: number;
+}
+
+const options = () => ({ client: { hosts: '127.0.0.1:1' }, logger: quiet });
+const limits = { key: '/limits', type: Limits, default: { most: 1 } };
+
+/** An application whose options come from a class. */
+const optionsFrom = (Settings: Type<object>, { isGlobal = true, imports = [] as Type<object>[] } = {}) => {
+  @Module({ imports: [...imports, EtcdTriggerModule.forFeature([limits])], providers: [Settings], exports: [Settings] })
+  class SettingsModule {}
+  return Test.createTestingModule({
+    imports: [
+      EtcdTriggerModule.forRootAsync({ isGlobal, imports: [SettingsModule], inject: [Settings], useFactory: options }),
+    ],
+  }).compile();
+};
+
+describe('A bootstrap', () => {
+  it.each([true, false])(
+    'goes on with a store that was put in the place of ours, where isGlobal is %s',
+    async (isGlobal) => {
+      const ref = { value: { most: 5 } } as ConfigRef<Limits>;
+      @Injectable()
+      class Reader {
+        constructor(@InjectConfig(Limits) readonly limits: ConfigRef<Limits>) {}
+      }
+      @Module({ imports: [EtcdTriggerModule.forFeature([limits])], providers: [Reader] })
+      class Reading {}
+      const module = await Test.createTestingModule({
+        imports: [EtcdTriggerModule.forRoot({ ...options(), isGlobal }), Reading],
+      })
+        .overrideProvider(StoreService)
+        .useFactory({ factory: () => Promise.resolve({ ref: () => ref }) })
+        .compile();
+
+      expect(module.get(Reader, { strict: false }).limits).toBe(ref);
+      await module.close();
+    },
+  );
+
+  it.each([true, false])(
+    'ends where the options need a configuration of their own cluster, and isGlobal is %s',
+    async (isGlobal) => {
+      @Injectable()
+      class Settings {
+        constructor(@InjectConfig(Limits) readonly limits: ConfigRef<Limits>) {}
+      }
+      const error = await optionsFrom(Settings, { isGlobal }).catch((reason: unknown) => reason);
+
+      expect(error).toBeInstanceOf(InvalidOptionsError);
+      expect((error as Error).message).toBe(
+        'the options of the cluster "default" need Settings, which needs ConfigRef of Limits, which needs StoreService, which needs these options: take them from something that does without this cluster',
+      );
+    },
+  );
+
+  it('names the way, whichever providers it takes', async () => {
+    @Injectable()
+    class Audit {
+      @Inject(WatcherService) readonly watcher!: WatcherService;
+    }
+    @Module({ providers: [Audit, { provide: 'AUDIT', useExisting: Audit }], exports: ['AUDIT'] })
+    class AuditModule {}
+    @Module({ imports: [AuditModule], exports: [AuditModule] })
+    class Passing {}
+    @Injectable()
+    class Settings {
+      constructor(@Inject('AUDIT') readonly audit: Audit) {}
+    }
+
+    await expect(optionsFrom(Settings, { imports: [Passing] })).rejects.toThrow(
+      /need Settings, which needs AUDIT, which needs Audit, which needs WatcherService, which needs these options/,
+    );
+  });
+
+  it('ends where two clusters need each other for their options', async () => {
+    const needing = (token: ReturnType<typeof getStoreToken>) => ({ inject: [token], useFactory: options });
+    const started = Test.createTestingModule({
+      imports: [
+        EtcdTriggerModule.forRootAsync({ cluster: 'one', ...needing(getWatcherToken('two')) }),
+        EtcdTriggerModule.forRootAsync({ cluster: 'two', ...needing(getStoreToken('one')) }),
+      ],
+    }).compile();
+
+    await expect(started).rejects.toThrow(
+      /^the options of the cluster "one" need .*watcher:two, which needs .*store:one/,
+    );
+  });
+
+  it('takes the options of one cluster from another one', async () => {
+    const module = await Test.createTestingModule({
+      imports: [
+        EtcdTriggerModule.forRoot({ ...options(), cluster: 'first' }),
+        EtcdTriggerModule.forRootAsync({ inject: [getWatcherToken('first')], useFactory: options }),
+      ],
+    }).compile();
+
+    expect(module.get(WatcherService)).not.toBe(module.get(getWatcherToken('first')));
+    await module.close();
+  });
+});

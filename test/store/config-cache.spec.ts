@@ -66,7 +66,11 @@ describe('the last known good value', () => {
     const quarantined = cache.entry('a');
     const healed = cache.apply(live(good('a', 2, 7)));
 
-    expect(refused).toEqual({ transitions: [], rejected: [{ key: 'a', revision: 6, violations: VIOLATIONS }], healed: [] });
+    expect(refused).toEqual({
+      transitions: [],
+      rejected: [{ key: 'a', revision: 6, violations: VIOLATIONS }],
+      healed: [],
+    });
     expect(again.rejected).toEqual([]);
     expect(quarantined).toEqual({
       value: { n: 1 },

@@ -40,11 +40,15 @@ describe('an application on Nest 11 whose own tests run in Jest', () => {
     project = await ConsumerProject.create({ ...nestDependencies('11'), ...DEVELOPMENT });
     const snippets = snippetsOf(GUIDE);
     const files = ['limit.config.ts', 'order.service.ts', 'order.service.test.ts', 'app.module.ts', 'app.test.ts'];
-    for (const file of files) await project.write({ [file]: commonJsStyle(snippets.get(file) ?? '') });
+    for (const file of files) await project.write({ [file]: withGlobals(snippets.get(file) ?? '') });
     await project.write({
       'tsconfig.json': JSON.stringify(TSCONFIG),
       'jest.config.json': configIn(GUIDE),
-      'plain.json': JSON.stringify({ testRegex: '\\.test\\.ts$', transform: { '^.+\\.ts$': 'ts-jest' } }),
+      'plain.json': JSON.stringify({
+        testRegex: '\\.test\\.ts$',
+        moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+        transform: { '^.+\\.ts$': 'ts-jest' },
+      }),
     });
   });
   afterAll(async () => {
@@ -68,9 +72,8 @@ describe('an application on Nest 11 whose own tests run in Jest', () => {
   }
 });
 
-/** What stands in an application that is CommonJS, with Jest's globals. */
-const commonJsStyle = (code: string): string =>
-  code.replace(/^import .* from 'vitest';\n/m, '').replace(/from '(\.\/[^']+)\.js'/g, `from '$1'`);
+/** Without the import that Jest's globals stand for. */
+const withGlobals = (code: string): string => code.replace(/^import .* from 'vitest';\n/m, '');
 
 const configIn = (document: string): string =>
   /^```json title="jest\.config\.json"\n([\s\S]*?)^```$/m.exec(readFileSync(document, 'utf8'))?.[1] ?? '';

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
@@ -91,6 +92,36 @@ describe('the packed tarball, installed into an empty Nest application', () => {
     });
 
     expect(stdout.trim().split('\n')).toEqual(['store {"count":1}', 'handler /events/1 hello', 'closed']);
+  });
+
+  it.each([
+    ['as Nest applications have it now', 'nodenext', 'nodenext'],
+    ['as older ones have it', 'commonjs', 'node10'],
+    ['for a bundler', 'esnext', 'bundler'],
+  ])('has its types where modules are found %s', async (_, module, moduleResolution) => {
+    const file = join(folder, 'types.ts');
+    await writeFile(
+      file,
+      `import { StoreService, WatcherService } from 'nestjs-etcd-trigger';
+       import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
+       import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+       export const names: string[] = [StoreService, WatcherService, EtcdTriggerHealthIndicator, FakeCluster].map(({ name }) => name);
+       export const wrong: string = new FakeCluster().revision;`,
+    );
+    const tsconfig = {
+      module,
+      moduleResolution,
+      target: 'es2022',
+      strict: true,
+      skipLibCheck: true,
+      noEmit: true,
+      types: [],
+    };
+    const { options } = ts.convertCompilerOptionsFromJson({ ...tsconfig, ignoreDeprecations: '6.0' }, folder);
+    const program = ts.createProgram([file], options);
+
+    const complaints = ts.getPreEmitDiagnostics(program).map(({ messageText }) => messageText);
+    expect(complaints).toEqual(["Type 'number' is not assignable to type 'string'."]);
   });
 });
 

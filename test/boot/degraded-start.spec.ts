@@ -98,10 +98,10 @@ describe('validators that take their time', () => {
       count!: number;
     }
     const configs = [{ key: '/slow', type: Slow, required: true }];
-    const late = startApp({ hosts: etcd.hosts, configs, boot: { timeoutMs: 400 } });
+    const late = startApp({ hosts: etcd.hosts, configs, boot: { timeoutMs: 2_000 } });
 
     await expect(late).rejects.toThrow(BootError);
-    await expect(late).rejects.toThrow(/the validators of Slow did not answer within 400 ms/);
+    await expect(late).rejects.toThrow(/the validators of Slow did not answer within 2000 ms/);
 
     isOpen = true;
     await using app = await startApp({ hosts: etcd.hosts, configs });

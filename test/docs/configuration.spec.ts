@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 const GUIDE = 'docs/configuration.md';
 const FOLDER = resolve('test/docs/configuration/.snippets');
@@ -31,12 +32,14 @@ interface Database {
 describe('every snippet of the guide to configuration', () => {
   let etcd: EtcdTestCluster;
   let direct: Etcd3;
+  let proxy: TcpProxy;
   let opened: INestApplicationContext[] = [];
 
   beforeAll(async () => {
     etcd = await EtcdTestCluster.start();
     direct = new Etcd3({ hosts: etcd.hosts });
-    process.env.ETCD_HOSTS = etcd.hosts.join();
+    proxy = await TcpProxy.start(etcd.first.clientPort);
+    process.env.ETCD_HOSTS = proxy.endpoint;
     const snippets = snippetsOf(GUIDE);
     expect([...snippets.keys()]).toEqual(TITLES);
     expect(compileSnippets(snippets, FOLDER)).toEqual([]);
@@ -51,6 +54,7 @@ describe('every snippet of the guide to configuration', () => {
   afterAll(async () => {
     delete process.env.ETCD_HOSTS;
     direct.close();
+    proxy.stop();
     await etcd.stop();
   });
 
@@ -86,9 +90,11 @@ describe('every snippet of the guide to configuration', () => {
     const reactions = await loadClass<{ seen: string[]; poolSize: { value: number } }>('reactions.js', 'Reactions');
     const app = await start([await loadClass('after.js', 'AppModule')], [reactions]);
     const { seen, poolSize } = app.get(reactions);
-    const store = app.get(StoreService);
-    await store.put('/shop/database', { host: 'a', port: 1, pool: { size: 10 } });
-    await store.put('/shop/database', { host: 'b', port: 1, pool: { size: 20 } });
+    // However long writing takes, both arrive together: a burst.
+    proxy.freeze('down');
+    await direct.put('/shop/database').value('{"host":"a","port":1,"pool":{"size":10}}');
+    await direct.put('/shop/database').value('{"host":"b","port":1,"pool":{"size":20}}');
+    proxy.thaw('down');
     await eventually(() => seen.length === 4);
 
     expect(poolSize.value).toBe(20);

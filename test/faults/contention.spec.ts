@@ -121,7 +121,7 @@ async function startWriter(hosts: string, name: string, outcomes: string | undef
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const ended = new Promise<Claim[]>((resolve, reject) => {
-    child.once('exit', (code) => {
+    child.once('close', (code) => {
       if (code === 0) resolve(JSON.parse(output.trim().split('\n').at(-1) ?? '') as Claim[]);
       else reject(new Error(`writer ${name} ended with ${String(code)}`));
     });

@@ -25,7 +25,7 @@ describe('a process ends by itself when its application', () => {
     });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const code = await new Promise((resolve) => child.once('exit', resolve));
+    const code = await new Promise((resolve) => child.once('close', resolve));
 
     expect(output.trim().split('\n')).toEqual(lines);
     expect(code).toBe(0);

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
 import { startApp } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 
 class Pool {
   @IsInt() size!: number;
@@ -182,14 +183,18 @@ describe('the store, read', () => {
 
     it('may be debounced: a burst is told once, against what was told last', async () => {
       await put('/limit', { count: 0 });
-      await using app = await start([{ key: '/limit', type: Limit }]);
+      using proxy = await TcpProxy.start(etcd.first.clientPort);
+      await using app = await start([{ key: '/limit', type: Limit }], { hosts: proxy.endpoint });
       const seen: unknown[] = [];
       app.store.onChange<Limit>(
         '/limit',
         ({ origin, previous, value }) => seen.push([origin, previous?.count, value?.count]),
         { debounceMs: 500 },
       );
-      for (let count = 1; count <= 20; count += 1) await app.store.put('/limit', { count });
+      // However long writing takes, they arrive together.
+      proxy.freeze('down');
+      for (let count = 1; count <= 20; count += 1) await put('/limit', { count });
+      proxy.thaw('down');
       await eventually(() => seen.length === 2);
 
       expect(seen).toEqual([

@@ -34,7 +34,8 @@ describe('an application that stops', () => {
       let output = '';
       child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
       child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      const exited = once(child, 'exit');
+      // Not `exit`: what it said last may still be on its way then.
+      const exited = once(child, 'close');
       const beginnings = (): number => output.match(/^begin/gm)?.length ?? 0;
       let isOver = false;
       const load = (async () => {

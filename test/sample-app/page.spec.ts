@@ -39,7 +39,7 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
       if (message.text().includes('Content Security Policy')) complaints.push(message.text());
     });
     await page.goto(sample.url);
-    await shows('#app-connection', 'connected');
+    await shows('#app-connection', /^connected/);
   });
   afterEach(async () => {
     expect(await page.content()).not.toContain(PASSWORD);

@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { freePorts } from '../../lib/testing/free-ports.js';
 import { eventually } from '../support/eventually.js';
 
 /** The process of the sample app, also of one whose start fails. */
 export interface SampleProcess extends Disposable {
   readonly child: ChildProcess;
   readonly output: () => string;
-  /** Resolves with the exit code. */
+  /** Resolves with the exit code when all of its output is there. */
   readonly ended: Promise<number | null>;
 }
 
@@ -19,7 +19,7 @@ export function run(env: Record<string, string>): SampleProcess {
   const child = spawn(process.execPath, ['sample-app/dist/main.js'], { env: { ...process.env, ...env } });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk.toString()));
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   return {
     child,
     output: () => text,
@@ -45,10 +45,6 @@ export async function start(env: Record<string, string> = {}): Promise<RunningSa
 }
 
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  const [port = 0] = await freePorts(1);
+  return port;
 }

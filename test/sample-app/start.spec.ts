@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { Etcd3 } from 'etcd3';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
@@ -63,6 +64,7 @@ describe('the sample app', () => {
     await using cluster = await EtcdTestCluster.start();
     const port = await freePort();
     const taken = createServer().listen(port);
+    await once(taken, 'listening');
     using sample = run({ PORT: String(port), ETCD_HOSTS: cluster.hosts.join() });
 
     expect(await sample.ended).toBe(1);

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const POLL_MS = 10;
 
 /** Asks until the check neither throws nor says false, and returns what it says; rethrows its last error when the time is over. */
-export async function eventually<T>(check: () => T | Promise<T>, { withinMs = 20_000 } = {}): Promise<T> {
+export async function eventually<T>(check: () => T | Promise<T>, { withinMs = 45_000 } = {}): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     let failure: unknown;

@@ -50,6 +50,11 @@ export class ProxyLane {
     });
   }
 
+  /** Bytes that have arrived and are not passed on yet. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
   rulesChanged(): void {
     this.#drain();
   }

@@ -1,11 +1,14 @@
+import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { freePorts } from '../../lib/testing/free-ports.js';
+import { eventually } from './eventually.js';
 import { ProxyLane, type LaneRules } from './tcp-proxy-lane.js';
 
 /** Which way bytes go: `down` is from the server to the client. */
 export type Direction = 'down' | 'up';
 
 const LINGER_MS = 500;
+const TRIED_MS = 2_000;
 
 interface Connection {
   readonly client: Socket;
@@ -37,10 +40,13 @@ export class TcpProxy {
   }
 
   static async start(targetPort: number): Promise<TcpProxy> {
-    const [port = 0] = await freePorts(1);
-    const proxy = new TcpProxy(port, targetPort);
-    await proxy.accept();
-    return proxy;
+    // A port that was free a moment ago may be another process's by now.
+    return eventually(async () => {
+      const [port = 0] = await freePorts(1);
+      const proxy = new TcpProxy(port, targetPort);
+      await proxy.accept();
+      return proxy;
+    });
   }
 
   get endpoint(): string {
@@ -50,6 +56,11 @@ export class TcpProxy {
   /** Connections that are open now. */
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Bytes that are held back on their way to servers. */
+  get heldUp(): number {
+    return [...this.#connections.values()].reduce((sum, [, up]) => sum + (up?.heldBytes ?? 0), 0);
   }
 
   /** Ends all connections now: with FIN, or with RST. New ones are accepted. */
@@ -70,10 +81,14 @@ export class TcpProxy {
       this.#connect(client);
     });
     this.#server = server;
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(this.port, '127.0.0.1', resolve);
-    });
+    // Another process may be trying right now whether the port is free.
+    await eventually(
+      async () => {
+        server.listen(this.port, '127.0.0.1');
+        await once(server, 'listening');
+      },
+      { withinMs: TRIED_MS },
+    );
   }
 
   /** A black hole: whatever is sent is held back, ends included, and new connections are accepted and treated the same. */

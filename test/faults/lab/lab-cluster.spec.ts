@@ -24,7 +24,7 @@ describe('a member that is cut off from the others', () => {
   it.each(['cut', 'silent'] as const)('takes no writes and sees none, although it led them: %s', async (separation) => {
     const cutOff = await cluster.leaderIndex();
     const other = (cutOff + 1) % 3;
-    await cluster.direct[other]?.call('KV', 'DeleteRange', { key: KEY });
+    await eventually(() => cluster.direct[other]?.call('KV', 'DeleteRange', { key: KEY }));
     cluster.isolate(cutOff, separation);
     await expect(put(cutOff)).rejects.toThrow();
     await eventually(() => put(other));

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
+import { eventually } from '../../support/eventually.js';
 import { freePorts } from '../../../lib/testing/free-ports.js';
 
 /** `cut`: connections break and are refused. `silent`: whatever is sent disappears, and nothing says so. `slow`: it arrives, later and later. */
@@ -51,13 +53,13 @@ export class PeerGate {
 
   /** `memberAt`: the number of the member that connects from a port. */
   static async start(targetPort: number, memberAt: (port: number) => number | undefined): Promise<PeerGate> {
-    const [port = 0] = await freePorts(1);
-    const gate = new PeerGate(port, targetPort, memberAt);
-    await new Promise<void>((resolve, reject) => {
-      gate.#server.once('error', reject);
-      gate.#server.listen(port, '127.0.0.1', resolve);
+    // A port that was free a moment ago may be another process's by now.
+    return eventually(async () => {
+      const [port = 0] = await freePorts(1);
+      const gate = new PeerGate(port, targetPort, memberAt);
+      await once(gate.#server.listen(port, '127.0.0.1'), 'listening');
+      return gate;
     });
-    return gate;
   }
 
   /** Decides for each member whether it is let through. What is open is treated like what comes. */

@@ -41,7 +41,7 @@ export async function etcdContractCluster(): Promise<ContractCluster> {
       proxy.freeze('down');
     },
     grantLease: async (ttlSeconds) => (await direct.leaseClient.leaseGrant({ TTL: ttlSeconds })).ID,
-    shortTtlSeconds: 2,
+    shortTtlSeconds: 3,
     pass: (ms) => sleep(ms),
     wipe: () => etcd.wipe(),
     [Symbol.asyncDispose]: async () => {

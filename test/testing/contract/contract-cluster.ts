@@ -20,7 +20,7 @@ export interface ContractCluster extends AsyncDisposable {
   freeze(): Awaitable<void>;
   /** A lease of somebody else, who lets it end. */
   grantLease(ttlSeconds: number): Awaitable<string>;
-  /** The shortest time to live that it grants exactly, in seconds. */
+  /** A short time to live, in seconds, that it grants exactly. */
   readonly shortTtlSeconds: number;
   /** Resolves when so much time has passed. */
   pass(ms: number): Awaitable<void>;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { INestApplication, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -10,6 +11,11 @@ import { quiet } from '../support/quiet-logger.js';
 
 const DOCUMENT = 'docs/migrating.md';
 const FOLDER = resolve('test/docs/.snippets/migrating');
+
+interface Mover {
+  readonly seen: string[];
+  move(): Promise<string>;
+}
 
 interface Jobs {
   readonly seen: string[];
@@ -82,13 +88,35 @@ describe('every snippet of docs/migrating.md', () => {
   });
 
   it('does what the Go library did', async () => {
-    const { Service, ServiceModule } = await load('service.module.js');
+    const { ServiceModule } = await load('service.module.js');
     const app = await start(ServiceModule);
-    const service = app.get<{ seen: string[]; work: () => Promise<string> }>(Service as Type);
+    const use = async <T>(file: string, name: string): Promise<T> => app.get<T>((await load(file))[name] as Type);
+    const databases = await use<Mover>('databases.js', 'Databases');
+    const events = await use<Mover>('events.js', 'Events');
+    const locks = await use<Pick<Jobs, 'report'>>('locks.js', 'Locks');
+    let isWritten = false;
 
-    expect(await service.work()).toBe('db-2, of /app/database');
-    await eventually(() => service.seen.length === 2);
-    expect(service.seen).toEqual(['put /app/database', 'put /events/moved to db-2']);
+    expect(await databases.move()).toBe('db-2, of /app/database');
+    await eventually(() => databases.seen.length === 2);
+    expect(databases.seen).toEqual(['put /app/database', 'delete /app/database']);
+    expect(await events.move()).toBe('to db-2');
+    await eventually(() => events.seen.length === 2);
+    expect(events.seen).toEqual(['put /events/moved to db-2', 'delete /events/moved ']);
+    await locks.report(() => {
+      isWritten = true;
+      return Promise.resolve();
+    });
+    expect(isWritten).toBe(true);
     await app.close();
+  });
+
+  it('has Go before it, for every function of the table', () => {
+    const [, section = ''] = readFileSync(DOCUMENT, 'utf8').split(/^## From the Go library$/m);
+    const go = Array.from(section.matchAll(/^```go\n([\s\S]*?)^```$/gm), ([, code = '']) => code).join();
+    const table = Array.from(section.matchAll(/^\| (`[^|]+?) +\|/gm), ([, cell = '']) => cell).slice(1, 10);
+    const names = table.flatMap((cell) => Array.from(cell.matchAll(/`([A-Z]\w+)/g), ([, name = '']) => name));
+
+    expect(names).toContain('AddPrefixWatcher');
+    expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(go))).toEqual([]);
   });
 });

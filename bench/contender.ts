@@ -14,8 +14,8 @@ export interface Sample {
 /** Options of a run, from the command line. */
 export const options = (): unknown => JSON.parse(process.argv[2] ?? '{}');
 
-/** Measures from now to `finish`. */
-export function startSample(): (count: number, extra?: Record<string, number>) => void {
+/** Measures from now to `finish`. `extra` may be measured after that. */
+export function startSample(): (count: number, extra?: Record<string, number> | (() => Record<string, number>)) => void {
   const begin = performance.now();
   const cpu = process.cpuUsage();
   return (count, extra = {}) => {
@@ -25,8 +25,15 @@ export function startSample(): (count: number, extra?: Record<string, number>) =
       seconds: (performance.now() - begin) / 1_000,
       cpuSeconds: (user + system) / 1_000_000,
       peakMb: process.resourceUsage().maxRSS / 1_024,
-      ...extra,
     };
-    process.stdout.write(`${JSON.stringify(sample)}\n`, () => process.exit(0));
+    const all = { ...sample, ...(typeof extra === 'function' ? extra() : extra) };
+    process.stdout.write(`${JSON.stringify(all)}\n`, () => process.exit(0));
   };
+}
+
+/** What is held after a collection (`--expose-gc`). */
+export function heldMb(): { readonly heapMb: number } {
+  globalThis.gc?.();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return { heapMb: (heapUsed + arrayBuffers) / 1e6 };
 }

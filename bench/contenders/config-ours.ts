@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { EtcdTriggerModule, StoreService } from 'nestjs-etcd-trigger';
-import { options, startSample } from '../contender.js';
+import { heldMb, options, startSample } from '../contender.js';
 import { DatabaseConfig } from './database-config.js';
 
 /** Typed configurations listed, parsed, validated and frozen by the store. */
@@ -17,5 +17,4 @@ const app = await NestFactory.createApplicationContext(
   { logger: false },
 );
 const { length } = app.get(StoreService).keys(prefix);
-globalThis.gc?.();
-finish(length, { heapMb: process.memoryUsage().heapUsed / 1e6 + process.memoryUsage().arrayBuffers / 1e6 });
+finish(length, heldMb);

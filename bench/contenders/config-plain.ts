@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { Etcd3 } from 'etcd3';
-import { options, startSample } from '../contender.js';
+import { heldMb, options, startSample } from '../contender.js';
 import { DatabaseConfig } from './database-config.js';
 
 /** The same by hand: etcd3's `getAll`, `JSON.parse`, `plainToInstance`, `validateSync`, a shallow freeze. */
@@ -15,5 +15,4 @@ for (const [key, text] of Object.entries(await client.getAll().prefix(prefix).st
   const config = plainToInstance(DatabaseConfig, JSON.parse(text) as object);
   if (validateSync(config).length === 0) configs.set(key, Object.freeze(config));
 }
-globalThis.gc?.();
-finish(configs.size, { heapMb: process.memoryUsage().heapUsed / 1e6 + process.memoryUsage().arrayBuffers / 1e6 });
+finish(configs.size, heldMb);

@@ -1,11 +1,16 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { WatchOrigin } from '../watch/watch-event.js';
 import type { ConfigEntry } from './config-cache.js';
 import { changeOf, type ConfigChange, type Transition } from './config-change.js';
 
-/** What one step of a cache did, for listeners and for the log; collected key by key. */
+/** What one step of a cache does, for listeners and for the log; collected key by key. */
 export class CacheStep<T> {
-  /** Those by which readers see something else. */
-  readonly transitions: Transition<T>[] = [];
+  /** By `performance.now()`. */
+  readonly at = performance.now();
+  /** How many keys readers see otherwise. */
+  updates = 0;
+  /** What listeners are told; empty when there are none. */
+  readonly changes: ConfigChange<T>[] = [];
   /** Each refused write once. */
   readonly rejected: {
     readonly key: string;
@@ -15,14 +20,19 @@ export class CacheStep<T> {
   /** Keys whose refused write was replaced by a valid one. */
   readonly healed: string[] = [];
 
-  /** The transitions as listeners are told of them; made when somebody listens. */
-  get changes(): readonly ConfigChange<T>[] {
-    return this.transitions.map(changeOf);
+  constructor(
+    readonly origin: WatchOrigin,
+    /** Whether anybody listens: a change costs more than all the rest of a step. */
+    private readonly isHeard: boolean,
+  ) {}
+
+  /** Readers see something else. */
+  changed(transition: Transition<T>): void {
+    this.updates += 1;
+    if (this.isHeard) this.changes.push(changeOf(transition, this.origin));
   }
 
-  add(transition: Transition<T>, before: ConfigEntry<T> | undefined, after: ConfigEntry<T> | undefined): void {
-    const { key, revision, changedPaths } = transition;
-    if (changedPaths.length > 0) this.transitions.push(transition);
+  moved(key: string, revision: number, before: ConfigEntry<T> | undefined, after: ConfigEntry<T> | undefined): void {
     if (after?.state === 'invalid' && before?.rejectedRevision !== after.rejectedRevision) {
       this.rejected.push({ key, revision, violations: after.violations ?? [] });
     }

@@ -4,7 +4,7 @@ import type { ParseResult } from '../dto/dto-parser.js';
 import { bufferOf, type DocumentBytes } from '../dto/document-bytes.js';
 import { changedPaths } from '../dto/document-diff.js';
 import { CacheStep } from './cache-step.js';
-import { type DocumentDiff, type Shown, transitionOf } from './config-change.js';
+import { type DocumentDiff, pathsOf, type Shown } from './config-change.js';
 import { type ReadonlySortedMap, SortedMap } from './sorted-map.js';
 
 /** What is known of one key. Immutable. */
@@ -45,6 +45,11 @@ export interface ParsedBatch<T> {
    * @default false
    */
   readonly isForeign?: boolean;
+  /**
+   * Whether anybody listens to changes.
+   * @default true
+   */
+  readonly isHeard?: boolean;
 }
 
 /** A valid document: the bytes that readers' value was parsed from, and the revision of the write they came with. */
@@ -140,13 +145,12 @@ export class ConfigCache<T> {
   }
 
   /** All changes in one synchronous step. */
-  apply({ origin, changes, isForeign = false }: ParsedBatch<T>): CacheStep<T> {
-    const step = new CacheStep<T>();
-    const now = performance.now();
+  apply({ origin, changes, isForeign = false, isHeard = true }: ParsedBatch<T>): CacheStep<T> {
+    const step = new CacheStep<T>(origin, isHeard);
     for (const change of changes) {
       const good = isForeign ? this.#withoutWrite(change.key) : this.#held.get(change.key);
       const next = change.type === 'put' ? putOver(good, change) : this.#delete(good, change.key);
-      this.#move(step, { key: change.key, revision: change.revision, origin }, next, now);
+      this.#move(step, change.key, change.revision, next);
     }
     return step;
   }
@@ -156,31 +160,25 @@ export class ConfigCache<T> {
    * `isListed`: what the cache does not know is absent in etcd, rather than unknown.
    */
   restore(documents: readonly (ConfigDocument & { readonly value: T })[], isListed: boolean): CacheStep<T> {
-    const step = new CacheStep<T>();
-    const now = performance.now();
+    const step = new CacheStep<T>('initial', true);
     for (const document of documents) {
       const before = this.#held.get(document.key);
       if (before && hasGood(before.entry)) continue;
       const next = isListed ? this.#beneath(before, document) : restored(document, 'valid');
-      const { key, revision } = document;
-      if (next) this.#move(step, { key, revision, origin: 'initial' }, next, now);
+      if (next) this.#move(step, document.key, document.revision, next);
     }
     return step;
   }
 
   /** What readers have keeps its identity while the document says the same. */
-  #move(
-    step: CacheStep<T>,
-    at: { readonly key: string; readonly revision: number; readonly origin: WatchOrigin },
-    next: Held<T> | undefined,
-    now: number,
-  ): void {
-    const before = this.#held.get(at.key);
-    const transition = transitionOf(at, before, next, this.#diff);
-    const isSame = transition.changedPaths.length === 0;
+  #move(step: CacheStep<T>, key: string, revision: number, next: Held<T> | undefined): void {
+    const before = this.#held.get(key);
+    const changedPaths = pathsOf(before, next, this.#diff);
+    const isSame = changedPaths.length === 0;
     const after = next && isSame ? next.with({ value: before?.value }) : next;
-    this.#show(at.key, after, now);
-    step.add(transition, before?.entry, after?.entry);
+    this.#show(key, after, step.at);
+    step.moved(key, revision, before?.entry, after?.entry);
+    if (!isSame) step.changed({ key, revision, before, after, diff: this.#diff, changedPaths });
   }
 
   #beneath(before: Held<T> | undefined, document: ConfigDocument & { readonly value: T }): Held<T> | undefined {

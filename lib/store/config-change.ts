@@ -40,29 +40,20 @@ export interface Shown<T> {
 /** Paths by which two documents differ. */
 export type DocumentDiff = (before: DocumentBytes, after: DocumentBytes) => readonly string[];
 
-/** How a key got from one state to another; `undefined` for what was never seen. */
+/** How a key got from one state to another; `undefined` for nothing. */
 export interface Transition<T> {
   readonly key: string;
   readonly revision: number;
-  readonly origin: WatchOrigin;
   readonly before: Shown<T> | undefined;
   readonly after: Shown<T> | undefined;
   readonly diff: DocumentDiff;
-  /** What it changes in the document; empty when that says the same. */
+  /** Empty when the document says the same. */
   readonly changedPaths: readonly string[];
 }
 
-/** From one state of a key to another. Much cheaper than the change that it is to those who listen, if anybody does. */
-export const transitionOf = <T>(
-  { key, revision, origin }: Pick<ConfigChange, 'key' | 'revision' | 'origin'>,
-  before: Shown<T> | undefined,
-  after: Shown<T> | undefined,
-  diff: DocumentDiff,
-): Transition<T> => ({ key, revision, origin, before, after, diff, changedPaths: pathsOf(before, after, diff) });
-
 /** A transition as those who listen are told of it. */
-export function changeOf<T>(transition: Transition<T>): ConfigChange<T> {
-  const { key, revision, origin, before, after, changedPaths } = transition;
+export function changeOf<T>(transition: Transition<T>, origin: WatchOrigin): ConfigChange<T> {
+  const { key, revision, before, after, changedPaths } = transition;
   const previous = before?.value;
   const value = after?.value;
   const details = { key, ...(previous === undefined ? {} : { previous }), changedPaths, revision, origin };
@@ -77,8 +68,8 @@ export function joined(first: ConfigChange, last: ConfigChange): ConfigChange | 
   const from = transitions.get(first);
   const to = transitions.get(last);
   if (!from || !to) return last;
-  const both = transitionOf(last, from.before, to.after, to.diff);
-  return both.changedPaths.length === 0 ? undefined : changeOf(both);
+  const changedPaths = pathsOf(from.before, to.after, to.diff);
+  return changedPaths.length === 0 ? undefined : changeOf({ ...to, before: from.before, changedPaths }, last.origin);
 }
 
 /** What exists, to a listener that is new. */
@@ -92,7 +83,12 @@ const transitions = new WeakMap<ConfigChange, Transition<unknown>>();
 const WHOLE: readonly string[] = Object.freeze(['']);
 const NOTHING: readonly string[] = [];
 
-function pathsOf<T>(before: Shown<T> | undefined, after: Shown<T> | undefined, diff: DocumentDiff): readonly string[] {
+/** What is different; empty when the document says the same. */
+export function pathsOf<T>(
+  before: Shown<T> | undefined,
+  after: Shown<T> | undefined,
+  diff: DocumentDiff,
+): readonly string[] {
   const [from, to] = [before?.bytes, after?.bytes];
   if (from === undefined || to === undefined) return from === to ? NOTHING : WHOLE;
   return isSameBytes(from, to) ? NOTHING : Object.freeze(diff(from, to));

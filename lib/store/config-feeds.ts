@@ -35,12 +35,6 @@ export interface StoreParts {
   readonly snapshot: ConfigSnapshot | undefined;
 }
 
-/** What a reader gets for a key, and as what. */
-interface Readable {
-  readonly type: Type<object>;
-  readonly value: object;
-}
-
 interface FollowedFeed {
   readonly feed: DefinitionFeed;
   readonly watched: WatchedRange;
@@ -52,8 +46,8 @@ export class ConfigFeeds implements FeedSink {
   readonly #parts: StoreParts;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
-  /** All values of all definitions by key: a read is one lookup. */
-  readonly #readable = new Map<string, Readable>();
+  /** Nearly always one for a class. */
+  readonly #byType = new Map<Type<object>, DefinitionFeed[]>();
   readonly #abort = new AbortController();
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
@@ -62,7 +56,9 @@ export class ConfigFeeds implements FeedSink {
     this.#parts = parts;
     for (const definition of parts.definitions.all) {
       const governs = (key: string): boolean => parts.definitions.governing(key) === definition;
-      this.#feeds.set(definition, new DefinitionFeed(definition, governs, this));
+      const feed = new DefinitionFeed(definition, governs, this);
+      this.#feeds.set(definition, feed);
+      this.#byType.set(definition.type, [...(this.#byType.get(definition.type) ?? []), feed]);
     }
   }
 
@@ -72,6 +68,10 @@ export class ConfigFeeds implements FeedSink {
 
   get all(): readonly DefinitionFeed[] {
     return [...this.#feeds.values()];
+  }
+
+  get isHeard(): boolean {
+    return !this.listeners.isEmpty;
   }
 
   get log(): InstanceLog {
@@ -95,8 +95,11 @@ export class ConfigFeeds implements FeedSink {
    * @throws InvalidOptionsError when no definition covers the key, or one with another class
    */
   read(key: string, type: Type<object>): object | undefined {
-    const found = this.#readable.get(key);
-    return found?.type === type ? found.value : this.of(key, type).cache.get(key);
+    for (const { cache } of this.#byType.get(type) ?? []) {
+      const value = cache.get(key);
+      if (value !== undefined) return value;
+    }
+    return this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError when no definition covers the key, or one with another class */
@@ -194,11 +197,9 @@ export class ConfigFeeds implements FeedSink {
     }
   }
 
-  stepped(feed: DefinitionFeed, step: CacheStep<object>): void {
+  stepped(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheStep<object>): void {
     const { log, observer } = this.#parts;
-    const { transitions, rejected, healed } = step;
-    observer?.stored(feed.subject, { updates: transitions.length, rejections: rejected.length });
-    for (const { key, after } of transitions) this.#show(feed, key, after?.value);
+    observer?.stored(feed.subject, { updates, rejections: rejected.length });
     for (const { key, revision, violations } of rejected) {
       const kept = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
       log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${kept}`);
@@ -209,7 +210,7 @@ export class ConfigFeeds implements FeedSink {
       log.info('the configuration is complete now');
     }
     this.#parts.snapshot?.changed();
-    this.listeners.notify(step, feed.definition.type);
+    this.listeners.notify(changes, feed.definition.type);
   }
 
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void {
@@ -230,15 +231,9 @@ export class ConfigFeeds implements FeedSink {
 
   async #prepare(feed: DefinitionFeed): Promise<void> {
     const violations = await feed.prepare();
-    for (const [key, value] of feed.cache.entries()) this.#show(feed, key, value);
     if (violations.length === 0) return;
     const { message } = new InvalidConfigError(`the "default" of ${feed.subject}`, violations);
     throw new InvalidOptionsError(message, { key: feed.definition.name });
-  }
-
-  #show({ definition: { type } }: DefinitionFeed, key: string, value: object | undefined): void {
-    if (value === undefined) this.#readable.delete(key);
-    else this.#readable.set(key, { type, value });
   }
 
   /** A quiet range is proven by comparing: its stream may not say for minutes that nothing happened. */

@@ -1,5 +1,4 @@
 import type { Type } from '@nestjs/common';
-import type { CacheStep } from './cache-step.js';
 import type { ConfigChange } from './config-change.js';
 
 /** A listener of `StoreService.onChange`. */
@@ -35,11 +34,13 @@ export class ConfigListeners {
     };
   }
 
-  notify(step: CacheStep<object>, type: Type<object>): void {
-    const listeners = this.#listeners;
-    if (listeners.length === 0 || step.transitions.length === 0) return;
-    const { changes } = step;
-    for (const listener of listeners) listener.receive(changes, type);
+  get isEmpty(): boolean {
+    return this.#listeners.length === 0;
+  }
+
+  notify(changes: readonly ConfigChange[], type: Type<object>): void {
+    if (changes.length === 0) return;
+    for (const listener of this.#listeners) listener.receive(changes, type);
   }
 
   close(): void {

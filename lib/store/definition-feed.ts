@@ -19,6 +19,8 @@ import { DtoSerializer } from '../dto/dto-serializer.js';
 /** What a feed tells its store. Called synchronously, in the step in which readers see the change. */
 export interface FeedSink {
   stepped(feed: DefinitionFeed, step: CacheStep<object>): void;
+  /** Whether anybody listens to changes. */
+  readonly isHeard: boolean;
   /** A value has properties that its class does not know; each set of names is told once. */
   stripped(key: string, paths: readonly string[]): void;
   /** Its first list replaced what an offline snapshot had given. `isForeign`: a snapshot of another cluster, as it turns out. */
@@ -229,7 +231,9 @@ export class DefinitionFeed implements RangeListener {
     this.#applied = revision;
     const restored = this.#restored;
     const isForeign = restored !== undefined && restored.clusterId !== this.#seat?.clusterId;
-    const batch = restored ? { ...this.#caughtUp(changes, revision), isForeign } : { origin, changes };
+    const batch = restored
+      ? { ...this.#caughtUp(changes, revision), isForeign }
+      : { origin, changes, isHeard: this.#sink.isHeard };
     this.#restored = undefined;
     this.#isListed = true;
     const step = this.#cache.apply(batch);

@@ -34,7 +34,9 @@ export class RangeMemory {
 
   /** What a list found. */
   static of({ revision, records, clusterId }: RangeList): RangeMemory {
-    return new RangeMemory(new Map(records.map((record) => [record.id, record])), revision, clusterId);
+    const byId = new Map<string, KeyRecord>();
+    for (const record of records) byId.set(record.id, record);
+    return new RangeMemory(byId, revision, clusterId);
   }
 
   /** First revision that is not known yet. */

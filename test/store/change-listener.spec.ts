@@ -48,7 +48,7 @@ class Store {
   }
 
   #apply(change: ParsedChange<Value>): void {
-    this.listeners.notify(this.cache.apply({ origin: 'live', changes: [change] }), Limit);
+    this.listeners.notify(this.cache.apply({ origin: 'live', changes: [change] }).changes, Limit);
   }
 }
 

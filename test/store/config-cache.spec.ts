@@ -66,8 +66,8 @@ describe('the last known good value', () => {
     const quarantined = cache.entry('a');
     const healed = cache.apply(live(good('a', 2, 7)));
 
-    expect(refused).toEqual({
-      transitions: [],
+    expect(refused).toMatchObject({
+      changes: [],
       rejected: [{ key: 'a', revision: 6, violations: VIOLATIONS }],
       healed: [],
     });

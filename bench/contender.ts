@@ -15,7 +15,10 @@ export interface Sample {
 export const options = (): unknown => JSON.parse(process.argv[2] ?? '{}');
 
 /** Measures from now to `finish`. `extra` may be measured after that. */
-export function startSample(): (count: number, extra?: Record<string, number> | (() => Record<string, number>)) => void {
+export function startSample(): (
+  count: number,
+  extra?: Record<string, number> | (() => Record<string, number>),
+) => void {
   const begin = performance.now();
   const cpu = process.cpuUsage();
   return (count, extra = {}) => {

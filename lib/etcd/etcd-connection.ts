@@ -133,8 +133,9 @@ export class EtcdConnection {
     for (let attempt = 0; ; attempt += 1) {
       if (this.#closed) throw new ConnectionClosedError(`${options.what}: the module is closed`, { key: options.key });
       options.signal?.throwIfAborted();
-      const member = options.member ?? this.preferred;
       const metadata = method.service === 'Auth' ? await this.#plainMetadata() : await this.metadata();
+      // Who had to authenticate may have found that another member answers.
+      const member = options.member ?? this.preferred;
       try {
         return await member.call(
           method,

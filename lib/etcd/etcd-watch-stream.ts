@@ -42,7 +42,8 @@ export class EtcdWatchStream implements WatchStream {
   readonly ended: Promise<EtcdTriggerError>;
   readonly #connection: EtcdConnection;
   readonly #options: EtcdWatchOptions;
-  readonly #member: Member;
+  /** Where it is opened; until then, where it would be. */
+  #member: Member;
   readonly #abort = new AbortController();
   #call: Duplex | undefined;
   #metadata: Metadata | undefined;
@@ -90,7 +91,21 @@ export class EtcdWatchStream implements WatchStream {
     this.#finish(new ConnectionError(`${this.#options.what}: cancelled`));
   }
 
+  /**
+   * The member is chosen when there is a token, and only then its time begins: authenticating has found one that answers, while waiting for it is the fault
+   * of none. Avoiding members for that would lead back to one without quorum just when the token is there.
+   */
   async #open(): Promise<void> {
+    try {
+      const metadata = await this.#connection.metadata();
+      if (!this.#over) await this.#ask(metadata);
+    } catch (error) {
+      this.#finish(translate(error, this.#options.what));
+    }
+  }
+
+  async #ask(metadata: Metadata): Promise<void> {
+    this.#member = this.#connection.preferred;
     const limit = setTimeout(() => {
       this.#avoidMember();
       this.#finish(new ConnectionTimeoutError(`${this.#options.what}: not accepted within ${CONNECT_LIMIT_MS} ms`));
@@ -104,10 +119,7 @@ export class EtcdWatchStream implements WatchStream {
       },
     );
     try {
-      const [client, metadata] = await Promise.all([
-        this.#member.connected('Watch', CONNECT_LIMIT_MS),
-        this.#connection.metadata(),
-      ]);
+      const client = await this.#member.connected('Watch', CONNECT_LIMIT_MS);
       if (this.#over) return;
       // The server ends the stream some 3 s after the member lost its quorum, instead of keeping silent.
       metadata.set('hasleader', 'true');

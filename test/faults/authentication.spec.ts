@@ -1,0 +1,58 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Metadata } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { CONNECT_LIMIT_MS, EtcdConnection } from '../../lib/etcd/etcd-connection.js';
+import { EtcdListWatcher } from '../../lib/etcd/etcd-list-watcher.js';
+import { KeyRange } from '../../lib/watch/key-range.js';
+import type { WatchStream } from '../../lib/watch/list-watcher.js';
+import { eventually } from '../support/eventually.js';
+import { APP, startSecured } from '../support/secured-cluster.js';
+import { LabCluster } from './lab/lab-cluster.js';
+
+const REQUEST_MS = 10_000;
+
+/** Users are authenticated, but a busy cluster takes its time for it. */
+class SlowToAuthenticate extends EtcdConnection {
+  override async metadata(): Promise<Metadata> {
+    await sleep(CONNECT_LIMIT_MS + 300);
+    return super.metadata();
+  }
+}
+
+const watch = (connection: EtcdConnection, prefix: string): WatchStream =>
+  new EtcdListWatcher(connection, '').watch(KeyRange.of(prefix), 1, { fragment: false });
+
+describe('a watch that has to authenticate', () => {
+  it('does not blame its member for the time that takes', async () => {
+    await using secured = await startSecured();
+    const [host = ''] = secured.etcd.hosts;
+    const connection = new SlowToAuthenticate({ hosts: [host, host], auth: APP }, REQUEST_MS);
+    const { preferred } = connection;
+    const stream = watch(connection, '/allowed/');
+
+    expect((await stream.created).revision).toBeGreaterThan(0);
+    expect(connection.preferred).toBe(preferred);
+    stream.cancel();
+    connection.close();
+  });
+
+  it('begins on another member where its own has no quorum, so that nobody can authenticate there', async () => {
+    const cluster = await LabCluster.start(undefined, 'secured');
+    const connection = new EtcdConnection(cluster.access, REQUEST_MS);
+    const [cutOff, member] = [1, cluster.members[1]];
+    cluster.isolate(cutOff, 'silent');
+    await eventually(async () => (await member?.metric('etcd_server_has_leader')) === 0);
+    while (connection.preferred !== connection.members[cutOff]) connection.avoid(connection.preferred);
+
+    const stream = await eventually(async () => {
+      const attempt = watch(connection, '/lab/');
+      await attempt.created;
+      return attempt;
+    });
+
+    expect(connection.preferred).not.toBe(connection.members[cutOff]);
+    stream.cancel();
+    connection.close();
+    await cluster.stop();
+  });
+});

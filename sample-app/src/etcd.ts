@@ -9,12 +9,12 @@ const EXAMPLES: Readonly<Record<string, object>> = {
 };
 
 /** The cluster of `ETCD_HOSTS`, or an etcd that is fetched where needed, started, and ends with this process. It then holds what the application needs. */
-export async function prepareEtcd(): Promise<{ hosts: string; isOwn: boolean; stop: () => Promise<void> }> {
+export async function prepareEtcd(): Promise<{ hosts: string; own: EtcdTestCluster | undefined }> {
   const given = process.env.ETCD_HOSTS === '' ? undefined : process.env.ETCD_HOSTS;
   const own = given ? undefined : await startOwn();
   const hosts = given ?? own?.hosts.join() ?? '';
   await writeMissing(hosts);
-  return { hosts, isOwn: own !== undefined, stop: async () => own?.stop() };
+  return { hosts, own };
 }
 
 async function startOwn(): Promise<EtcdTestCluster> {

@@ -6,6 +6,7 @@ import { StoreService, WatcherService } from 'nestjs-etcd-trigger';
 import { AppModule } from './app.module.js';
 import { CONFIGURATIONS } from './configurations.js';
 import { prepareEtcd } from './etcd.js';
+import { etcdSwitch } from './etcd-switch.js';
 import { startMetrics } from './metrics.js';
 import { RedisConfig } from './redis.config.js';
 import { say } from './terminal.js';
@@ -24,11 +25,15 @@ const app = await orExplain(
   }),
 );
 app.use('/metrics', answerScrape);
+if (etcd.own) app.use('/etcd', etcdSwitch(etcd.own.first));
 app.useStaticAssets(fileURLToPath(new URL('page', import.meta.url)));
 app.enableShutdownHooks();
 await orExplain(app.listen(port));
 
 const url = (await app.getUrl()).replace('[::1]', 'localhost');
+const switching = `  curl -X DELETE ${url}/etcd              kills etcd: see the page, /health/ready and /metrics
+  curl -X PUT ${url}/etcd                 starts it again, with the data it had
+`;
 process.stdout.write(`
 The app runs at ${url} and is configured by etcd. Open
 
@@ -44,11 +49,11 @@ or try, in another terminal:
   curl ${url}/events                      what the handler has been called for
   curl ${url}/health/ready                for an orchestrator; also /health/live
   curl ${url}/metrics                     for Prometheus
-
-Ctrl-C ends the app${etcd.isOwn ? ' and its etcd' : ''}. What happens now is printed here:
+${etcd.own ? switching : ''}
+Ctrl-C ends the app${etcd.own ? ' and its etcd' : ''}. What happens now is printed here:
 
 `);
-if (etcd.isOwn) await showTheMainJob();
+if (etcd.own) await showTheMainJob();
 
 /** A written event reaches its handler, a written configuration reaches its readers. */
 async function showTheMainJob(): Promise<void> {

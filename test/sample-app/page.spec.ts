@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { Etcd3 } from 'etcd3';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import type { Browser, Page } from 'playwright-core';
@@ -22,6 +24,7 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
   const complaints: string[] = [];
 
   beforeAll(async () => {
+    await rm(PICTURES, { recursive: true, force: true });
     cluster = await EtcdTestCluster.start();
     elsewhere = new Etcd3({ hosts: cluster.hosts });
     await elsewhere
@@ -177,6 +180,17 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     await shows('#app-connection', /^connected/);
     await shows('#connects-to', 'postgres://app@db-3:5432');
     expect(await page.locator('#notice').isVisible()).toBe(false);
+  });
+
+  it('leaves the pictures that the README names, each light and dark', async () => {
+    const readme = readFileSync('README.md', 'utf8');
+    const named = Array.from(readme.matchAll(/`([a-z-]+)-light\.png`/g), ([, name = '']) => name);
+    expect(readme).toContain(`\`${PICTURES}\``);
+
+    expect(named).toContain('page');
+    const files = named.flatMap((name) => [`${name}-dark.png`, `${name}-light.png`]);
+    expect(await readdir(PICTURES)).toEqual(files.sort());
+    for (const file of files) expect((await stat(`${PICTURES}/${file}`)).size).toBeGreaterThan(10_000);
   });
 
   async function takePictures(name: string): Promise<void> {

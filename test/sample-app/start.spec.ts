@@ -46,6 +46,23 @@ describe('the sample app', () => {
     );
   });
 
+  it('lets its visitor stop the etcd that it started, and start it again with what it held', async () => {
+    using sample = await start({ ETCD_HOSTS: '' });
+    const { url, output } = sample;
+    const status = async () => ((await (await fetch(`${url}/config`)).json()) as { status: string }).status;
+    await send(`${url}/config/redis`, 'PUT', { host: 'kept', port: 1 });
+    expect(output()).toContain(`curl -X DELETE ${url.replace('127.0.0.1', 'localhost')}/etcd`);
+
+    expect(await (await fetch(`${url}/etcd`, { method: 'DELETE' })).text()).toBe('etcd is stopped\n');
+    await eventually(async () => (await status()) === 'stale');
+    expect((await send(`${url}/config/redis`, 'PUT', { host: 'lost', port: 1 })).status).toBe(503);
+
+    expect(await (await fetch(`${url}/etcd`, { method: 'PUT' })).text()).toBe('etcd runs\n');
+    await eventually(async () => (await status()) === 'ready');
+    expect(await (await fetch(`${url}/config`)).json()).toMatchObject({ redis: { value: { host: 'kept' } } });
+    expect((await fetch(`${url}/etcd`, { method: 'POST' })).status).toBe(405);
+  });
+
   it('uses the cluster of ETCD_HOSTS, and leaves there what it finds', async () => {
     await using cluster = await EtcdTestCluster.start();
     const client = new Etcd3({ hosts: cluster.hosts });
@@ -54,6 +71,7 @@ describe('the sample app', () => {
     const { child, url, ended } = sample;
 
     expect(await (await fetch(`${url}/config`)).json()).toMatchObject({ redis: { value: { host: 'mine', port: 1 } } });
+    expect((await fetch(`${url}/etcd`, { method: 'DELETE' })).status).toBe(404);
     child.kill('SIGTERM');
     await ended;
     expect(await client.get('/app/config/redis').json()).toEqual({ host: 'mine', port: 1 });

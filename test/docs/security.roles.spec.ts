@@ -1,0 +1,163 @@
+import { readFileSync } from 'node:fs';
+import { Injectable } from '@nestjs/common';
+import { IsInt } from 'class-validator';
+import { Etcd3, type Permission } from 'etcd3';
+import { type EtcdTriggerOptions, StoreService, WatchKey, WatchKeyRegistry } from 'nestjs-etcd-trigger';
+import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startApp } from '../support/start-app.js';
+
+const GUIDE = readFileSync('docs/security.md', 'utf8');
+
+/** What the guide has etcdctl do, before it speaks as root. */
+const COMMANDS = Array.from(GUIDE.matchAll(/^etcdctl ([a-z][^#\n]*)/gm), ([, command = '']) => command.trim());
+
+const PERMISSIONS: Readonly<Record<string, keyof typeof Permission>> = {
+  read: 'Read',
+  write: 'Write',
+  readwrite: 'Readwrite',
+};
+
+class Limit {
+  @IsInt() count!: number;
+}
+
+@Injectable()
+class TenantHandlers {
+  @WatchKey('/tenants/:tenant/limits')
+  onChange(): void {
+    // Whether it may follow is the question.
+  }
+}
+
+describe('the role of the guide to security', () => {
+  let etcd: EtcdTestCluster;
+  let root: Etcd3;
+
+  beforeAll(async () => {
+    etcd = await EtcdTestCluster.start();
+    const nobody = new Etcd3({ hosts: etcd.hosts });
+    for (const command of COMMANDS) await obey(nobody, command);
+    nobody.close();
+    root = new Etcd3({ hosts: etcd.hosts, auth: { username: 'root', password: 'of root' } });
+  });
+  beforeEach(async () => {
+    await root.put('/app/database').value('{"count":1}');
+    const role = root.role('app');
+    for (const permission of await role.permissions()) await role.revoke(permission);
+  });
+  afterAll(async () => {
+    root.close();
+    await etcd.stop();
+  });
+
+  const startWith = (options: Partial<EtcdTriggerOptions>, providers: (typeof TenantHandlers)[] = []) =>
+    startApp(
+      { hosts: etcd.hosts, client: { hosts: etcd.hosts, auth: { username: 'app', password: 'of app' } }, ...options },
+      { providers },
+    );
+  const grant = async (...permissions: string[]): Promise<void> => {
+    for (const permission of permissions) {
+      expect(GUIDE).toContain(`\`${permission.replace('readwrite /app/ --prefix', 'readwrite')}\``);
+      await obey(root, `role grant-permission app ${permission}`);
+    }
+  };
+
+  it('is made by its commands, and authentication is on', () => {
+    expect(COMMANDS.at(-1)).toBe('auth enable');
+  });
+
+  it('is enough to read a configuration that is a prefix, and not to write it', async () => {
+    await grant('read /app/ --prefix');
+    await using started = await startWith({ configs: [{ prefix: '/app/', type: Limit }] });
+
+    expect(started.store.get('/app/database', Limit)).toEqual({ count: 1 });
+    await expect(started.store.put('/app/database', { count: 2 })).rejects.toMatchObject({
+      code: 'ETCD_PERMISSION_DENIED',
+    });
+  });
+
+  it('is enough to read a configuration that is a key', async () => {
+    await grant('read /app/database');
+    await using started = await startWith({ configs: [{ key: '/app/database', type: Limit }] });
+
+    expect(started.store.get('/app/database', Limit)).toEqual({ count: 1 });
+  });
+
+  it('is enough to follow a pattern', async () => {
+    await grant('read /tenants/ --prefix');
+    await using started = await startWith({}, [TenantHandlers]);
+
+    expect(
+      started.app
+        .get(WatchKeyRegistry)
+        .list()
+        .map(({ state }) => state),
+    ).toEqual(['following']);
+  });
+
+  it('is enough to write in every way, with a key under a lease', async () => {
+    await grant('readwrite /app/ --prefix');
+    await using started = await startWith({ configs: [{ prefix: '/app/', type: Limit }] });
+
+    await writeInEveryWay(started.store);
+  });
+
+  it('is enough for markers of outcomes, which need a permission of their own', async () => {
+    const options = { configs: [{ prefix: '/app/', type: Limit }], outcomes: { prefix: '/outcomes' } };
+    await grant('readwrite /app/ --prefix');
+    await using without = await startWith(options);
+    await expect(writeInEveryWay(without.store)).rejects.toMatchObject({ code: 'ETCD_PERMISSION_DENIED' });
+
+    await grant('readwrite /outcomes/ --prefix');
+    await using started = await startWith(options);
+    await writeInEveryWay(started.store);
+  });
+
+  it('has keyPrefix before its prefixes', async () => {
+    await root.put('/tenant-1/app/database').value('{"count":7}');
+    await grant('read /tenant-1/app/ --prefix');
+    await using started = await startWith({ keyPrefix: '/tenant-1', configs: [{ prefix: '/app/', type: Limit }] });
+
+    expect(started.store.get('/app/database', Limit)).toEqual({ count: 7 });
+  });
+});
+
+async function writeInEveryWay(store: StoreService): Promise<void> {
+  await store.put('/app/database', { count: 2 });
+  await store.update('/app/database', Limit, (limit) => ({ count: (limit?.count ?? 0) + 1 }));
+  await store.put('/app/leased', { count: 1 }, { lease: { ttlSeconds: 5 } });
+  await store.transaction((tx) => {
+    tx.put('/app/database', { count: 4 });
+    tx.delete('/app/leased');
+  });
+  await store.delete('/app/database');
+}
+
+/** As etcdctl; the password it would ask for is `of NAME`. */
+async function obey(client: Etcd3, command: string): Promise<void> {
+  const [subject, verb, name = '', ...rest] = command.split(' ');
+  const [first = '', key = '', flag] = rest;
+  switch (`${subject ?? ''} ${verb ?? ''}`) {
+    case 'role add':
+      await client.role(name).create();
+      return;
+    case 'role grant-permission': {
+      const permission = PERMISSIONS[first] ?? 'Read';
+      const range = { permission, range: client.range({ prefix: key }) };
+      await client.role(name).grant(flag === '--prefix' ? range : { permission, key });
+      return;
+    }
+    case 'user add':
+      await client.user(name).create(`of ${name}`);
+      return;
+    case 'user grant-role':
+      await client.user(name).addRole(first);
+      return;
+    case 'auth enable':
+      await client.auth.authEnable();
+      return;
+    default:
+      throw new Error(`the guide has a command that is not known here: ${command}`);
+  }
+}

@@ -12,9 +12,13 @@ import {
   noConnection,
   translate,
 } from './etcd-errors.js';
+import { within } from '../watch/time-limit.js';
 
 /** How long a member may take until a connection stands, and until it accepts a watch. */
 export const CONNECT_LIMIT_MS = 3_000;
+
+/** How long authenticating may take at most, when the cluster has been too busy for it again and again. */
+const LONGEST_AUTHENTICATION_MS = 20_000;
 
 /** Channel options of the module's own connection; the caller's `grpcOptions` win. */
 const CHANNEL_OPTIONS = {
@@ -56,6 +60,8 @@ export interface UnaryOptions {
   readonly key?: string;
   /** May be sent again after a lost answer. */
   readonly idempotent: boolean;
+  /** @default the limit of every request */
+  readonly limitMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** Only this member. */
   readonly member?: Member;
@@ -75,6 +81,8 @@ export class EtcdConnection {
   #preferred: number;
   #token: Promise<string | undefined> | undefined;
   #currentToken: string | undefined;
+  /** Passwords are hashed slowly by design, and each attempt that is given up has cost the cluster as much as one that is not. */
+  #authenticationMs: number;
   #closed = false;
 
   constructor(
@@ -83,6 +91,7 @@ export class EtcdConnection {
     readonly requestTimeoutMs: number,
   ) {
     const { auth, ...rest } = options;
+    this.#authenticationMs = requestTimeoutMs;
     this.#auth = auth;
     this.#etcd = new Etcd3({ ...rest, grpcOptions: { ...CHANNEL_OPTIONS, ...options.grpcOptions } });
     this.#pool = this.#etcd['pool'] as unknown as Pool;
@@ -127,21 +136,25 @@ export class EtcdConnection {
    * @throws EtcdTriggerError translated by `etcd-errors.ts`
    */
   async unary<Response>(method: UnaryMethod<Response>, request: object, options: UnaryOptions): Promise<Response> {
-    const deadline = Date.now() + this.requestTimeoutMs;
+    const { limitMs = this.requestTimeoutMs } = options;
+    const deadline = Date.now() + limitMs;
     let unreachable = 0;
     let renewals = 0;
     for (let attempt = 0; ; attempt += 1) {
       if (this.#closed) throw new ConnectionClosedError(`${options.what}: the module is closed`, { key: options.key });
       options.signal?.throwIfAborted();
-      const metadata = method.service === 'Auth' ? await this.#plainMetadata() : await this.metadata();
+      const ready = method.service === 'Auth' ? this.#plainMetadata() : this.metadata();
+      const metadata = await within(ready, Math.max(1, deadline - Date.now()));
+      if (!metadata) throw timedOut(options, limitMs);
       // Who had to authenticate may have found that another member answers.
       const member = options.member ?? this.preferred;
       try {
+        // A read gets two chances within its limit, so that one silent member does not use it up.
         return await member.call(
           method,
           request,
           metadata,
-          this.#attemptDeadline(deadline, options.idempotent),
+          options.idempotent ? Math.min(deadline, Date.now() + limitMs / 2) : deadline,
           options.signal,
         );
       } catch (error) {
@@ -158,7 +171,7 @@ export class EtcdConnection {
         this.avoid(member);
         if (!unsent && !options.idempotent) throw options.lost?.(translated) ?? translated;
         unreachable = unsent ? unreachable + 1 : 0;
-        if (Date.now() >= deadline) throw timedOut(options, this.requestTimeoutMs, translated);
+        if (Date.now() >= deadline) throw timedOut(options, limitMs, translated);
         if (options.member || unreachable >= this.members.length) throw translated;
         if (!unsent) await pause(20 + Math.random() * 80 * Math.min(attempt, 5), options.signal);
       }
@@ -173,29 +186,29 @@ export class EtcdConnection {
 
   async #authenticate(): Promise<string | undefined> {
     const { username: name, password } = this.#auth as NonNullable<IOptions['auth']>;
+    const limitMs = this.#authenticationMs;
     this.#currentToken = undefined;
     try {
       const { token } = await this.unary<{ token: string }>(
         { service: 'Auth', method: 'Authenticate' },
         { name, password },
-        { what: `authenticate user "${name}"`, idempotent: true },
+        { what: `authenticate user "${name}"`, idempotent: true, limitMs },
       );
       this.#currentToken = token;
+      this.#authenticationMs = this.requestTimeoutMs;
       return token;
     } catch (error) {
       if (isAuthenticationOff(grpcFailure((error as EtcdTriggerError).cause ?? error))) return undefined;
       this.#token = undefined;
+      if (error instanceof ConnectionTimeoutError) {
+        this.#authenticationMs = Math.max(limitMs, Math.min(2 * limitMs, LONGEST_AUTHENTICATION_MS));
+      }
       throw error;
     }
   }
 
   async #plainMetadata(): Promise<Metadata> {
     return (await this.#pool.authenticator.getMetadata()).clone();
-  }
-
-  /** A read gets two chances within its limit, so that one silent member does not use it up. */
-  #attemptDeadline(deadline: number, idempotent: boolean): number {
-    return idempotent ? Math.min(deadline, Date.now() + this.requestTimeoutMs / 2) : deadline;
   }
 }
 
@@ -289,7 +302,7 @@ export function definitionOf(client: Client, method: string): ServiceDefinition[
 
 const { READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;
 
-const timedOut = ({ what, key }: UnaryOptions, limitMs: number, cause: EtcdTriggerError): ConnectionTimeoutError =>
+const timedOut = ({ what, key }: UnaryOptions, limitMs: number, cause?: EtcdTriggerError): ConnectionTimeoutError =>
   new ConnectionTimeoutError(`${what}: no answer within ${limitMs} ms`, { key, cause });
 
 async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -10,6 +10,8 @@ import { APP, startSecured } from '../support/secured-cluster.js';
 import { LabCluster } from './lab/lab-cluster.js';
 
 const REQUEST_MS = 10_000;
+/** Less than etcd takes to hash a password. */
+const HASTY_MS = 150;
 
 /** Users are authenticated, but a busy cluster takes its time for it. */
 class SlowToAuthenticate extends EtcdConnection {
@@ -32,6 +34,20 @@ describe('a watch that has to authenticate', () => {
 
     expect((await stream.created).revision).toBeGreaterThan(0);
     expect(connection.preferred).toBe(preferred);
+    stream.cancel();
+    connection.close();
+  });
+
+  it('has more and more patience with a cluster that is too busy for it', async () => {
+    await using secured = await startSecured(['--bcrypt-cost=12']);
+    const connection = new EtcdConnection({ hosts: secured.etcd.hosts, auth: APP }, HASTY_MS);
+
+    const stream = await eventually(async () => {
+      const attempt = watch(connection, '/allowed/');
+      await attempt.created;
+      return attempt;
+    });
+
     stream.cancel();
     connection.close();
   });

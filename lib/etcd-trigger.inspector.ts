@@ -27,7 +27,7 @@ export interface ClusterDescription {
 export interface TargetDescription {
   /** As `prefix "/app/"`. */
   readonly target: string;
-  readonly state: 'starting' | 'following' | 'interrupted';
+  readonly state: WatchedRange['state'];
   /** Everything up to this revision is known. */
   readonly revision: number;
   readonly keys: number;

@@ -31,8 +31,8 @@ export class WatchKeyHandler {
   }
 
   /**
-   * `unregistered`: it watches nothing (`handlers: { register: false }`, or the application has not started). `following`, `interrupted`: it watches, and goes
-   * on trying when the connection is lost. `paused`: no call starts. `halted`: no call starts after one that failed for the last time (`onExhausted: 'halt'`);
+   * `unregistered`: it watches nothing (`handlers: { register: false }`, or the application has not started). `starting`, `following`,
+   * `interrupted`: it watches, once etcd has accepted its stream, and goes on trying when the connection is lost. `paused`: no call starts. `halted`: no call starts after one that failed for the last time (`onExhausted: 'halt'`);
    * `resume()` goes on with it. `closed`: the application stops.
    */
   get state(): 'unregistered' | WatchSubscription['status'] | 'paused' | 'halted' {

@@ -53,18 +53,21 @@ function activitiesOf(target: SettlingApplication | FakeCluster): ClusterActivit
 async function openIn({ backend, ranges, busy }: ClusterActivity): Promise<string[]> {
   const looks = ranges.map(async (range) => {
     const isDone = backend instanceof FakeBackend ? isDoneOn(backend, range) : await isDoneAt(backend, range);
-    return isDone ? [] : [`${range.range.toString()}: ${range.isFollowing ? 'not everything is here' : 'interrupted'}`];
+    return isDone ? [] : [`${range.range.toString()}: ${range.state === 'interrupted' ? 'interrupted' : 'not everything is here'}`];
   });
   return [...busy, ...(await Promise.all(looks)).flat()];
 }
 
 const isDoneOn = (fake: FakeBackend, range: WatchedRange): boolean =>
-  !fake.reaches(range.range) || (range.isFollowing && range.isLevelWith(fake.held(range.range)));
+  !fake.reaches(range.range) || (isAtIt(range) && range.isLevelWith(fake.held(range.range)));
+
+/** One that is not opened yet counts: its list is all that it can know. */
+const isAtIt = ({ state }: WatchedRange): boolean => state !== 'interrupted';
 
 async function isDoneAt({ listWatcher }: ClusterActivity['backend'], range: WatchedRange): Promise<boolean> {
   try {
     const { stamps } = await listWatcher.stamps(range.range, { signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
-    return range.isFollowing && range.isLevelWith(stamps);
+    return isAtIt(range) && range.isLevelWith(stamps);
   } catch {
     // Unreachable for now: the next look will tell.
     return false;

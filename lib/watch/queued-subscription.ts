@@ -83,7 +83,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
 
   get status(): WatchSubscription['status'] {
     if (this.#isClosed) return 'closed';
-    return this.#seat?.isFollowing === true ? 'following' : 'interrupted';
+    return this.#seat?.state ?? 'starting';
   }
 
   get revision(): number {

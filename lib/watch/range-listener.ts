@@ -16,6 +16,9 @@ export interface RangeListener {
   ended?(): void;
 }
 
+/** Where a stream is: not accepted by etcd yet, accepted, or broken and tried again. */
+export type StreamState = 'starting' | 'following' | 'interrupted';
+
 /** A listener's place at a range. */
 export interface Seat {
   /** Everything up to this revision has been handed to the listener. */
@@ -24,7 +27,7 @@ export interface Seat {
   readonly lag: number;
   /** Of the cluster that was listed; `undefined` before. */
   readonly clusterId: string | undefined;
-  readonly isFollowing: boolean;
+  readonly state: StreamState;
   /** Follows by itself for now, because it was slow or began at an older revision. */
   readonly isAlone: boolean;
   roomAgain(): void;

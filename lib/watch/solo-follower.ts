@@ -2,7 +2,7 @@ import { ConnectionClosedError, type EtcdTriggerError } from '../etcd-trigger.er
 import { FirstList } from './first-list.js';
 import type { KeyRange } from './key-range.js';
 import type { ListWatcher } from './list-watcher.js';
-import type { RangeListener } from './range-listener.js';
+import type { RangeListener, StreamState } from './range-listener.js';
 import type { RangeChange, RangeMemory } from './range-memory.js';
 import { Reflector, type ReflectorOptions, type ReflectorSink } from './reflector.js';
 import type { ResyncNotice } from './watch-event.js';
@@ -16,7 +16,7 @@ export class SoloFollower implements ReflectorSink {
   readonly #reflector: Reflector;
   readonly #listener: RangeListener;
   readonly #isLevel: (memory: RangeMemory) => boolean;
-  #isFollowing = false;
+  #state: StreamState;
 
   constructor(
     source: ListWatcher,
@@ -28,13 +28,15 @@ export class SoloFollower implements ReflectorSink {
   ) {
     this.#listener = listener;
     this.#isLevel = isLevel;
+    // What is known was followed until now.
+    this.#state = 'memory' in from ? 'following' : 'starting';
     if ('memory' in from) this.list.succeeded(from.memory);
     this.#reflector = new Reflector(source, range, this, { from });
     this.#reflector.start();
   }
 
-  get isFollowing(): boolean {
-    return this.#isFollowing;
+  get state(): StreamState {
+    return this.#state;
   }
 
   roomAgain(): void {
@@ -61,12 +63,12 @@ export class SoloFollower implements ReflectorSink {
   }
 
   following(): void {
-    this.#isFollowing = true;
+    this.#state = 'following';
     this.#listener.following?.();
   }
 
   interrupted(reason: EtcdTriggerError): void {
-    this.#isFollowing = false;
+    this.#state = 'interrupted';
     this.list.failed(reason);
     this.#listener.interrupted?.(reason);
   }

@@ -1,6 +1,7 @@
 import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { DeliveryOptions } from './delivery-options.js';
 import type { WatchFailure } from './listener-failure.js';
+import type { StreamState } from './range-listener.js';
 import type { ResyncNotice, WatchTarget } from './watch-event.js';
 
 /** How a target is watched, and how its events are handed over. */
@@ -26,8 +27,11 @@ export type ObserveOptions = Pick<WatchOptions, 'initial' | 'fromRevision' | 'si
 /** A watch that runs. */
 export interface WatchSubscription {
   readonly target: WatchTarget;
-  /** `interrupted`: the connection was lost or permission withdrawn; the watch goes on trying and will miss nothing. */
-  readonly status: 'following' | 'interrupted' | 'closed';
+  /**
+   * `starting`: the list may be in, but etcd has not accepted a stream yet. `following`: it has. `interrupted`: the connection was lost or permission
+   * withdrawn; the watch goes on trying and will miss nothing.
+   */
+  readonly status: StreamState | 'closed';
   /** Everything up to this revision has been handed to this listener (queued, if its handler is busy). */
   readonly revision: number;
   /** Resolves when the handler has finished with the initial events, or the watch was closed before. */

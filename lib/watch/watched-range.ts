@@ -5,7 +5,7 @@ import type { InstanceLog } from './instance-log.js';
 import type { KeyRange } from './key-range.js';
 import type { KeyStamp } from './key-record.js';
 import type { ListWatcher } from './list-watcher.js';
-import type { RangeListener, Seat } from './range-listener.js';
+import type { RangeListener, Seat, StreamState } from './range-listener.js';
 import type { RangeChange, RangeMemory } from './range-memory.js';
 import { Reflector, type ReflectorSink } from './reflector.js';
 import { SoloFollower } from './solo-follower.js';
@@ -23,7 +23,7 @@ export class WatchedRange implements ReflectorSink {
   readonly #list = new FirstList();
   /** Replaced, never changed: a dispatch under way goes on with the seats it began with. */
   #seats: readonly RangeSeat[] = [];
-  #state: 'starting' | 'following' | 'interrupted' = 'starting';
+  #state: StreamState = 'starting';
 
   constructor(
     source: ListWatcher,
@@ -43,11 +43,7 @@ export class WatchedRange implements ReflectorSink {
     return this.#list.memory;
   }
 
-  get isFollowing(): boolean {
-    return this.#state !== 'interrupted' && this.#list.memory !== undefined;
-  }
-
-  get state(): 'starting' | 'following' | 'interrupted' {
+  get state(): StreamState {
     return this.#state;
   }
 
@@ -191,8 +187,8 @@ class RangeSeat implements Seat {
     return this.#memory?.clusterId;
   }
 
-  get isFollowing(): boolean {
-    return this.solo ? this.solo.isFollowing : this.#range.isFollowing;
+  get state(): StreamState {
+    return (this.solo ?? this.#range).state;
   }
 
   get isAlone(): boolean {

@@ -37,6 +37,23 @@ export function watcherContract(cluster: () => ContractCluster): void {
       expect([subscription.status, subscription.revision - base]).toEqual(['following', 3]);
     });
 
+    it('is starting until its first stream is accepted, also beside one that follows', async () => {
+      await using started = await start();
+      const base = await cluster().write({ '/ws/a': '0' });
+      await cluster().write({ '/ws/a': '1' });
+      const subscription = await started.watcher.watch('/ws/', () => undefined);
+      expect(subscription.status).toBe('starting');
+      await eventually(() => subscription.status === 'following');
+
+      const shared = await started.watcher.watch('/ws/', () => undefined);
+      const past = await started.watcher.watch('/ws/', () => undefined, { fromRevision: base });
+      expect([shared.status, past.status]).toEqual(['following', 'starting']);
+      await eventually(() => past.status === 'following');
+
+      await past.close();
+      expect(past.status).toBe('closed');
+    });
+
     it('hands over whole revisions, from one in the past on', async () => {
       await using started = await start('/pre');
       const base = await cluster().write({ '/pre/wb/a': '0' });

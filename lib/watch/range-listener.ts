@@ -5,6 +5,8 @@ import type { ResyncNotice } from './watch-event.js';
 
 /** Who receives the batches of a range: the store, an observer, a handler's queue. Called synchronously; must not throw. */
 export interface RangeListener {
+  /** Takes nothing for now, because somebody wants it so. */
+  readonly paused?: boolean;
   /** Whether so many events can be taken now. Who says no leaves the shared stream and calls `Seat.roomAgain` later. */
   hasRoom(count: number): boolean;
   /** The first list is in, and what was to be given of it has been given. */

@@ -76,6 +76,21 @@ describe('settled()', () => {
     }
   });
 
+  it('does not wait for a paused handler that has left the shared stream, however much it missed, until it goes on', async () => {
+    const etcd = new FakeCluster();
+    await using started = await startApp({ hosts: '', client: etcd });
+    let seen = 0;
+    const subscription = await started.watcher.watch('/many/', () => (seen += 1));
+    subscription.pause();
+    for (let index = 0; index < 1_500; index += 1) etcd.put(`/many/${index}`, 'x');
+    await settled(started.app);
+    expect(seen).toBe(0);
+
+    subscription.resume();
+    await settled(started.app);
+    expect(seen).toBe(1_500);
+  });
+
   it('says what is still under way when its time is over', async () => {
     const etcd = new FakeCluster({ '/a/1': 'x' });
     await using started = await startApp({ hosts: '', client: etcd, shutdown: { drainTimeoutMs: 1 } });

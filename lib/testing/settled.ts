@@ -53,7 +53,9 @@ function activitiesOf(target: SettlingApplication | FakeCluster): ClusterActivit
 async function openIn({ backend, ranges, busy }: ClusterActivity): Promise<string[]> {
   const looks = ranges.map(async (range) => {
     const isDone = backend instanceof FakeBackend ? isDoneOn(backend, range) : await isDoneAt(backend, range);
-    return isDone ? [] : [`${range.range.toString()}: ${range.state === 'interrupted' ? 'interrupted' : 'not everything is here'}`];
+    return isDone
+      ? []
+      : [`${range.range.toString()}: ${range.state === 'interrupted' ? 'interrupted' : 'not everything is here'}`];
   });
   return [...busy, ...(await Promise.all(looks)).flat()];
 }

@@ -53,7 +53,9 @@ export class WatchedRange implements ReflectorSink {
 
   /** Whether exactly these writes have been handed to everybody who listens and is not paused. */
   isLevelWith(stamps: readonly KeyStamp[]): boolean {
-    const alone = this.#seats.flatMap(({ solo, listener }) => (solo && listener.paused !== true ? [solo.list.memory] : []));
+    const alone = this.#seats.flatMap(({ solo, listener }) =>
+      solo && listener.paused !== true ? [solo.list.memory] : [],
+    );
     return [this.memory, ...alone].every((memory) => memory?.matches(stamps) === true);
   }
 

@@ -26,20 +26,18 @@ export class HandlerListeners {
     this.#errors = methods.flatMap((method) => listenersOf(method, method.onErrors, cluster));
   }
 
-  /** Those that are for what this target watches. */
-  onResync({ range }: HandlerTarget): (notice: ResyncNotice) => void {
+  /** Calls those that are for what this target watches; resolves when all have ended. */
+  onResync({ range }: HandlerTarget): (notice: ResyncNotice) => Promise<unknown> {
     const concerned = this.#resyncs.filter(({ target }) => !target || target.range.identity === range.identity);
-    return (notice) => {
-      for (const { name, call } of concerned) announceResync(notice, { name, log: this.log, onResync: call });
-    };
+    return (notice) =>
+      Promise.all(concerned.map(({ name, call }) => announceResync(notice, { name, log: this.log, onResync: call })));
   }
 
-  /** Those that are for this target. */
-  onError({ identity }: HandlerTarget): (failure: WatchFailure) => void {
+  /** Calls those that are for this target; likewise. */
+  onError({ identity }: HandlerTarget): (failure: WatchFailure) => Promise<unknown> {
     const concerned = this.#errors.filter(({ target }) => !target || target.identity === identity);
-    return (failure) => {
-      for (const { call } of concerned) announceFailure(failure, { log: this.log, onError: call });
-    };
+    return (failure) =>
+      Promise.all(concerned.map(({ call }) => announceFailure(failure, { log: this.log, onError: call })));
   }
 }
 

@@ -100,10 +100,8 @@ export class HandlerRegistrar {
         invokerOf(plan, { log, tally: handler.tally, application }),
         {
           ...options,
-          onResync: (notice) => {
-            announceResync(notice, { name, log, onResync: options.onResync });
-            onResync(notice);
-          },
+          onResync: (notice) =>
+            Promise.all([announceResync(notice, { name, log, onResync: options.onResync }), onResync(notice)]),
         },
         { name, failed: listeners.onError(target), wait: bootWait(boot) },
       );

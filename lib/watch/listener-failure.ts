@@ -1,5 +1,4 @@
 import type { InstanceLog } from './instance-log.js';
-import { isThenable } from './thenable.js';
 import type { ResyncNotice, WatchBatch, WatchEvent } from './watch-event.js';
 
 /** What a handler did not manage to take. */
@@ -35,7 +34,7 @@ export function describeFailure(error: unknown): string {
   return `${error.constructor.name}${frame ? ` ${frame.trim()}` : ''}`;
 }
 
-/** Calls `onResync`; what it throws is logged and harms nobody. */
+/** Calls `onResync`; what it throws is logged and harms nobody. Resolves when that has ended. */
 export function announceResync(
   notice: ResyncNotice,
   listener: {
@@ -43,31 +42,28 @@ export function announceResync(
     readonly log: InstanceLog;
     readonly onResync: ((notice: ResyncNotice) => unknown) | undefined;
   },
-): void {
-  announce(listener.onResync, notice, `onResync of ${listener.name}`, listener.log);
+): Promise<void> {
+  return announce(listener.onResync, notice, `onResync of ${listener.name}`, listener.log);
 }
 
-/** Calls `onError`; what it throws is logged and harms nobody. */
+/** Calls `onError`; likewise. */
 export function announceFailure(
   failure: WatchFailure,
   listener: { readonly log: InstanceLog; readonly onError: ((failure: WatchFailure) => unknown) | undefined },
-): void {
-  announce(listener.onError, failure, `onError of ${failure.handler}`, listener.log);
+): Promise<void> {
+  return announce(listener.onError, failure, `onError of ${failure.handler}`, listener.log);
 }
 
-function announce<News>(
+/** The call is made before this returns. */
+async function announce<News>(
   callback: ((news: News) => unknown) | undefined,
   news: News,
   name: string,
   log: InstanceLog,
-): void {
-  const failed = (error: unknown): void => {
-    log.error(`${name} failed: ${describeFailure(error)}`);
-  };
+): Promise<void> {
   try {
-    const result = callback?.(news);
-    if (isThenable(result)) result.then(undefined, failed);
+    await callback?.(news);
   } catch (error) {
-    failed(error);
+    log.error(`${name} failed: ${describeFailure(error)}`);
   }
 }

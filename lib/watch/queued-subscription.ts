@@ -32,9 +32,9 @@ export interface QueuedSubscriptionOptions {
   readonly name: string;
   readonly log: InstanceLog;
   readonly delivery: ResolvedDelivery;
-  readonly onResync: ((notice: ResyncNotice) => void) | undefined;
+  readonly onResync: ((notice: ResyncNotice) => unknown) | undefined;
   /** Each is called with what was given up. */
-  readonly onError: readonly ((failure: WatchFailure) => void)[];
+  readonly onError: readonly ((failure: WatchFailure) => unknown)[];
   /** Called once, when it ends. */
   readonly ended: () => void;
   /** @default the system's */
@@ -55,6 +55,8 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   #leave: () => void = () => undefined;
   #settleInitial!: () => void;
   #settleClosed!: (reason: EtcdTriggerError | undefined) => void;
+  /** Calls of `onResync` and `onError` that go on. */
+  readonly #announcing = new Set<Promise<void>>();
   #isClosed = false;
   #halted: WatchFailure | undefined;
 
@@ -143,7 +145,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
-    if (notice) announceResync(notice, this.#options);
+    if (notice) this.#await(announceResync(notice, this.#options));
     this.#intake.take(batch);
   }
 
@@ -159,7 +161,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     this.#leave();
     this.#intake.close();
     this.#settleInitial();
-    void this.#intake.queue.idle().then(() => {
+    void this.#idle().then(() => {
       this.#settleClosed(reason);
     });
     this.#options.ended();
@@ -215,7 +217,18 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     log.error(
       `${name} failed for ${subjectOf(item)}${attempts > 1 ? `, ${attempts} times` : ''}: ${describeFailure(error)}${halts ? '; it is halted until resume()' : ''}`,
     );
-    for (const listener of onError) announceFailure(failure, { log, onError: listener });
+    for (const listener of onError) this.#await(announceFailure(failure, { log, onError: listener }));
+  }
+
+  #await(announcing: Promise<void>): void {
+    this.#announcing.add(announcing);
+    void announcing.then(() => this.#announcing.delete(announcing));
+  }
+
+  /** The last calls may have been given up, and announce that. */
+  async #idle(): Promise<void> {
+    await this.#intake.queue.idle();
+    await Promise.all(this.#announcing);
   }
 }
 

@@ -16,9 +16,9 @@ export interface WatchOptions extends DeliveryOptions {
   /** Ends the watch when it aborts. */
   readonly signal?: AbortSignal;
   /** Called as soon as changes will be delivered as a net difference instead of one by one. */
-  readonly onResync?: (notice: ResyncNotice) => void;
+  readonly onResync?: (notice: ResyncNotice) => unknown;
   /** Called with every event that was given up, because the handler failed. */
-  readonly onError?: (failure: WatchFailure) => void;
+  readonly onError?: (failure: WatchFailure) => unknown;
 }
 
 /** How a target is observed: an observable has no queue, and rxjs has operators for the rest. */
@@ -36,7 +36,7 @@ export interface WatchSubscription {
   readonly revision: number;
   /** Resolves when the handler has finished with the initial events, or the watch was closed before. */
   readonly initialDelivered: Promise<void>;
-  /** Resolves when the last call has ended after the watch did; with the reason, if it did not end by `close()` or its signal. */
+  /** Resolves when the last call, also of `onError` and `onResync`, has ended after the watch did; with the reason, if it did not end by `close()` or its signal. */
   readonly closed: Promise<EtcdTriggerError | undefined>;
   /** Calls that began so far, also those that were made again. */
   readonly calls: number;

@@ -36,7 +36,7 @@ export interface AttachTerms {
   /** Names the handler in log lines. */
   readonly name?: string;
   /** Called with what was given up, after the option `onError`. */
-  readonly failed?: (failure: WatchFailure) => void;
+  readonly failed?: (failure: WatchFailure) => unknown;
   /** How long to wait for the first list, and which failures end the waiting. */
   readonly wait?: Pick<FirstListWait, 'timeoutMs' | 'isFinal'>;
 }
@@ -121,7 +121,7 @@ export class WatcherService {
         hasRoom: () => true,
         deliver: (batch, notice) => {
           if (notice) {
-            announceResync(notice, {
+            void announceResync(notice, {
               name: `observer of ${range.toString()}`,
               log: this.#log,
               onResync: options.onResync,

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Etcd3 } from 'etcd3';
-import { WatchKey, WatchKeyRegistry, type WatchEvent } from 'nestjs-etcd-trigger';
+import { OnWatchError, WatchKey, WatchKeyRegistry, type WatchEvent, type WatchFailure } from 'nestjs-etcd-trigger';
 import type { DeliveryContext } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -104,6 +104,42 @@ describe('an application that stops', () => {
     await closing;
 
     expect(finished).toEqual(['/k']);
+  });
+
+  it('waits for methods that were told what was given up, and lets them write; what they reject with is logged', async () => {
+    const rejections: unknown[] = [];
+    const onRejection = (reason: unknown): number => rejections.push(reason);
+    process.on('unhandledRejection', onRejection);
+    const logger = new CollectingLogger();
+    let finish = (): void => undefined;
+    class Handler {
+      @WatchKey('/k/')
+      onEvent() {
+        throw new Error('given up');
+      }
+      @OnWatchError()
+      async onFailure({ event }: WatchFailure) {
+        await new Promise<void>((resolve) => {
+          finish = resolve;
+        });
+        await running.watcher.put('/failed', event.key);
+        throw new RangeError('hidden');
+      }
+    }
+    const running = await startApp({ hosts: etcd.endpoints, logger }, { providers: [Handler] });
+    const registry = running.app.get(WatchKeyRegistry);
+    await writer.put('/k/1').value('x');
+    await eventually(() => registry.list()[0]?.failures === 1);
+    const closing = running.app.close();
+    await eventually(() => registry.list()[0]?.state === 'closed');
+    finish();
+    await closing;
+    process.off('unhandledRejection', onRejection);
+
+    expect((await writer.get('/failed').string()) ?? 'nothing').toBe('/k/1');
+    expect(logger.text).toMatch(/onError of Handler\.onEvent failed: RangeError at /);
+    expect(logger.text).not.toContain('hidden');
+    expect(rejections).toEqual([]);
   });
 
   it('hands out no further event, at once when idle, and may be told twice', async () => {

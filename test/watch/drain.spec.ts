@@ -57,6 +57,29 @@ describe('an application that stops', () => {
     expect(order).toEqual(['begun', 'ended', 'closed']);
   });
 
+  it('waits for who was told of a resync', async () => {
+    const { app, fake, watcher } = await start(TOO_LONG_MS);
+    const { release, released } = held();
+    const order: string[] = [];
+    const onResync = async (): Promise<void> => {
+      order.push('told');
+      await released;
+      order.push('ended');
+    };
+    const subscription = await watcher.watch('/a', () => undefined, { onResync });
+    await eventually(() => subscription.status === 'following');
+    fake.disconnect();
+    fake.put('/a', 'second');
+    fake.compact();
+    fake.reconnect();
+    await eventually(() => order.length === 1);
+    const closed = app.close().then(() => order.push('closed'));
+    setImmediate(release);
+    await closed;
+
+    expect(order).toEqual(['told', 'ended', 'closed']);
+  });
+
   it('aborts the signal of a handler that takes longer than it may, which is then no failure', async () => {
     const { app, watcher } = await start(20);
     const reasons: unknown[] = [];

@@ -48,6 +48,7 @@ export type { WatchFailure } from './watch/listener-failure.js';
 export { WatcherService } from './watch/watcher.service.js';
 export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin, WatchTarget } from './watch/watch-event.js';
 export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/watch-options.js';
+export type { StreamState } from './watch/range-listener.js';
 
 export type { ChangeOptions } from './store/change-listener.js';
 export type { ConfigEntry } from './store/config-cache.js';

@@ -59,7 +59,17 @@ export interface ConfigDocument {
   readonly bytes: Buffer;
 }
 
+/** What readers see under a key, and as what. */
+export interface Readable {
+  readonly type: unknown;
+  readonly value: unknown;
+}
+
 export interface ConfigCacheOptions<T> {
+  /** The class of the values. */
+  readonly type?: unknown;
+  /** Where values of all caches are found by key: a read is one lookup. */
+  readonly index?: Map<string, Readable>;
   readonly onDelete: 'remove' | 'keep-last';
   /** What bytes that were found valid say, as far as the class knows it: values are told apart by that. */
   readonly documentOf: (bytes: DocumentBytes) => unknown;
@@ -208,16 +218,25 @@ export class ConfigCache<T> {
     const value = held?.value;
     if (held) {
       held.since = now;
+      held.type = this.options.type;
       this.#held.set(key, held);
     } else {
       this.#held.delete(key);
     }
-    if (value === undefined) this.#readable.delete(key);
-    else this.#readable.set(key, value);
+    const { index } = this.options;
+    if (value === undefined) {
+      this.#readable.delete(key);
+      index?.delete(key);
+    } else {
+      this.#readable.set(key, value);
+      if (held) index?.set(key, held);
+    }
   }
 }
 
-class Held<T> implements Shown<T> {
+class Held<T> implements Shown<T>, Readable {
+  readonly value: T | undefined;
+  type: unknown;
   /** By `performance.now()`. */
   since = 0;
 
@@ -226,10 +245,8 @@ class Held<T> implements Shown<T> {
     /** What `entry.value` was parsed from; `undefined` for none. */
     readonly bytes: DocumentBytes | undefined,
     readonly head: number,
-  ) {}
-
-  get value(): T | undefined {
-    return this.entry.value;
+  ) {
+    this.value = entry.value;
   }
 
   with(entry: Partial<ConfigEntry<T>>, bytes = this.bytes): Held<T> {

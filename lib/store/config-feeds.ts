@@ -14,6 +14,7 @@ import type { WatchedRange } from '../watch/watched-range.js';
 import type { WatchedRanges } from '../watch/watched-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
 import type { CacheStep } from './cache-step.js';
+import type { Readable } from './config-cache.js';
 import type { ResolvedConfigDefinition } from './config-definition.js';
 import type { ConfigDefinitions } from './config-definitions.js';
 import { ConfigListeners } from './config-listeners.js';
@@ -46,8 +47,8 @@ export class ConfigFeeds implements FeedSink {
   readonly #parts: StoreParts;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
-  /** Nearly always one for a class. */
-  readonly #byType = new Map<Type<object>, DefinitionFeed[]>();
+  /** All values of all definitions. */
+  readonly #index = new Map<string, Readable>();
   readonly #abort = new AbortController();
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
@@ -56,9 +57,7 @@ export class ConfigFeeds implements FeedSink {
     this.#parts = parts;
     for (const definition of parts.definitions.all) {
       const governs = (key: string): boolean => parts.definitions.governing(key) === definition;
-      const feed = new DefinitionFeed(definition, governs, this);
-      this.#feeds.set(definition, feed);
-      this.#byType.set(definition.type, [...(this.#byType.get(definition.type) ?? []), feed]);
+      this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
     }
   }
 
@@ -95,11 +94,8 @@ export class ConfigFeeds implements FeedSink {
    * @throws InvalidOptionsError when no definition covers the key, or one with another class
    */
   read(key: string, type: Type<object>): object | undefined {
-    for (const { cache } of this.#byType.get(type) ?? []) {
-      const value = cache.get(key);
-      if (value !== undefined) return value;
-    }
-    return this.of(key, type).cache.get(key);
+    const found = this.#index.get(key);
+    return found?.type === type ? (found.value as object) : this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError when no definition covers the key, or one with another class */

@@ -10,6 +10,7 @@ import {
   type ConfigDocument,
   type ParsedBatch,
   type ParsedChange,
+  type Readable,
 } from './config-cache.js';
 import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
 import type { DocumentBytes } from '../dto/document-bytes.js';
@@ -41,6 +42,7 @@ export class DefinitionFeed implements RangeListener {
   readonly serializer: DtoSerializer<object>;
   readonly #sink: FeedSink;
   readonly #governs: (key: string) => boolean;
+  readonly #index: Map<string, Readable>;
   #cache: ConfigCache<object>;
   #seat: Seat | undefined;
   /** Where a validator is asynchronous, revisions wait for the one before. */
@@ -58,9 +60,11 @@ export class DefinitionFeed implements RangeListener {
   constructor(
     readonly definition: ResolvedConfigDefinition,
     governs: (key: string) => boolean,
+    index: Map<string, Readable>,
     sink: FeedSink,
   ) {
     this.#governs = governs;
+    this.#index = index;
     this.#sink = sink;
     this.parser = new DtoParser(definition.type, definition);
     this.serializer = new DtoSerializer(this.parser);
@@ -213,7 +217,8 @@ export class DefinitionFeed implements RangeListener {
 
   #emptyCache(fallback?: ConfigCacheOptions<object>['fallback']): ConfigCache<object> {
     const documentOf = (bytes: DocumentBytes): unknown => this.parser.documentOf(bytes);
-    return new ConfigCache({ onDelete: this.definition.onDelete, documentOf, fallback });
+    const { onDelete, type } = this.definition;
+    return new ConfigCache({ onDelete, type, index: this.#index, documentOf, fallback });
   }
 
   #parsed(

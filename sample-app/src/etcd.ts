@@ -1,4 +1,4 @@
-import { Etcd3 } from 'etcd3';
+import { Etcd3, GRPCDeadlineExceededError, GRPCUnavailableError } from 'etcd3';
 import { EtcdTestCluster, findEtcd } from 'nestjs-etcd-trigger/testing';
 import { CONFIGURATIONS } from './configurations.js';
 import { say } from './terminal.js';
@@ -38,8 +38,15 @@ async function writeMissing(hosts: string): Promise<void> {
       await client.if(key, 'Create', '==', 0).then(put).options(deadline).commit();
     }
   } catch (error) {
-    throw new Error(`the etcd at ${hosts} does not take the example configuration: ${(error as Error).message}`);
+    throw new Error(
+      isSilence(error)
+        ? `no etcd answers at ${hosts}: start one there, or leave ETCD_HOSTS out, and the app brings its own`
+        : `the etcd at ${hosts} does not take the example configuration: ${(error as Error).message}`,
+    );
   } finally {
     client.close();
   }
 }
+
+const isSilence = (error: unknown): boolean =>
+  error instanceof GRPCUnavailableError || error instanceof GRPCDeadlineExceededError;

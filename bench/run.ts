@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import type { Benchmark } from './benchmark.js';
 import { config } from './config.js';
@@ -12,7 +13,7 @@ import { history, live } from './watch-real.js';
 import { scheduling } from './scheduling.js';
 import { store } from './store.js';
 import { stuckHandlers } from './stuck-handlers.js';
-import { printTable, type Row, writeFiles } from './report.js';
+import { markdownTable, number, printTable, type Row, writeFiles } from './report.js';
 import { watchReplay } from './watch-replay.js';
 
 /** `npm run bench -- [--short] [name ...]`: all benchmarks, or those named, as one table. */
@@ -46,7 +47,13 @@ if (chosen.length === 0) {
 const rows: Row[] = [];
 for (const benchmark of chosen) {
   process.stderr.write(`${benchmark.name} ...\n`);
-  rows.push(...(await benchmark.run(isShort ? { rounds: 1, divisor: 100 } : { rounds: 5, divisor: 1 })));
+  const measured = await benchmark.run(isShort ? { rounds: 1, divisor: 100 } : { rounds: 5, divisor: 1 });
+  for (const { work, figure, ours, ratio } of measured) {
+    process.stderr.write(
+      `  ${work}, ${figure}: ${number(ours.median)}${ratio === undefined ? '' : `, ${number(ratio)} x the peer`}\n`,
+    );
+  }
+  rows.push(...measured);
 }
 printTable(rows, { withGoals: !isShort });
 // Some of the benchmarks are no picture of all of them.
@@ -58,4 +65,11 @@ if (!isShort && names.length === 0) {
     cores: cpus().length,
     date: new Date().toISOString().slice(0, 10),
   });
+  writeGuide('docs/performance.md', markdownTable(rows));
+}
+
+/** Puts the table into the guide, between its marks. */
+function writeGuide(path: string, table: string): void {
+  const [before = '', , after = ''] = readFileSync(path, 'utf8').split(/<!-- \/?results -->\n/);
+  writeFileSync(path, `${before}<!-- results -->\n\n${table}\n<!-- /results -->\n${after}`);
 }

@@ -10,6 +10,7 @@ import {
 } from '../watch/list-watcher.js';
 import { type EtcdConnection, type UnaryMethod, type UnaryOptions } from './etcd-connection.js';
 import { EtcdWatchStream } from './etcd-watch-stream.js';
+import { KeyCache } from './key-cache.js';
 import { RangePage } from './range-codec.js';
 
 /** Keys of the first page; it grows with what fits, so that neither 100k small keys nor 1 MiB values make a bad page. */
@@ -44,6 +45,7 @@ export class EtcdListWatcher implements ListWatcher {
   /** The cluster's key prefix, one char a byte. */
   readonly #prefix: string;
   readonly #range: UnaryMethod<RangePage>;
+  readonly #known = new KeyCache();
 
   constructor(connection: EtcdConnection, keyPrefix: string) {
     this.#connection = connection;
@@ -71,6 +73,7 @@ export class EtcdListWatcher implements ListWatcher {
     return new EtcdWatchStream(this.#connection, {
       what: `watch ${range.toString()}`,
       skip: this.#prefix.length,
+      known: this.#known,
       request: { ...this.#bounds(range), start_revision: start, progress_notify: true, fragment },
       stampsAt: async (member, revision, linearizable, signal) => {
         const { clusterId, records } = await this.#pages(

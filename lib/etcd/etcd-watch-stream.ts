@@ -7,6 +7,7 @@ import {
   type WatchMessage,
   type WatchStream,
 } from '../watch/list-watcher.js';
+import type { KeyCache } from './key-cache.js';
 import { CONNECT_LIMIT_MS, definitionOf, type EtcdConnection, type Member } from './etcd-connection.js';
 import {
   failureOfReason,
@@ -26,6 +27,7 @@ export interface EtcdWatchOptions {
   readonly what: string;
   /** Bytes of the cluster's key prefix. */
   readonly skip: number;
+  readonly known: KeyCache;
   /** etcdserverpb.WatchCreateRequest. */
   readonly request: object;
   readonly stampsAt: (
@@ -128,7 +130,8 @@ export class EtcdWatchStream implements WatchStream {
         this.#member.discard('Watch', client);
       };
       const { path, requestSerialize } = definitionOf(client, 'Watch');
-      const decode = (bytes: Buffer): WatchResponse => decodeWatchResponse(bytes, this.#options.skip);
+      const { skip, known } = this.#options;
+      const decode = (bytes: Buffer): WatchResponse => decodeWatchResponse(bytes, skip, known);
       const call: Duplex = client.makeBidiStreamRequest(path, requestSerialize, decode, metadata);
       this.#call = call;
       call.on('data', (response: WatchResponse) => {

@@ -1,4 +1,5 @@
 import { type KeyChange, type KeyRecord, MAX_TEXT_BYTES, PackedRecord } from '../watch/key-record.js';
+import type { KeyCache } from './key-cache.js';
 import { type ProtobufReader } from './protobuf-reader.js';
 
 // Tags of etcd's api/mvccpb/kv.proto, `fieldNumber << 3 | wireType`.
@@ -12,7 +13,7 @@ const EVENT_TYPE = 0x08;
 const EVENT_KV = 0x12;
 
 /** Reads the mvccpb.KeyValue that begins at the reader's position; the first `skip` bytes of its key (the cluster's key prefix) are left out. */
-export function readKeyValue(reader: ProtobufReader, skip: number): KeyRecord {
+export function readKeyValue(reader: ProtobufReader, skip: number, known?: KeyCache): KeyRecord {
   const limit = reader.limit();
   const outer = reader.end;
   reader.end = limit;
@@ -23,7 +24,7 @@ export function readKeyValue(reader: ProtobufReader, skip: number): KeyRecord {
   let version = 0;
   let lease: string | undefined;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === KEY) id = reader.latin1();
+    if (tag === KEY) id = reader.latin1(known);
     else if (tag === CREATE_REVISION) createRevision = reader.uint();
     else if (tag === MOD_REVISION) revision = reader.uint();
     else if (tag === VERSION) version = reader.uint();
@@ -43,7 +44,7 @@ export function readKeyValue(reader: ProtobufReader, skip: number): KeyRecord {
 }
 
 /** Reads the mvccpb.Event that begins at the reader's position. */
-export function readEvent(reader: ProtobufReader, skip: number): KeyChange {
+export function readEvent(reader: ProtobufReader, skip: number, known: KeyCache): KeyChange {
   const limit = reader.limit();
   const outer = reader.end;
   reader.end = limit;
@@ -51,7 +52,7 @@ export function readEvent(reader: ProtobufReader, skip: number): KeyChange {
   let record: KeyRecord | undefined;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === EVENT_TYPE) deleted = reader.uint() === 1;
-    else if (tag === EVENT_KV) record = readKeyValue(reader, skip);
+    else if (tag === EVENT_KV) record = readKeyValue(reader, skip, known);
     else reader.skip(tag);
   }
   reader.end = outer;

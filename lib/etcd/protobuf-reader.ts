@@ -1,3 +1,5 @@
+import type { KeyCache } from './key-cache.js';
+
 /**
  * Reads protocol buffers (https://protobuf.dev/programming-guides/encoding) straight from the bytes of a message, without objects in between:
  * for watch events this is what makes the difference to a generic decoder. Numbers are checked: what does not fit a safe integer throws.
@@ -19,21 +21,32 @@ export class ProtobufReader {
 
   /** Tag of the next field (`fieldNumber << 3 | wireType`), 0 at the end. */
   tag(): number {
-    return this.position < this.end ? this.uint() : 0;
+    if (this.position >= this.end) return 0;
+    const byte = this.bytes[this.position] as number;
+    if (byte >= 0x80) return this.uint();
+    this.position += 1;
+    return byte;
   }
 
   /** A varint as a safe integer; negative int64 do not occur in what is read here. */
   uint(): number {
-    let byte = this.byte();
-    if (byte < 0x80) return byte;
+    const { bytes } = this;
+    let { position } = this;
+    let byte = bytes[position++] as number;
     let value = byte & 0x7f;
-    for (let factor = 0x80; ; factor *= 0x80) {
-      byte = this.byte();
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) break;
-      if (factor > 2 ** 49) throw new RangeError('a number in the message is larger than 2^53');
+    // As integers as far as these go, which is 2^28.
+    for (let shift = 7; byte >= 0x80 && shift < 28; shift += 7) {
+      byte = bytes[position++] as number;
+      value |= (byte & 0x7f) << shift;
     }
+    for (let factor = 2 ** 28; byte >= 0x80; factor *= 0x80) {
+      if (factor > 2 ** 56) throw new RangeError('a number in the message is larger than 2^53');
+      byte = bytes[position++] as number;
+      value += (byte & 0x7f) * factor;
+    }
+    if (position > this.end) throw new RangeError('the message is shorter than it says');
     if (!Number.isSafeInteger(value)) throw new RangeError('a number in the message is larger than 2^53');
+    this.position = position;
     return value;
   }
 
@@ -67,10 +80,12 @@ export class ProtobufReader {
     return text;
   }
 
-  /** One char a byte: compares in byte order, exact for any key. */
-  latin1(): string {
+  /** One char a byte: compares in byte order, exact for any key. `known`: texts that may be the same. */
+  latin1(known?: KeyCache): string {
     const limit = this.limit();
-    const text = this.bytes.toString('latin1', this.position, limit);
+    const text = known
+      ? known.textOf(this.bytes, this.position, limit)
+      : this.bytes.toString('latin1', this.position, limit);
     this.position = limit;
     return text;
   }

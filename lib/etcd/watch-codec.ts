@@ -1,4 +1,5 @@
 import type { KeyChange } from '../watch/key-record.js';
+import type { KeyCache } from './key-cache.js';
 import { readEvent } from './key-value-codec.js';
 import { ProtobufReader } from './protobuf-reader.js';
 
@@ -28,8 +29,8 @@ const EVENT = 0x5a;
 
 const NO_CHANGES: readonly KeyChange[] = [];
 
-/** Decodes one message of a watch stream; `skip` is the number of bytes of the cluster's key prefix. */
-export function decodeWatchResponse(bytes: Buffer, skip: number): WatchResponse {
+/** Decodes one message of a watch stream; `skip` is the number of bytes of the cluster's key prefix, `known` holds keys of the messages before. */
+export function decodeWatchResponse(bytes: Buffer, skip: number, known: KeyCache): WatchResponse {
   const reader = new ProtobufReader(bytes);
   let header: Header = { revision: 0, clusterId: '' };
   let headerAt = -1;
@@ -41,7 +42,7 @@ export function decodeWatchResponse(bytes: Buffer, skip: number): WatchResponse 
   let fragment = false;
   let changes: KeyChange[] | undefined;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-    if (tag === EVENT) (changes ??= []).push(readEvent(reader, skip));
+    if (tag === EVENT) (changes ??= []).push(readEvent(reader, skip, known));
     else if (tag === HEADER) {
       headerAt = reader.position;
       header = readHeader(reader, false);

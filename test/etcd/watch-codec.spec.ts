@@ -3,6 +3,7 @@ import { Etcd3 } from 'etcd3';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { definitionOf } from '../../lib/etcd/etcd-connection.js';
+import { KeyCache } from '../../lib/etcd/key-cache.js';
 import { RangePage } from '../../lib/etcd/range-codec.js';
 import { decodeWatchResponse } from '../../lib/etcd/watch-codec.js';
 import { keyBytesOf } from '../../lib/watch/key-record.js';
@@ -47,7 +48,7 @@ describe('the decoder of watch messages', () => {
     });
     fc.assert(
       fc.property(message, (given) => {
-        const decoded = decodeWatchResponse(encode(given), 0);
+        const decoded = decodeWatchResponse(encode(given), 0, new KeyCache());
 
         expect(decoded).toMatchObject({
           revision: given.header.revision,
@@ -84,7 +85,7 @@ describe('the decoder of watch messages', () => {
     const large = encode({
       events: [{ type: 'Put', kv: { key: Buffer.from('k'), mod_revision: '9007199254740993' } }],
     });
-    expect(() => decodeWatchResponse(large, 0)).toThrow(/larger than 2\^53/);
+    expect(() => decodeWatchResponse(large, 0, new KeyCache())).toThrow(/larger than 2\^53/);
 
     const whole = encode({
       header: { revision: '300' },
@@ -93,12 +94,12 @@ describe('the decoder of watch messages', () => {
     for (let length = 1; length < whole.length; length += 1) {
       const cut = whole.subarray(0, length);
       try {
-        decodeWatchResponse(cut, 0);
+        decodeWatchResponse(cut, 0, new KeyCache());
       } catch (error) {
         expect(error).toBeInstanceOf(RangeError);
       }
     }
-    expect(() => decodeWatchResponse(whole.subarray(0, whole.length - 1), 0)).toThrow(RangeError);
+    expect(() => decodeWatchResponse(whole.subarray(0, whole.length - 1), 0, new KeyCache())).toThrow(RangeError);
   });
 
   it('gives values memory of their own, so that keeping one does not keep the message', () => {
@@ -109,7 +110,7 @@ describe('the decoder of watch messages', () => {
         kv: { key: Buffer.from('k'), value, create_revision: '1', mod_revision: '5' },
       })),
     });
-    const { changes } = decodeWatchResponse(message, 0);
+    const { changes } = decodeWatchResponse(message, 0, new KeyCache());
 
     for (const { value: kept } of changes) expect(kept?.buffer.byteLength).toBeLessThan(3_000);
   });
@@ -118,7 +119,7 @@ describe('the decoder of watch messages', () => {
     const message = encode({
       events: [{ type: 'Put', kv: { key: Buffer.from('/tenant/k'), mod_revision: '5', create_revision: '1' } }],
     });
-    expect(decodeWatchResponse(message, '/tenant'.length).changes[0]?.id).toBe('/k');
+    expect(decodeWatchResponse(message, '/tenant'.length, new KeyCache()).changes[0]?.id).toBe('/k');
   });
 });
 

@@ -67,9 +67,9 @@ export class EtcdTriggerContext implements DeliveryContext {
 
   /** What `@Payload()` gives: the validated value where the handler has a `type`, else the bytes; `undefined` on delete. The batch, with `batch: true`. */
   get payload(): unknown {
-    const { subject, value, isTyped } = this.#call;
+    const { subject, typed } = this.#call;
     if ('events' in subject) return subject;
-    return isTyped ? value : subject.value;
+    return typed ? typed.value : subject.value;
   }
 
   /** What guards, interceptors and filters find in `getArgs()`: the payload as data, this as context, as in Nest's microservices. */
@@ -79,20 +79,27 @@ export class EtcdTriggerContext implements DeliveryContext {
 
   /** What `@Previous()` gives. */
   get previous(): unknown {
-    const { subject, previous, isTyped } = this.#call;
+    const { subject, typed } = this.#call;
     if ('events' in subject) return undefined;
-    return isTyped ? previous : subject.previous;
+    return typed ? typed.previous : subject.previous;
   }
 }
 
 /** @internal */
-export interface HandlerCall {
-  readonly subject: WatchEvent | WatchBatch;
-  readonly delivery: DeliveryContext;
-  readonly isTyped: boolean;
+export class HandlerCall {
+  constructor(
+    readonly subject: WatchEvent | WatchBatch,
+    readonly delivery: DeliveryContext,
+    readonly keyParameters: KeyParameters | undefined,
+    /** Of a handler with a `type`; `undefined` where the payload is bytes. */
+    readonly typed?: TypedPayload,
+  ) {}
+}
+
+/** @internal */
+export interface TypedPayload {
   readonly value: object | undefined;
   readonly previous: object | undefined;
-  readonly keyParameters: KeyParameters | undefined;
 }
 
 const NONE: KeyParameters = Object.freeze({});

@@ -68,8 +68,8 @@ function enhancedCaller(plan: HandlerPlan, { application, tally }: CallerOptions
 }
 
 /** What a method without decorated parameters is called with. */
-const argumentsOf = ({ subject, delivery, isTyped, value }: HandlerCall): unknown[] =>
-  isTyped ? [value, subject, delivery] : [subject, delivery];
+const argumentsOf = ({ subject, delivery, typed }: HandlerCall): unknown[] =>
+  typed ? [typed.value, subject, delivery] : [subject, delivery];
 
 /** The name under which Nest finds the parameters. A method without decorated ones has the usual, so that pipes have something to work on. */
 function parametersNameOf({ parameters, method: { type, method }, options }: HandlerPlan): string {

@@ -2,7 +2,7 @@ import type { DeliveryContext } from '../watch/delivery-context.js';
 import type { InstanceLog } from '../watch/instance-log.js';
 import type { WatchHandler } from '../watch/queued-subscription.js';
 import type { WatchBatch, WatchEvent } from '../watch/watch-event.js';
-import type { HandlerCall } from './etcd-trigger.context.js';
+import { HandlerCall } from './etcd-trigger.context.js';
 import type { Method } from './handler.explorer.js';
 import type { HandlerPlan } from './handler.plan.js';
 import { isSingleton } from './handler.scope.js';
@@ -35,17 +35,18 @@ const eventInvoker =
   (event: WatchEvent, delivery: DeliveryContext): unknown => {
     const keyParameters = pattern?.match(event.key);
     if (pattern && !keyParameters) return undefined;
-    return call({ ...UNTYPED, subject: event, delivery, keyParameters });
+    return call(new HandlerCall(event, delivery, keyParameters));
   };
 
 /** Those events of the batch that are meant. */
 const batchInvoker =
   (call: HandlerCaller, pattern: KeyPattern | undefined) =>
   (batch: WatchBatch, delivery: DeliveryContext): unknown => {
-    if (!pattern) return call({ ...UNTYPED, subject: batch, delivery });
+    if (!pattern) return call(new HandlerCall(batch, delivery, undefined));
     const events = batch.events.filter(({ key }) => pattern.match(key));
     if (events.length === 0) return undefined;
-    return call({ ...UNTYPED, subject: { ...batch, events }, delivery });
+    const { revision, origin } = batch;
+    return call(new HandlerCall({ revision, events, origin }, delivery, undefined));
   };
 
 /** The method is called with a value or not at all. Its call has begun, for the queue, while validators are asynchronous: the order stays. */
@@ -54,11 +55,12 @@ function typedInvoker(call: HandlerCaller, parser: PayloadParser, { target: { pa
   return (event: WatchEvent, delivery: DeliveryContext): unknown => {
     const keyParameters = pattern?.match(event.key);
     if (pattern && !keyParameters) return undefined;
-    const input = { subject: event, delivery, isTyped: true, keyParameters };
+    const callWith = (value: object | undefined, previous: object | undefined): unknown =>
+      call(new HandlerCall(event, delivery, keyParameters, { value, previous }));
     const go = (value: object | undefined | typeof SKIPPED): unknown => {
       if (value === SKIPPED) return undefined;
-      if (!wantsPrevious) return call({ ...input, value, previous: undefined });
-      return parser.parsePrevious(event).then((previous) => call({ ...input, value, previous }));
+      if (!wantsPrevious) return callWith(value, undefined);
+      return parser.parsePrevious(event).then((previous) => callWith(value, previous));
     };
     const value = parser.parse(event);
     return value instanceof Promise ? value.then(go) : go(value);
@@ -69,10 +71,3 @@ function parserOf({ name, options }: HandlerPlan, { log, tally }: InvokerOptions
   const { type, onInvalid = 'skip', unknown = 'strip' } = options;
   return type && new PayloadParser({ name, type, onInvalid, unknown, log, tally });
 }
-
-const UNTYPED: Pick<HandlerCall, 'isTyped' | 'value' | 'previous' | 'keyParameters'> = {
-  isTyped: false,
-  value: undefined,
-  previous: undefined,
-  keyParameters: undefined,
-};

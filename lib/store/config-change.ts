@@ -56,9 +56,11 @@ export function changeOf<T>(transition: Transition<T>, origin: WatchOrigin): Con
   const { key, revision, before, after, changedPaths } = transition;
   const previous = before?.value;
   const value = after?.value;
-  const details = { key, ...(previous === undefined ? {} : { previous }), changedPaths, revision, origin };
+  const told = previous === undefined ? undefined : { previous };
   const change: ConfigChange<T> =
-    value === undefined ? { type: 'delete', ...details } : { type: 'put', value, ...details };
+    value === undefined
+      ? { type: 'delete', key, changedPaths, revision, origin, ...told }
+      : { type: 'put', key, value, changedPaths, revision, origin, ...told };
   transitions.set(change, transition);
   return Object.freeze(change);
 }

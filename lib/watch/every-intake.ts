@@ -59,7 +59,9 @@ export class EveryIntake implements EventIntake {
 
   #wantedOf(batch: ChangeBatch): ChangeBatch {
     const { events } = this.#options.delivery;
-    return events === 'both' ? batch : { ...batch, events: batch.events.filter(({ type }) => type === events) };
+    if (events === 'both') return batch;
+    const { revision, origin } = batch;
+    return { revision, events: batch.events.filter(({ type }) => type === events), origin };
   }
 
   #done({ origin }: Delivered): void {

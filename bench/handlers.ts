@@ -17,15 +17,21 @@ export const handlers: Benchmark = {
       );
     }
     const events = Math.floor(1_000_000 / divisor);
-    const { child, hello } = await startServer('replay-server', [await recording(events, 100)]);
-    const options = { hosts: [`http://127.0.0.1:${hello.port ?? 0}`], events };
+    const file = await recording(events, 100);
+    const [crowded, lonely] = await Promise.all(
+      [targets, 0].map((others) => startServer('replay-server', [file, String(others)])),
+    );
+    const on = (server: typeof crowded) => ({ hosts: [`http://127.0.0.1:${server?.hello.port ?? 0}`], events });
     const samples = await interleave(
       [
-        { name: '10k handlers', program: 'handlers', options: { ...options, ...many } },
-        { name: '1 handler', program: 'handlers', options: { ...options, targets: 0, handlersATarget: 0 } },
+        { name: '10k handlers', program: 'handlers', options: { ...on(crowded), ...many } },
+        { name: '1 handler', program: 'handlers', options: { ...on(lonely), targets: 0, handlersATarget: 0 } },
       ],
       rounds,
-    ).finally(() => child.kill());
+    ).finally(() => {
+      crowded?.child.kill();
+      lonely?.child.kill();
+    });
     checkCounts(samples, events);
     const names = { ours: '10k handlers', peer: '1 handler' };
     return [

@@ -4,9 +4,9 @@ import { serveWatch } from './watch-server.js';
 
 /**
  * Replays recorded watch messages as bytes: a process of its own, so that no server's work is measured with the client's. Usage:
- * `replay-server FILE`; prints its port and how many messages there are.
+ * `replay-server FILE [OTHERS]`; prints its port and how many messages there are. They are sent when so many watches of other prefixes are there.
  */
-const [file = ''] = process.argv.slice(2);
+const [file = '', others = '0'] = process.argv.slice(2);
 const messages = [...recorded(readFileSync(file))];
 
-serveWatch({ messages: messages.length }, () => messages);
+serveWatch({ messages: messages.length }, () => messages, Number(others));

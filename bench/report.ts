@@ -1,6 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { type Curve, growthChart } from './growth-chart.js';
-import { ratioChart } from './ratio-chart.js';
+import type { Curve } from './growth-chart.js';
 import type { Spread } from './measure.js';
 
 /** One line of the table: a figure of ours beside its peer's, and the goal for their ratio. */
@@ -33,18 +31,6 @@ export function markdownTable(rows: readonly Row[]): string {
   const [head = [], ...lines] = aligned(cellsOf(rows, true));
   const rule = head.map((title) => '-'.repeat(title.length));
   return [head, rule, ...lines].map((line) => `| ${line.join(' | ')} |\n`).join('');
-}
-
-/** `results.json`, a bar chart of the goals and one of how costs grow, as SVG. */
-export function writeFiles(folder: string, rows: readonly Row[], about: object): void {
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(
-    `${folder}/results.json`,
-    `${JSON.stringify({ ...about, rows: rows.map((row) => ({ ...row, met: isMet(row) })) }, undefined, 2)}\n`,
-  );
-  writeFileSync(`${folder}/ratios.svg`, ratioChart(rows));
-  const curves = rows.flatMap(({ curve }) => curve ?? []);
-  if (curves.length > 0) writeFileSync(`${folder}/growth.svg`, growthChart(curves));
 }
 
 function cellsOf(rows: readonly Row[], withGoals: boolean): string[][] {

@@ -1,5 +1,3 @@
-import { readFileSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
 import type { Benchmark } from './benchmark.js';
 import { config } from './config.js';
 import { endurance } from './endurance.js';
@@ -13,10 +11,11 @@ import { history, live } from './watch-real.js';
 import { scheduling } from './scheduling.js';
 import { store } from './store.js';
 import { stuckHandlers } from './stuck-handlers.js';
-import { markdownTable, number, printTable, type Row, writeFiles } from './report.js';
+import { number, printTable, type Row } from './report.js';
+import { keep, resultOf } from './results.js';
 import { watchReplay } from './watch-replay.js';
 
-/** `npm run bench -- [--short] [name ...]`: all benchmarks, or those named, as one table. */
+/** `npm run bench -- [--short] [name ...]`: all benchmarks, or those named, as one table; those that run whole replace their results of before. */
 const ALL: readonly Benchmark[] = [
   ...watchReplay,
   history,
@@ -44,6 +43,7 @@ if (chosen.length === 0) {
   process.exit(1);
 }
 
+const order = ALL.map(({ name }) => name);
 const rows: Row[] = [];
 for (const benchmark of chosen) {
   process.stderr.write(`${benchmark.name} ...\n`);
@@ -54,22 +54,6 @@ for (const benchmark of chosen) {
     );
   }
   rows.push(...measured);
+  if (!isShort) keep(resultOf(benchmark.name, measured), order);
 }
 printTable(rows, { withGoals: !isShort });
-// Some of the benchmarks are no picture of all of them.
-if (!isShort && names.length === 0) {
-  const { model = 'unknown' } = cpus()[0] ?? {};
-  writeFiles('bench/results', rows, {
-    node: process.version,
-    cpu: model,
-    cores: cpus().length,
-    date: new Date().toISOString().slice(0, 10),
-  });
-  writeGuide('docs/performance.md', markdownTable(rows));
-}
-
-/** Puts the table into the guide, between its marks. */
-function writeGuide(path: string, table: string): void {
-  const [before = '', , after = ''] = readFileSync(path, 'utf8').split(/<!-- \/?results -->\n/);
-  writeFileSync(path, `${before}<!-- results -->\n\n${table}\n<!-- /results -->\n${after}`);
-}

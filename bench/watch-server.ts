@@ -13,10 +13,20 @@ const CREATED = Buffer.concat([HEADER, numberField(3, 1)]);
 
 /**
  * An etcd that is all watch: it answers that its store is empty at revision 1, accepts every watch, and sends those of `/b/` the given messages as
- * fast as they are taken. Prints its port and what else it is told to.
+ * fast as they are taken, once so many others are there. Prints its port and what else it is told to.
  */
-export function serveWatch(hello: object, messages: () => Iterable<Buffer>): void {
+export function serveWatch(hello: object, messages: () => Iterable<Buffer>, others = 0): void {
   const server = new Server();
+  const held: ServerDuplexStream<Buffer, Buffer>[] = [];
+  let quiet = 0;
+  const watch = (stream: ServerDuplexStream<Buffer, Buffer>, request: Buffer): void => {
+    stream.write(CREATED);
+    if (request.includes('/b/')) held.push(stream);
+    else quiet += 1;
+    if (quiet < others || held.length === 0) return;
+    for (const ready of held.splice(0)) send(ready, messages()[Symbol.iterator]());
+    quiet = 0;
+  };
   server.addService(
     {
       watch: { path: WATCH_PATH, requestStream: true, responseStream: true, ...SERIALIZERS },
@@ -25,8 +35,7 @@ export function serveWatch(hello: object, messages: () => Iterable<Buffer>): voi
     {
       watch: (stream: ServerDuplexStream<Buffer, Buffer>) => {
         stream.once('data', (request: Buffer) => {
-          stream.write(CREATED);
-          if (request.includes('/b/')) send(stream, messages()[Symbol.iterator]());
+          watch(stream, request);
         });
         stream.on('error', () => undefined);
       },

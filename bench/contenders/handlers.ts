@@ -13,11 +13,13 @@ const { hosts, targets, handlersATarget, events } = options() as {
 };
 
 let seen = 0;
+/** From the first event on. */
 let finish = startSample();
 
 class Hot {
   @WatchKey('/b/')
   onEvent(): void {
+    if (seen === 0) finish = startSample();
     seen += 1;
     if (seen === events) finish(events);
   }
@@ -34,8 +36,6 @@ await NestFactory.createApplicationContext(
 );
 const bootSeconds = (performance.now() - begin) / 1_000;
 if (events === 0) finish(targets * handlersATarget, { bootSeconds });
-// The events that have come already are few.
-else finish = startSample();
 
 function quietHandlers(prefix: string): Type<object> {
   class Handlers {}

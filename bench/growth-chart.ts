@@ -13,7 +13,7 @@ export function growthChart(curves: readonly Curve[]): string {
   const charts = curves.map(
     (curve, index) => `<g transform="translate(${index * (WIDTH + MARGIN)},0)">${chart(curve)}</g>`,
   );
-  const width = curves.length * (WIDTH + MARGIN);
+  const width = curves.length * (WIDTH + MARGIN) + MARGIN;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${HEIGHT + 64}" font-family="system-ui, sans-serif" font-size="11" fill="#64748b" role="img" aria-label="CPU seconds over the size of the work, both logarithmic">${charts.join('')}</svg>\n`;
 }
 

@@ -1,6 +1,6 @@
 import { goalOf, isMet, number, type Row } from './report.js';
 
-const LABELS = 400;
+const LABELS = 450;
 const BARS = 250;
 const LINE = 26;
 

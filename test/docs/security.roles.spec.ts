@@ -5,6 +5,7 @@ import { Etcd3, type Permission } from 'etcd3';
 import { type EtcdTriggerOptions, StoreService, WatchKey, WatchKeyRegistry } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { startApp } from '../support/start-app.js';
 
 const GUIDE = readFileSync('docs/security.md', 'utf8');
@@ -88,12 +89,12 @@ describe('the role of the guide to security', () => {
     await grant('read /tenants/ --prefix');
     await using started = await startWith({}, [TenantHandlers]);
 
-    expect(
+    const states = (): string[] =>
       started.app
         .get(WatchKeyRegistry)
         .list()
-        .map(({ state }) => state),
-    ).toEqual(['following']);
+        .map(({ state }) => state);
+    await eventually(() => states().join() === 'following');
   });
 
   it('is enough to write in every way, with a key under a lease', async () => {

@@ -9,7 +9,9 @@ const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
   [/Name resolution failed for target (?:\w+:)?(\S+)/, 'the name in $1 is not known'],
   [/alert certificate required/, 'the server wants a certificate of the client, and none was given'],
   [/alert certificate expired/, "the server refuses the client's certificate, which has expired"],
-  [/alert (?:unknown ca|bad certificate)/, "the server refuses the client's certificate, which it does not trust"],
+  [/alert unknown ca/, "the server refuses the client's certificate, which it does not trust"],
+  // Older servers, as Debian's etcd 3.4, say no more.
+  [/alert bad certificate/, "the server does not accept the client's certificate, or wants one and none was given"],
   [/certificate has expired/, "the server's certificate has expired"],
   [/does not match certificate's altnames/, "the server's certificate is for another name"],
   [/unable to (verify|get)|self.signed/, "the server's certificate is not signed by an authority that is trusted here"],

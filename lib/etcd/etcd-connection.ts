@@ -1,4 +1,4 @@
-import { type Client, connectivityState, type Metadata, type ServiceDefinition } from '@grpc/grpc-js';
+import type { Metadata } from '@grpc/grpc-js';
 import { Etcd3, type IOptions } from 'etcd3';
 import { ConnectionClosedError, ConnectionTimeoutError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
 import {
@@ -9,13 +9,10 @@ import {
   isTransient,
   lacksToken,
   neverSent,
-  noConnection,
   translate,
 } from './etcd-errors.js';
+import { Member, type PoolHost, type UnaryMethod } from './member.js';
 import { within } from '../watch/time-limit.js';
-
-/** How long a member may take until a connection stands, and until it accepts a watch. */
-export const CONNECT_LIMIT_MS = 3_000;
 
 /** How long authenticating may take at most, when the cluster has been too busy for it again and again. */
 const LONGEST_AUTHENTICATION_MS = 20_000;
@@ -34,24 +31,9 @@ const CHANNEL_OPTIONS = {
   'grpc.max_reconnect_backoff_ms': 1_000,
 };
 
-type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Auth' | 'Maintenance' | 'Cluster';
-
-/** What etcd3's pool has for each of its hosts. Not public API, therefore the exact version in package.json. */
-interface PoolHost {
-  getServiceClient(name: ServiceName): Client;
-  resetAllServices(): void;
-}
-
 interface Pool {
   readonly hosts: readonly PoolHost[];
   readonly authenticator: { getMetadata(): Promise<Metadata> };
-}
-
-/** One unary method; `decode` replaces the generic decoder where speed matters. */
-export interface UnaryMethod<Response> {
-  readonly service: ServiceName;
-  readonly method: string;
-  readonly decode?: (bytes: Buffer) => Response;
 }
 
 export interface UnaryOptions {
@@ -150,13 +132,11 @@ export class EtcdConnection {
       const member = options.member ?? this.preferred;
       try {
         // A read gets two chances within its limit, so that one silent member does not use it up.
-        return await member.call(
-          method,
-          request,
+        return await member.call(method, request, {
           metadata,
-          options.idempotent ? Math.min(deadline, Date.now() + limitMs / 2) : deadline,
-          options.signal,
-        );
+          deadline: options.idempotent ? Math.min(deadline, Date.now() + limitMs / 2) : deadline,
+          signal: options.signal,
+        });
       } catch (error) {
         options.signal?.throwIfAborted();
         if (!isGrpcFailure(error)) throw error;
@@ -211,96 +191,6 @@ export class EtcdConnection {
     return (await this.#pool.authenticator.getMetadata()).clone();
   }
 }
-
-/** One member of the cluster, as the pool knows it. */
-export class Member {
-  readonly #host: PoolHost;
-
-  constructor(host: PoolHost) {
-    this.#host = host;
-  }
-
-  /**
-   * A client whose connection stands, or has just failed (then its calls say why at once).
-   *
-   * A channel that failed is not asked again but discarded. When a connection ends before it stands, grpc-js waits 1 s before its next one, then 1.6
-   * times as long each time, up to 2 min. That is most probably how a link that was cut again right after each reconnection sat for 13 s, which looks like the
-   * keepalive (10 + 3): the end of a connection that stands is noticed at once. How long to wait is for the caller alone to decide.
-   */
-  async connected(service: ServiceName, limitMs: number): Promise<Client> {
-    let client = this.#host.getServiceClient(service);
-    if (client.getChannel().getConnectivityState(false) === TRANSIENT_FAILURE) {
-      this.discard(service, client);
-      client = this.#host.getServiceClient(service);
-    }
-    const channel = client.getChannel();
-    const until = Date.now() + limitMs;
-    for (;;) {
-      const state = channel.getConnectivityState(true);
-      if (state === READY || state === TRANSIENT_FAILURE || state === SHUTDOWN) return client;
-      const changed = await new Promise<boolean>((resolve) => {
-        channel.watchConnectivityState(state, until, (error) => {
-          resolve(error === undefined);
-        });
-      });
-      if (!changed) {
-        this.discard(service, client);
-        throw noConnection(limitMs);
-      }
-    }
-  }
-
-  /** Calls go over new connections from now on, unless others have seen to that already. */
-  discard(service: ServiceName, client: Client): void {
-    if (this.#host.getServiceClient(service) === client) this.#host.resetAllServices();
-  }
-
-  async call<Response>(
-    { service, method, decode }: UnaryMethod<Response>,
-    request: object,
-    metadata: Metadata,
-    deadline: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Response> {
-    const client = await this.connected(service, Math.max(1, Math.min(CONNECT_LIMIT_MS, deadline - Date.now())));
-    try {
-      return await new Promise<Response>((resolve, reject) => {
-        const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
-        const call = client.makeUnaryRequest(
-          path,
-          requestSerialize,
-          decode ?? (responseDeserialize as (bytes: Buffer) => Response),
-          request,
-          metadata,
-          { deadline },
-          (error, response) => {
-            signal?.removeEventListener('abort', cancel);
-            if (error) reject(error);
-            else resolve(response as Response);
-          },
-        );
-        const cancel = (): void => {
-          call.cancel();
-        };
-        signal?.addEventListener('abort', cancel);
-      });
-    } catch (error) {
-      // A connection over which an answer got lost may be a black hole.
-      if (isTransient(grpcFailure(error))) this.discard(service, client);
-      throw error;
-    }
-  }
-}
-
-/** etcd3's own definition of a method: its path and serializers. */
-export function definitionOf(client: Client, method: string): ServiceDefinition[string] {
-  const { service } = client.constructor as unknown as { readonly service: ServiceDefinition };
-  const definition = service[method];
-  if (!definition) throw new Error(`etcd3 does not know the method ${method}`);
-  return definition;
-}
-
-const { READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;
 
 const timedOut = ({ what, key }: UnaryOptions, limitMs: number, cause?: EtcdTriggerError): ConnectionTimeoutError =>
   new ConnectionTimeoutError(`${what}: no answer within ${limitMs} ms`, { key, cause });

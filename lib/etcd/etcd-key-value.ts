@@ -2,7 +2,8 @@ import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
 import { keyBytesOf, keyIdOf, type KeyRecord, keyText } from '../watch/key-record.js';
 import type { KeyValueStore, Operation, Transaction, TransactionResult } from '../watch/key-value.js';
 import { checkLimits } from '../watch/transaction-limits.js';
-import type { EtcdConnection, UnaryMethod } from './etcd-connection.js';
+import type { EtcdConnection } from './etcd-connection.js';
+import type { UnaryMethod } from './member.js';
 import { decodeRangeResponse, type RangeResponse } from './range-codec.js';
 
 /** etcd's TxnResponse as etcd3's definitions decode it: 64-bit numbers are decimal strings. */

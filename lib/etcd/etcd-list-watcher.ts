@@ -8,9 +8,10 @@ import {
   type StampList,
   type WatchStream,
 } from '../watch/list-watcher.js';
-import { type EtcdConnection, type UnaryMethod, type UnaryOptions } from './etcd-connection.js';
+import type { EtcdConnection, UnaryOptions } from './etcd-connection.js';
 import { EtcdWatchStream } from './etcd-watch-stream.js';
 import { KeyCache } from './key-cache.js';
+import type { UnaryMethod } from './member.js';
 import { RangePage } from './range-codec.js';
 
 /** Keys of the first page; it grows with what fits, so that neither 100k small keys nor 1 MiB values make a bad page. */

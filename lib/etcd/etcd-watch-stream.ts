@@ -7,8 +7,7 @@ import {
   type WatchMessage,
   type WatchStream,
 } from '../watch/list-watcher.js';
-import type { KeyCache } from './key-cache.js';
-import { CONNECT_LIMIT_MS, definitionOf, type EtcdConnection, type Member } from './etcd-connection.js';
+import type { EtcdConnection } from './etcd-connection.js';
 import {
   failureOfReason,
   grpcFailure,
@@ -18,6 +17,8 @@ import {
   neverSent,
   translate,
 } from './etcd-errors.js';
+import type { KeyCache } from './key-cache.js';
+import { CONNECT_LIMIT_MS, definitionOf, type Member } from './member.js';
 import { decodeWatchResponse, type WatchResponse } from './watch-codec.js';
 
 type Duplex = ClientDuplexStream<object, WatchResponse>;

@@ -2,7 +2,7 @@ import type { Client } from '@grpc/grpc-js';
 import { Etcd3 } from 'etcd3';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { definitionOf } from '../../lib/etcd/etcd-connection.js';
+import { definitionOf } from '../../lib/etcd/member.js';
 import { KeyCache } from '../../lib/etcd/key-cache.js';
 import { RangePage } from '../../lib/etcd/range-codec.js';
 import { decodeWatchResponse } from '../../lib/etcd/watch-codec.js';

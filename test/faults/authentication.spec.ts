@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metadata } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
-import { CONNECT_LIMIT_MS, EtcdConnection } from '../../lib/etcd/etcd-connection.js';
+import { EtcdConnection } from '../../lib/etcd/etcd-connection.js';
 import { EtcdListWatcher } from '../../lib/etcd/etcd-list-watcher.js';
+import { CONNECT_LIMIT_MS } from '../../lib/etcd/member.js';
 import { KeyRange } from '../../lib/watch/key-range.js';
 import type { WatchStream } from '../../lib/watch/list-watcher.js';
 import { eventually } from '../support/eventually.js';

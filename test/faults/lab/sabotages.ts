@@ -99,7 +99,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '7 liveness',
     name: 'no limit until a watch is accepted',
-    file: 'etcd/etcd-connection.ts',
+    file: 'etcd/member.ts',
     line: 'export const CONNECT_LIMIT_MS = 3_000;',
     instead: 'export const CONNECT_LIMIT_MS = 3_000_000;',
     trial: 'silence and lost answers',

@@ -1,0 +1,93 @@
+import { type Client, connectivityState, type ServiceDefinition } from '@grpc/grpc-js';
+import { grpcFailure, isTransient, noConnection } from './etcd-errors.js';
+import { unaryCall, type UnaryCallOptions } from './unary-call.js';
+
+/** How long a member may take until a connection stands, and until it accepts a watch. */
+export const CONNECT_LIMIT_MS = 3_000;
+
+type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Auth' | 'Maintenance' | 'Cluster';
+
+/** What etcd3's pool has for each of its hosts. Not public API, therefore the exact version in package.json. */
+export interface PoolHost {
+  getServiceClient(name: ServiceName): Client;
+  resetAllServices(): void;
+}
+
+/** One unary method; `decode` replaces the generic decoder where speed matters. */
+export interface UnaryMethod<Response> {
+  readonly service: ServiceName;
+  readonly method: string;
+  readonly decode?: (bytes: Buffer) => Response;
+}
+
+/** One member of the cluster, as the pool knows it. */
+export class Member {
+  readonly #host: PoolHost;
+
+  constructor(host: PoolHost) {
+    this.#host = host;
+  }
+
+  /**
+   * A client whose connection stands, or has just failed (then its calls say why at once).
+   *
+   * A channel that failed is not asked again but discarded. When a connection ends before it stands, grpc-js waits 1 s before its next one, then 1.6
+   * times as long each time, up to 2 min. That is most probably how a link that was cut again right after each reconnection sat for 13 s, which looks like the
+   * keepalive (10 + 3): the end of a connection that stands is noticed at once. How long to wait is for the caller alone to decide.
+   */
+  async connected(service: ServiceName, limitMs: number): Promise<Client> {
+    let client = this.#host.getServiceClient(service);
+    if (client.getChannel().getConnectivityState(false) === TRANSIENT_FAILURE) {
+      this.discard(service, client);
+      client = this.#host.getServiceClient(service);
+    }
+    const channel = client.getChannel();
+    const until = Date.now() + limitMs;
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      if (state === READY || state === TRANSIENT_FAILURE || state === SHUTDOWN) return client;
+      const changed = await new Promise<boolean>((resolve) => {
+        channel.watchConnectivityState(state, until, (error) => {
+          resolve(error === undefined);
+        });
+      });
+      if (!changed) {
+        this.discard(service, client);
+        throw noConnection(limitMs);
+      }
+    }
+  }
+
+  /** Calls go over new connections from now on, unless others have seen to that already. */
+  discard(service: ServiceName, client: Client): void {
+    if (this.#host.getServiceClient(service) === client) this.#host.resetAllServices();
+  }
+
+  async call<Response>(
+    { service, method, decode }: UnaryMethod<Response>,
+    request: object,
+    options: UnaryCallOptions,
+  ): Promise<Response> {
+    const limitMs = Math.min(CONNECT_LIMIT_MS, options.deadline - Date.now());
+    const client = await this.connected(service, Math.max(1, limitMs));
+    try {
+      const { path, requestSerialize, responseDeserialize } = definitionOf(client, method);
+      const deserialize = decode ?? (responseDeserialize as (bytes: Buffer) => Response);
+      return await unaryCall(client, { path, serialize: requestSerialize, deserialize }, request, options);
+    } catch (error) {
+      // A connection over which an answer got lost may be a black hole.
+      if (isTransient(grpcFailure(error))) this.discard(service, client);
+      throw error;
+    }
+  }
+}
+
+/** etcd3's own definition of a method: its path and serializers. */
+export function definitionOf(client: Client, method: string): ServiceDefinition[string] {
+  const { service } = client.constructor as unknown as { readonly service: ServiceDefinition };
+  const definition = service[method];
+  if (!definition) throw new Error(`etcd3 does not know the method ${method}`);
+  return definition;
+}
+
+const { READY, TRANSIENT_FAILURE, SHUTDOWN } = connectivityState;

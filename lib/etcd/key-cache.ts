@@ -4,23 +4,30 @@
  */
 export class KeyCache {
   readonly #keys: string[] = Array.from({ length: PLACES }, () => '');
+  /** The bytes of each key again: comparing them with bytes takes a third of the time that comparing chars takes. */
+  readonly #bytes = new Uint8Array(PLACES * LONGEST_KEY);
 
   /** The bytes as text with one char each. */
   textOf(bytes: Buffer, start: number, end: number): string {
-    let hash = 0;
+    const length = end - start;
+    if (length > LONGEST_KEY) return latin1Of(bytes, start, end);
+    let hash = length;
     for (let index = start; index < end; index += 1) hash = (Math.imul(hash, 31) + (bytes[index] as number)) | 0;
     const place = (hash ^ (hash >>> 15)) & (PLACES - 1);
     const key = this.#keys[place] as string;
-    if (key.length === end - start && isSame(key, bytes, start)) return key;
-    return (this.#keys[place] = bytes.toString('latin1', start, end));
+    const own = this.#bytes;
+    const at = place * LONGEST_KEY - start;
+    if (key.length === length) {
+      let index = start;
+      while (index < end && own[at + index] === bytes[index]) index += 1;
+      if (index === end) return key;
+    }
+    for (let index = start; index < end; index += 1) own[at + index] = bytes[index] as number;
+    return (this.#keys[place] = latin1Of(bytes, start, end));
   }
 }
 
-const PLACES = 4_096;
+const PLACES = 8_192;
+const LONGEST_KEY = 64;
 
-function isSame(key: string, bytes: Buffer, start: number): boolean {
-  for (let index = 0; index < key.length; index += 1) {
-    if (key.charCodeAt(index) !== bytes[start + index]) return false;
-  }
-  return true;
-}
+export const latin1Of = (bytes: Buffer, start: number, end: number): string => (bytes as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end);

@@ -1,4 +1,4 @@
-import type { KeyCache } from './key-cache.js';
+import { type KeyCache, latin1Of } from './key-cache.js';
 
 /**
  * Reads protocol buffers (https://protobuf.dev/programming-guides/encoding) straight from the bytes of a message, without objects in between:
@@ -85,7 +85,7 @@ export class ProtobufReader {
     const limit = this.limit();
     const text = known
       ? known.textOf(this.bytes, this.position, limit)
-      : this.bytes.toString('latin1', this.position, limit);
+      : latin1Of(this.bytes, this.position, limit);
     this.position = limit;
     return text;
   }
@@ -95,7 +95,7 @@ export class ProtobufReader {
     const start = this.position;
     const limit = this.limit();
     if (limit - this.position <= maxText) {
-      const text = this.bytes.toString('latin1', this.position, limit);
+      const text = latin1Of(this.bytes, this.position, limit);
       this.position = limit;
       return text;
     }

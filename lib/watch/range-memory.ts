@@ -81,21 +81,24 @@ export class RangeMemory {
   apply({ revision, changes, origin, clusterId }: RangeChange): ChangeBatch {
     if (clusterId !== undefined) this.#clusterId = clusterId;
     const records = this.#records;
-    const events = changes.map((change) => {
-      const before = records.get(change.id);
+    const events: ChangeEvent[] = [];
+    for (const change of changes) {
+      events.push(new ChangeEvent(change, records.get(change.id), origin));
       if (isRemoval(change)) records.delete(change.id);
       else records.set(change.id, change);
-      return new ChangeEvent(change, before, origin);
-    });
+    }
     this.#next = revision + 1;
     this.#lastChange = revision;
-    this.#confirmedAt = performance.now();
     return { revision, events, origin };
   }
 
   /** Nothing happened up to `revision`. */
   bookmark(revision: number): void {
     this.#next = Math.max(this.#next, revision + 1);
+  }
+
+  /** etcd has just said something about the range. */
+  confirm(): void {
     this.#confirmedAt = performance.now();
   }
 

@@ -161,6 +161,7 @@ export class Reflector {
     const list = await this.#source.list(this.#range, { signal: this.#abort.signal });
     this.#abort.signal.throwIfAborted();
     this.#relist = undefined;
+    memory.confirm();
     const changes = memory.difference(list);
     await this.#roomForMore(changes.length);
     this.#abort.signal.throwIfAborted();
@@ -227,9 +228,12 @@ export class Reflector {
           get next() {
             return memory.next;
           },
+          heard: () => {
+            memory.confirm();
+          },
           hasRoom: (count) => this.#sink.hasRoom(count),
-          take: ({ revision, changes }) => {
-            this.#sink.changed({ revision, changes, origin: 'live' }, undefined);
+          take: (revision) => {
+            this.#sink.changed(revision, undefined);
             if (this.#fragment && memory.next > header.revision) {
               // Caught up. Fragments cost the server time quadratic in the number of small events.
               this.#fragment = false;

@@ -1,5 +1,6 @@
 import type { WatchMessage, WatchStream } from './list-watcher.js';
-import { type Revision, RevisionAssembler } from './revision-assembler.js';
+import type { RangeChange } from './range-memory.js';
+import { RevisionAssembler } from './revision-assembler.js';
 
 /** How long a stream may be paused: the server keeps in its memory what a paused stream does not read. */
 const STALL_LIMIT_MS = 5_000;
@@ -8,8 +9,10 @@ const STALL_LIMIT_MS = 5_000;
 export interface RevisionTaker {
   /** First revision that is wanted; the server may send older ones. */
   readonly next: number;
+  /** The member has said something. */
+  heard(): void;
   hasRoom(count: number): boolean;
-  take(revision: Revision): void;
+  take(revision: RangeChange): void;
   /** Nothing happened up to this revision. */
   bookmark(revision: number): void;
 }
@@ -20,7 +23,7 @@ export class RevisionFlow {
   readonly #stream: WatchStream;
   readonly #taker: RevisionTaker;
   readonly #stalled: () => void;
-  #backlog: Revision[] = [];
+  #backlog: RangeChange[] = [];
   #stall: NodeJS.Timeout | undefined;
   #over = false;
 
@@ -60,6 +63,7 @@ export class RevisionFlow {
   }
 
   #receive(message: WatchMessage): void {
+    this.#taker.heard();
     if (message.changes.length === 0) {
       // A bookmark overtakes nothing: it counts only when everything before it has been taken.
       if (this.#backlog.length === 0 && !this.#assembler.waiting) this.#taker.bookmark(message.revision);

@@ -117,10 +117,11 @@ export class WatchedRange implements ReflectorSink {
     for (const seat of seats) {
       if (!seat.solo && !seat.listener.hasRoom(change.changes.length)) this.#separate(seat, { memory: memory.copy() });
     }
-    const shared = seats.filter((seat) => !seat.solo);
+    const isCrowded = seats.some(({ isAlone }) => isAlone);
+    const shared = isCrowded ? seats.filter(({ isAlone }) => !isAlone) : seats;
     const batch = memory.apply(change);
     for (const seat of shared) if (!seat.left) seat.listener.deliver(batch, notice);
-    for (const seat of seats) seat.joinIfLevel(memory);
+    if (isCrowded) for (const seat of seats) seat.joinIfLevel(memory);
   }
 
   following(): void {

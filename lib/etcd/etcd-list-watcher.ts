@@ -67,7 +67,7 @@ export class EtcdListWatcher implements ListWatcher {
 
   async stamps(range: KeyRange, { signal }: { readonly signal: AbortSignal }): Promise<StampList> {
     const { revision, clusterId, records } = await this.#pages(range, { keys_only: true }, { signal });
-    return { revision, clusterId, stamps: records };
+    return { revision, clusterId, stamps: [...records.values()] };
   }
 
   watch(range: KeyRange, start: number, { fragment }: { readonly fragment: boolean }): WatchStream {
@@ -82,7 +82,7 @@ export class EtcdListWatcher implements ListWatcher {
           { revision, keys_only: true, serializable: !linearizable },
           { signal, member },
         );
-        return { revision, clusterId, stamps: records };
+        return { revision, clusterId, stamps: [...records.values()] };
       },
     });
   }
@@ -94,7 +94,7 @@ export class EtcdListWatcher implements ListWatcher {
   async #pages(range: KeyRange, { revision, ...request }: ListRequest, call: ListCall): Promise<RangeList> {
     const what = `list ${range.toString()}`;
     const bounds = this.#bounds(range);
-    const records: KeyRecord[] = [];
+    const records = new Map<string, KeyRecord>();
     let at = revision ?? 0;
     const askFor = (key: Buffer, limit: number): Promise<Page> =>
       this.#page({ ...request, ...bounds, key, limit, revision: at }, { what, idempotent: true, ...call });
@@ -111,7 +111,7 @@ export class EtcdListWatcher implements ListWatcher {
         // It is on its way when the event loop has turned.
         await nextTurn();
       }
-      for (const record of range.records()) records.push(record);
+      for (const record of range.records()) records.set(record.id, record);
     }
     return { revision: at, clusterId, records };
   }

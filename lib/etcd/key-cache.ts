@@ -30,4 +30,5 @@ export class KeyCache {
 const PLACES = 8_192;
 const LONGEST_KEY = 64;
 
-export const latin1Of = (bytes: Buffer, start: number, end: number): string => (bytes as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end);
+export const latin1Of = (bytes: Buffer, start: number, end: number): string =>
+  (bytes as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end);

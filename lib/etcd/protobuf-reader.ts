@@ -83,9 +83,7 @@ export class ProtobufReader {
   /** One char a byte: compares in byte order, exact for any key. `known`: texts that may be the same. */
   latin1(known?: KeyCache): string {
     const limit = this.limit();
-    const text = known
-      ? known.textOf(this.bytes, this.position, limit)
-      : latin1Of(this.bytes, this.position, limit);
+    const text = known ? known.textOf(this.bytes, this.position, limit) : latin1Of(this.bytes, this.position, limit);
     this.position = limit;
     return text;
   }

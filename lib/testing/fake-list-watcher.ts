@@ -1,4 +1,5 @@
 import type { KeyRange } from '../watch/key-range.js';
+import { recordsById } from '../watch/key-record.js';
 import { type ListWatcher, type RangeList, type StampList, type WatchStream } from '../watch/list-watcher.js';
 import type { FakeConnection } from './fake-connection.js';
 import { FakeWatchStream } from './fake-watch-stream.js';
@@ -28,14 +29,14 @@ export class FakeListWatcher implements ListWatcher {
       serve: () => ({
         revision: revision ?? server.revision,
         clusterId: server.clusterId,
-        records: server.range(what, whole, revision).map((record) => this.#connection.local(record)),
+        records: recordsById(server.range(what, whole, revision).map((record) => this.#connection.local(record))),
       }),
     });
   }
 
   async stamps(range: KeyRange, options: { readonly signal: AbortSignal }): Promise<StampList> {
     const { records, ...list } = await this.list(range, options);
-    return { ...list, stamps: records };
+    return { ...list, stamps: [...records.values()] };
   }
 
   watch(range: KeyRange, start: number): WatchStream {
@@ -48,7 +49,7 @@ export class FakeListWatcher implements ListWatcher {
         local: (change) => connection.local(change),
         stampsAt: async (revision, signal) => {
           const { records, ...list } = await this.list(range, { revision, signal });
-          return { ...list, stamps: records };
+          return { ...list, stamps: [...records.values()] };
         },
       }),
     );

@@ -59,6 +59,9 @@ export function hasSameValue(a: KeyRecord, b: KeyRecord): boolean {
   return typeof one === 'string' && typeof other === 'string' ? one === other : a.value.equals(b.value);
 }
 
+export const recordsById = (records: readonly KeyRecord[]): Map<string, KeyRecord> =>
+  new Map(records.map((record) => [record.id, record]));
+
 /** What identifies a write of a key without its value. */
 export type KeyStamp = Pick<KeyRecord, 'id' | 'revision' | 'createRevision' | 'version'>;
 

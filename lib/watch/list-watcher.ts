@@ -3,11 +3,12 @@ import type { Backoff } from './backoff.js';
 import type { KeyRange } from './key-range.js';
 import type { KeyChange, KeyRecord, KeyStamp } from './key-record.js';
 
-/** Everything a range held at one revision, keys in byte order. */
+/** Everything a range held at one revision. */
 export interface RangeList {
   readonly revision: number;
   readonly clusterId: string;
-  readonly records: readonly KeyRecord[];
+  /** By id, in byte order. Whoever has listed may keep the map and change it. */
+  readonly records: Map<string, KeyRecord>;
 }
 
 /** One decoded message of a watch stream. */

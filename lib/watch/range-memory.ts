@@ -34,9 +34,7 @@ export class RangeMemory {
 
   /** What a list found. */
   static of({ revision, records, clusterId }: RangeList): RangeMemory {
-    const byId = new Map<string, KeyRecord>();
-    for (const record of records) byId.set(record.id, record);
-    return new RangeMemory(byId, revision, clusterId);
+    return new RangeMemory(records, revision, clusterId);
   }
 
   /** First revision that is not known yet. */
@@ -105,14 +103,12 @@ export class RangeMemory {
   /** What must be applied to get from what is known to the list, keys in byte order; a key that is gone, is gone as of the list's revision. */
   difference({ revision, records }: RangeList): KeyChange[] {
     const changes: KeyChange[] = [];
-    const listed = new Set<string>();
-    for (const record of records) {
-      listed.add(record.id);
+    for (const record of records.values()) {
       const known = this.#records.get(record.id);
       if (!known || !isSame(known, record)) changes.push(record);
     }
     for (const id of this.#records.keys()) {
-      if (!listed.has(id)) changes.push({ id, value: undefined, revision });
+      if (!records.has(id)) changes.push({ id, value: undefined, revision });
     }
     return changes.sort(byId);
   }

@@ -149,7 +149,7 @@ export class Reflector {
     const memory =
       // Revision 0 of a Range means now: the state before revision 1 is known to be empty.
       this.#listAt === 0
-        ? RangeMemory.of({ revision: 0, clusterId: '', records: [] })
+        ? RangeMemory.of({ revision: 0, clusterId: '', records: new Map() })
         : RangeMemory.of(await this.#source.list(this.#range, { revision: this.#listAt, signal: this.#abort.signal }));
     this.#abort.signal.throwIfAborted();
     this.#memory = memory;

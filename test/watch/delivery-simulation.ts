@@ -75,7 +75,7 @@ export class DeliverySimulation {
   readonly arrivals: { readonly event: ChangeEvent; readonly at: number }[] = [];
   readonly subscription: QueuedSubscription;
   /** What the range holds: the last write of each key that exists. */
-  readonly memory = RangeMemory.of({ revision: 0, clusterId: '', records: [] });
+  readonly memory = RangeMemory.of({ revision: 0, clusterId: '', records: new Map() });
   /** From now on no call fails or takes time. */
   isCalm = false;
   readonly #behaviours: readonly Behaviour[];

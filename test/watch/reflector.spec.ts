@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConnectionError, EtcdTriggerError, PermissionDeniedError } from '../../lib/etcd-trigger.errors.js';
 import { KeyRange } from '../../lib/watch/key-range.js';
+import { recordsById } from '../../lib/watch/key-record.js';
 import {
   CompactedError,
   FutureRevisionError,
@@ -119,7 +120,7 @@ function streamOf(
 const listOf = (revision: number, ...held: number[]): RangeList => ({
   revision,
   clusterId: 'c',
-  records: held.map((at) => record(at)),
+  records: recordsById(held.map((at) => record(at))),
 });
 
 describe('a reflector', () => {

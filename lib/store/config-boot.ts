@@ -86,24 +86,17 @@ async function nextStepOf(feeds: readonly DefinitionFeed[], withinMs: number): P
 
 /** Whether nothing of what was read would keep an application from starting. */
 export const isComplete = (feed: Pick<DefinitionFeed, 'cache' | 'definition'>): boolean =>
-  hasWhatItNeeds(feed) && !feed.cache.held().some((key) => lacksGoodValue(feed, key));
+  hasWhatItNeeds(feed) && feed.cache.withoutGoodValue().length === 0;
 
 /** Whether what is required is there. */
 const hasWhatItNeeds = ({ cache, definition }: Pick<DefinitionFeed, 'cache' | 'definition'>): boolean =>
   !definition.required || cache.held().some((key) => cache.entry(key).state === 'valid');
 
-/** What etcd holds was refused, and etcd has not given anything better before. */
-function lacksGoodValue({ cache }: Pick<DefinitionFeed, 'cache'>, key: string): boolean {
-  const { state, value, source } = cache.entry(key);
-  return state === 'invalid' && !(value !== undefined && source === 'etcd');
-}
-
 /** What is invalid or missing in what was read. */
 function contentFaultsOf(cluster: string, feed: DefinitionFeed): Fault[] {
   const { cache, definition, subject } = feed;
   const invalid = cache
-    .held()
-    .filter((key) => lacksGoodValue(feed, key))
+    .withoutGoodValue()
     .sort()
     .map((key): Fault => {
       const { violations, rejectedRevision } = cache.entry(key);

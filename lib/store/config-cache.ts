@@ -143,6 +143,15 @@ export class ConfigCache<T> {
     return [...this.#held.keys()];
   }
 
+  /** Keys that hold what was refused, where etcd has not given anything better before, in no order. */
+  withoutGoodValue(): string[] {
+    const keys: string[] = [];
+    for (const [key, { entry }] of this.#held) {
+      if (entry.state === 'invalid' && (entry.value === undefined || entry.source !== 'etcd')) keys.push(key);
+    }
+    return keys;
+  }
+
   /** The documents behind what readers see, defaults aside. */
   documents(): ConfigDocument[] {
     const documents: ConfigDocument[] = [];

@@ -71,25 +71,29 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
   }
 
   keys(prefix = ''): string[] {
-    const found: string[] = [];
-    this.#visit(prefix, (key) => found.push(key));
-    return found;
+    const found: string[][] = [];
+    this.#visit(prefix, ({ keys }, start, end) => found.push(keys.slice(start, end)));
+    return found.length === 1 ? (found[0] as string[]) : found.flat();
   }
 
   entries(prefix = ''): [key: string, value: V][] {
     const found: [string, V][] = [];
-    this.#visit(prefix, (key, value) => found.push([key, value]));
+    this.#visit(prefix, ({ keys, values }, start, end) => {
+      for (let index = start; index < end; index += 1) found.push([keys[index] as string, values[index] as V]);
+    });
     return found;
   }
 
-  #visit(prefix: string, visit: (key: string, value: V) => void): void {
+  /** Where keys with the prefix are: chunk by chunk, from `start` to before `end`. */
+  #visit(prefix: string, visit: (chunk: Chunk<V>, start: number, end: number) => void): void {
     for (let at = this.#chunkFor(prefix); at < this.#chunks.length; at += 1) {
-      const { keys, values } = this.#chunks[at] as Chunk<V>;
-      for (let index = firstNotBelow(keys, prefix); index < keys.length; index += 1) {
-        const key = keys[index] as string;
-        if (!key.startsWith(prefix)) return;
-        visit(key, values[index] as V);
-      }
+      const chunk = this.#chunks[at] as Chunk<V>;
+      const { keys } = chunk;
+      const start = firstNotBelow(keys, prefix);
+      const isToItsEnd = keys.at(-1)?.startsWith(prefix) === true;
+      const end = isToItsEnd ? keys.length : firstWithout(prefix, keys, start);
+      if (end > start) visit(chunk, start, end);
+      if (!isToItsEnd) return;
     }
   }
 
@@ -158,9 +162,13 @@ const MAX_CHUNK = 1_024;
 const firstNotBelow = (sorted: readonly string[], key: string): number =>
   (sorted.at(-1) ?? '') < key ? sorted.length : firstIndex(sorted.length, (index) => (sorted[index] as string) >= key);
 
-/** The first index of which `holds` is true; it must be false up to there and true from there. */
-function firstIndex(length: number, holds: (index: number) => boolean): number {
-  let low = 0;
+/** The first index, not below `start`, of a key without the prefix. */
+const firstWithout = (prefix: string, sorted: readonly string[], start: number): number =>
+  firstIndex(sorted.length, (index) => !(sorted[index] as string).startsWith(prefix), start);
+
+/** The first index, not below `start`, of which `holds` is true; it must be false up to there and true from there. */
+function firstIndex(length: number, holds: (index: number) => boolean, start = 0): number {
+  let low = start;
   let high = length;
   while (low < high) {
     const middle = (low + high) >> 1;

@@ -3,7 +3,7 @@ import { EtcdTestCluster, type EtcdMember } from 'nestjs-etcd-trigger/testing';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { AwkwardMember } from './awkward-member.js';
 import { DirectMember, type Answer } from './direct-member.js';
-import { PeerGate, type Separation } from './peer-gate.js';
+import { type MemberOf, PeerGate, type Separation } from './peer-gate.js';
 import { SecuredAccess } from './secured-access.js';
 import { ownerOf } from './socket-owner.js';
 
@@ -126,9 +126,9 @@ async function startGated(
 ): Promise<{ readonly etcd: EtcdTestCluster; readonly gates: readonly PeerGate[] }> {
   const gates: PeerGate[] = [];
   let members: readonly EtcdMember[] = [];
-  const memberAt = (port: number): number | undefined => {
+  const memberOf: MemberOf = (connection) => {
     const pids = members.map(({ pid }) => pid);
-    const owner = ownerOf(port, pids);
+    const owner = ownerOf(connection, pids);
     return owner === undefined ? undefined : pids.indexOf(owner);
   };
   const etcd = await EtcdTestCluster.start({
@@ -138,7 +138,7 @@ async function startGated(
     args: [...ARGS, ...(secured ? SecuredAccess.args : []), ...args],
     peerUrls: async (index, listenUrl) => {
       gates[index]?.stop();
-      const gate = await PeerGate.start(Number(new URL(listenUrl).port), memberAt);
+      const gate = await PeerGate.start(Number(new URL(listenUrl).port), memberOf);
       gates[index] = gate;
       return `http://127.0.0.1:${gate.port}`;
     },

@@ -3,12 +3,16 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import { eventually } from '../../support/eventually.js';
 import { freePorts } from '../../../lib/testing/free-ports.js';
+import type { LoopbackConnection } from './socket-owner.js';
 
 /** `cut`: connections break and are refused. `silent`: whatever is sent disappears, and nothing says so. `slow`: it arrives, later and later. */
 export type Separation = 'cut' | 'silent' | 'slow';
 
 /** Of a slow link, each connection: heartbeats are in time, what is replicated is not. */
 const SLOW_BYTES_PER_SECOND = 200_000;
+
+/** The number of the member that has opened a connection. */
+export type MemberOf = (connection: LoopbackConnection) => number | undefined;
 
 interface Link {
   readonly from: number | undefined;
@@ -24,10 +28,10 @@ export class PeerGate {
   private constructor(
     readonly port: number,
     targetPort: number,
-    memberAt: (port: number) => number | undefined,
+    memberOf: MemberOf,
   ) {
     this.#server = createServer({ noDelay: true }, (peer) => {
-      const from = memberAt(peer.remotePort ?? 0);
+      const from = memberOf({ localPort: peer.remotePort ?? 0, remotePort: port });
       const separation = this.#separation?.(from);
       if (separation === 'cut') {
         peer.destroy();
@@ -51,12 +55,11 @@ export class PeerGate {
     });
   }
 
-  /** `memberAt`: the number of the member that connects from a port. */
-  static async start(targetPort: number, memberAt: (port: number) => number | undefined): Promise<PeerGate> {
+  static async start(targetPort: number, memberOf: MemberOf): Promise<PeerGate> {
     // A port that was free a moment ago may be another process's by now.
     return eventually(async () => {
       const [port = 0] = await freePorts(1);
-      const gate = new PeerGate(port, targetPort, memberAt);
+      const gate = new PeerGate(port, targetPort, memberOf);
       await once(gate.#server.listen(port, '127.0.0.1'), 'listening');
       return gate;
     });

@@ -1,23 +1,30 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
+/** Of a connection on the loopback interface, as the one who has opened it sees it. */
+export interface LoopbackConnection {
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+
 /**
- * Which of these processes has a connection from a loopback port open. Members of a cluster do not say who they are when they connect; the kernel
- * knows (Linux only).
+ * Which of these processes has opened a connection. Members of a cluster do not say who they are when they connect; the kernel knows (Linux only). Both
+ * ports are needed: connections of several members to different places may share a local port.
  */
-export function ownerOf(localPort: number, pids: readonly (number | undefined)[]): number | undefined {
-  const inodes = inodesOf(localPort);
+export function ownerOf(connection: LoopbackConnection, pids: readonly (number | undefined)[]): number | undefined {
+  const inodes = inodesOf(connection);
   return pids.find((pid) => pid !== undefined && inodes.some((inode) => hasSocket(pid, inode)));
 }
 
-/** Several: connections to different places may share a local port, and others on this machine have theirs. */
-function inodesOf(localPort: number): string[] {
-  const port = localPort.toString(16).toUpperCase().padStart(4, '0');
+/** None of a connection that is closed again. */
+function inodesOf({ localPort, remotePort }: LoopbackConnection): string[] {
   return readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
     .map((each) => each.trim().split(/\s+/))
-    .filter(([, local]) => local?.endsWith(`:${port}`))
+    .filter(([, local, remote]) => local?.endsWith(hex(localPort)) && remote?.endsWith(hex(remotePort)))
     .flatMap(([, , , , , , , , , inode]) => inode ?? []);
 }
+
+const hex = (port: number): string => `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
 
 function hasSocket(pid: number, inode: string): boolean {
   const folder = `/proc/${pid}/fd`;

@@ -70,6 +70,10 @@ export const isStaleToken = ({ code, details }: GrpcFailure): boolean =>
 /** The server has authentication on and the request had no token. */
 export const lacksToken = ({ details }: GrpcFailure): boolean => details.includes('user name is empty');
 
+/** The member has no leader, and therefore refused a request or ended a stream that demanded one. */
+export const isLeaderless = ({ code, details }: GrpcFailure): boolean =>
+  code === UNAVAILABLE && details.includes('etcdserver: no leader');
+
 export const isAuthenticationOff = ({ details }: GrpcFailure): boolean =>
   details.includes('authentication is not enabled');
 

@@ -18,6 +18,7 @@ import {
   translate,
 } from './etcd-errors.js';
 import type { KeyCache } from './key-cache.js';
+import { requireLeader } from './leader-watch.js';
 import { CONNECT_LIMIT_MS, definitionOf, type Member } from './member.js';
 import { decodeWatchResponse, type WatchResponse } from './watch-codec.js';
 
@@ -56,6 +57,7 @@ export class EtcdWatchStream implements WatchStream {
   #refuse!: (reason: EtcdTriggerError) => void;
   #end!: (reason: EtcdTriggerError) => void;
   #discardConnection: () => void = () => undefined;
+  #endLeaderWatch: () => void = () => undefined;
   #over = false;
 
   constructor(connection: EtcdConnection, options: EtcdWatchOptions) {
@@ -124,9 +126,7 @@ export class EtcdWatchStream implements WatchStream {
     try {
       const client = await this.#member.connected('Watch', CONNECT_LIMIT_MS);
       if (this.#over) return;
-      // The server ends the stream some 3 s after the member lost its quorum, instead of keeping silent.
-      metadata.set('hasleader', 'true');
-      this.#metadata = metadata;
+      this.#metadata = requireLeader(metadata);
       this.#discardConnection = () => {
         this.#member.discard('Watch', client);
       };
@@ -156,6 +156,10 @@ export class EtcdWatchStream implements WatchStream {
       this.#onCanceled(response);
     } else if (response.created) {
       this.#watchId = response.watchId;
+      this.#endLeaderWatch = this.#member.leaderWatch.serves(() => {
+        this.#avoidMember();
+        this.#finish(new ConnectionError(`${this.#options.what}: the member has lost its quorum`));
+      });
       // Nothing flows before what is known has been compared with this member.
       this.#call?.pause();
       this.#accept({ clusterId: response.clusterId, revision: response.revision });
@@ -191,6 +195,7 @@ export class EtcdWatchStream implements WatchStream {
   #finish(reason: EtcdTriggerError): void {
     if (this.#over) return;
     this.#over = true;
+    this.#endLeaderWatch();
     this.#abort.abort();
     this.#receive = undefined;
     this.#refuse(reason);

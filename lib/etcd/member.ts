@@ -1,5 +1,6 @@
 import { type Client, connectivityState, type ServiceDefinition } from '@grpc/grpc-js';
 import { grpcFailure, isTransient, noConnection } from './etcd-errors.js';
+import { lacksLeader, LeaderWatch } from './leader-watch.js';
 import { unaryCall, type UnaryCallOptions } from './unary-call.js';
 
 /** How long a member may take until a connection stands, and until it accepts a watch. */
@@ -22,6 +23,8 @@ export interface UnaryMethod<Response> {
 
 /** One member of the cluster, as the pool knows it. */
 export class Member {
+  /** Over the connection that the next stream would take: the one that carries the streams, unless that was discarded. */
+  readonly leaderWatch = new LeaderWatch(async (signal) => lacksLeader(this.#host.getServiceClient('Watch'), signal));
   readonly #host: PoolHost;
 
   constructor(host: PoolHost) {

@@ -1,0 +1,92 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { LeaderWatch } from '../../lib/etcd/leader-watch.js';
+
+type Answer = 'a leader' | 'no leader' | 'nothing';
+
+const until = (check: () => boolean): Promise<void> =>
+  new Promise((resolve) => {
+    const look = (): void => {
+      if (check()) resolve();
+      else setImmediate(look);
+    };
+    look();
+  });
+const never = <T>(): Promise<T> => new Promise(() => undefined);
+const atOnce = (): Promise<void> => Promise.resolve();
+
+/** A member that gives these answers and then no more. */
+function member(answers: readonly Answer[]) {
+  const questions: AbortSignal[] = [];
+  const watch = new LeaderWatch((signal) => {
+    const answer = answers[questions.length];
+    questions.push(signal);
+    if (answer === 'nothing') return Promise.reject(new Error('no answer in time'));
+    return answer === undefined ? never() : Promise.resolve(answer === 'no leader');
+  }, atOnce);
+  return { watch, questions };
+}
+
+describe('a member that serves streams', () => {
+  it('is left when it has said three times in a row that it has no leader, not before and for nothing else', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom<Answer>('a leader', 'no leader', 'no leader', 'nothing'), { maxLength: 12 }),
+        async (answers) => {
+          const { watch, questions } = member(answers);
+          let leftAfter: number | undefined;
+          const gone = watch.serves(() => {
+            leftAfter = questions.length;
+            gone();
+          });
+          await until(() => leftAfter !== undefined || questions.length > answers.length);
+          gone();
+
+          const third = answers.findIndex((_, index) =>
+            [index - 2, index - 1, index].every((at) => answers[at] === 'no leader'),
+          );
+          expect(leftAfter).toBe(third === -1 ? undefined : third + 1);
+        },
+      ),
+    );
+  });
+
+  it('is asked one question for all of them, and left with all of them', async () => {
+    const { watch, questions } = member(['no leader', 'no leader', 'no leader']);
+    const left: number[] = [];
+    const streams = Array.from({ length: 1_000 }, (_, index) =>
+      watch.serves(() => {
+        left.push(index);
+        streams[index]?.();
+      }),
+    );
+    await until(() => left.length > 0);
+
+    expect(questions).toHaveLength(3);
+    expect(left).toEqual(streams.map((_, index) => index));
+  });
+
+  it('is asked nothing any more when the last one has ended, and the question under way is given up', async () => {
+    const { watch, questions } = member([]);
+    const [one, other] = [watch.serves(() => undefined), watch.serves(() => undefined)];
+    await until(() => questions.length === 1);
+    one();
+    const wasGivenUp = questions[0]?.aborted;
+    other();
+
+    expect([wasGivenUp, questions[0]?.aborted]).toEqual([false, true]);
+    watch.serves(() => undefined)();
+    await new Promise(setImmediate);
+    expect(questions).toHaveLength(1);
+  });
+
+  it('is asked again when another one begins', async () => {
+    const { watch, questions } = member(['a leader']);
+    watch.serves(() => undefined)();
+    const gone = watch.serves(() => undefined);
+    await until(() => questions.length === 2);
+    gone();
+
+    expect(questions.map(({ aborted }) => aborted)).toEqual([true, true]);
+  });
+});

@@ -1,4 +1,4 @@
-import type { IOptions } from 'etcd3';
+import type { Metadata } from '@grpc/grpc-js';
 import { EtcdTestCluster, type EtcdMember } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { EtcdConnection } from '../../lib/etcd/etcd-connection.js';
@@ -13,8 +13,17 @@ import { LabCluster } from './lab/lab-cluster.js';
 import { lead } from './recovery/members.js';
 
 const REQUEST_MS = 5_000;
-/** So long that etcd itself is not the first to end the streams of a member without quorum. */
-const SLOW_ELECTIONS = ['--heartbeat-interval=100', '--election-timeout=1500', '--pre-vote=true'];
+/** Etcd's own patience with a member without leader is three of them; it is left sooner. */
+const SLOW_ELECTIONS = ['--heartbeat-interval=100', '--election-timeout=1500'];
+
+/** Its streams do not demand a leader, so etcd does not end them. */
+class Undemanding extends EtcdConnection {
+  override async metadata(): Promise<Metadata> {
+    const metadata = await super.metadata();
+    metadata.set = (): void => undefined;
+    return metadata;
+  }
+}
 
 /** Streams of one application, all at the same member. */
 class Streams {
@@ -28,8 +37,7 @@ class Streams {
     for (const { ended } of streams) void ended.then(({ message }) => this.endings.push(message));
   }
 
-  static async open(access: IOptions, count = 1): Promise<Streams> {
-    const connection = new EtcdConnection(access, REQUEST_MS);
+  static async open(connection: EtcdConnection, count = 1): Promise<Streams> {
     const watcher = new EtcdListWatcher(connection, '');
     const streams = Array.from({ length: count }, (_, index) =>
       watcher.watch(KeyRange.of(`/lab/${index}`), 1, { fragment: false }),
@@ -72,10 +80,10 @@ const lacksLeader = async (member: EtcdMember): Promise<boolean> =>
   (await member.metric('etcd_server_has_leader')) === 0;
 
 describe.concurrent('a watch', () => {
-  it('leaves a member that has lost its quorum before etcd ends its streams, but not one that finds a leader soon', async () => {
+  it('leaves a member that says that it has lost its quorum, but not one that finds a leader soon', async () => {
     // With a user who may read one prefix and nothing else.
-    const cluster = await LabCluster.start('3.4', 'secured', SLOW_ELECTIONS);
-    using streams = await Streams.open(cluster.access, 3);
+    const cluster = await LabCluster.start('3.4', 'secured', ['--pre-vote=true']);
+    using streams = await Streams.open(new Undemanding(cluster.access, REQUEST_MS), 3);
     const { served } = streams;
     const member = cluster.members[served] as EtcdMember;
     await eventually(async () => (await cluster.leaderIndex()) !== served || cluster.moveLeader().then(() => false));
@@ -101,8 +109,8 @@ describe.concurrent('a watch', () => {
   it('keeps its member while the leader is moved or dies, and asks it one question for all streams', async () => {
     await using cluster = await EtcdTestCluster.start({ size: 3 });
     const [crowded, quiet, third] = cluster.members as [EtcdMember, EtcdMember, EtcdMember];
-    using many = await Streams.open({ hosts: crowded.endpoint }, 500);
-    using one = await Streams.open({ hosts: quiet.endpoint });
+    using many = await Streams.open(new EtcdConnection({ hosts: crowded.endpoint }, REQUEST_MS), 500);
+    using one = await Streams.open(new EtcdConnection({ hosts: quiet.endpoint }, REQUEST_MS));
 
     for (const leader of [third, crowded, quiet]) await lead(cluster, leader);
     for (let deaths = 0; deaths < 3; deaths += 1) {
@@ -143,8 +151,8 @@ describe.concurrent('a watch', () => {
     await eventually(() => recorder.state['/app/again'] === 'x');
 
     const told = logger.lines.filter(({ text }) => text.includes('prefix "/app/"'));
-    expect(told.map(({ text }) => text.replace(/ \[.*/, ''))).toEqual([
-      'prefix "/app/": interrupted, trying again (watch prefix "/app/": the member has lost its quorum)',
+    expect(told.map(({ text }) => text.replace(/ [([].*/, ''))).toEqual([
+      'prefix "/app/": interrupted, trying again',
       'prefix "/app/": following again',
     ]);
   });

@@ -10,19 +10,21 @@ export const scheduling: Benchmark = {
     const events = Math.floor(1_000_000 / divisor);
     const { child, hello } = await startServer('replay-server', [await recording(events, 100)]);
     const options = { hosts: [`http://127.0.0.1:${hello.port ?? 0}`], events };
-    const flags = ['--min-semi-space-size=1024', '--max-semi-space-size=1024'];
-    const measured = (count: number, more: object) =>
+    const measured = (own: object, flags: string[]) =>
       interleave(
         [
-          { name: 'handler', program: 'watch-ours', options: { ...options, events: count }, ...more },
-          { name: 'observer', program: 'watch-ours', options: { ...options, events: count, observe: true }, ...more },
+          { name: 'handler', program: 'watch-ours', options: { ...options, ...own }, flags },
+          { name: 'observer', program: 'watch-ours', options: { ...options, ...own, observe: true }, flags },
         ],
         rounds,
       );
     try {
-      const costs = await measured(events, {});
+      const costs = await measured({}, []);
       checkCounts(costs, events);
-      const allocations = await measured(Math.min(events, 200_000), { flags });
+      const allocations = await measured({ events: Math.min(events, 200_000), allocations: true }, [
+        '--min-semi-space-size=1024',
+        '--max-semi-space-size=1024',
+      ]);
       return [
         added('CPU us/event', costs, cpu, { atMost: 1 }),
         added('bytes allocated/event', allocations, extra('allocatedBytes'), { atMost: 1 }),

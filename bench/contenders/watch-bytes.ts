@@ -1,10 +1,19 @@
 import { Client, credentials } from '@grpc/grpc-js';
 import { options, startSample } from '../contender.js';
 import { asBytes, WATCH_PATH } from '../grpc-paths.js';
-import { bytesField } from '../wire.js';
+import { eventsIn } from '../recording.js';
+import { bytesField, numberField } from '../wire.js';
 
-/** The floor: grpc-js hands over the messages as bytes, nobody looks into them. */
-const { hosts, events, messages } = options() as { hosts: string[]; events: number; messages: number };
+/**
+ * The floor: grpc-js hands over the messages as bytes, nobody looks into them. Of a replay it is known how many `messages` there are; otherwise the events are
+ * counted, which takes no more than finding where each ends.
+ */
+const { hosts, events, messages, fromRevision } = options() as {
+  hosts: string[];
+  events: number;
+  messages?: number;
+  fromRevision?: number;
+};
 
 const client = new Client(new URL(hosts[0] ?? '').host, credentials.createInsecure(), {
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
@@ -13,9 +22,12 @@ const client = new Client(new URL(hosts[0] ?? '').host, credentials.createInsecu
 const finish = startSample();
 let seen = 0;
 const stream = client.makeBidiStreamRequest(WATCH_PATH, asBytes, asBytes);
-stream.on('data', () => {
-  seen += 1;
-  // The first one says that the watch is created.
-  if (seen === messages + 1) finish(events);
+stream.on('data', (message: Buffer) => {
+  seen += messages === undefined ? eventsIn(message) : 1;
+  // The first message of a replay says that the watch is created.
+  if (seen === (messages === undefined ? events : messages + 1)) finish(events);
 });
-stream.write(bytesField(1, bytesField(1, Buffer.from('/b/'))));
+// etcdserverpb.WatchRequest: create_request with key, range_end and start_revision.
+const range = [bytesField(1, Buffer.from('/b/')), bytesField(2, Buffer.from('/b0'))];
+const start = fromRevision === undefined ? [] : [numberField(3, fromRevision)];
+stream.write(bytesField(1, Buffer.concat([...range, ...start])));

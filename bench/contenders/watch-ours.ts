@@ -5,14 +5,15 @@ import { options, startSample } from '../contender.js';
 
 /**
  * Every event of a replay handed to a handler by `WatcherService.watch`; or, with `observe`, to an observer, which has no queue. `touch`: keys and
- * values are read, too.
+ * values are read, too. `allocations`: bytes of the heap are counted, which only says something where the young generation is so large that nothing is collected.
  */
-const { hosts, events, fromRevision, touch, observe } = options() as {
+const { hosts, events, fromRevision, touch, observe, allocations } = options() as {
   hosts: string[];
   events: number;
   fromRevision?: number;
   touch?: boolean;
   observe?: boolean;
+  allocations?: boolean;
 };
 
 const app = await NestFactory.createApplicationContext(EtcdTriggerModule.forRoot({ client: { hosts } }), {
@@ -24,13 +25,14 @@ let seen = 0;
 let bytes = 0;
 let heapAtFirst = 0;
 const onEvent = (event: WatchEvent): void => {
-  if (seen === 0) heapAtFirst = process.memoryUsage().heapUsed;
+  if (allocations && seen === 0) heapAtFirst = process.memoryUsage().heapUsed;
   if (touch) bytes += event.key.length + (event.value?.length ?? 0);
   seen += 1;
-  if (seen === events) {
-    // Of use where the young generation is so large that nothing is collected.
-    finish(seen, { bytes, allocatedBytes: (process.memoryUsage().heapUsed - heapAtFirst) / events });
-  }
+  if (seen < events) return;
+  finish(seen, () => ({
+    bytes,
+    ...(allocations && { allocatedBytes: (process.memoryUsage().heapUsed - heapAtFirst) / events }),
+  }));
 };
 const from = fromRevision === undefined ? {} : { fromRevision };
 if (observe) watcher.observe('/b/', from).subscribe(onEvent);

@@ -1,25 +1,18 @@
 import { Observable } from 'rxjs';
-import {
-  ConnectionClosedError,
-  type EtcdTriggerError,
-  InvalidOptionsError,
-  KeyNotFoundError,
-  WatchError,
-} from '../etcd-trigger.errors.js';
+import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { pause } from './backoff.js';
 import type { ClusterObserver } from './cluster-observer.js';
 import type { DeliveryContext } from './delivery-context.js';
 import { type DeliveryOptions, resolveDelivery } from './delivery-options.js';
 import { announceResync, type WatchFailure } from './listener-failure.js';
+import type { FirstListWait } from './first-list.js';
 import type { InstanceLog } from './instance-log.js';
-import { keyIdOf, type KeyRecord, keyText, keyBytesOf } from './key-record.js';
 import { KeyRange } from './key-range.js';
 import type { KeyValueStore } from './key-value.js';
-import { CompactedError, FutureRevisionError, type ListWatcher } from './list-watcher.js';
-import type { FirstListWait } from './first-list.js';
+import type { ListWatcher } from './list-watcher.js';
 import { QueuedSubscription, type WatchHandler } from './queued-subscription.js';
-import type { RangeListener, Seat } from './range-listener.js';
-import { isRefusal } from './reflector.js';
+import { RawKeys } from './raw-keys.js';
+import { checkStart, Seating } from './seating.js';
 import type { KeyValue, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
 import type { ObserveOptions, WatchOptions, WatchSubscription } from './watch-options.js';
 import type { WatchedRanges } from './watched-ranges.js';
@@ -55,14 +48,11 @@ const ABORT_GRACE_MS = 500;
  * connections; what etcd no longer holds arrives as a difference that says so.
  */
 export class WatcherService {
-  readonly #source: ListWatcher;
-  readonly #ranges: WatchedRanges;
-  readonly #keyValue: KeyValueStore;
+  readonly #seating: Seating;
+  readonly #rawKeys: RawKeys;
   readonly #log: InstanceLog;
   readonly #options: WatcherServiceOptions;
   readonly #subscriptions = new Set<QueuedSubscription>();
-  #isDraining = false;
-  #isClosed = false;
 
   /** @internal */
   constructor(
@@ -72,11 +62,10 @@ export class WatcherService {
     log: InstanceLog,
     options: WatcherServiceOptions,
   ) {
-    this.#source = source;
-    this.#ranges = ranges;
-    this.#keyValue = keyValue;
     this.#log = log;
     this.#options = options;
+    this.#seating = new Seating(source, ranges, options.requestTimeoutMs);
+    this.#rawKeys = new RawKeys(keyValue);
   }
 
   /**
@@ -113,11 +102,11 @@ export class WatcherService {
     return new Observable((subscriber) => {
       const range = KeyRange.of(target);
       const { events } = resolveDelivery(options, {}, 'event');
-      this.#checkOpen(`watch ${range.toString()}`);
+      this.#seating.checkOpen(`watch ${range.toString()}`);
       const complete = (): void => {
         subscriber.complete();
       };
-      const { leave, listed } = this.#sit(range, options, {
+      const { leave, listed } = this.#seating.take(range, options, {
         hasRoom: () => true,
         deliver: (batch, notice) => {
           if (notice) {
@@ -150,11 +139,7 @@ export class WatcherService {
    * @throws KeyNotFoundError
    */
   async get(key: string | Buffer): Promise<KeyValue> {
-    const id = this.#checkKey('get', key);
-    const { record, revision } = await this.#keyValue.get(id);
-    if (!record)
-      throw new KeyNotFoundError(`get "${keyText(id)}": etcd has no such key`, { key: keyText(id), revision });
-    return keyValueOf(record);
+    return this.#rawKeys.get(key);
   }
 
   /**
@@ -165,19 +150,9 @@ export class WatcherService {
   async put(
     key: string | Buffer,
     value: string | Buffer,
-    { lease }: { readonly lease?: string } = {},
+    options: { readonly lease?: string } = {},
   ): Promise<{ revision: number }> {
-    const id = this.#checkKey('put', key);
-    const name = keyText(id);
-    if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
-      throw new InvalidOptionsError(`put "${name}": the value is a string or a Buffer`, { key: name });
-    }
-    const { revision } = await this.#keyValue.commit({
-      what: `put "${name}"`,
-      key: name,
-      operations: [{ type: 'put', id, value: Buffer.from(value), lease }],
-    });
-    return { revision };
+    return this.#rawKeys.put(key, value, options);
   }
 
   /**
@@ -185,14 +160,7 @@ export class WatcherService {
    * @throws UnknownOutcomeError when the answer was lost
    */
   async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
-    const id = this.#checkKey('delete', key);
-    const name = keyText(id);
-    const result = await this.#keyValue.commit({
-      what: `delete "${name}"`,
-      key: name,
-      operations: [{ type: 'delete', id }],
-    });
-    return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
+    return this.#rawKeys.delete(key);
   }
 
   /**
@@ -216,7 +184,7 @@ export class WatcherService {
    * @returns how many watches still have a call that runs
    */
   async drain(withinMs: number): Promise<number> {
-    this.#isDraining = true;
+    this.#seating.close();
     const reason = new ConnectionClosedError('the module is closed');
     const closed = [...this.#subscriptions].map((subscription) => {
       subscription.end(reason);
@@ -231,8 +199,8 @@ export class WatcherService {
 
   /** Nothing can be asked any more. */
   close(): void {
-    this.#isDraining = true;
-    this.#isClosed = true;
+    this.#seating.close();
+    this.#rawKeys.close();
   }
 
   /**
@@ -243,9 +211,9 @@ export class WatcherService {
   attach(target: WatchTarget, handler: WatchHandler, options: WatchOptions, terms: AttachTerms = {}): Attachment {
     const range = KeyRange.of(target);
     checkHandler(handler);
-    checkOptions(options);
+    checkStart(options);
     const delivery = resolveDelivery(options, this.#options.delivery, 'batch' in handler ? 'batch' : 'event');
-    this.#checkOpen(`watch ${range.toString()}`);
+    this.#seating.checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
     const close = (): void => {
       subscription.end(undefined);
@@ -270,7 +238,7 @@ export class WatcherService {
     });
     // One that was closed is known until its last call has ended: shutdown waits for that too.
     void subscription.closed.then(() => this.#subscriptions.delete(subscription));
-    const { seat, leave, listed } = this.#sit(range, options, subscription, terms.wait);
+    const { seat, leave, listed } = this.#seating.take(range, options, subscription, terms.wait);
     subscription.seated(seat, leave);
     this.#subscriptions.add(subscription);
     signal?.addEventListener('abort', close);
@@ -287,84 +255,6 @@ export class WatcherService {
       throw error;
     }
   }
-
-  #sit(
-    range: KeyRange,
-    options: WatchOptions,
-    listener: RangeListener,
-    wait: Partial<FirstListWait> = {},
-  ): { readonly seat: Seat; readonly leave: () => void; readonly listed: Promise<void> } {
-    const { initial, fromRevision } = checkOptions(options);
-    const what = `watch ${range.toString()}`;
-    const watched = this.#ranges.acquire(range, { held: false });
-    const seat =
-      fromRevision === undefined ? watched.join(listener, { initial }) : watched.joinFrom(fromRevision, listener);
-    const listed = seat
-      .whenListed({ what, timeoutMs: this.#options.requestTimeoutMs, signal: options.signal, isFinal, ...wait })
-      .then(
-        () => {
-          this.#checkOpen(what);
-        },
-        async (error: unknown) => {
-          throw await this.#explain(error, range, options);
-        },
-      );
-    const leave = (): void => {
-      seat.leave();
-      this.#ranges.release(watched);
-    };
-    return { seat, leave, listed };
-  }
-
-  /** The error as the caller of `watch` understands it. */
-  async #explain(error: unknown, range: KeyRange, { fromRevision, signal }: WatchOptions): Promise<unknown> {
-    const what = `watch ${range.toString()}`;
-    if (signal?.aborted) return new WatchError(`${what}: aborted`, { cause: signal.reason });
-    if (error instanceof FutureRevisionError) {
-      return new InvalidOptionsError(
-        `${what}: fromRevision ${fromRevision ?? 0} is more than one ahead of the store's revision`,
-        {
-          cause: error,
-        },
-      );
-    }
-    if (error instanceof CompactedError) {
-      const compacted = await this.#compactedAt(range);
-      return new WatchError(
-        `${what}: fromRevision ${fromRevision ?? 0} is compacted${compacted ? `; the first revision available is ${compacted + 1}` : ''}`,
-        { revision: compacted && compacted + 1, cause: error },
-      );
-    }
-    return error;
-  }
-
-  /** A watch from the beginning of time is cancelled with the revision of the last compaction. */
-  async #compactedAt(range: KeyRange): Promise<number | undefined> {
-    const stream = this.#source.watch(range, 1, { fragment: false });
-    stream.created.then(
-      () => {
-        stream.deliver(() => {
-          stream.cancel();
-        });
-      },
-      () => undefined,
-    );
-    const reason = await stream.ended;
-    return reason instanceof CompactedError ? reason.compactRevision : undefined;
-  }
-
-  #checkKey(operation: string, key: string | Buffer): string {
-    if ((typeof key !== 'string' && !Buffer.isBuffer(key)) || key.length === 0) {
-      throw new InvalidOptionsError(`${operation}: the key is a string or a Buffer and not empty`);
-    }
-    if (this.#isClosed)
-      throw new ConnectionClosedError(`${operation} "${keyText(keyIdOf(key))}": the module is closed`);
-    return keyIdOf(key);
-  }
-
-  #checkOpen(what: string): void {
-    if (this.#isDraining) throw new ConnectionClosedError(`${what}: the module is closed`);
-  }
 }
 
 async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
@@ -374,33 +264,6 @@ async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Prom
   return isSettled;
 }
 
-/** Failures that no later attempt of the list would heal. */
-const isFinal = (error: EtcdTriggerError): boolean =>
-  isRefusal(error) || error instanceof CompactedError || error instanceof FutureRevisionError;
-
 function checkHandler({ event, batch }: { readonly event?: unknown; readonly batch?: unknown }): void {
   if (typeof (event ?? batch) !== 'function') throw new InvalidOptionsError('the handler of a watch is not a function');
 }
-
-function checkOptions({ initial, fromRevision }: WatchOptions): { initial: boolean; fromRevision: number | undefined } {
-  if (fromRevision === undefined) return { initial: initial ?? true, fromRevision };
-  if (!Number.isSafeInteger(fromRevision) || fromRevision < 1) {
-    throw new InvalidOptionsError(
-      `fromRevision is a revision of etcd, an integer of at least 1, not ${String(fromRevision)}`,
-    );
-  }
-  if (initial === true) {
-    throw new InvalidOptionsError('fromRevision begins with changes, not with what exists: leave out initial: true');
-  }
-  return { initial: false, fromRevision };
-}
-
-const keyValueOf = (record: KeyRecord): KeyValue => ({
-  key: keyText(record.id),
-  keyBytes: keyBytesOf(record.id),
-  value: record.value,
-  revision: record.revision,
-  createRevision: record.createRevision,
-  version: record.version,
-  lease: record.lease,
-});

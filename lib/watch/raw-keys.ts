@@ -1,0 +1,76 @@
+import { ConnectionClosedError, InvalidOptionsError, KeyNotFoundError } from '../etcd-trigger.errors.js';
+import { keyBytesOf, keyIdOf, type KeyRecord, keyText } from './key-record.js';
+import type { KeyValueStore } from './key-value.js';
+import type { KeyValue } from './watch-event.js';
+
+/** Reads and writes of single keys as bytes. */
+export class RawKeys {
+  readonly #keyValue: KeyValueStore;
+  #isClosed = false;
+
+  constructor(keyValue: KeyValueStore) {
+    this.#keyValue = keyValue;
+  }
+
+  async get(key: string | Buffer): Promise<KeyValue> {
+    const id = this.#checkKey('get', key);
+    const { record, revision } = await this.#keyValue.get(id);
+    if (!record) {
+      throw new KeyNotFoundError(`get "${keyText(id)}": etcd has no such key`, { key: keyText(id), revision });
+    }
+    return keyValueOf(record);
+  }
+
+  async put(
+    key: string | Buffer,
+    value: string | Buffer,
+    { lease }: { readonly lease?: string },
+  ): Promise<{ revision: number }> {
+    const id = this.#checkKey('put', key);
+    const name = keyText(id);
+    if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
+      throw new InvalidOptionsError(`put "${name}": the value is a string or a Buffer`, { key: name });
+    }
+    const { revision } = await this.#keyValue.commit({
+      what: `put "${name}"`,
+      key: name,
+      operations: [{ type: 'put', id, value: Buffer.from(value), lease }],
+    });
+    return { revision };
+  }
+
+  async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
+    const id = this.#checkKey('delete', key);
+    const name = keyText(id);
+    const result = await this.#keyValue.commit({
+      what: `delete "${name}"`,
+      key: name,
+      operations: [{ type: 'delete', id }],
+    });
+    return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
+  }
+
+  /** Nothing can be asked any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #checkKey(operation: string, key: string | Buffer): string {
+    if ((typeof key !== 'string' && !Buffer.isBuffer(key)) || key.length === 0) {
+      throw new InvalidOptionsError(`${operation}: the key is a string or a Buffer and not empty`);
+    }
+    const id = keyIdOf(key);
+    if (this.#isClosed) throw new ConnectionClosedError(`${operation} "${keyText(id)}": the module is closed`);
+    return id;
+  }
+}
+
+const keyValueOf = (record: KeyRecord): KeyValue => ({
+  key: keyText(record.id),
+  keyBytes: keyBytesOf(record.id),
+  value: record.value,
+  revision: record.revision,
+  createRevision: record.createRevision,
+  version: record.version,
+  lease: record.lease,
+});

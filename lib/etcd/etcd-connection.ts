@@ -1,10 +1,12 @@
 import type { Metadata } from '@grpc/grpc-js';
 import { Etcd3, type IOptions } from 'etcd3';
 import { ConnectionClosedError, ConnectionTimeoutError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { pause } from '../watch/backoff.js';
+import { within } from '../watch/time-limit.js';
+import { EtcdAuthentication } from './etcd-authentication.js';
 import {
   grpcFailure,
   isGrpcFailure,
-  isAuthenticationOff,
   isStaleToken,
   isTransient,
   lacksToken,
@@ -12,10 +14,7 @@ import {
   translate,
 } from './etcd-errors.js';
 import { Member, type PoolHost, type UnaryMethod } from './member.js';
-import { within } from '../watch/time-limit.js';
-
-/** How long authenticating may take at most, when the cluster has been too busy for it again and again. */
-const LONGEST_AUTHENTICATION_MS = 20_000;
+import { SharedToken } from './shared-token.js';
 
 /** Channel options of the module's own connection; the caller's `grpcOptions` win. */
 const CHANNEL_OPTIONS = {
@@ -42,8 +41,6 @@ export interface UnaryOptions {
   readonly key?: string;
   /** May be sent again after a lost answer. */
   readonly idempotent: boolean;
-  /** @default the limit of every request */
-  readonly limitMs?: number;
   readonly signal?: AbortSignal | undefined;
   /** Only this member. */
   readonly member?: Member;
@@ -59,13 +56,9 @@ export class EtcdConnection {
   readonly members: readonly Member[];
   readonly #etcd: Etcd3;
   readonly #pool: Pool;
-  readonly #auth: IOptions['auth'];
+  readonly #token: SharedToken | undefined;
+  readonly #closing = new AbortController();
   #preferred: number;
-  #token: Promise<string | undefined> | undefined;
-  #currentToken: string | undefined;
-  /** Passwords are hashed slowly by design, and each attempt that is given up has cost the cluster as much as one that is not. */
-  #authenticationMs: number;
-  #closed = false;
 
   constructor(
     options: IOptions,
@@ -73,21 +66,28 @@ export class EtcdConnection {
     readonly requestTimeoutMs: number,
   ) {
     const { auth, ...rest } = options;
-    this.#authenticationMs = requestTimeoutMs;
-    this.#auth = auth;
     this.#etcd = new Etcd3({ ...rest, grpcOptions: { ...CHANNEL_OPTIONS, ...options.grpcOptions } });
     this.#pool = this.#etcd['pool'] as unknown as Pool;
     this.members = this.#pool.hosts.map((host) => new Member(host));
     this.#preferred = Math.floor(Math.random() * this.members.length);
+    if (auth) {
+      const limits = { limitMs: requestTimeoutMs, closing: this.#closing.signal };
+      const authentication = new EtcdAuthentication(auth, this, limits);
+      this.#token = new SharedToken(() => authentication.authenticate());
+    }
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#closing.signal.aborted;
   }
 
   /** The member to talk to now. */
   get preferred(): Member {
     return this.members[this.#preferred] as Member;
+  }
+
+  prefer(member: Member): void {
+    this.#preferred = this.members.indexOf(member);
   }
 
   /** From now on another member is preferred, if this one still is. */
@@ -97,11 +97,15 @@ export class EtcdConnection {
 
   /** Metadata for one call: the token where one is needed. */
   async metadata(): Promise<Metadata> {
-    const metadata = await this.#plainMetadata();
-    if (!this.#auth) return metadata;
-    const token = await (this.#token ??= this.#authenticate());
+    const metadata = await this.plainMetadata();
+    const token = await this.#token?.get();
     if (token !== undefined) metadata.set('token', token);
     return metadata;
+  }
+
+  /** Metadata without a token, for etcd3's own copy of gRPC. */
+  async plainMetadata(): Promise<Metadata> {
+    return (await this.#pool.authenticator.getMetadata()).clone();
   }
 
   /**
@@ -109,8 +113,8 @@ export class EtcdConnection {
    * @returns whether there is a user name and password to get one with
    */
   renewToken(used: Metadata): boolean {
-    if (used.get('token')[0] === this.#currentToken) this.#token = undefined;
-    return this.#auth !== undefined;
+    this.#token?.refused(used.get('token')[0]);
+    return this.#token !== undefined;
   }
 
   /**
@@ -118,15 +122,14 @@ export class EtcdConnection {
    * @throws EtcdTriggerError translated by `etcd-errors.ts`
    */
   async unary<Response>(method: UnaryMethod<Response>, request: object, options: UnaryOptions): Promise<Response> {
-    const { limitMs = this.requestTimeoutMs } = options;
+    const limitMs = this.requestTimeoutMs;
     const deadline = Date.now() + limitMs;
     let unreachable = 0;
     let renewals = 0;
     for (let attempt = 0; ; attempt += 1) {
-      if (this.#closed) throw new ConnectionClosedError(`${options.what}: the module is closed`, { key: options.key });
+      if (this.closed) throw new ConnectionClosedError(`${options.what}: the module is closed`, { key: options.key });
       options.signal?.throwIfAborted();
-      const ready = method.service === 'Auth' ? this.#plainMetadata() : this.metadata();
-      const metadata = await within(ready, Math.max(1, deadline - Date.now()));
+      const metadata = await within(this.metadata(), Math.max(1, deadline - Date.now()));
       if (!metadata) throw timedOut(options, limitMs);
       // Who had to authenticate may have found that another member answers.
       const member = options.member ?? this.preferred;
@@ -153,56 +156,18 @@ export class EtcdConnection {
         unreachable = unsent ? unreachable + 1 : 0;
         if (Date.now() >= deadline) throw timedOut(options, limitMs, translated);
         if (options.member || unreachable >= this.members.length) throw translated;
-        if (!unsent) await pause(20 + Math.random() * 80 * Math.min(attempt, 5), options.signal);
+        if (!unsent)
+          await pause(20 + Math.random() * 80 * Math.min(attempt, 5), options.signal ?? this.#closing.signal);
       }
     }
   }
 
   /** Local and immediate; calls under way end with an error. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#etcd.close();
-  }
-
-  async #authenticate(): Promise<string | undefined> {
-    const { username: name, password } = this.#auth as NonNullable<IOptions['auth']>;
-    const limitMs = this.#authenticationMs;
-    this.#currentToken = undefined;
-    try {
-      const { token } = await this.unary<{ token: string }>(
-        { service: 'Auth', method: 'Authenticate' },
-        { name, password },
-        { what: `authenticate user "${name}"`, idempotent: true, limitMs },
-      );
-      this.#currentToken = token;
-      this.#authenticationMs = this.requestTimeoutMs;
-      return token;
-    } catch (error) {
-      if (isAuthenticationOff(grpcFailure((error as EtcdTriggerError).cause ?? error))) return undefined;
-      this.#token = undefined;
-      if (error instanceof ConnectionTimeoutError) {
-        this.#authenticationMs = Math.max(limitMs, Math.min(2 * limitMs, LONGEST_AUTHENTICATION_MS));
-      }
-      throw error;
-    }
-  }
-
-  async #plainMetadata(): Promise<Metadata> {
-    return (await this.#pool.authenticator.getMetadata()).clone();
   }
 }
 
 const timedOut = ({ what, key }: UnaryOptions, limitMs: number, cause?: EtcdTriggerError): ConnectionTimeoutError =>
   new ConnectionTimeoutError(`${what}: no answer within ${limitMs} ms`, { key, cause });
-
-async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal?.addEventListener('abort', done);
-  });
-}

@@ -52,6 +52,8 @@ export const noConnection = (limitMs: number): Error & GrpcFailure => {
   return Object.assign(new Error(details), { code: DEADLINE_EXCEEDED, details });
 };
 
+export const ranOutOfTime = ({ code }: GrpcFailure): boolean => code === DEADLINE_EXCEEDED;
+
 /** The request provably never left this process: no connection was there to carry it. */
 export const neverSent = ({ code, details }: GrpcFailure): boolean =>
   /No connection established|Name resolution failed|Channel closed before call started/.test(details) ||

@@ -1,4 +1,11 @@
-import { type Client, connectivityState, type ServiceDefinition } from '@grpc/grpc-js';
+import {
+  type ChannelCredentials,
+  type ChannelOptions,
+  type Client,
+  connectivityState,
+  type ServiceClientConstructor,
+  type ServiceDefinition,
+} from '@grpc/grpc-js';
 import { grpcFailure, isTransient, noConnection } from './etcd-errors.js';
 import { lacksLeader, LeaderWatch } from './leader-watch.js';
 import { unaryCall, type UnaryCallOptions } from './unary-call.js';
@@ -12,6 +19,9 @@ type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Auth' | 'Maintenance' | 'Cluster'
 export interface PoolHost {
   getServiceClient(name: ServiceName): Client;
   resetAllServices(): void;
+  readonly host: string;
+  readonly channelCredentials: ChannelCredentials;
+  readonly channelOptions?: ChannelOptions;
 }
 
 /** One unary method; `decode` replaces the generic decoder where speed matters. */
@@ -63,7 +73,22 @@ export class Member {
 
   /** Calls go over new connections from now on, unless others have seen to that already. */
   discard(service: ServiceName, client: Client): void {
-    if (this.#host.getServiceClient(service) === client) this.#host.resetAllServices();
+    if (this.#host.getServiceClient(service) === client) this.discardAll();
+  }
+
+  /** The same, whatever others have seen to. */
+  discardAll(): void {
+    this.#host.resetAllServices();
+  }
+
+  /**
+   * A connection for one purpose, apart from those that all calls share: nobody else discards it, and who opens it closes it. It has no keepalive, which takes a
+   * member that is busy beyond measure for dead.
+   */
+  dial(): Client {
+    const { host, channelCredentials, channelOptions } = this.#host;
+    const Service = this.#host.getServiceClient('Auth').constructor as unknown as ServiceClientConstructor;
+    return new Service(host, channelCredentials, { ...channelOptions, 'grpc.keepalive_time_ms': -1 });
   }
 
   async call<Response>(

@@ -1,18 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Metadata } from '@grpc/grpc-js';
+import { type Metadata, status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
 import { EtcdConnection } from '../../lib/etcd/etcd-connection.js';
 import { EtcdListWatcher } from '../../lib/etcd/etcd-list-watcher.js';
-import { CONNECT_LIMIT_MS } from '../../lib/etcd/member.js';
+import { CONNECT_LIMIT_MS, type Member } from '../../lib/etcd/member.js';
+import { ConnectionClosedError } from '../../lib/etcd-trigger.errors.js';
 import { KeyRange } from '../../lib/watch/key-range.js';
 import type { WatchStream } from '../../lib/watch/list-watcher.js';
 import { eventually } from '../support/eventually.js';
-import { APP, startSecured } from '../support/secured-cluster.js';
+import { APP, type SecuredCluster, startSecured } from '../support/secured-cluster.js';
+import { startSlowMember } from '../support/slow-member.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
 import { LabCluster } from './lab/lab-cluster.js';
 
 const REQUEST_MS = 10_000;
-/** Less than etcd takes to hash a password. */
+/** Less than etcd takes to hash a password with this. */
 const HASTY_MS = 150;
+const SLOW_HASH = '--bcrypt-cost=12';
 
 /** Users are authenticated, but a busy cluster takes its time for it. */
 class SlowToAuthenticate extends EtcdConnection {
@@ -25,7 +29,20 @@ class SlowToAuthenticate extends EtcdConnection {
 const watch = (connection: EtcdConnection, prefix: string): WatchStream =>
   new EtcdListWatcher(connection, '').watch(KeyRange.of(prefix), 1, { fragment: false });
 
-describe('a watch that has to authenticate', () => {
+function preferFirst(hosts: string[]): EtcdConnection {
+  const connection = new EtcdConnection({ hosts, auth: APP }, REQUEST_MS);
+  const [first] = connection.members;
+  if (first) connection.prefer(first);
+  return connection;
+}
+
+/** Authentications that were begun. */
+const authentications = ({ etcd }: SecuredCluster): Promise<number | undefined> =>
+  etcd.first.metric(
+    'grpc_server_started_total{grpc_method="Authenticate",grpc_service="etcdserverpb.Auth",grpc_type="unary"}',
+  );
+
+describe.concurrent('a watch that has to authenticate', () => {
   it('does not blame its member for the time that takes', async () => {
     await using secured = await startSecured();
     const [host = ''] = secured.etcd.hosts;
@@ -39,27 +56,13 @@ describe('a watch that has to authenticate', () => {
     connection.close();
   });
 
-  it('has more and more patience with a cluster that is too busy for it', async () => {
-    await using secured = await startSecured(['--bcrypt-cost=12']);
-    const connection = new EtcdConnection({ hosts: secured.etcd.hosts, auth: APP }, HASTY_MS);
-
-    const stream = await eventually(async () => {
-      const attempt = watch(connection, '/allowed/');
-      await attempt.created;
-      return attempt;
-    });
-
-    stream.cancel();
-    connection.close();
-  });
-
   it('begins on another member where its own has no quorum, so that nobody can authenticate there', async () => {
     const cluster = await LabCluster.start(undefined, 'secured');
     const connection = new EtcdConnection(cluster.access, REQUEST_MS);
     const [cutOff, member] = [1, cluster.members[1]];
     cluster.isolate(cutOff, 'silent');
     await eventually(async () => (await member?.metric('etcd_server_has_leader')) === 0);
-    while (connection.preferred !== connection.members[cutOff]) connection.avoid(connection.preferred);
+    connection.prefer(connection.members[cutOff] as Member);
 
     const stream = await eventually(async () => {
       const attempt = watch(connection, '/lab/');
@@ -71,5 +74,96 @@ describe('a watch that has to authenticate', () => {
     stream.cancel();
     connection.close();
     await cluster.stop();
+  });
+});
+
+describe.concurrent('authenticating', () => {
+  it('is not given up on a cluster that takes longer for it than a request may, nor begun a second time', async () => {
+    await using secured = await startSecured([SLOW_HASH]);
+    const connection = new EtcdConnection({ hosts: secured.etcd.hosts, auth: APP }, HASTY_MS);
+
+    const stream = await eventually(async () => {
+      const attempt = watch(connection, '/allowed/');
+      await attempt.created;
+      return attempt;
+    });
+
+    expect(await authentications(secured)).toBe(1);
+    stream.cancel();
+    connection.close();
+  });
+
+  it('is left for another link when its own goes silent, however long it was well before', async () => {
+    await using slow = await startSlowMember({ questions: Infinity });
+    await using member = await startSlowMember({ questions: 0 });
+    using link = await TcpProxy.start(slow.port);
+    const connection = preferFirst([link.endpoint, member.endpoint]);
+    const metadata = connection.metadata();
+    await eventually(() => slow.asked > 1);
+
+    link.drop();
+
+    expect((await metadata).get('token')).toEqual(['token']);
+    expect([slow.authentications, member.authentications]).toEqual([1, 1]);
+    connection.close();
+  });
+
+  it('is begun anew when the only link has lost everything and has healed', async () => {
+    await using slow = await startSlowMember({ questions: Infinity });
+    using link = await TcpProxy.start(slow.port);
+    const connection = preferFirst([link.endpoint]);
+    const metadata = connection.metadata();
+    await eventually(() => slow.waiting === 1);
+    const { accepted } = link;
+
+    link.drop();
+    await eventually(() => link.accepted > accepted);
+    link.thaw();
+
+    await eventually(() => slow.authentications === 2);
+    connection.close();
+    await expect(metadata).rejects.toThrow(ConnectionClosedError);
+  });
+
+  it.each([
+    ['answers', undefined],
+    ['refuses to answer', { code: status.UNIMPLEMENTED, details: 'unknown method Status' }],
+  ])('lasts longer than a connection may be silent, as long as its member %s other questions', async (_, refusal) => {
+    await using member = await startSlowMember({ questions: 4, ...(refusal && { refusal }) });
+    const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
+
+    const metadata = await connection.metadata();
+
+    expect(metadata.get('token')).toEqual(['token']);
+    expect(member.authentications).toBe(1);
+    connection.close();
+  });
+
+  it('is left for another member when its own has lost the leader', async () => {
+    await using leaderless = await startSlowMember({
+      questions: Infinity,
+      refusal: { code: status.UNAVAILABLE, details: 'etcdserver: no leader' },
+    });
+    await using member = await startSlowMember({ questions: 0 });
+    const connection = preferFirst([leaderless.endpoint, member.endpoint]);
+
+    const metadata = await connection.metadata();
+
+    expect(metadata.get('token')).toEqual(['token']);
+    expect([leaderless.authentications, member.authentications]).toEqual([1, 1]);
+    await eventually(() => leaderless.waiting === 0);
+    connection.close();
+  });
+
+  it('ends at once when the module closes', async () => {
+    await using member = await startSlowMember({ questions: Infinity });
+    const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
+    const metadata = connection.metadata();
+    await eventually(() => member.waiting === 1);
+
+    connection.close();
+
+    await expect(metadata).rejects.toThrow(ConnectionClosedError);
+    await eventually(() => member.waiting === 0);
   });
 });

@@ -59,10 +59,12 @@ export class ProxyLane {
     this.#drain();
   }
 
+  /** What was held back and what comes is lost, ends included. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
     this.#held.length = 0;
+    this.#heldBytes = 0;
     this.source.resume();
   }
 

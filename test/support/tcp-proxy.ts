@@ -29,6 +29,7 @@ export class TcpProxy {
     up: { isFrozen: false, delayMs: 0, bytesPerSecond: Infinity, budget: Infinity },
   };
   #server: Server | undefined;
+  #isDropping = false;
   #spent: () => void = () => undefined;
   #targetPort: number;
 
@@ -96,8 +97,15 @@ export class TcpProxy {
     this.#rule(direction, (rules) => (rules.isFrozen = true));
   }
 
-  /** Delivers what was held back and goes on. */
+  /** A black hole that loses: what is held back and what is sent, ends included, never arrives. Who was connected meanwhile stays in it for ever. */
+  drop(): void {
+    this.#isDropping = true;
+    for (const lanes of this.#connections.values()) for (const lane of lanes) lane.stop();
+  }
+
+  /** Delivers what was held back and goes on; what was lost stays lost. */
   thaw(direction: Direction | 'both' = 'both'): void {
+    this.#isDropping = false;
     this.#rule(direction, (rules) => (rules.isFrozen = false));
   }
 
@@ -161,6 +169,7 @@ export class TcpProxy {
         },
       }),
     ];
+    if (this.#isDropping) for (const lane of lanes) lane.stop();
     this.#connections.set(connection, lanes);
     const whenBothClosed = (): void => {
       if (client.closed && server.closed) this.#connections.delete(connection);

@@ -130,6 +130,32 @@ describe('TcpProxy', () => {
     },
   );
 
+  it('loses what is sent while it drops, for good, and lets in who comes later', async () => {
+    const proxy = await startProxy(await echoServer());
+    const one = await client(proxy);
+    one.socket.write('a');
+    await eventually(() => one.text() === 'a');
+    proxy.freeze();
+    one.socket.write('held');
+    await eventually(() => proxy.heldUp === 4);
+
+    proxy.drop();
+    const two = await client(proxy);
+    one.socket.write('lost');
+    two.socket.write('lost');
+    await eventually(() => proxy.accepted === 2);
+    proxy.thaw();
+    one.socket.write('too late');
+    two.socket.write('too late');
+    const three = await client(proxy);
+    three.socket.write('b');
+
+    await eventually(() => three.text() === 'b');
+    expect([one.text(), two.text(), one.state(), two.state()]).toEqual(['a', '', 'open', 'open']);
+    proxy.cut();
+    await eventually(() => one.state() === 'fin' && two.state() === 'fin');
+  });
+
   it('hides even the end of a server while frozen', async () => {
     const proxy = await startProxy(1);
     proxy.freeze();

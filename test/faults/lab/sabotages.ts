@@ -107,9 +107,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '8 errors',
     name: 'token never renewed',
-    file: 'etcd/etcd-connection.ts',
-    line: `if (used.get('token')[0] === this.#currentToken) this.#token = undefined;`,
-    instead: 'void used;',
+    file: 'etcd/shared-token.ts',
+    line: 'if (this.#issued && this.#issued.token === token) this.#forget();',
+    instead: 'void token;',
     trial: 'tokens and certificates that expire',
   },
   {

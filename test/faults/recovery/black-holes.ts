@@ -8,17 +8,21 @@ import type { RecoveryPlace, RecoveryScenario } from './recovery-scenario.js';
 import { Writer } from './writer.js';
 
 /** Where the watch meets the black hole. Each leaves it interrupted. */
-type Entry = 'while it follows' | 'while it connects' | 'while it authenticates';
+type Entry = 'met while it follows' | 'met while it connects' | 'met while it authenticates' | typeof DROPPED;
+
+/** Nothing that was sent arrives later: the answer does not come when the link has healed. */
+const DROPPED = 'that drops, met while it authenticates';
 
 /** The only link swallows everything, for some seconds after the watch has noticed; then it heals. */
 export const BLACK_HOLES: readonly RecoveryScenario[] = (
   [
-    ['while it follows', 40, 10],
-    ['while it connects', 60, 10],
-    ['while it authenticates', 40, 4],
+    ['met while it follows', 40, 10],
+    ['met while it connects', 60, 10],
+    ['met while it authenticates', 40, 4],
+    [DROPPED, 40, 4],
   ] as const
 ).map(([entry, rounds, followers]) => ({
-  fault: `black hole met ${entry}`,
+  fault: `black hole ${entry}`,
   measured: 'healing until following again',
   limitMs: 4_000,
   judged: 'max',
@@ -28,7 +32,7 @@ export const BLACK_HOLES: readonly RecoveryScenario[] = (
 }));
 
 async function open(entry: Entry): Promise<RecoveryPlace> {
-  const secured = entry === 'while it authenticates' ? await startSecured(['--bcrypt-cost=10']) : undefined;
+  const secured = entry.endsWith('while it authenticates') ? await startSecured(['--bcrypt-cost=10']) : undefined;
   const etcd = secured?.etcd ?? (await EtcdTestCluster.start());
   const writer = secured ? new Writer(etcd.hosts, ROOT, '/allowed/recovery/') : new Writer(etcd.hosts);
   return {
@@ -64,14 +68,15 @@ async function open(entry: Entry): Promise<RecoveryPlace> {
 }
 
 async function meet(entry: Entry, link: TcpProxy, secured: SecuredCluster | undefined): Promise<void> {
-  if (entry === 'while it authenticates') {
+  if (secured) {
     // Setting the password, to the same, makes every token invalid: the next stream is refused, and then a new token is asked for.
-    await secured?.admin.user(APP.username).setPassword(APP.password);
+    await secured.admin.user(APP.username).setPassword(APP.password);
     const { accepted } = link;
     link.cut();
     await eventually(() => link.accepted >= accepted + 2);
     await sleep(Math.random() * 60);
   }
-  link.freeze();
-  if (entry === 'while it connects') link.cut();
+  if (entry === DROPPED) link.drop();
+  else link.freeze();
+  if (entry === 'met while it connects') link.cut();
 }

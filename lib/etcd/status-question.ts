@@ -1,0 +1,41 @@
+import type { Client, Metadata } from '@grpc/grpc-js';
+import { type GrpcFailure, isGrpcFailure, neverSent, noConnection, ranOutOfTime } from './etcd-errors.js';
+import { unaryCall, type WireMethod } from './unary-call.js';
+
+/** How a member is does not matter here, only that it says so: the question has no fields, and those of the answer are not read. */
+const STATUS: WireMethod<undefined, undefined> = {
+  path: '/etcdserverpb.Maintenance/Status',
+  serialize: () => Buffer.alloc(0),
+  deserialize: () => undefined,
+};
+
+export interface StatusQuestion {
+  readonly metadata: Metadata;
+  /** Until when an answer counts, milliseconds from now; may be `Infinity`. */
+  readonly limitMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Asks the member at the other end of this very connection how it is. It answers without its quorum and without hashing anything, and needs neither token
+ * nor permission for it; should that change, a refusal is an answer too. Of what demands a leader it says first whether it has one (`newUnaryInterceptor` in etcd's
+ * server/etcdserver/api/v3rpc/interceptor.go).
+ * @returns the refusal, or `undefined` from a member that is well
+ * @throws when there is no answer
+ */
+export async function askStatus(
+  client: Client,
+  { metadata, limitMs, signal }: StatusQuestion,
+): Promise<(Error & GrpcFailure) | undefined> {
+  const demanding = metadata.clone();
+  demanding.set('hasleader', 'true');
+  try {
+    await unaryCall(client, STATUS, undefined, { metadata: demanding, deadline: Date.now() + limitMs, signal });
+    return undefined;
+  } catch (error) {
+    if (signal.aborted || !isGrpcFailure(error)) throw error;
+    if (ranOutOfTime(error)) throw noConnection(limitMs);
+    if (neverSent(error)) throw error;
+    return error;
+  }
+}

@@ -68,7 +68,7 @@ export class EtcdConnection {
     const { auth, ...rest } = options;
     this.#etcd = new Etcd3({ ...rest, grpcOptions: { ...CHANNEL_OPTIONS, ...options.grpcOptions } });
     this.#pool = this.#etcd['pool'] as unknown as Pool;
-    this.members = this.#pool.hosts.map((host) => new Member(host));
+    this.members = this.#pool.hosts.map((host) => new Member(host, () => this.plainMetadata()));
     this.#preferred = Math.floor(Math.random() * this.members.length);
     if (auth) {
       const limits = { limitMs: requestTimeoutMs, closing: this.#closing.signal };
@@ -103,7 +103,7 @@ export class EtcdConnection {
     return metadata;
   }
 
-  /** Metadata without a token, for etcd3's own copy of gRPC. */
+  /** Metadata without a token, of the copy of gRPC that etcd3 uses. */
   async plainMetadata(): Promise<Metadata> {
     return (await this.#pool.authenticator.getMetadata()).clone();
   }

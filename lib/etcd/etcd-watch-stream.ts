@@ -18,8 +18,8 @@ import {
   translate,
 } from './etcd-errors.js';
 import type { KeyCache } from './key-cache.js';
-import { requireLeader } from './leader-watch.js';
 import { CONNECT_LIMIT_MS, definitionOf, type Member } from './member.js';
+import { requireLeader } from './status-question.js';
 import { decodeWatchResponse, type WatchResponse } from './watch-codec.js';
 
 type Duplex = ClientDuplexStream<object, WatchResponse>;

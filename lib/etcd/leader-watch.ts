@@ -1,7 +1,7 @@
-import { type Client, Metadata } from '@grpc/grpc-js';
+import type { Client, Metadata } from '@grpc/grpc-js';
 import { quietPause } from '../watch/backoff.js';
-import { grpcFailure, isLeaderless } from './etcd-errors.js';
-import { unaryCall, type WireMethod } from './unary-call.js';
+import { isLeaderless } from './etcd-errors.js';
+import { askStatus } from './status-question.js';
 
 const ASK_EVERY_MS = 750;
 /** An election leaves a member without leader for milliseconds, or for an election timeout (1 s by default) when its votes were split. */
@@ -61,26 +61,8 @@ export class LeaderWatch {
   }
 }
 
-/** etcd refuses what is asked of a member that has no leader, and ends a stream when it has lost it. */
-export function requireLeader(metadata: Metadata): Metadata {
-  metadata.set('hasleader', 'true');
-  return metadata;
-}
-
-/** It needs neither a token nor a permission; should a newer etcd want one, it looks at the leader first. */
-const STATUS: WireMethod<undefined, undefined> = {
-  path: '/etcdserverpb.Maintenance/Status',
-  serialize: () => Buffer.alloc(0),
-  deserialize: () => undefined,
-};
-
 /** Whether the member at the other end says that it has no leader. */
-export async function lacksLeader(client: Client, signal: AbortSignal): Promise<boolean> {
-  const options = { metadata: requireLeader(new Metadata()), deadline: Date.now() + ANSWER_LIMIT_MS, signal };
-  try {
-    await unaryCall(client, STATUS, undefined, options);
-    return false;
-  } catch (error) {
-    return isLeaderless(grpcFailure(error));
-  }
+export async function lacksLeader(client: Client, metadata: Metadata, signal: AbortSignal): Promise<boolean> {
+  const refusal = await askStatus(client, { metadata, limitMs: ANSWER_LIMIT_MS, signal });
+  return refusal !== undefined && isLeaderless(refusal);
 }

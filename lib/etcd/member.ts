@@ -3,6 +3,7 @@ import {
   type ChannelOptions,
   type Client,
   connectivityState,
+  type Metadata,
   type ServiceClientConstructor,
   type ServiceDefinition,
 } from '@grpc/grpc-js';
@@ -34,11 +35,15 @@ export interface UnaryMethod<Response> {
 /** One member of the cluster, as the pool knows it. */
 export class Member {
   /** Over the connection that the next stream would take: the one that carries the streams, unless that was discarded. */
-  readonly leaderWatch = new LeaderWatch(async (signal) => lacksLeader(this.#host.getServiceClient('Watch'), signal));
+  readonly leaderWatch: LeaderWatch;
   readonly #host: PoolHost;
 
-  constructor(host: PoolHost) {
+  /** `plainMetadata`: for a call without a token, of the copy of gRPC that the pool uses. */
+  constructor(host: PoolHost, plainMetadata: () => Promise<Metadata>) {
     this.#host = host;
+    this.leaderWatch = new LeaderWatch(async (signal) =>
+      lacksLeader(host.getServiceClient('Watch'), await plainMetadata(), signal),
+    );
   }
 
   /**

@@ -27,10 +27,9 @@ export async function askStatus(
   client: Client,
   { metadata, limitMs, signal }: StatusQuestion,
 ): Promise<(Error & GrpcFailure) | undefined> {
-  const demanding = metadata.clone();
-  demanding.set('hasleader', 'true');
+  const options = { metadata: requireLeader(metadata.clone()), deadline: Date.now() + limitMs, signal };
   try {
-    await unaryCall(client, STATUS, undefined, { metadata: demanding, deadline: Date.now() + limitMs, signal });
+    await unaryCall(client, STATUS, undefined, options);
     return undefined;
   } catch (error) {
     if (signal.aborted || !isGrpcFailure(error)) throw error;
@@ -38,4 +37,10 @@ export async function askStatus(
     if (neverSent(error)) throw error;
     return error;
   }
+}
+
+/** etcd refuses what is asked of a member that has no leader, and ends a stream when it has lost it. */
+export function requireLeader(metadata: Metadata): Metadata {
+  metadata.set('hasleader', 'true');
+  return metadata;
 }

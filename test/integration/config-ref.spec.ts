@@ -2,8 +2,6 @@ import { inspect } from 'node:util';
 import { Inject, Injectable, Module, type ModuleMetadata } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { IsInt, IsString } from 'class-validator';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import {
   type ConfigRef,
   EtcdTriggerModule,
@@ -14,8 +12,9 @@ import {
   StoreService,
 } from 'nestjs-etcd-trigger';
 import { firstValueFrom } from 'rxjs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { quiet } from '../support/quiet-logger.js';
 
 class Database {
@@ -33,29 +32,15 @@ const Twin = ((): typeof Limit => {
 })();
 
 describe('@InjectConfig', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
   let opened: { close(): Promise<void> }[] = [];
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
   afterEach(async () => {
     for (const app of opened) await app.close();
     opened = [];
   });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
 
-  const put = async (key: string, value: object): Promise<void> => {
-    await direct.put(key).value(JSON.stringify(value));
-  };
   const options = (): EtcdTriggerOptions => ({ client: { hosts: etcd.hosts }, logger: quiet });
   const start = async (metadata: ModuleMetadata) => {
     const app = await Test.createTestingModule(metadata).compile();
@@ -131,11 +116,7 @@ describe('@InjectConfig', () => {
     all.changes$.subscribe((limits) => seen.push([...limits.keys()].join()));
     await store.put('/db', { host: 'a' });
     expect(all.value).toBe(before);
-    const { header } = await direct
-      .if('/never', 'Create', '==', 0)
-      .then(direct.put('/limits/c').value('{"count":3}'), direct.put('/limits/d').value('{"count":4}'))
-      .commit();
-    await store.waitForRevision(Number(header.revision));
+    await store.waitForRevision(await etcd.putTogether({ '/limits/c': { count: 3 }, '/limits/d': { count: 4 } }));
 
     expect([...before]).toEqual([
       ['/limits/a', { count: 1 }],

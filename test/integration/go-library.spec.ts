@@ -1,11 +1,11 @@
 import { Injectable } from '@nestjs/common';
 import { IsString } from 'class-validator';
 import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { BootError, InjectEtcdClient, StoreService, WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { Recorder } from '../support/recorder.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -15,23 +15,8 @@ class Database {
 }
 
 describe('what the Go library could do', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: string): Promise<number> =>
-    Number((await direct.put(key).value(value)).header.revision);
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   it('Watch: initial values, then changes', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
@@ -103,23 +88,8 @@ describe('what the Go library could do', () => {
 });
 
 describe('what is no longer wrong with it', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: string): Promise<number> =>
-    Number((await direct.put(key).value(value)).header.revision);
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   it('there is no gap between the first read and the watch', async () => {
     let stopped = false;
@@ -153,7 +123,7 @@ describe('what is no longer wrong with it', () => {
     proxy.refuse();
     proxy.cut();
     await put('/c/1', 'a');
-    await direct.kv.compact({ revision: String(await put('/c/2', 'b')), physical: true });
+    await etcd.compact(await put('/c/2', 'b'));
     await proxy.accept();
     await eventually(() => recorder.events.length === 2);
     await put('/c/3', 'c');

@@ -1,10 +1,9 @@
 import { IsInt } from 'class-validator';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { InvalidOptionsError, RevisionConflictError } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -15,26 +14,14 @@ const configs = [{ prefix: '/instances/', type: Instance }];
 const KEY = '/instances/1';
 
 describe('a key that is put under a lease', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   /** Decimal id of the lease that a key hangs on, `'0'` for none. */
-  const leaseOf = async (key: string): Promise<string | undefined> => (await direct.get(key).exec()).kvs[0]?.lease;
+  const leaseOf = async (key: string): Promise<string | undefined> => (await etcd.direct.get(key).exec()).kvs[0]?.lease;
   /** Seconds left, -1 when it is gone. */
   const secondsLeft = async (lease: string | undefined): Promise<number> =>
-    Number((await direct.leaseClient.leaseTimeToLive({ ID: lease ?? '0' })).TTL);
+    Number((await etcd.direct.leaseClient.leaseTimeToLive({ ID: lease ?? '0' })).TTL);
   const isRenewed = async (lease: string | undefined): Promise<void> => {
     const least = await eventually(async () => {
       const left = await secondsLeft(lease);
@@ -53,7 +40,7 @@ describe('a key that is put under a lease', () => {
     expect(await secondsLeft(await leaseOf('/instances/2'))).toBeGreaterThan(500);
     await app[Symbol.asyncDispose]();
 
-    expect(await direct.getAll().prefix('/instances/').keys()).toEqual([]);
+    expect(await etcd.direct.getAll().prefix('/instances/').keys()).toEqual([]);
     expect(await secondsLeft(lease)).toBe(-1);
   });
 
@@ -99,11 +86,11 @@ describe('a key that is put under a lease', () => {
     await app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds: 2 } });
     await app.store.put('/instances/2', { port: 2 }, { lease: { ttlSeconds: 2 } });
     const leases = [await leaseOf(KEY), await leaseOf('/instances/2')];
-    await direct.put(KEY).value('{"port":9}');
-    await direct.delete().key('/instances/2');
+    await put(KEY, '{"port":9}');
+    await etcd.direct.delete().key('/instances/2');
     for (const lease of leases) await eventually(async () => (await secondsLeft(lease)) === -1);
 
-    expect(await direct.getAll().prefix('/instances/').strings()).toEqual({ [KEY]: '{"port":9}' });
+    expect(await etcd.direct.getAll().prefix('/instances/').strings()).toEqual({ [KEY]: '{"port":9}' });
   });
 
   it('is there again when its lease was lost in a long break, and that is said once', async () => {
@@ -119,7 +106,7 @@ describe('a key that is put under a lease', () => {
     const again = await eventually(async () => (await leaseOf(KEY)) ?? false);
 
     expect(again).not.toBe(lease);
-    expect(await direct.get(KEY).string()).toBe('{"port":4711}');
+    expect(await etcd.direct.get(KEY).string()).toBe('{"port":4711}');
     await eventually(() => log.lines.some(({ text }) => text.includes('is there again')));
     expect(log.lines.filter(({ text }) => text.includes('lease')).map(({ level }) => level)).toEqual(['warn', 'log']);
     expect(log.text).not.toContain('4711');
@@ -133,12 +120,12 @@ describe('a key that is put under a lease', () => {
     // Renewed so rarely that the next renewal comes after both.
     await app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds: 6 } });
     const lease = (await leaseOf(KEY)) ?? '';
-    await direct.leaseClient.leaseRevoke({ ID: lease });
-    await direct.put(KEY).value('{"port":9}');
+    await etcd.direct.leaseClient.leaseRevoke({ ID: lease });
+    await put(KEY, '{"port":9}');
     await eventually(() => log.text.includes(`"${KEY}" was written by somebody else`));
 
-    expect(await direct.get(KEY).string()).toBe('{"port":9}');
-    await eventually(async () => (await direct.leaseClient.leaseLeases()).leases.length === 0);
+    expect(await etcd.direct.get(KEY).string()).toBe('{"port":9}');
+    await eventually(async () => (await etcd.direct.leaseClient.leaseLeases()).leases.length === 0);
   });
 
   it('leaves no lease behind when the write is refused', async () => {
@@ -147,7 +134,7 @@ describe('a key that is put under a lease', () => {
     const refused = app.store.put(KEY, { port: 2 }, { ifAbsent: true, lease: { ttlSeconds: 60 } });
 
     await expect(refused).rejects.toThrow(RevisionConflictError);
-    await eventually(async () => (await direct.leaseClient.leaseLeases()).leases.length === 0);
+    await eventually(async () => (await etcd.direct.leaseClient.leaseLeases()).leases.length === 0);
   });
 
   it.each([0, -1, 1.5, Number.NaN, 9_000_000_001])('is refused with a time to live of %s', async (ttlSeconds) => {

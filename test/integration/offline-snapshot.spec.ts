@@ -13,11 +13,12 @@ import {
   type WatchEvent,
 } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ConfigDocument } from '../../lib/store/config-cache.js';
 import { decodeSnapshot } from '../../lib/store/snapshot-format.js';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -38,18 +39,13 @@ const CONFIGS: ConfigDefinition[] = [
 ];
 
 describe('an offline snapshot', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
   let proxy: TcpProxy;
   let directory: string;
   let file: string;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
   beforeEach(async () => {
-    await direct.delete().all();
     await put('/db', { host: 'a' });
     await put('/limits/a', { count: 1 });
     await put('/limits/b', { count: 2 });
@@ -61,13 +57,7 @@ describe('an offline snapshot', () => {
     proxy.stop();
     rmSync(directory, { recursive: true, force: true });
   });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
 
-  const put = async (key: string, value: object): Promise<number> =>
-    Number((await direct.put(key).value(JSON.stringify(value))).header.revision);
   const start = (more: Partial<EtcdTriggerOptions> = {}, providers: (new () => object)[] = []) =>
     startApp({ hosts: proxy.endpoint, configs: CONFIGS, snapshot: { directory }, ...more }, { providers });
   /** A run in which all was well, and after it an etcd that is away. */
@@ -106,7 +96,7 @@ describe('an offline snapshot', () => {
     app.store.onChange('', (change) => changes.push(change));
     await eventually(() => changes.length === 4);
     const written = await put('/limits/a', { count: 10 });
-    await direct.delete().key('/limits/b');
+    await etcd.direct.delete().key('/limits/b');
     changes.length = 0;
     await proxy.accept();
     await eventually(() => app.store.status === 'ready');
@@ -154,7 +144,7 @@ describe('an offline snapshot', () => {
   it('is not overwritten by a start that fails', async () => {
     await leaveSnapshot();
     await proxy.accept();
-    await direct.delete().all();
+    await etcd.direct.delete().all();
     const before = readFileSync(file);
 
     await expect(start()).rejects.toThrow(BootError);

@@ -1,10 +1,9 @@
 import { IsInt } from 'class-validator';
-import { Etcd3 } from 'etcd3';
 import type { ConfigDefinition } from 'nestjs-etcd-trigger';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -13,23 +12,8 @@ class Limit {
 }
 
 describe('a value that is refused', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: string): Promise<number> =>
-    Number((await direct.put(key).value(value)).header.revision);
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   it('is reported once, across lost connections and lost history, until the next good value heals it', async () => {
     using proxy = await TcpProxy.start(etcd.first.clientPort);
@@ -48,7 +32,7 @@ describe('a value that is refused', () => {
     proxy.cut();
     await eventually(() => app.store.status === 'stale');
     await put('/limits/b', '{"count":3}');
-    await direct.kv.compact({ revision: String(await put('/limits/b', '{"count":4}')), physical: true });
+    await etcd.compact(await put('/limits/b', '{"count":4}'));
     await proxy.accept();
     await eventually(() => log.text.includes('listed again (compacted)'));
     await eventually(() => app.store.get('/limits/b', Limit)?.count === 4);

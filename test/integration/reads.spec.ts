@@ -1,11 +1,10 @@
 import { Type } from 'class-transformer';
 import { IsInt, IsString, ValidateNested } from 'class-validator';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { type ConfigChange, type ConfigDefinition, InvalidOptionsError } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -21,23 +20,9 @@ class Limit {
 }
 
 describe('the store, read', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: object): Promise<number> =>
-    Number((await direct.put(key).value(JSON.stringify(value))).header.revision);
   const start = (configs: ConfigDefinition[], more: object = {}) => startApp({ hosts: etcd.hosts, configs, ...more });
 
   describe('as a snapshot', () => {
@@ -78,12 +63,7 @@ describe('the store, read', () => {
       };
       app.store.onChange('/pair/', look);
       for (let count = 1; count <= 30; count += 1) {
-        const value = JSON.stringify({ count });
-        const { header } = await direct
-          .if('/never', 'Create', '==', 0)
-          .then(direct.put('/pair/a').value(value), direct.put('/pair/b').value(value))
-          .commit();
-        await app.store.waitForRevision(Number(header.revision));
+        await app.store.waitForRevision(await etcd.putTogether({ '/pair/a': { count }, '/pair/b': { count } }));
         look();
       }
 

@@ -1,8 +1,6 @@
 import { inspect } from 'node:util';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Min, registerDecorator, ValidateNested } from 'class-validator';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import {
   BootError,
   type ConfigChange,
@@ -12,9 +10,10 @@ import {
   InvalidOptionsError,
   RevisionConflictError,
 } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -30,23 +29,9 @@ class Limit {
 }
 
 describe('StoreService', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: unknown): Promise<number> =>
-    Number((await direct.put(key).value(typeof value === 'string' ? value : JSON.stringify(value))).header.revision);
   const start = (configs: object[], more: object = {}) =>
     startApp({ hosts: etcd.hosts, configs: configs as never, ...more });
 
@@ -112,7 +97,7 @@ describe('StoreService', () => {
     expect(refused).toBeInstanceOf(InvalidConfigError);
     expect((refused as InvalidConfigError).violations).toEqual([{ path: 'host', constraints: ['isString'] }]);
     expect(inspect(refused, { depth: Infinity, showHidden: true })).not.toContain('SECRET');
-    expect(await direct.get('/db/1').string()).toBeNull();
+    expect(await etcd.direct.get('/db/1').string()).toBeNull();
   });
 
   it('shows every write of this process as soon as it is answered', async () => {
@@ -185,14 +170,8 @@ describe('StoreService', () => {
       if (a !== b) torn.push([a, b]);
     });
     let last = 0;
-    for (let count = 1; count <= 50; count += 1) {
-      const value = JSON.stringify({ count });
-      const { header } = await direct
-        .if('/never', 'Create', '==', 0)
-        .then(direct.put('/pair/a').value(value), direct.put('/pair/b').value(value))
-        .commit();
-      last = Number(header.revision);
-    }
+    for (let count = 1; count <= 50; count += 1)
+      last = await etcd.putTogether({ '/pair/a': { count }, '/pair/b': { count } });
     await app.store.waitForRevision(last);
 
     expect(app.store.get('/pair/b', Limit)).toEqual({ count: 50 });

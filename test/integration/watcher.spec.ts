@@ -1,37 +1,24 @@
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { InvalidOptionsError, type WatchBatch, WatchError, type WatchEvent } from 'nestjs-etcd-trigger';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { Recorder } from '../support/recorder.js';
 import { startApp, type StartedApp } from '../support/start-app.js';
 
 describe('WatcherService', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
   let app: StartedApp;
   let log: CollectingLogger;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
   beforeEach(async () => {
-    await direct.delete().all();
     log = new CollectingLogger();
     app = await startApp({ hosts: etcd.hosts, logger: log });
   });
   afterEach(async () => {
     await app[Symbol.asyncDispose]();
   });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string | Buffer, value: string | Buffer): Promise<number> =>
-    Number((await direct.put(key).value(value)).header.revision);
 
   describe('watch', () => {
     it('gives what exists first, in the order of the keys, and then every change', async () => {
@@ -41,7 +28,7 @@ describe('WatcherService', () => {
       const subscription = await app.watcher.watch('/a/', recorder.onEvent);
       await subscription.initialDelivered;
       await put('/a/3', 'three');
-      await direct.delete().key('/a/1');
+      await etcd.direct.delete().key('/a/1');
       await eventually(() => recorder.events.length === 4);
 
       expect(
@@ -62,11 +49,7 @@ describe('WatcherService', () => {
 
     it('lists everything at one revision, however many pages it takes and whatever is written meanwhile', async () => {
       const pad = 'x'.repeat(20_000);
-      const write = (number: number): Promise<unknown> =>
-        direct
-          .if('/never', 'Create', '==', 0)
-          .then(direct.put('/p/0').value(`${number}`), direct.put('/p/999999').value(`${number}`))
-          .commit();
+      const write = (number: number) => etcd.putTogether({ '/p/0': `${number}`, '/p/999999': `${number}` });
       await write(0);
       for (let index = 1; index <= 1_500; index += 50) {
         await Promise.all(
@@ -145,7 +128,7 @@ describe('WatcherService', () => {
     });
 
     it('tells revision, createRevision, version and the lease in decimal', async () => {
-      const lease = direct.lease(60);
+      const lease = etcd.direct.lease(60);
       const id = BigInt(await lease.grant());
       const seen: WatchEvent[] = [];
       await app.watcher.watch('/m/', (event) => seen.push(event));
@@ -204,7 +187,7 @@ describe('WatcherService', () => {
       const first = await put('/f/1', 'a');
       const second = await put('/f/1', 'b');
       const third = await put('/f/1', 'c');
-      await direct.kv.compact({ revision: String(second), physical: true });
+      await etcd.compact(second);
 
       const refused = await app.watcher
         .watch('/f/', () => undefined, { fromRevision: first })
@@ -321,9 +304,9 @@ describe('WatcherService', () => {
       await new Promise((resolve) => setImmediate(resolve));
       batches.push(batch);
     });
-    await direct
+    await etcd.direct
       .if('/never', 'Create', '==', 0)
-      .then(direct.put('/t/3').value('c'), direct.delete().key('/t/1'))
+      .then(etcd.direct.put('/t/3').value('c'), etcd.direct.delete().key('/t/1'))
       .commit();
     await put('/t/4', 'd');
     await eventually(() => batches.length === 3);
@@ -365,7 +348,7 @@ describe('WatcherService', () => {
     await eventually(() => recorder.events.length === 2);
 
     expect(recorder.events.map(({ key }) => key)).toEqual(['/k/1', '/k/3']);
-    expect(await direct.get('/tenant-1/k/1').string()).toBe('mine');
+    expect(await etcd.direct.get('/tenant-1/k/1').string()).toBe('mine');
     expect((await prefixed.watcher.get('/k/1')).key).toBe('/k/1');
     expect(await prefixed.watcher.delete('/k/1')).toMatchObject({ deleted: 1 });
     expect(await prefixed.watcher.delete('/k/1')).toMatchObject({ deleted: 0 });

@@ -1,7 +1,5 @@
 import { inspect } from 'node:util';
 import { IsInt, IsString, registerDecorator } from 'class-validator';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import {
   ConnectionTimeoutError,
   InvalidConfigError,
@@ -10,7 +8,8 @@ import {
   RevisionUnavailableError,
   WriteError,
 } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -29,24 +28,10 @@ const configs = [
 const increment = (current?: Counter): Counter => ({ count: (current?.count ?? 0) + 1 });
 
 describe('writing through the store', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   const start = (more: object = {}) => startApp({ hosts: etcd.hosts, configs, ...more });
-  const put = async (key: string, value: unknown): Promise<number> =>
-    Number((await direct.put(key).value(JSON.stringify(value))).header.revision);
 
   describe('update', () => {
     it('makes the next value from what readers see, its default and its last good value included', async () => {
@@ -80,7 +65,7 @@ describe('writing through the store', () => {
       await app.store.update('/counters/1', Counter, async (current) => {
         seen.push(current?.count);
         if (seen.length === 1) await put('/counters/1', { count: 7 });
-        if (seen.length === 2) await direct.delete().key('/counters/1');
+        if (seen.length === 2) await etcd.direct.delete().key('/counters/1');
         return increment(current);
       });
       expect(seen).toEqual([1, 7, undefined]);
@@ -151,7 +136,7 @@ describe('writing through the store', () => {
       expect(conflict).toMatchObject({ key: '/counters/1' });
       expect(conflict.current(Counter)).toEqual({ count: 1 });
       expect(inspect(conflict, { depth: Infinity, showHidden: true })).not.toContain('count:');
-      expect(await direct.getAll().keys()).toEqual(['/counters/1']);
+      expect(await etcd.direct.getAll().keys()).toEqual(['/counters/1']);
     });
 
     it.each([
@@ -204,7 +189,7 @@ describe('writing through the store', () => {
 
       await expect(refused).rejects.toThrow(kind);
       await expect(refused).rejects.toThrow(sentence);
-      expect(await direct.getAll().keys()).toEqual([]);
+      expect(await etcd.direct.getAll().keys()).toEqual([]);
     });
   });
 
@@ -217,8 +202,8 @@ describe('writing through the store', () => {
     const { visible, revision } = await app.store.put('/slow', { count: 1 });
 
     expect(visible).toBe(false);
-    expect((await direct.get('/slow').exec()).kvs[0]).toMatchObject({ mod_revision: String(revision) });
-    expect(await direct.get('/slow').string()).toBe('{"count":1}');
+    expect((await etcd.direct.get('/slow').exec()).kvs[0]).toMatchObject({ mod_revision: String(revision) });
+    expect(await etcd.direct.get('/slow').string()).toBe('{"count":1}');
     release();
     await app.store.waitForRevision(revision);
     expect(app.store.get('/slow', Slow)).toEqual({ count: 1 });
@@ -232,7 +217,7 @@ describe('writing through the store', () => {
         expect(await app.store.fresh('/counters/1', Counter)).toEqual({ count });
         expect(app.store.get('/counters/1', Counter)).toEqual({ count });
       }
-      await direct.delete().key('/counters/1');
+      await etcd.direct.delete().key('/counters/1');
       expect(await app.store.fresh('/counters/1', Counter)).toBeUndefined();
       await expect(app.store.fresh('/counters/1', Owner)).rejects.toThrow(InvalidOptionsError);
     });
@@ -255,7 +240,7 @@ describe('writing through the store', () => {
       const first = await put('/counters/h', { count: 1 });
       const second = await put('/counters/h', { count: 'SECRET' });
       await put('/counters/other', { count: 9 });
-      await direct.delete().key('/counters/h');
+      await etcd.direct.delete().key('/counters/h');
       const third = await put('/counters/h', { count: 3 });
       const history = await app.store.history('/counters/h', { type: Counter });
 
@@ -267,7 +252,7 @@ describe('writing through the store', () => {
       expect(history[0]?.value).toBeInstanceOf(Counter);
       expect(inspect(history, { depth: Infinity })).not.toContain('SECRET');
       expect(await app.store.history('/counters/h', { limit: 1 })).toMatchObject([{ revision: third }]);
-      await direct.delete().key('/counters/h');
+      await etcd.direct.delete().key('/counters/h');
       expect(await app.store.history('/counters/h', { limit: 1 })).toMatchObject([{ revision: third }]);
       expect(await app.store.history('/counters/never')).toEqual([]);
       await expect(app.store.history('/counters/h', { limit: 0 })).rejects.toThrow(/limit is a whole number/);
@@ -277,7 +262,7 @@ describe('writing through the store', () => {
       await using app = await start();
       const revisions: number[] = [];
       for (let count = 1; count <= 5; count += 1) revisions.unshift(await put('/counters/c', { count }));
-      await direct.kv.compact({ revision: String(revisions[2]) });
+      await etcd.direct.kv.compact({ revision: String(revisions[2]) });
       const history = await app.store.history('/counters/c');
 
       expect(history.map(({ revision }) => revision)).toEqual(revisions.slice(0, 3));
@@ -300,7 +285,7 @@ describe('writing through the store', () => {
       const compacted = await put('/counters/1', { count: 1 });
       const invalid = await put('/counters/1', { count: 'SECRET' });
       const elsewhere = await put('/counters/2', { count: 2 });
-      await direct.kv.compact({ revision: String(invalid) });
+      await etcd.direct.kv.compact({ revision: String(invalid) });
       const failing = async (key: string, revision: number): Promise<Error> =>
         (await app.store.rollback(key, revision).catch((error: unknown) => error)) as Error;
 

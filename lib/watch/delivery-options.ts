@@ -86,21 +86,36 @@ export function resolveDelivery(
 ): ResolvedDelivery {
   checkDelivery(own);
   const { attempts = 1, backoff = {} } = own.retry ?? moduleWide.retry ?? {};
-  const terms = {
+  const { order, concurrency, delivery, debounceMs } = kind === 'batch' ? wholeRevisions(own) : calls(own, moduleWide);
+  // Name by name: there may be ten thousand handlers, and an object made by spreading others takes several times the memory.
+  return {
+    order,
+    concurrency,
+    delivery,
+    debounceMs,
     attempts,
     backoff: { initialMs: backoff.initialMs ?? 100, maxMs: backoff.maxMs ?? 30_000 },
     timeoutMs: own.timeoutMs ?? moduleWide.timeoutMs,
     onExhausted: own.onExhausted ?? moduleWide.onExhausted ?? 'skip',
     events: own.events ?? moduleWide.events ?? 'both',
-  } as const;
-  if (kind === 'batch') {
-    const wrong = EVENTS_ONLY.find((option) => own[option] !== undefined);
-    if (wrong) throw new InvalidOptionsError(`"${wrong}" is for events: batches come whole and one at a time`);
-    return { ...terms, order: 'target', concurrency: 1, delivery: 'every', debounceMs: 0 };
-  }
+  };
+}
+
+type CallTerms = Pick<ResolvedDelivery, 'order' | 'concurrency' | 'delivery' | 'debounceMs'>;
+
+const WHOLE_REVISIONS: CallTerms = { order: 'target', concurrency: 1, delivery: 'every', debounceMs: 0 };
+
+function wholeRevisions(own: DeliveryOptions): CallTerms {
+  const wrong = EVENTS_ONLY.find((option) => own[option] !== undefined);
+  if (wrong) throw new InvalidOptionsError(`"${wrong}" is for events: batches come whole and one at a time`);
+  return WHOLE_REVISIONS;
+}
+
+function calls(own: DeliveryOptions, moduleWide: DeliveryOptions): CallTerms {
   const order = own.order ?? moduleWide.order ?? 'key';
   const concurrency = order === 'target' ? 1 : (own.concurrency ?? moduleWide.concurrency ?? 16);
-  return { ...terms, order, concurrency, ...coalescing(own, moduleWide) };
+  const { delivery, debounceMs } = coalescing(own, moduleWide);
+  return { order, concurrency, delivery, debounceMs };
 }
 
 /** A handler that says `every` is not debounced by a default of the module; one that says `debounceMs` is coalesced whatever the default. */

@@ -196,7 +196,8 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     const options: EventIntakeOptions = {
       caller: this.#caller,
       delivery,
-      backoff: backoff ?? new ExponentialBackoff({ initialDelay, maxDelay }),
+      // Made when something failed: most handlers never need it.
+      backoff: backoff ?? { next: () => new ExponentialBackoff({ initialDelay, maxDelay }).next() },
       clock: this.#clock,
       roomAgain: () => this.#seat?.roomAgain(),
       initialDone: () => {

@@ -225,9 +225,7 @@ export class Reflector {
       const flow = new RevisionFlow(
         stream,
         {
-          get next() {
-            return memory.next;
-          },
+          wants: (revision) => revision >= memory.next,
           heard: () => {
             memory.confirm();
           },

@@ -7,8 +7,8 @@ const STALL_LIMIT_MS = 5_000;
 
 /** Who takes the revisions of one stream. */
 export interface RevisionTaker {
-  /** First revision that is wanted; the server may send older ones. */
-  readonly next: number;
+  /** Whether a revision is not known yet: the server may send older ones. */
+  wants(revision: number): boolean;
   /** The member has said something. */
   heard(): void;
   hasRoom(count: number): boolean;
@@ -71,7 +71,7 @@ export class RevisionFlow {
     }
     for (const revision of this.#assembler.push(message)) {
       if (this.#over) return;
-      if (revision.revision < this.#taker.next) continue;
+      if (!this.#taker.wants(revision.revision)) continue;
       if (this.#backlog.length === 0 && this.#taker.hasRoom(revision.changes.length)) this.#taker.take(revision);
       else this.#backlog.push(revision);
     }

@@ -1,6 +1,16 @@
+import {
+  Client,
+  credentials,
+  type handleUnaryCall,
+  Metadata,
+  type ServerErrorResponse,
+  Server,
+  ServerCredentials,
+  status,
+} from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { LeaderWatch } from '../../lib/etcd/leader-watch.js';
+import { lacksLeader, LeaderWatch } from '../../lib/etcd/leader-watch.js';
 
 type Answer = 'a leader' | 'no leader' | 'nothing';
 
@@ -88,5 +98,56 @@ describe('a member that serves streams', () => {
     gone();
 
     expect(questions.map(({ aborted }) => aborted)).toEqual([true, true]);
+  });
+});
+
+/** A server, or what stands before it, that answers the question so. */
+async function asked(answer: Partial<ServerErrorResponse> | null): Promise<{ said: boolean; metadata: Metadata[] }> {
+  const metadata: Metadata[] = [];
+  const server = new Server();
+  const bytes = (buffer: Buffer): Buffer => buffer;
+  const Status: handleUnaryCall<Buffer, Buffer> = (call, reply) => {
+    metadata.push(call.metadata);
+    reply(answer, Buffer.alloc(0));
+  };
+  server.addService(
+    {
+      Status: {
+        path: '/etcdserverpb.Maintenance/Status',
+        requestStream: false,
+        responseStream: false,
+        requestSerialize: bytes,
+        requestDeserialize: bytes,
+        responseSerialize: bytes,
+        responseDeserialize: bytes,
+      },
+    },
+    { Status },
+  );
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
+      if (error) reject(error);
+      else resolve(bound);
+    });
+  });
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure());
+  const said = await lacksLeader(client, new Metadata(), new AbortController().signal);
+  client.close();
+  server.forceShutdown();
+  return { said, metadata };
+}
+
+describe('the question for the leader', () => {
+  it.each([
+    ['etcd has none', { code: status.UNAVAILABLE, details: 'etcdserver: no leader' }, true],
+    ['etcd has one', null, false],
+    ['a newer etcd wants a permission', { code: status.PERMISSION_DENIED, details: 'permission denied' }, false],
+    ['a proxy does not know the method', { code: status.UNIMPLEMENTED, details: 'unknown' }, false],
+    ['a proxy does not reach etcd', { code: status.UNAVAILABLE, details: 'no healthy upstream' }, false],
+  ])('is answered with no only by etcd itself: %s', async (_, answer, isNo) => {
+    const { said, metadata } = await asked(answer);
+
+    expect(said).toBe(isNo);
+    expect(metadata.map((each) => [each.get('hasleader'), each.get('token')])).toEqual([[['true'], []]]);
   });
 });

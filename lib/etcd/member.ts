@@ -50,8 +50,9 @@ export class Member {
    * A client whose connection stands, or has just failed (then its calls say why at once).
    *
    * A channel that failed is not asked again but discarded. When a connection ends before it stands, grpc-js waits 1 s before its next one, then 1.6
-   * times as long each time, up to 2 min. That is most probably how a link that was cut again right after each reconnection sat for 13 s, which looks like the
-   * keepalive (10 + 3): the end of a connection that stands is noticed at once. How long to wait is for the caller alone to decide.
+   * times as long each time, up to 2 min: alone, it makes its eighth connection 11 to 13 s after the seventh. A link that is cut again right after each
+   * reconnection sits that long, which looks like the keepalive (10 + 3), though the end of a connection is noticed at once. How long to wait is for the caller
+   * alone to decide.
    */
   async connected(service: ServiceName, limitMs: number): Promise<Client> {
     let client = this.#host.getServiceClient(service);

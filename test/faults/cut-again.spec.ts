@@ -1,5 +1,8 @@
+import { createServer, type AddressInfo } from 'node:net';
+import { Client, credentials } from '@grpc/grpc-js';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { cutEach } from './recovery/cut-again.js';
 import { Follower } from './recovery/follower.js';
@@ -7,6 +10,36 @@ import { Writer } from './recovery/writer.js';
 
 /** The longest pause between two attempts is 1 s; the rest is for a busy machine. */
 const SOON_MS = 5_000;
+
+/** When connections came to a server that ends each at its first byte, with a channel of grpc-js left to itself. */
+async function connectionsOfABareChannel(count: number, backoff: { readonly initialMs: number }): Promise<number[]> {
+  const times: number[] = [];
+  const server = createServer((socket) => {
+    times.push(performance.now());
+    socket.on('error', () => undefined).once('data', () => socket.resetAndDestroy());
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
+    'grpc.initial_reconnect_backoff_ms': backoff.initialMs,
+  });
+  await eventually(() => {
+    client.getChannel().getConnectivityState(true);
+    return times.length === count;
+  });
+  client.close();
+  server.close();
+  return times;
+}
+
+describe('a channel of grpc-js whose connections end before they stand', () => {
+  it('waits longer and longer for the next one: which is why none is used again that has failed', async () => {
+    const times = await connectionsOfABareChannel(7, { initialMs: 100 });
+    const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
+
+    expect(pauses.at(-1)).toBeGreaterThan(4 * (pauses[0] ?? Infinity));
+  });
+});
 
 describe.each(['FIN', 'RST'])('a watch whose connection is cut again with %s', (kind) => {
   let etcd: EtcdTestCluster;

@@ -1,9 +1,8 @@
 import { IsInt, IsString, registerDecorator } from 'class-validator';
-import { Etcd3 } from 'etcd3';
 import { BootError, type ConfigDefinition } from 'nestjs-etcd-trigger';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { APP, startSecured } from '../support/secured-cluster.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -22,23 +21,11 @@ const CONFIGS: ConfigDefinition[] = [
 const DEGRADED = { configs: CONFIGS, boot: { policy: 'degraded' as const, timeoutMs: 500 } };
 
 describe('a degraded start', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   it.each(['refuses', 'is silent'])('catches up by itself when etcd, which %s, comes back', async (fault) => {
-    await direct.put('/db').value('{"host":"a"}');
+    await put('/db', '{"host":"a"}');
     using proxy = await TcpProxy.start(etcd.first.clientPort);
     if (fault === 'refuses') proxy.refuse();
     else proxy.freeze();
@@ -69,11 +56,10 @@ describe('a degraded start', () => {
   });
 
   it('is ready when everything that was missing or invalid is there, not before', async () => {
-    await direct.put('/optional').value('{"count":"x"}');
+    await put('/optional', '{"count":"x"}');
     await using app = await startApp({ hosts: etcd.hosts, ...DEGRADED });
     const write = async (key: string, value: string): Promise<string> => {
-      const { header } = await direct.put(key).value(value);
-      await app.store.waitForRevision(Number(header.revision));
+      await app.store.waitForRevision(await put(key, value));
       return app.store.status;
     };
 
@@ -87,10 +73,11 @@ describe('a degraded start', () => {
 });
 
 describe('validators that take their time', () => {
+  const etcd = ownEtcd();
+  const { put } = etcd;
+
   it('end a start at its limit when they do not answer, and hold back what they have not passed', async () => {
-    await using etcd = await EtcdTestCluster.start();
-    const direct = new Etcd3({ hosts: etcd.hosts });
-    await direct.put('/slow').value('{"count":1}');
+    await put('/slow', '{"count":1}');
     const waiting: (() => void)[] = [];
     let isOpen = false;
     class Slow {
@@ -107,15 +94,14 @@ describe('validators that take their time', () => {
     await using app = await startApp({ hosts: etcd.hosts, configs });
     isOpen = false;
     const before = waiting.length;
-    const { header } = await direct.put('/slow').value('{"count":2}');
+    const revision = await put('/slow', '{"count":2}');
     await eventually(() => waiting.length > before);
-    const passed = app.store.waitForRevision(Number(header.revision), { timeoutMs: 300 });
+    const passed = app.store.waitForRevision(revision, { timeoutMs: 300 });
     await expect(passed).rejects.toThrow(/not visible after 300 ms/);
     for (const answer of waiting) answer();
-    await app.store.waitForRevision(Number(header.revision));
+    await app.store.waitForRevision(revision);
 
     expect(app.store.get('/slow', Slow)).toEqual({ count: 2 });
-    direct.close();
   });
 });
 

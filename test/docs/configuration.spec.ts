@@ -2,12 +2,11 @@ import { join, resolve } from 'node:path';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { StoreService } from 'nestjs-etcd-trigger';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { quiet } from '../support/quiet-logger.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -30,32 +29,25 @@ interface Database {
 }
 
 describe('every snippet of the guide to configuration', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
   let proxy: TcpProxy;
   let opened: INestApplicationContext[] = [];
 
   beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
     proxy = await TcpProxy.start(etcd.first.clientPort);
     process.env.ETCD_HOSTS = proxy.endpoint;
     const snippets = snippetsOf(GUIDE);
     expect([...snippets.keys()]).toEqual(TITLES);
     expect(compileSnippets(snippets, FOLDER)).toEqual([]);
   });
-  beforeEach(async () => {
-    await direct.delete().all();
-  });
   afterEach(async () => {
     for (const app of opened) await app.close();
     opened = [];
   });
-  afterAll(async () => {
+  afterAll(() => {
     delete process.env.ETCD_HOSTS;
-    direct.close();
     proxy.stop();
-    await etcd.stop();
   });
 
   const load = async <T>(file: string, name: string): Promise<T> => {
@@ -82,7 +74,7 @@ describe('every snippet of the guide to configuration', () => {
     const client = after.get<{ address: string }>(await loadClass('after.js', 'DatabaseClient'));
 
     expect([oldClient.address, client.address]).toEqual(['localhost:5432', 'localhost:5432']);
-    await direct.put('/shop/database').value('{"host":"db-1","port":6432}');
+    await put('/shop/database', '{"host":"db-1","port":6432}');
     await eventually(() => client.address === 'db-1:6432');
   });
 
@@ -92,8 +84,8 @@ describe('every snippet of the guide to configuration', () => {
     const { seen, poolSize } = app.get(reactions);
     // However long writing takes, both arrive together: a burst.
     proxy.freeze('down');
-    await direct.put('/shop/database').value('{"host":"a","port":1,"pool":{"size":10}}');
-    await direct.put('/shop/database').value('{"host":"b","port":1,"pool":{"size":20}}');
+    await put('/shop/database', '{"host":"a","port":1,"pool":{"size":10}}');
+    await put('/shop/database', '{"host":"b","port":1,"pool":{"size":20}}');
     proxy.thaw('down');
     await eventually(() => seen.length === 4);
 
@@ -112,8 +104,8 @@ describe('every snippet of the guide to configuration', () => {
       'Tenants',
     );
     const type = await loadClass<Database>('database.config.js', 'DatabaseConfig');
-    await direct.put('/tenants/a').value('{"host":"a","port":1}');
-    const { header } = await direct.put('/tenants/b').value('{"host":"b","port":1}');
+    await put('/tenants/a', '{"host":"a","port":1}');
+    const revision = await put('/tenants/b', '{"host":"b","port":1}');
     const { EtcdTriggerModule } = await import('nestjs-etcd-trigger');
     const root = EtcdTriggerModule.forRoot({ client: { hosts: etcd.hosts }, configs: [{ prefix: '/tenants/', type }] });
     const module = await Test.createTestingModule({ imports: [root], providers: [tenants] })
@@ -126,13 +118,13 @@ describe('every snippet of the guide to configuration', () => {
       await module.get(StoreService).delete('/tenants/b');
     });
 
-    expect(lines).toEqual([`at revision ${header.revision}`, '/tenants/a on a', '/tenants/b on b']);
+    expect(lines).toEqual([`at revision ${revision}`, '/tenants/a on a', '/tenants/b on b']);
   });
 
   it('reads and writes other formats', async () => {
-    await direct.put('/shop/open').value('on');
-    await direct.put('/shop/database.yaml').value('host: db-1 # the old one\nport: 5432\n');
-    await direct.put('/shop/banner').value('20 Closed tomorrow');
+    await put('/shop/open', 'on');
+    await put('/shop/database.yaml', 'host: db-1 # the old one\nport: 5432\n');
+    await put('/shop/banner', '20 Closed tomorrow');
     const app = await start([await loadClass('formats.module.js', 'FormatsModule')]);
     const store = app.get(StoreService);
     const open = await loadClass<{ value: boolean }>('formats.module.js', 'Switch');
@@ -148,13 +140,13 @@ describe('every snippet of the guide to configuration', () => {
 
     expect(store.get('/shop/open', open)).toEqual({ value: false });
     const written = await Promise.all(
-      ['open', 'database.yaml', 'banner'].map((key) => direct.get(`/shop/${key}`).string()),
+      ['open', 'database.yaml', 'banner'].map((key) => etcd.direct.get(`/shop/${key}`).string()),
     );
     expect(written).toEqual(['off', 'host: db-2\nport: 5432\n', '5 Open again']);
   });
 
   it('feeds a ConfigService that is current in every constructor and ever after', async () => {
-    await direct.put('/shop/database').value('{"host":"db-1","port":5432}');
+    await put('/shop/database', '{"host":"db-1","port":5432}');
     const client = await loadClass<{ address: string }>('before.js', 'DatabaseClient');
     const app = await start(
       [await loadClass('after.js', 'AppModule'), await loadClass('config-service.module.js', 'FedConfigModule')],

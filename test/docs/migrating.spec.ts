@@ -3,10 +3,10 @@ import { join, resolve } from 'node:path';
 import type { INestApplication, Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { quiet } from '../support/quiet-logger.js';
 
 const DOCUMENT = 'docs/migrating.md';
@@ -25,24 +25,19 @@ interface Jobs {
 }
 
 describe('every snippet of docs/migrating.md', () => {
-  let etcd: EtcdTestCluster;
-  let client: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
-  beforeAll(async () => {
+  beforeAll(() => {
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
     expect(compileSnippets(snippetsOf(DOCUMENT), FOLDER)).toEqual([]);
-    etcd = await EtcdTestCluster.start();
-    client = new Etcd3({ hosts: etcd.hosts });
     process.env.ETCD_HOSTS = etcd.hosts.join();
   });
   beforeEach(async () => {
-    await client.delete().all();
-    await client.put('/jobs/1').value('new');
+    await put('/jobs/1', 'new');
   });
-  afterAll(async () => {
+  afterAll(() => {
     delete process.env.ETCD_HOSTS;
-    client.close();
-    await etcd.stop();
   });
 
   const load = async (file: string): Promise<Record<string, unknown>> =>
@@ -56,8 +51,8 @@ describe('every snippet of docs/migrating.md', () => {
 
   /** What both do, the one by hand and the one by this library. */
   const works = async (jobs: Jobs): Promise<void> => {
-    await client.put('/jobs/2').value('new');
-    await client.delete().key('/jobs/1');
+    await put('/jobs/2', 'new');
+    await etcd.direct.delete().key('/jobs/1');
     await eventually(() => jobs.seen.length === 3);
     expect(jobs.seen).toEqual(['put /jobs/1 new', 'put /jobs/2 new', 'delete /jobs/1 ']);
     expect(await jobs.limit()).toBe(10);

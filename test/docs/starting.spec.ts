@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { Etcd3 } from 'etcd3';
 import { StoreService } from 'nestjs-etcd-trigger';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { quiet } from '../support/quiet-logger.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -16,12 +15,11 @@ const DOCUMENT = 'docs/starting.md';
 const FOLDER = resolve('test/boot/.snippets');
 
 describe('every snippet of docs/starting.md', () => {
-  let etcd: EtcdTestCluster;
+  const etcd = ownEtcd();
   let proxy: TcpProxy;
   let directory: string;
 
   beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
     proxy = await TcpProxy.start(etcd.first.clientPort);
     directory = mkdtempSync(join(tmpdir(), 'starting-'));
     process.env.ETCD_HOSTS = proxy.endpoint;
@@ -30,18 +28,15 @@ describe('every snippet of docs/starting.md', () => {
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
     expect(compileSnippets(snippetsOf(DOCUMENT), FOLDER)).toEqual([]);
   });
-  afterAll(async () => {
+  afterAll(() => {
     for (const name of ['ETCD_HOSTS', 'SNAPSHOT_DIRECTORY', 'SNAPSHOT_KEY']) Reflect.deleteProperty(process.env, name);
     proxy.stop();
     rmSync(directory, { recursive: true });
-    await etcd.stop();
   });
 
   it('starts, and starts again from the encrypted snapshot while etcd is away, ready to serve', async () => {
-    const client = new Etcd3({ hosts: etcd.hosts });
-    await client.put('/app/database').value('{"host":"db-1","port":1}');
-    await client.put('/app/api-key').value('{"key":"k"}');
-    client.close();
+    await etcd.put('/app/database', { host: 'db-1', port: 1 });
+    await etcd.put('/app/api-key', { key: 'k' });
     const { AppModule, ApiKey } = (await import(join(FOLDER, 'app.module.js'))) as Record<
       string,
       Type<{ key: string }>

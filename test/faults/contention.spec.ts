@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -15,17 +15,11 @@ const KEY = '/contention/counter';
 type Claim = readonly [attempt: string, what: 'applied' | 'unknown' | 'refused', revision: number | string];
 
 describe(`8 writers in 4 processes that increment one counter ${INCREMENTS} times each, under cut connections,`, () => {
-  let etcd: EtcdTestCluster;
+  const etcd = ownEtcd();
   let proxies: TcpProxy[];
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-  });
   beforeEach(async () => {
     proxies = await Promise.all(PROCESSES.map(() => TcpProxy.start(etcd.first.clientPort)));
-  });
-  afterAll(async () => {
-    await etcd.stop();
   });
 
   const limit = 60_000 + INCREMENTS * 2_000;

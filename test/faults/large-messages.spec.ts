@@ -1,38 +1,25 @@
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { WatchBatch } from 'nestjs-etcd-trigger';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 describe('messages of any size', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start({ args: ['--quota-backend-bytes=4000000000'] });
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd({ args: ['--quota-backend-bytes=4000000000'] });
+  const { put } = etcd;
 
   it('delivers one transaction of 12 MB completely and as one batch', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     const path = 'x'.repeat(1_000);
     const keys = 12_000;
     for (let index = 0; index < keys; index += 100) {
-      const puts = Array.from({ length: 100 }, (_, offset) => direct.put(`/big/${path}/${index + offset}`).value('v'));
-      await direct
-        .if('/never', 'Create', '==', 0)
-        .then(...puts)
-        .commit();
+      const entries = Array.from({ length: 100 }, (_, offset) => [`/big/${path}/${index + offset}`, 'v'] as const);
+      await etcd.putTogether(Object.fromEntries(entries));
     }
     const batches: WatchBatch[] = [];
     await app.watcher.watchBatch('/big/', (batch) => batches.push(batch), { initial: false });
-    await direct.delete().prefix('/big/');
+    await etcd.direct.delete().prefix('/big/');
     await eventually(() => batches.length === 1);
 
     expect(batches[0]?.events.length).toBe(keys);
@@ -45,8 +32,7 @@ describe('messages of any size', () => {
     const revisions: number[] = [];
     // 100 revisions of 1 MiB are one message of the server: more than this client takes at once.
     for (let index = 0; index < 100; index += 1) {
-      const { header } = await direct.put(`/huge/${index % 3}`).value(Buffer.alloc(1_048_576, index));
-      revisions.push(Number(header.revision));
+      revisions.push(await put(`/huge/${index % 3}`, Buffer.alloc(1_048_576, index)));
     }
     const seen: number[] = [];
     await app.watcher.watch(

@@ -1,9 +1,8 @@
 import { IsInt, IsString } from 'class-validator';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { PermissionDeniedError, RevisionConflictError, UnknownOutcomeError } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { APP, startSecured } from '../support/secured-cluster.js';
 import { startApp, type StartedApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -19,26 +18,17 @@ const REQUEST_BYTES = 60;
 const entry = (count: number, by = 'us'): Entry => ({ count, by });
 
 describe('a write whose answer is lost', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
   let proxy: TcpProxy;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
   beforeEach(async () => {
-    await direct.delete().all();
     proxy = await TcpProxy.start(etcd.first.clientPort);
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
   });
 
   const start = (more: object = {}) => startApp({ hosts: proxy.endpoint, configs, ...more });
   const held = async (): Promise<{ version: number; revision: number; value: unknown } | undefined> => {
-    const [found] = (await direct.get(KEY).exec()).kvs;
+    const [found] = (await etcd.direct.get(KEY).exec()).kvs;
     if (!found) return undefined;
     const value: unknown = JSON.parse(found.value.toString());
     return { version: Number(found.version), revision: Number(found.mod_revision), value };
@@ -69,7 +59,7 @@ describe('a write whose answer is lost', () => {
     proxy.thaw();
     return (await writing)[0];
   };
-  const other = async (): Promise<unknown> => direct.put(KEY).value(JSON.stringify(entry(9, 'other')));
+  const other = () => put(KEY, entry(9, 'other'));
 
   describe('with outcomes', () => {
     const outcomes = { prefix: '/outcomes' };
@@ -121,14 +111,14 @@ describe('a write whose answer is lost', () => {
       await using app = await start({ outcomes });
       await app.store.put(KEY, entry(1));
       await losingTheAnswer(() => app.store.put(KEY, entry(2)));
-      const { kvs } = await direct.getAll().exec();
+      const { kvs } = await etcd.direct.getAll().exec();
       const markers = kvs.filter(({ key }) => key.toString() !== KEY);
 
       expect(markers.length).toBe(2);
       for (const { key, lease, value } of markers) {
         expect(key.toString()).toMatch(/^\/outcomes\/[0-9a-f-]{36}$/);
         expect(value.toString()).toBe('written');
-        const { TTL } = await direct.leaseClient.leaseTimeToLive({ ID: lease });
+        const { TTL } = await etcd.direct.leaseClient.leaseTimeToLive({ ID: lease });
         expect(Number(TTL)).toBeLessThanOrEqual(60);
         expect(Number(TTL)).toBeGreaterThan(0);
       }
@@ -138,8 +128,8 @@ describe('a write whose answer is lost', () => {
     it('goes on with another lease when etcd no longer knows the one of the markers', async () => {
       await using app = await start({ outcomes });
       await app.store.put(KEY, entry(1));
-      for (const { ID } of (await direct.leaseClient.leaseLeases()).leases)
-        await direct.leaseClient.leaseRevoke({ ID });
+      for (const { ID } of (await etcd.direct.leaseClient.leaseLeases()).leases)
+        await etcd.direct.leaseClient.leaseRevoke({ ID });
 
       expect(await app.store.put(KEY, entry(2))).toMatchObject({ visible: true });
       proxy.stop();

@@ -1,7 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import {
   BootError,
   ConnectionClosedError,
@@ -13,22 +11,13 @@ import {
   WatchKey,
   WriteError,
 } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 describe('the error of', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
 
   it('a dead port is a ConnectionError for each request', async () => {
     await using app = await startApp({ hosts: 'http://127.0.0.1:1', requestTimeoutMs: 500 });
@@ -51,7 +40,7 @@ describe('the error of', () => {
     await expect(app.watcher.get('/k')).rejects.toThrow(ConnectionTimeoutError);
     await expect(app.watcher.put('/k', 'v')).rejects.toThrow(ConnectionTimeoutError);
     await expect(app.watcher.watch('/k', () => undefined)).rejects.toThrow(ConnectionTimeoutError);
-    expect(await direct.get('/k').string()).toBeNull();
+    expect(await etcd.direct.get('/k').string()).toBeNull();
     proxy.stop();
   });
 

@@ -24,7 +24,6 @@ import {
   UsePipes,
 } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, Reflector, REQUEST } from '@nestjs/core';
-import { Etcd3 } from 'etcd3';
 import {
   EtcdTriggerContext,
   type EtcdTriggerOptions,
@@ -35,11 +34,11 @@ import {
   WatchKey,
   WatchKeyRegistry,
 } from 'nestjs-etcd-trigger';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { Observable } from 'rxjs';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 
 /** What everything here writes into: who has one was constructed by Nest. */
@@ -107,26 +106,11 @@ const KINDS: Record<string, (scope: Scope) => Decorator> = {
 const SCOPES = { singleton: Scope.DEFAULT, 'request-scoped': Scope.REQUEST, transient: Scope.TRANSIENT };
 
 describe('around a handler', () => {
-  let etcd: EtcdTestCluster;
-  let writer: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    writer = new Etcd3({ hosts: etcd.endpoints });
-  });
-  beforeEach(async () => {
-    await writer.delete().all();
-  });
-  afterAll(async () => {
-    writer.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   const started = (metadata: ModuleMetadata, options: Partial<EtcdTriggerOptions> = {}) =>
-    startApp(
-      { hosts: etcd.endpoints, ...options },
-      { ...metadata, providers: [Journal, ...(metadata.providers ?? [])] },
-    );
+    startApp({ hosts: etcd.hosts, ...options }, { ...metadata, providers: [Journal, ...(metadata.providers ?? [])] });
 
   const cases = Object.keys(KINDS).flatMap((kind) =>
     (Object.keys(SCOPES) as (keyof typeof SCOPES)[]).map((scope) => ({ kind, scope })),
@@ -160,7 +144,7 @@ describe('around a handler', () => {
       await using running = await started({ providers, controllers });
       const { lines, constructed } = running.app.get(Journal);
       const names = Object.keys(SCOPES).flatMap((name) => [`${name} controller`, `${name} provider`]);
-      for (const name of [...names, ...names]) await writer.put(name).value(name);
+      for (const name of [...names, ...names]) await put(name, name);
       await eventually(() => lines.length === 24);
 
       const expected = names.flatMap((name) => [`${kind} ${name}`, `handler ${name}`]);
@@ -210,9 +194,9 @@ describe('around a handler', () => {
       }
     }
     await using running = await started({ providers: [Orders] });
-    await writer.put('/orders/1').value('range');
+    await put('/orders/1', 'range');
     await eventually(() => lines.length === 6);
-    await writer.put('/orders/1').value('type');
+    await put('/orders/1', 'type');
     await eventually(() => lines.length === 12);
 
     const around = [
@@ -247,8 +231,8 @@ describe('around a handler', () => {
     const logger = new CollectingLogger();
     await using running = await started({ providers: [Orders] }, { logger });
     running.app.useLogger(logger);
-    await writer.put('/orders/1').value('x');
-    await writer.put('/orders/2').value('x');
+    await put('/orders/1', 'x');
+    await put('/orders/2', 'x');
     await eventually(() => failures.length === 2);
 
     expect(failures.map(({ error }) => (error as Error).name).sort()).toEqual(['SyntaxError', 'TypeError']);
@@ -284,9 +268,9 @@ describe('around a handler', () => {
     }
     const logger = new CollectingLogger();
     await using running = await started({ providers: [Orders] }, { logger });
-    for (const key of ['/orders/1', '/orders/2']) await writer.put(key).value('a secret');
+    for (const key of ['/orders/1', '/orders/2']) await put(key, 'a secret');
     await eventually(() => failures.length === 2);
-    await writer.put('/orders/3').value('a secret');
+    await put('/orders/3', 'a secret');
     await eventually(() => handled.length === 1);
 
     expect(failures.map(({ error, attempts, handler }) => [(error as Error).constructor, attempts, handler])).toEqual([
@@ -379,7 +363,7 @@ describe('around a handler', () => {
       'does not run, or nothing would reach a handler: %s',
       async (scope) => {
         await using running = await started({ providers: [...globals(SCOPES[scope]), Orders] });
-        await writer.put('/orders/refused').value('x');
+        await put('/orders/refused', 'x');
         const { lines } = running.app.get(Journal);
         await eventually(() => lines.length > 0);
 
@@ -393,9 +377,9 @@ describe('around a handler', () => {
         { handlers: { useGlobalEnhancers: true } },
       );
       const { lines } = running.app.get(Journal);
-      await writer.put('/orders/bad').value('x');
+      await put('/orders/bad', 'x');
       await eventually(() => lines.length >= 6);
-      await writer.put('/orders/refused').value('x');
+      await put('/orders/refused', 'x');
       await eventually(() => lines.length >= 7);
 
       expect(lines).toEqual([

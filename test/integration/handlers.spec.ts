@@ -1,7 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { IsInt, IsString, Min, registerDecorator, ValidateNested } from 'class-validator';
 import { Type } from 'class-transformer';
-import { Etcd3 } from 'etcd3';
 import {
   BootError,
   type EtcdTriggerOptions,
@@ -19,10 +18,10 @@ import {
   WatchKey,
   WatchKeyRegistry,
 } from 'nestjs-etcd-trigger';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 
 class Item {
@@ -37,23 +36,11 @@ const order = (amount: unknown, more: object = {}): string => JSON.stringify({ a
 type Provider = abstract new () => unknown;
 
 describe('a @WatchKey method', () => {
-  let etcd: EtcdTestCluster;
-  let writer: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    writer = new Etcd3({ hosts: etcd.endpoints });
-  });
-  beforeEach(async () => {
-    await writer.delete().all();
-  });
-  afterAll(async () => {
-    writer.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   const started = (Handlers: Provider, options: Partial<EtcdTriggerOptions> = {}) =>
-    startApp({ hosts: etcd.endpoints, ...options }, { providers: [Handlers as never] });
+    startApp({ hosts: etcd.hosts, ...options }, { providers: [Handlers as never] });
 
   describe('with a type', () => {
     it('gets validated, frozen instances, and undefined for what was deleted', async () => {
@@ -64,7 +51,7 @@ describe('a @WatchKey method', () => {
           seen.push([value, event]);
         }
       }
-      await writer.put('/orders/1').value(order(1));
+      await put('/orders/1', order(1));
       await using running = await started(Orders);
       await running.watcher.delete('/orders/1');
       await eventually(() => seen.length === 2);
@@ -86,9 +73,9 @@ describe('a @WatchKey method', () => {
       }
       const logger = new CollectingLogger();
       await using running = await started(Orders, { logger });
-      await writer.put('/orders/1').value(order('s3cret'));
-      await writer.put('/orders/1').value('s3cret');
-      await writer.put('/orders/1').value(order(2));
+      await put('/orders/1', order('s3cret'));
+      await put('/orders/1', 's3cret');
+      await put('/orders/1', order(2));
       await eventually(() => seen.length === 1);
 
       expect(seen).toEqual([2]);
@@ -120,7 +107,7 @@ describe('a @WatchKey method', () => {
       }
       const logger = new CollectingLogger();
       await using running = await started(Orders, { logger });
-      await writer.put('/orders/1').value(order(1, { more: 's3cret' }));
+      await put('/orders/1', order(1, { more: 's3cret' }));
       await eventually(() => failures.length === 1);
 
       const [failure] = failures;
@@ -284,16 +271,12 @@ describe('a @WatchKey method', () => {
         say('pattern', batch);
       }
     }
-    await writer.put('/orders/1').value('x');
-    await writer.put('/orders/2').value('x');
+    await put('/orders/1', 'x');
+    await put('/orders/2', 'x');
     await using running = await started(Orders);
     await eventually(() => seen.length === 2);
     expect(running.app.get(WatchKeyRegistry).list()).toHaveLength(3);
-    await writer.kv.txn({
-      success: ['/orders/1', '/orders/1/lines', '/orders/3'].map((key) => ({
-        request_put: { key: Buffer.from(key), value: Buffer.from('y') },
-      })),
-    });
+    await etcd.putTogether({ '/orders/1': 'y', '/orders/1/lines': 'y', '/orders/3': 'y' });
     await eventually(() => seen.length === 5);
 
     expect(seen.sort()).toEqual([

@@ -1,7 +1,6 @@
 import { Controller, Inject, Injectable, Module, Scope } from '@nestjs/common';
 import { REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
-import { Etcd3 } from 'etcd3';
 import { IsInt, IsString } from 'class-validator';
 import {
   EtcdTriggerModule,
@@ -16,8 +15,9 @@ import {
   type WatchEvent,
 } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { quiet } from '../support/quiet-logger.js';
 
@@ -27,25 +27,13 @@ class DatabaseConfig {
 }
 
 describe('EtcdTriggerModule', () => {
-  let etcd: EtcdTestCluster;
-  let writer: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    writer = new Etcd3({ hosts: etcd.endpoints });
-  });
-  beforeEach(async () => {
-    await writer.delete().all();
-  });
-  afterAll(async () => {
-    writer.close();
-    await etcd.stop();
-  });
-
-  const options = () => ({ client: { hosts: etcd.endpoints }, logger: quiet });
+  const options = () => ({ client: { hosts: etcd.hosts }, logger: quiet });
 
   it('loads configurations before anything that injects the store is constructed, and follows them', async () => {
-    await writer.put('/app/db').value(JSON.stringify({ host: 'one', port: 1 }));
+    await put('/app/db', { host: 'one', port: 1 });
     const seen: unknown[] = [];
     @Injectable()
     class Reader {
@@ -63,7 +51,7 @@ describe('EtcdTriggerModule', () => {
 
     await app.init();
     const { store } = app.get(Reader);
-    await writer.put('/app/db').value(JSON.stringify({ host: 'two', port: 2 }));
+    await put('/app/db', { host: 'two', port: 2 });
     await eventually(() => store.get('/app/db', DatabaseConfig)?.host === 'two');
 
     await app.close();
@@ -97,10 +85,10 @@ describe('EtcdTriggerModule', () => {
       providers: [Provider, PerEvent],
       controllers: [Http],
     }).compile();
-    await writer.put('/events/1').value('x');
+    await put('/events/1', 'x');
     await app.init();
     await eventually(() => seen.length === 3);
-    await writer.put('/events/2').value('y');
+    await put('/events/2', 'y');
     await eventually(() => seen.length === 6);
 
     expect(seen.sort()).toEqual([
@@ -142,7 +130,7 @@ describe('EtcdTriggerModule', () => {
   });
 
   it('finds the definitions of features, wherever they are imported', async () => {
-    await writer.put('/feature/db').value(JSON.stringify({ host: 'f', port: 1 }));
+    await put('/feature/db', { host: 'f', port: 1 });
     @Module({ imports: [EtcdTriggerModule.forFeature([{ prefix: '/feature/', type: DatabaseConfig }])] })
     class Feature {}
     const app = await Test.createTestingModule({
@@ -176,7 +164,7 @@ describe('EtcdTriggerModule', () => {
   });
 
   it('gives another module its options from the store', async () => {
-    await writer.put('/target').value(JSON.stringify({ host: 'from etcd', port: 5 }));
+    await put('/target', { host: 'from etcd', port: 5 });
     const seen: DatabaseConfig[] = [];
     @Module({})
     class Other {}
@@ -269,7 +257,7 @@ describe('EtcdTriggerModule', () => {
       imports: [EtcdTriggerModule.forRoot(options()), feature('first'), feature('second')],
     }).compile();
     await app.init();
-    await writer.put('/scoped/1').value('x');
+    await put('/scoped/1', 'x');
     await eventually(() => seen.length === 2);
 
     expect(seen.sort()).toEqual(['first /scoped/1 true', 'second /scoped/1 true']);
@@ -300,8 +288,8 @@ describe('EtcdTriggerModule', () => {
     class B {}
     const app = await Test.createTestingModule({ imports: [EtcdTriggerModule.forRoot(options()), A, B] }).compile();
     await app.init();
-    await writer.put('/once/1').value('x');
-    await writer.put('/once/2').value('x');
+    await put('/once/1', 'x');
+    await put('/once/2', 'x');
     await eventually(() => seen.includes('/once/2'));
 
     expect(seen).toEqual(['/once/1', '/once/2']);
@@ -335,10 +323,10 @@ describe('EtcdTriggerModule', () => {
     await app.init();
     proxy.refuse();
     proxy.cut();
-    const { header } = await writer.put('/resync/1').value('x');
-    const { header: last } = await writer.put('/resync/1').value('y');
-    expect(Number(last.revision)).toBeGreaterThan(Number(header.revision));
-    await writer.kv.compact({ revision: last.revision, physical: true });
+    const first = await put('/resync/1', 'x');
+    const last = await put('/resync/1', 'y');
+    expect(last).toBeGreaterThan(first);
+    await etcd.compact(last);
     await proxy.accept();
     await eventually(() => notices.length === 2);
 

@@ -1,16 +1,9 @@
 import { spawn } from 'node:child_process';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { ownEtcd } from '../support/own-etcd.js';
 
 describe('a process ends by itself when its application', () => {
-  let etcd: EtcdTestCluster;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-  });
-  afterAll(async () => {
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
 
   it.each([
     ['is closed', ['done']],

@@ -1,30 +1,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { Etcd3 } from 'etcd3';
 import { OnWatchError, WatchKey, WatchKeyRegistry, type WatchEvent, type WatchFailure } from 'nestjs-etcd-trigger';
 import type { DeliveryContext } from 'nestjs-etcd-trigger';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 describe('an application that stops', () => {
-  let etcd: EtcdTestCluster;
-  let writer: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    writer = new Etcd3({ hosts: etcd.endpoints });
-  });
-  beforeEach(async () => {
-    await writer.delete().all();
-  });
-  afterAll(async () => {
-    writer.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   describe('because of kill -TERM, under load,', () => {
     const stopped = async (name: string) => {
@@ -39,7 +26,7 @@ describe('an application that stops', () => {
       const beginnings = (): number => output.match(/^begin/gm)?.length ?? 0;
       let isOver = false;
       const load = (async () => {
-        for (let number = 0; !isOver; number += 1) await writer.put(`/load/${number % 500}`).value('x');
+        for (let number = 0; !isOver; number += 1) await put(`/load/${number % 500}`, 'x');
       })();
       await eventually(() => beginnings() >= 16);
       child.kill('SIGTERM');
@@ -57,7 +44,7 @@ describe('an application that stops', () => {
 
       expect([code, complaints]).toEqual([0, []]);
       expect(keysOf(lines, 'end').sort()).toEqual(keysOf(lines, 'begin').sort());
-      const done = await writer.getAll().prefix('/done/').keys();
+      const done = await etcd.direct.getAll().prefix('/done/').keys();
       expect(done.sort()).toEqual(
         [...new Set(keysOf(lines, 'end'))].map((key) => key.replace('/load/', '/done/')).sort(),
       );
@@ -84,7 +71,7 @@ describe('an application that stops', () => {
   });
 
   it('waits for a call that runs, of a watch that was closed before too, and lets it write', async () => {
-    const running = await startApp({ hosts: etcd.endpoints });
+    const running = await startApp({ hosts: etcd.hosts });
     let finish = (): void => undefined;
     const finished: string[] = [];
     const subscription = await running.watcher.watch('/k', async ({ key }) => {
@@ -126,9 +113,9 @@ describe('an application that stops', () => {
         throw new RangeError('hidden');
       }
     }
-    const running = await startApp({ hosts: etcd.endpoints, logger }, { providers: [Handler] });
+    const running = await startApp({ hosts: etcd.hosts, logger }, { providers: [Handler] });
     const registry = running.app.get(WatchKeyRegistry);
-    await writer.put('/k/1').value('x');
+    await put('/k/1', 'x');
     await eventually(() => registry.list()[0]?.failures === 1);
     const closing = running.app.close();
     await eventually(() => registry.list()[0]?.state === 'closed');
@@ -136,7 +123,7 @@ describe('an application that stops', () => {
     await closing;
     process.off('unhandledRejection', onRejection);
 
-    expect((await writer.get('/failed').string()) ?? 'nothing').toBe('/k/1');
+    expect((await etcd.direct.get('/failed').string()) ?? 'nothing').toBe('/k/1');
     expect(logger.text).toMatch(/onError of Handler\.onEvent failed: RangeError at /);
     expect(logger.text).not.toContain('hidden');
     expect(rejections).toEqual([]);
@@ -150,11 +137,11 @@ describe('an application that stops', () => {
         seen.push(key);
       }
     }
-    const running = await startApp({ hosts: etcd.endpoints }, { providers: [Handler] });
+    const running = await startApp({ hosts: etcd.hosts }, { providers: [Handler] });
     const registry = running.app.get(WatchKeyRegistry);
     await Promise.all([running.app.close(), running.app.close()]);
     await running.app.close();
-    await writer.put('/k/1').value('x');
+    await put('/k/1', 'x');
 
     expect(registry.list()[0]?.state).toBe('closed');
     expect(seen).toEqual([]);
@@ -178,7 +165,7 @@ describe('an application that stops', () => {
       { providers: [Handler] },
     );
     const registry = running.app.get(WatchKeyRegistry);
-    await writer.put('/k/1').value('x');
+    await put('/k/1', 'x');
     await eventually(() => registry.list()[0]?.pending === 1);
     proxy.refuse();
     proxy.cut();

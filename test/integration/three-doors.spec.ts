@@ -1,17 +1,16 @@
 import { inspect } from 'node:util';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, IsString, Max, registerDecorator, ValidateNested } from 'class-validator';
-import { Etcd3 } from 'etcd3';
 import fc from 'fast-check';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import {
   type ConfigDefinition,
   type ConfigViolation,
   InvalidConfigError,
   type StoreService,
 } from 'nestjs-etcd-trigger';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 
 const SECRET = 'sesame-open-9f3';
@@ -91,17 +90,8 @@ describe.each([
   ['of one with an asynchronous validator', Remote, 'strip'],
   ['of one with both', Remote, 'refuse'],
 ] as const)('documents %s', (_, type, unknown) => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
   const verdictOf = (violations: readonly ConfigViolation[] | undefined): string =>
     violations?.map(({ path, constraints }) => `${path}: ${constraints.join()}`).join('; ') ?? 'valid';
@@ -114,12 +104,12 @@ describe.each([
     const configs: ConfigDefinition[] = [{ prefix: '/doors/', type, unknown }];
     const logger = new CollectingLogger();
     const told: unknown[] = [];
-    for (const [index, document] of DOCUMENTS.entries()) await direct.put(`/doors/boot/${index}`).value(document);
+    for (const [index, document] of DOCUMENTS.entries()) await put(`/doors/boot/${index}`, document);
     const refused: unknown = await startApp({ hosts: etcd.hosts, configs }).catch((error: unknown) => error);
     await using app = await startApp({ hosts: etcd.hosts, configs, boot: { policy: 'degraded' }, logger });
     let last = 0;
     for (const [index, document] of DOCUMENTS.entries()) {
-      last = Number((await direct.put(`/doors/change/${index}`).value(document)).header.revision);
+      last = await put(`/doors/change/${index}`, document);
     }
     await app.store.waitForRevision(last);
 

@@ -1,10 +1,9 @@
 import { join, resolve } from 'node:path';
 import { Test } from '@nestjs/testing';
 import type { INestApplication, Type } from '@nestjs/common';
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { quiet } from '../support/quiet-logger.js';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from './snippets.js';
 
@@ -20,25 +19,20 @@ const TITLES = [
 ];
 
 describe('every snippet of the README', () => {
-  let etcd: EtcdTestCluster;
-  let client: Etcd3;
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    client = new Etcd3({ hosts: etcd.hosts });
+  beforeAll(() => {
     process.env.ETCD_HOSTS = etcd.hosts.join();
     const snippets = snippetsOf('README.md');
     expect([...snippets.keys()]).toEqual(TITLES);
     expect(compileSnippets(snippets, FOLDER)).toEqual([]);
   });
   beforeEach(async () => {
-    await client.delete().all();
-    await client.put('/app/database').value('{"host":"db-1","port":5432}');
+    await put('/app/database', '{"host":"db-1","port":5432}');
   });
-  afterAll(async () => {
+  afterAll(() => {
     delete process.env.ETCD_HOSTS;
-    client.close();
-    await etcd.stop();
   });
 
   const load = async <T>(file: string, name: string): Promise<Type<T>> => {
@@ -69,8 +63,8 @@ describe('every snippet of the README', () => {
     await database.moveTo('db-2');
     expect(database.address).toBe('db-2:5432');
     expect(database.hosts).toEqual(['db-1', 'db-2']);
-    await client.put('/orders/1').value('new');
-    await client.put('/orders/1').value('paid');
+    await put('/orders/1', 'new');
+    await put('/orders/1', 'paid');
     await eventually(() => orders.seen.length === 2);
     expect(orders.seen).toEqual(['live put /orders/1 new (was -)', 'live put /orders/1 paid (was new)']);
     await app.close();
@@ -93,7 +87,7 @@ describe('every snippet of the README', () => {
 
   it('connects several modules and clusters', async () => {
     const { hostname, port } = new URL(etcd.hosts[0] ?? '');
-    await client.put('/tenants/audit').value(JSON.stringify({ host: hostname, port: Number(port) }));
+    await put('/tenants/audit', { host: hostname, port: Number(port) });
     const app = await start(await load('more.module.js', 'MoreModule'));
     const audit = app.get<{ store: { keys: () => string[] }; auditStore: { keys: () => string[] } }>(
       await load('more.module.js', 'Audit'),

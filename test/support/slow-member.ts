@@ -3,6 +3,7 @@ import {
   type MethodDefinition,
   Server,
   ServerCredentials,
+  type ServerUnaryCall,
   type StatusObject,
 } from '@grpc/grpc-js';
 
@@ -26,24 +27,23 @@ interface SlowMemberOptions {
 /** A member that hashes a password, and does nothing else. */
 export async function startSlowMember({ questions, refusal }: SlowMemberOptions): Promise<SlowMember> {
   let [asked, authentications] = [0, 0];
-  const waiting = new Set<() => void>();
+  const waiting = new Map<ServerUnaryCall<Buffer, Buffer>, () => void>();
   const authenticate: handleUnaryCall<Buffer, Buffer> = (call, answer) => {
     authentications += 1;
     const begun = asked;
     const hashed = (): void => {
       if (asked - begun < questions) return;
-      waiting.delete(hashed);
+      waiting.delete(call);
       answer(null, TOKEN);
     };
-    waiting.add(hashed);
-    call.on('cancelled', () => waiting.delete(hashed));
+    waiting.set(call, hashed);
     hashed();
   };
   const tellStatus: handleUnaryCall<Buffer, Buffer> = (_, answer) => {
     asked += 1;
     if (refusal && waiting.size > 0) answer(refusal);
     else answer(null, Buffer.alloc(0));
-    for (const hashed of waiting) hashed();
+    for (const hashed of waiting.values()) hashed();
   };
   const server = new Server();
   server.addService({ authenticate: bytesAt('/etcdserverpb.Auth/Authenticate') }, { authenticate });
@@ -64,7 +64,7 @@ export async function startSlowMember({ questions, refusal }: SlowMemberOptions)
       return authentications;
     },
     get waiting() {
-      return waiting.size;
+      return [...waiting.keys()].filter(({ cancelled }) => !cancelled).length;
     },
     [Symbol.asyncDispose]: () => {
       server.forceShutdown();

@@ -1,4 +1,5 @@
 import { pause } from '../watch/backoff.js';
+import { within } from '../watch/time-limit.js';
 
 /** The limit is counted in so many parts. When this process is busy for longer than a part, that counts as one, and not as the silence of others. */
 const PARTS = 10;
@@ -27,21 +28,29 @@ export async function untilLost<Other>(
 ): Promise<Other> {
   let quiet = 0;
   let isAsked = false;
-  for (;;) {
+  let other: Other | undefined;
+  const search = async (): Promise<void> => {
+    const found = await elsewhere();
+    if (quiet >= PARTS) other ??= found;
+  };
+  while (other === undefined) {
     await pause(limitMs / PARTS, signal);
-    await nextTurn();
     signal.throwIfAborted();
     quiet += 1;
     if (quiet >= QUIET_PARTS && !isAsked) {
       isAsked = true;
       void ask().then((isAlive) => {
         isAsked = false;
-        if (isAlive) quiet = 0;
+        if (!isAlive) return;
+        quiet = 0;
+        other = undefined;
       });
     }
-    const other = quiet >= PARTS ? await elsewhere() : undefined;
-    if (other !== undefined && quiet >= PARTS) return other;
+    // The next search does not wait for one whose connections were lost, too, when they were made.
+    if (quiet >= PARTS) await within(search(), limitMs / 2);
+    await nextTurn();
   }
+  return other;
 }
 
 /** What has arrived while this process was busy is read before. */

@@ -68,11 +68,33 @@ describe('a connection', () => {
     expect(lost).toHaveBeenCalled();
   });
 
-  it('is not lost when it is answered while another one is asked', async () => {
+  it('is lost as soon as any search has found another one, also a later one than the first', async () => {
+    const searches: ((found: string | undefined) => void)[] = [];
+    const elsewhere = (): Promise<string | undefined> =>
+      new Promise((resolve) => {
+        searches.push(resolve);
+      });
+    const { lost } = watchOver({ ask: never, elsewhere });
+    await vi.advanceTimersByTimeAsync(3 * LIMIT_MS);
+
+    expect(searches.length).toBeGreaterThan(2);
+    searches[1]?.('another');
+    await vi.advanceTimersByTimeAsync(LIMIT_MS);
+
+    expect(lost).toHaveBeenCalledWith('another');
+  });
+
+  it.each([
+    ['while another one is asked', (answer: () => void) => answer],
+    ['at the moment when another one is', (answer: () => void) => () => setImmediate(answer)],
+  ])('is not lost when it is answered %s', async (_, later) => {
     let answer: (isAlive: boolean) => void = () => undefined;
     const ask = vi.fn(() => new Promise<boolean>((resolve) => (answer = resolve)));
-    const elsewhere = vi.fn(async () => {
+    const answerNow = later(() => {
       answer(true);
+    });
+    const elsewhere = vi.fn(async () => {
+      answerNow();
       return somebody();
     });
     const { lost } = watchOver({ ask, elsewhere });

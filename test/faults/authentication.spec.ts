@@ -43,7 +43,7 @@ const authentications = ({ etcd }: SecuredCluster): Promise<number | undefined> 
     'grpc_server_started_total{grpc_method="Authenticate",grpc_service="etcdserverpb.Auth",grpc_type="unary"}',
   );
 
-describe.concurrent('a watch that has to authenticate', () => {
+describe('a watch that has to authenticate', () => {
   it('does not blame its member for the time that takes', async () => {
     await using secured = await startSecured();
     const [host = ''] = secured.etcd.hosts;
@@ -78,7 +78,7 @@ describe.concurrent('a watch that has to authenticate', () => {
   });
 });
 
-describe.concurrent('authenticating', () => {
+describe('authenticating', () => {
   it('is not given up where it takes longer than a request may, so that a cluster hashes each password once', async () => {
     await using secured = await startSecured(['--bcrypt-cost=10']);
     const { hosts } = secured.etcd;
@@ -97,7 +97,9 @@ describe.concurrent('authenticating', () => {
     expect(await authentications(secured)).toBe(MANY);
     for (const connection of connections) connection.close();
   });
+});
 
+describe.concurrent('authenticating over a connection that may be lost', () => {
   it('is left for another link when its own goes silent, however long it was well before', async () => {
     await using slow = await startSlowMember({ questions: Infinity });
     await using member = await startSlowMember({ questions: 0 });

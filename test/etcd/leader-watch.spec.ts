@@ -76,6 +76,28 @@ describe('a member that serves streams', () => {
     expect(left).toEqual(streams.map((_, index) => index));
   });
 
+  it('is asked more often from its first no on, until it has a leader again', async () => {
+    const answers: Answer[] = ['a leader', 'no leader', 'a leader', 'no leader', 'no leader', 'no leader'];
+    const pauses: number[] = [];
+    let isLeft = false;
+    const watch = new LeaderWatch(
+      () => Promise.resolve(answers[pauses.length - 1] === 'no leader'),
+      (ms) => {
+        pauses.push(ms);
+        return atOnce();
+      },
+    );
+    const gone = watch.serves(() => {
+      isLeft = true;
+    });
+    await until(() => isLeft);
+    gone();
+
+    const [slow = 0, , fast = 0] = pauses;
+    expect(fast).toBeLessThan(slow);
+    expect(pauses).toEqual([slow, slow, fast, slow, fast, fast]);
+  });
+
   it('is asked nothing any more when the last one has ended, and the question under way is given up', async () => {
     const { watch, questions } = member([]);
     const [one, other] = [watch.serves(() => undefined), watch.serves(() => undefined)];

@@ -68,7 +68,7 @@ describe('a connection', () => {
     expect(lost).toHaveBeenCalled();
   });
 
-  it('is lost as soon as any search has found another one, also a later one than the first', async () => {
+  it('is lost as soon as one search has found another connection, also a later one than the first', async () => {
     const searches: ((found: string | undefined) => void)[] = [];
     const elsewhere = (): Promise<string | undefined> =>
       new Promise((resolve) => {

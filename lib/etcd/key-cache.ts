@@ -1,3 +1,5 @@
+import { latin1Of } from './latin1.js';
+
 /**
  * Texts of keys that came lately, found by their bytes: the same key comes again and again, and neither a new text nor its hash has to be made then. Of two
  * keys with one place the later one has it.
@@ -28,7 +30,5 @@ export class KeyCache {
 }
 
 const PLACES = 8_192;
+/** In bytes; of longer ones the text is made each time. */
 const LONGEST_KEY = 64;
-
-export const latin1Of = (bytes: Buffer, start: number, end: number): string =>
-  (bytes as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end);

@@ -1,4 +1,5 @@
-import { type KeyCache, latin1Of } from './key-cache.js';
+import type { KeyCache } from './key-cache.js';
+import { latin1Of } from './latin1.js';
 
 /**
  * Reads protocol buffers (https://protobuf.dev/programming-guides/encoding) straight from the bytes of a message, without objects in between:

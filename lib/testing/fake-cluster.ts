@@ -2,8 +2,9 @@ import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ClusterActivity } from '../watch/cluster-activity.js';
 import { type BackendSource, type BackendTerms, type ClusterBackend, OPEN_BACKEND } from '../watch/cluster-backend.js';
 import { getBackendToken } from '../etcd-trigger.tokens.js';
-import { keyBytesOf, keyIdOf, keyText, type KeyRecord } from '../watch/key-record.js';
+import { keyIdOf, keyText } from '../watch/key-record.js';
 import type { Operation } from '../watch/key-value.js';
+import { keyValueOf } from '../watch/raw-keys.js';
 import type { KeyValue } from '../watch/watch-event.js';
 import { FakeBackend } from './fake-backend.js';
 import { FakeServer } from './fake-server.js';
@@ -214,13 +215,3 @@ export class FakeCluster implements BackendSource {
     return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
   }
 }
-
-const keyValueOf = (record: KeyRecord): KeyValue => ({
-  key: keyText(record.id),
-  keyBytes: keyBytesOf(record.id),
-  value: record.value,
-  revision: record.revision,
-  createRevision: record.createRevision,
-  version: record.version,
-  lease: record.lease,
-});

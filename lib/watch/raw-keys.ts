@@ -65,7 +65,8 @@ export class RawKeys {
   }
 }
 
-const keyValueOf = (record: KeyRecord): KeyValue => ({
+/** A record as callers get it. */
+export const keyValueOf = (record: KeyRecord): KeyValue => ({
   key: keyText(record.id),
   keyBytes: keyBytesOf(record.id),
   value: record.value,

@@ -1,67 +1,67 @@
-import {
-  type sendUnaryData,
-  Server,
-  ServerCredentials,
-  type ServerDuplexStream,
-  type ServerUnaryCall,
-} from '@grpc/grpc-js';
-import { asBytes, RANGE_PATH, WATCH_PATH } from './grpc-paths.js';
+import { type IncomingHttpHeaders, performServerHandshake, type ServerHttp2Stream } from 'node:http2';
+import { type AddressInfo, createServer } from 'node:net';
+import { FrameConnection } from './frame-connection.js';
+import { RANGE_PATH, WATCH_PATH } from './grpc-paths.js';
 import { bytesField, numberField } from './wire.js';
 
 const HEADER = bytesField(1, Buffer.concat([numberField(1, 1), numberField(2, 1), numberField(3, 1)]));
 const CREATED = Buffer.concat([HEADER, numberField(3, 1)]);
+const RESPONSE = { ':status': 200, 'content-type': 'application/grpc' };
+const OK = { 'grpc-status': '0' };
+const UNIMPLEMENTED = { 'grpc-status': '12' };
 
 /**
  * An etcd that is all watch: it answers that its store is empty at revision 1, accepts every watch, and sends those of `/b/` the given messages as
  * fast as they are taken, once so many others are there. Prints its port and what else it is told to.
  */
 export function serveWatch(hello: object, messages: () => Iterable<Buffer>, others = 0): void {
-  const server = new Server();
-  const held: ServerDuplexStream<Buffer, Buffer>[] = [];
+  const held: (() => void)[] = [];
   let quiet = 0;
-  const watch = (stream: ServerDuplexStream<Buffer, Buffer>, request: Buffer): void => {
-    stream.write(CREATED);
-    if (request.includes('/b/')) held.push(stream);
+  const watch = (connection: FrameConnection, stream: ServerHttp2Stream, request: Buffer): void => {
+    const { id = 0 } = stream;
+    if (request.includes('/b/')) held.push(() => { connection.send(id, messages(), () => stream.destroyed); });
     else quiet += 1;
     if (quiet < others || held.length === 0) return;
-    for (const ready of held.splice(0)) send(ready, messages()[Symbol.iterator]());
+    for (const send of held.splice(0)) send();
     quiet = 0;
   };
-  server.addService(
-    {
-      watch: { path: WATCH_PATH, requestStream: true, responseStream: true, ...SERIALIZERS },
-      range: { path: RANGE_PATH, requestStream: false, responseStream: false, ...SERIALIZERS },
-    },
-    {
-      watch: (stream: ServerDuplexStream<Buffer, Buffer>) => {
-        stream.once('data', (request: Buffer) => {
-          watch(stream, request);
+  const serve = (connection: FrameConnection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
+    stream.on('error', () => undefined);
+    const { ':path': path } = headers;
+    if (path === WATCH_PATH) {
+      stream.respond(RESPONSE);
+      stream.once('data', (request: Buffer) => {
+        connection.sent(stream.id ?? 0, CREATED);
+        stream.write(framed(CREATED), () => {
+          watch(connection, stream, request);
         });
-        stream.on('error', () => undefined);
-      },
-      range: (_call: ServerUnaryCall<Buffer, Buffer>, answer: sendUnaryData<Buffer>) => {
-        answer(null, HEADER);
-      },
-    },
-  );
-  server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (_error, port) => {
+      });
+    } else if (path === RANGE_PATH) {
+      stream.respond(RESPONSE, { waitForTrailers: true });
+      stream.on('wantTrailers', () => {
+        stream.sendTrailers(OK);
+      });
+      connection.sent(stream.id ?? 0, HEADER);
+      stream.end(framed(HEADER));
+    } else {
+      stream.respond({ ...RESPONSE, ...UNIMPLEMENTED }, { endStream: true });
+    }
+  };
+  const server = createServer((socket) => {
+    const connection = new FrameConnection(socket);
+    performServerHandshake(connection).on('stream', (stream, headers) => {
+      serve(connection, stream, headers);
+    });
+  });
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo;
     process.stdout.write(`${JSON.stringify({ port, ...hello })}\n`);
   });
 }
 
-function send(stream: ServerDuplexStream<Buffer, Buffer>, messages: Iterator<Buffer>): void {
-  for (let next = messages.next(); next.done !== true && !stream.cancelled; next = messages.next()) {
-    if (stream.write(next.value)) continue;
-    stream.once('drain', () => {
-      send(stream, messages);
-    });
-    return;
-  }
+/** As gRPC sends it: not compressed, so long. */
+function framed(message: Buffer): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
 }
-
-const SERIALIZERS = {
-  requestSerialize: asBytes,
-  requestDeserialize: asBytes,
-  responseSerialize: asBytes,
-  responseDeserialize: asBytes,
-};

@@ -19,7 +19,10 @@ export function serveWatch(hello: object, messages: () => Iterable<Buffer>, othe
   let quiet = 0;
   const watch = (connection: FrameConnection, stream: ServerHttp2Stream, request: Buffer): void => {
     const { id = 0 } = stream;
-    if (request.includes('/b/')) held.push(() => { connection.send(id, messages(), () => stream.destroyed); });
+    if (request.includes('/b/'))
+      held.push(() => {
+        connection.send(id, messages(), () => stream.destroyed);
+      });
     else quiet += 1;
     if (quiet < others || held.length === 0) return;
     for (const send of held.splice(0)) send();

@@ -24,7 +24,12 @@ export class KeyCache {
       while (index < end && own[at + index] === bytes[index]) index += 1;
       if (index === end) return key;
     }
-    for (let index = start; index < end; index += 1) own[at + index] = bytes[index] as number;
+    return this.#keep(place, bytes, start, end);
+  }
+
+  /** Apart from what is done for each event: the shorter that is, the sooner it is compiled. */
+  #keep(place: number, bytes: Buffer, start: number, end: number): string {
+    this.#bytes.set(bytes.subarray(start, end), place * LONGEST_KEY);
     return (this.#keys[place] = latin1Of(bytes, start, end));
   }
 }

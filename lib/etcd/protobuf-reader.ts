@@ -34,6 +34,10 @@ export class ProtobufReader {
     const { bytes } = this;
     let { position } = this;
     let byte = bytes[position++] as number;
+    if (byte < 0x80 && position <= this.end) {
+      this.position = position;
+      return byte;
+    }
     let value = byte & 0x7f;
     // As integers as far as these go, which is 2^28.
     for (let shift = 7; byte >= 0x80 && shift < 28; shift += 7) {

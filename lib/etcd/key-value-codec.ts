@@ -1,4 +1,10 @@
-import { type KeyChange, type KeyRecord, MAX_TEXT_BYTES, PackedRecord } from '../watch/key-record.js';
+import {
+  type KeyChange,
+  type KeyRecord,
+  MAX_TEXT_BYTES,
+  MAX_TEXT_BYTES_IN_PIECE,
+  PackedRecord,
+} from '../watch/key-record.js';
 import type { KeyCache } from './key-cache.js';
 import { type ProtobufReader } from './protobuf-reader.js';
 
@@ -28,7 +34,7 @@ export function readKeyValue(reader: ProtobufReader, skip: number, known?: KeyCa
     else if (tag === CREATE_REVISION) createRevision = reader.uint();
     else if (tag === MOD_REVISION) revision = reader.uint();
     else if (tag === VERSION) version = reader.uint();
-    else if (tag === VALUE) value = reader.packed(MAX_TEXT_BYTES);
+    else if (tag === VALUE) value = reader.packed(reader.isPiece ? MAX_TEXT_BYTES_IN_PIECE : MAX_TEXT_BYTES);
     else if (tag === LEASE) lease = reader.decimal();
     else reader.skip(tag);
   }

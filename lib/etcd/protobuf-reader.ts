@@ -1,5 +1,6 @@
 import type { KeyCache } from './key-cache.js';
 import { latin1Of } from './latin1.js';
+import { ownCopyOf } from './own-copy.js';
 
 /**
  * Reads protocol buffers (https://protobuf.dev/programming-guides/encoding) straight from the bytes of a message, without objects in between:
@@ -9,7 +10,11 @@ export class ProtobufReader {
   position: number;
   end: number;
 
-  constructor(readonly bytes: Buffer) {
+  /** `isPiece`: the bytes are so few that any of them may keep all of them. */
+  constructor(
+    readonly bytes: Buffer,
+    readonly isPiece = false,
+  ) {
     this.position = 0;
     this.end = bytes.length;
   }
@@ -93,29 +98,15 @@ export class ProtobufReader {
     return text;
   }
 
-  /** As text with one char a byte up to the given length, else as bytes. */
+  /** As text with one char a byte up to the given length, else as bytes: a copy, unless keeping them keeps little else. */
   packed(maxText: number): string | Buffer {
-    const start = this.position;
     const limit = this.limit();
-    if (limit - this.position <= maxText) {
-      const text = latin1Of(this.bytes, this.position, limit);
-      this.position = limit;
-      return text;
-    }
-    this.position = start;
-    return this.ownBytes();
-  }
-
-  /** A copy with memory of its own, so that keeping it does not keep the whole message; a message that is mostly this field is not copied. */
-  ownBytes(): Buffer {
-    const limit = this.limit();
-    const length = limit - this.position;
-    const view = this.bytes.subarray(this.position, limit);
+    const { bytes, position } = this;
     this.position = limit;
-    if (length * 2 > this.bytes.buffer.byteLength) return view;
-    const copy = Buffer.allocUnsafeSlow(length);
-    view.copy(copy);
-    return copy;
+    const length = limit - position;
+    if (length <= maxText) return latin1Of(bytes, position, limit);
+    const view = bytes.subarray(position, limit);
+    return this.isPiece || length * 2 > bytes.buffer.byteLength ? view : ownCopyOf(view);
   }
 
   skip(tag: number): void {

@@ -1,5 +1,6 @@
 import type { KeyRecord } from '../watch/key-record.js';
 import { readKeyValue } from './key-value-codec.js';
+import { ownCopyOf } from './own-copy.js';
 import { ProtobufReader } from './protobuf-reader.js';
 import { type Header, readHeader } from './watch-codec.js';
 
@@ -12,6 +13,10 @@ export interface RangeResponse extends Header {
 const HEADER = 0x0a;
 const KV = 0x12;
 const MORE = 0x18;
+
+/** Bytes of the pieces that records are decoded from: copying twenty records of 300 B at once takes less time than the value of one by itself. */
+const PIECE_BYTES = 8_192;
+const NOTHING = Buffer.alloc(0);
 
 /** Decodes the answer to a Range; `skip` is the number of bytes of the cluster's key prefix. */
 export function decodeRangeResponse(bytes: Buffer, skip: number): RangeResponse {
@@ -60,13 +65,22 @@ export class RangePage implements Header {
     this.lastId = count === 0 ? undefined : readKeyValue(reader.at(last), skip).id;
   }
 
-  /** All of them, decoded now. */
+  /** All of them, decoded now, from copies of parts of the page: a value that is kept keeps such a piece, and not the page. */
   records(): KeyRecord[] {
     const reader = new ProtobufReader(this.#bytes);
     const records: KeyRecord[] = [];
+    let piece = new ProtobufReader(NOTHING);
+    let pieceAt = 0;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
-      if (tag === KV) records.push(readKeyValue(reader, this.#skip));
-      else reader.skip(tag);
+      const start = reader.position;
+      reader.skip(tag);
+      if (tag !== KV) continue;
+      if (reader.position > pieceAt + piece.bytes.length) {
+        pieceAt = start;
+        const end = Math.max(reader.position, start + PIECE_BYTES);
+        piece = new ProtobufReader(ownCopyOf(this.#bytes.subarray(start, end)), true);
+      }
+      records.push(readKeyValue(piece.at(start - pieceAt), this.#skip));
     }
     return records;
   }

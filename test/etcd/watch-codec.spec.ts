@@ -128,7 +128,7 @@ describe('the decoder of lists', () => {
 
   it("reads whatever etcd3's own definitions write", () => {
     fc.assert(
-      fc.property(fc.array(kv, { maxLength: 6 }), fc.boolean(), revision, (kvs, more, at) => {
+      fc.property(fc.array(kv, { maxLength: 20 }), fc.boolean(), revision, (kvs, more, at) => {
         const page = new RangePage(
           encode({ header: { cluster_id: '18446744073709551615', revision: at }, kvs, more }),
           0,
@@ -138,6 +138,7 @@ describe('the decoder of lists', () => {
         expect(page).toMatchObject({ revision: at, more, clusterId: '18446744073709551615', count: kvs.length });
         expect(page.lastId).toBe(records.at(-1)?.id);
         records.forEach((record, index) => {
+          expect(keyBytesOf(record.id).equals(kvs[index]?.key ?? Buffer.alloc(0))).toBe(true);
           expect(record.value.equals(kvs[index]?.value ?? Buffer.alloc(1))).toBe(true);
           expect(record.version).toBe(kvs[index]?.version);
         });
@@ -145,5 +146,21 @@ describe('the decoder of lists', () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  it('lets a value keep a piece of the page, never the page', () => {
+    const sizes = Array.from({ length: 400 }, (_, index) => (index % 50 === 0 ? 20_000 : 300));
+    const kvs = sizes.map((size, index) => ({
+      key: Buffer.from(`k${index}`),
+      value: Buffer.alloc(size, index),
+      mod_revision: '5',
+      create_revision: '1',
+    }));
+    const records = new RangePage(encode({ kvs }), 0).records();
+
+    records.forEach(({ value }, index) => {
+      expect(value.equals(kvs[index]?.value ?? Buffer.alloc(0))).toBe(true);
+      expect(value.buffer.byteLength).toBeLessThan(Math.max(8_200, 2 * value.length));
+    });
   });
 });

@@ -36,43 +36,52 @@ export function compileClass(type: AnyClass, outer: ReadonlySet<AnyClass> = new 
     if (!compiled) return undefined;
     properties.push(compiled);
   }
-  const built = new Map(properties.map(({ name, build: nested }) => [name, nested !== undefined]));
-  return (document) => build(type as new () => object, document, properties, built);
+  const parts: CompiledParts = {
+    type: type as new () => object,
+    properties,
+    names: new Set(properties.map(({ name }) => name)),
+    nested: properties.flatMap(({ name, build: nested }) => (nested ? [{ name, nested }] : [])),
+  };
+  return (document) => build(parts, document);
 }
 
-/** `built`: whether a property of this name is made by its own class. */
-function build(
-  type: new () => object,
-  document: JsonObject,
-  properties: readonly CompiledProperty[],
-  built: ReadonlyMap<string, boolean>,
-): object | undefined {
-  for (const name in document) if (!built.has(name)) return undefined;
-  const instance = new type() as JsonObject;
-  for (const { name, build: nested } of properties) {
-    const given = document[name];
-    if (given === undefined) {
-      // A nested default of the class has to be validated, too.
-      if (nested && instance[name] !== undefined) return undefined;
-      continue;
-    }
-    const value = nested ? nested(given) : given;
-    if (value === undefined) return undefined;
-    instance[name] = value;
-  }
+interface CompiledParts {
+  readonly type: new () => object;
+  readonly properties: readonly CompiledProperty[];
+  readonly names: ReadonlySet<string>;
+  /** Those that are made by a class of their own. */
+  readonly nested: readonly { readonly name: string; readonly nested: (value: unknown) => unknown }[];
+}
+
+function build({ type, properties, names, nested }: CompiledParts, document: JsonObject): object | undefined {
+  for (const name in document) if (!names.has(name)) return undefined;
+  // A fifth of the time of setting one property after the other by its name.
+  const instance = Object.assign<object, JsonObject>(new type(), document);
+  if (nested.length > 0 && !buildNested(instance, document, nested)) return undefined;
   for (const { name, conditions, checks } of properties) {
     const value = instance[name];
     if (conditions.length > 0 && !conditions.every((condition) => condition(instance, value))) continue;
     for (const check of checks) if (!check(instance, value)) return undefined;
   }
-  return freeze(instance, built);
+  return freeze(instance, nested);
+}
+
+function buildNested(instance: JsonObject, document: JsonObject, nested: CompiledParts['nested']): boolean {
+  for (const { name, nested: make } of nested) {
+    const given = document[name];
+    const value = given === undefined ? undefined : make(given);
+    // A nested default of the class has to be validated, too.
+    if (value === undefined && instance[name] !== undefined) return false;
+    if (given !== undefined) instance[name] = value;
+  }
+  return true;
 }
 
 /** Most properties are plain values, and nested instances are frozen already; the rest is left to the thorough way. */
-function freeze(instance: JsonObject, built: ReadonlyMap<string, boolean>): object | undefined {
+function freeze(instance: JsonObject, nested: CompiledParts['nested']): object | undefined {
   for (const name in instance) {
     const value = instance[name];
-    if (typeof value !== 'object' || value === null || built.get(name)) continue;
+    if (typeof value !== 'object' || value === null || nested.some((made) => made.name === name)) continue;
     if (!Object.hasOwn(instance, name) || deepFreeze(value).length > 0) return undefined;
   }
   return Object.freeze(instance);
@@ -131,17 +140,23 @@ function compileConstraints(type: AnyClass, metadata: Metadata): Check[] | undef
   const constraints = metadata.constraints as unknown[];
   return found.map(({ instance }) => {
     const validate = (value: unknown, given: ValidationArguments): boolean => isTrue(instance.validate(value, given));
-    return (object, value) => {
-      const given = { targetName, property, object, value, constraints };
-      return each && Array.isArray(value) ? value.every((item) => validate(item, given)) : validate(value, given);
-    };
+    const one: Check = (object, value) =>
+      isTrue(instance.validate(value, { targetName, property, object, value, constraints }));
+    return each
+      ? (object, value) => {
+          if (!Array.isArray(value)) return one(object, value);
+          const given = { targetName, property, object, value, constraints };
+          return value.every((item) => validate(item, given));
+        }
+      : one;
   });
 }
 
 /** A promise says nothing yet; whoever looks again will wait for its own. */
 function isTrue(result: unknown): boolean {
+  if (result === true) return true;
   if (result instanceof Promise) result.catch(() => undefined);
-  return result === true;
+  return false;
 }
 
 function compileNested(

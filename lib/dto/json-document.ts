@@ -48,25 +48,32 @@ export const isJsonObject = (value: unknown): value is JsonObject =>
 const UNSOUND = Number.NaN;
 
 /** Properties of all objects in it, `UNSOUND` where something is wrong. Most documents are sound; only for the others it pays to know where they are not. */
-function soundMembers(value: unknown, depth: number): number {
-  if (typeof value === 'number') return Number.isFinite(value) ? 0 : UNSOUND;
-  if (typeof value !== 'object' || value === null) return 0;
+function soundMembers(value: object, depth: number): number {
   if (depth > MAX_DEPTH) return UNSOUND;
   let members = 0;
   if (Array.isArray(value)) {
-    for (const item of value) members += soundMembers(item, depth + 1);
+    for (const item of value) members += soundMembersOf(item, depth);
     return members;
   }
   let own = 0;
-  // Half the time of Object.keys().
+  // Half the time of Object.keys(); and of Object.hasOwn() V8 does not know that it is true of the names of such a loop.
   for (const name in value) {
-    if (!Object.hasOwn(value, name)) continue;
+    if (!Object.prototype.hasOwnProperty.call(value, name)) continue;
+    if (name === '__proto__' || name === 'constructor' || name === 'prototype') return UNSOUND;
     own += 1;
-    members += FORBIDDEN_KEYS.has(name) ? UNSOUND : 1 + soundMembers((value as JsonObject)[name], depth + 1);
+    members += soundMembersOf((value as JsonObject)[name], depth);
   }
-  if (own > MAX_PROPERTIES) return UNSOUND;
-  return members;
+  return own > MAX_PROPERTIES ? UNSOUND : own + members;
 }
+
+const soundMembersOf = (value: unknown, depth: number): number =>
+  typeof value === 'number'
+    ? Number.isFinite(value)
+      ? 0
+      : UNSOUND
+    : typeof value === 'object' && value !== null
+      ? soundMembers(value, depth + 1)
+      : 0;
 
 function inspect(value: unknown, path: string, depth: number, violations: ViolationList): void {
   // JSON has no Infinity, but 1e999 becomes one.

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KeyRange } from '../watch/key-range.js';
 import { keyBytesOf, keyIdOf, type KeyRecord } from '../watch/key-record.js';
 import {
+  type ListOptions,
   type ListWatcher,
   MessageTooLargeError,
   type RangeList,
@@ -58,11 +59,8 @@ export class EtcdListWatcher implements ListWatcher {
     };
   }
 
-  list(
-    range: KeyRange,
-    { revision, signal }: { readonly revision?: number | undefined; readonly signal: AbortSignal },
-  ): Promise<RangeList> {
-    return this.#pages(range, { revision }, { signal });
+  list(range: KeyRange, { revision, signal, arriving }: ListOptions): Promise<RangeList> {
+    return this.#pages(range, { revision }, { signal }, arriving);
   }
 
   async stamps(range: KeyRange, { signal }: { readonly signal: AbortSignal }): Promise<StampList> {
@@ -91,7 +89,12 @@ export class EtcdListWatcher implements ListWatcher {
    * Every page at the revision of the first, so that together they are one state of the store. The next page is asked for before one is decoded: the member
    * reads while we do.
    */
-  async #pages(range: KeyRange, { revision, ...request }: ListRequest, call: ListCall): Promise<RangeList> {
+  async #pages(
+    range: KeyRange,
+    { revision, ...request }: ListRequest,
+    call: ListCall,
+    arriving?: ListOptions['arriving'],
+  ): Promise<RangeList> {
     const what = `list ${range.toString()}`;
     const bounds = this.#bounds(range);
     const records = new Map<string, KeyRecord>();
@@ -111,7 +114,9 @@ export class EtcdListWatcher implements ListWatcher {
         // It is on its way when the event loop has turned.
         await nextTurn();
       }
-      for (const record of range.records()) records.set(record.id, record);
+      const arrived = range.records();
+      for (const record of arrived) records.set(record.id, record);
+      arriving?.(arrived);
     }
     return { revision: at, clusterId, records };
   }

@@ -1,6 +1,6 @@
 import type { KeyRange } from '../watch/key-range.js';
 import { recordsById } from '../watch/key-record.js';
-import { type ListWatcher, type RangeList, type StampList, type WatchStream } from '../watch/list-watcher.js';
+import type { ListOptions, ListWatcher, RangeList, StampList, WatchStream } from '../watch/list-watcher.js';
 import type { FakeConnection } from './fake-connection.js';
 import { FakeWatchStream } from './fake-watch-stream.js';
 
@@ -14,14 +14,11 @@ export class FakeListWatcher implements ListWatcher {
     this.#connection = connection;
   }
 
-  list(
-    range: KeyRange,
-    { revision, signal }: { readonly revision?: number | undefined; readonly signal: AbortSignal },
-  ): Promise<RangeList> {
+  async list(range: KeyRange, { revision, signal, arriving }: ListOptions): Promise<RangeList> {
     const { server } = this.#connection;
     const what = `list ${range.toString()}`;
     const whole = this.#connection.whole({ kind: range.kind, id: range.id });
-    return this.#connection.request({
+    const list = await this.#connection.request({
       what,
       ranges: [whole],
       isWrite: false,
@@ -32,6 +29,8 @@ export class FakeListWatcher implements ListWatcher {
         records: recordsById(server.range(what, whole, revision).map((record) => this.#connection.local(record))),
       }),
     });
+    arriving?.([...list.records.values()]);
+    return list;
   }
 
   async stamps(range: KeyRange, options: { readonly signal: AbortSignal }): Promise<StampList> {

@@ -43,6 +43,14 @@ export interface WatchStream {
   cancel(): void;
 }
 
+/** How a range is listed. */
+export interface ListOptions {
+  readonly revision?: number | undefined;
+  readonly signal: AbortSignal;
+  /** Told of records as they come, in byte order, while the rest is on its way; what was told of a list that fails is void. */
+  readonly arriving?: (records: readonly KeyRecord[]) => void;
+}
+
 /** Which writes a range holds. */
 export interface StampList {
   readonly revision: number;
@@ -55,10 +63,7 @@ export interface ListWatcher {
   /** How long to wait before trying again, where it is not a network that must recover. */
   readonly backoff?: Backoff;
   /** The whole range at one revision: the newest (linearizable), or an older one that etcd still holds. */
-  list(
-    range: KeyRange,
-    options: { readonly revision?: number | undefined; readonly signal: AbortSignal },
-  ): Promise<RangeList>;
+  list(range: KeyRange, options: ListOptions): Promise<RangeList>;
   /** Which writes the range holds now (linearizable), without their values. */
   stamps(range: KeyRange, options: { readonly signal: AbortSignal }): Promise<StampList>;
   /** Every change from revision `start` on. `fragment`: let the member split messages (rule: only where one was too large). */

@@ -1,6 +1,7 @@
 import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { ChangeBatch } from './change-event.js';
 import type { FirstListWait } from './first-list.js';
+import type { KeyRecord } from './key-record.js';
 import type { ResyncNotice } from './watch-event.js';
 
 /** Who receives the batches of a range: the store, an observer, a handler's queue. Called synchronously; must not throw. */
@@ -9,6 +10,11 @@ export interface RangeListener {
   readonly paused?: boolean;
   /** Whether so many events can be taken now. Who says no leaves the shared stream and calls `Seat.roomAgain` later. */
   hasRoom(count: number): boolean;
+  /**
+   * Records of the first list while the rest is on its way, in byte order, for who has work to do with each: a start is a third shorter when the store parses
+   * while the member reads. Nothing is delivered by that, and after `interrupted` it was in vain.
+   */
+  arriving?(records: readonly KeyRecord[]): void;
   /** The first list is in, and what was to be given of it has been given. */
   listed?(): void;
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void;

@@ -7,6 +7,7 @@ import {
 } from '../etcd-trigger.errors.js';
 import { type Backoff, BACKOFF, pause } from './backoff.js';
 import type { KeyRange } from './key-range.js';
+import type { KeyRecord } from './key-record.js';
 import {
   CompactedError,
   FutureRevisionError,
@@ -21,6 +22,8 @@ import type { ResyncNotice } from './watch-event.js';
 
 /** Who follows a range through a reflector. Called synchronously; must not throw. */
 export interface ReflectorSink {
+  /** Records of the first list, while the rest is on its way. */
+  arriving?(records: readonly KeyRecord[]): void;
   /** The first list is in; `memory` is what is known from now on. */
   listed(memory: RangeMemory): void;
   /** To be applied to the memory before returning. */
@@ -146,12 +149,16 @@ export class Reflector {
   }
 
   async #firstList(): Promise<RangeMemory> {
+    const { signal } = this.#abort;
+    const arriving = (records: readonly KeyRecord[]): void => {
+      if (!signal.aborted) this.#sink.arriving?.(records);
+    };
     const memory =
       // Revision 0 of a Range means now: the state before revision 1 is known to be empty.
       this.#listAt === 0
         ? RangeMemory.of({ revision: 0, clusterId: '', records: new Map() })
-        : RangeMemory.of(await this.#source.list(this.#range, { revision: this.#listAt, signal: this.#abort.signal }));
-    this.#abort.signal.throwIfAborted();
+        : RangeMemory.of(await this.#source.list(this.#range, { revision: this.#listAt, signal, arriving }));
+    signal.throwIfAborted();
     this.#memory = memory;
     this.#sink.listed(memory);
     return memory;

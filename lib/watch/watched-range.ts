@@ -3,7 +3,7 @@ import { FirstList, type FirstListWait } from './first-list.js';
 import type { ClusterObserver } from './cluster-observer.js';
 import type { InstanceLog } from './instance-log.js';
 import type { KeyRange } from './key-range.js';
-import type { KeyStamp } from './key-record.js';
+import type { KeyRecord, KeyStamp } from './key-record.js';
 import type { ListWatcher } from './list-watcher.js';
 import type { RangeListener, Seat, StreamState } from './range-listener.js';
 import type { RangeChange, RangeMemory } from './range-memory.js';
@@ -100,6 +100,10 @@ export class WatchedRange implements ReflectorSink {
       seat.leave();
       seat.listener.ended?.();
     }
+  }
+
+  arriving(records: readonly KeyRecord[]): void {
+    for (const seat of this.#seats) if (seat.wantsInitial && !seat.solo) seat.listener.arriving?.(records);
   }
 
   listed(memory: RangeMemory): void {

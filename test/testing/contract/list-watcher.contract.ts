@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { KeyRange } from '../../../lib/watch/key-range.js';
-import { keyIdOf } from '../../../lib/watch/key-record.js';
+import { keyIdOf, type KeyRecord } from '../../../lib/watch/key-record.js';
 import type { ListWatcher, WatchMessage, WatchStream } from '../../../lib/watch/list-watcher.js';
 import { RevisionAssembler } from '../../../lib/watch/revision-assembler.js';
 import { eventually } from '../../support/eventually.js';
@@ -46,6 +46,23 @@ export function listWatcherContract(cluster: () => ContractCluster): void {
       expect(await list('/list/', first)).toEqual(['/list/a=2', '/list/b=1']);
       expect(await list({ key: '/list' })).toEqual(['/list=3']);
       expect(await list({ key: '/list/' })).toEqual([]);
+    });
+
+    it('tells of records while others are to come, each once and in the order of the list', async () => {
+      using backend = openBackend(cluster().client);
+      const keys = Array.from({ length: 600 }, (_, index) => `/many/${String(index).padStart(3, '0')}`);
+      for (let from = 0; from < keys.length; from += 100) {
+        await cluster().write(Object.fromEntries(keys.slice(from, from + 100).map((key) => [key, key])));
+      }
+      const arrived: KeyRecord[] = [];
+
+      const { records } = await backend.listWatcher.list(KeyRange.of('/many/'), {
+        signal,
+        arriving: (some) => arrived.push(...some),
+      });
+
+      expect(arrived.map(({ id }) => id)).toEqual(keys);
+      expect(arrived).toEqual([...records.values()]);
     });
 
     it('says at which revision, and does not list what is compacted or to come', async () => {

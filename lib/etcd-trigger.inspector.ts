@@ -2,7 +2,7 @@ import { type DiscoveryService } from '@nestjs/core';
 import type { WatchKeyHandler, WatchKeyRegistry } from './handlers/watch-key.registry.js';
 import { EtcdTriggerCluster } from './etcd-trigger.cluster.js';
 import type { ConfigViolation } from './etcd-trigger.errors.js';
-import type { ConfigEntry } from './store/config-cache.js';
+import type { ConfigEntry } from './store/held-config.js';
 import type { StoreStatus } from './store/config-feeds.js';
 import type { DefinitionFeed } from './store/definition-feed.js';
 import { className } from './dto/dto-type.js';

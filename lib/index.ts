@@ -51,7 +51,7 @@ export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/wa
 export type { StreamState } from './watch/range-listener.js';
 
 export type { ChangeOptions } from './store/change-listener.js';
-export type { ConfigEntry } from './store/config-cache.js';
+export type { ConfigEntry } from './store/held-config.js';
 export type { ConfigChange, ConfigDelete, ConfigPut } from './store/config-change.js';
 export type { ConfigDefinition } from './store/config-definition.js';
 export type { StoreStatus } from './store/config-feeds.js';

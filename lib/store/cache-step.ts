@@ -1,12 +1,10 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
-import type { ConfigEntry } from './config-cache.js';
 import { changeOf, type ConfigChange, type Transition } from './config-change.js';
+import type { HeldConfig } from './held-config.js';
 
 /** What one step of a cache does, for listeners and for the log; collected key by key. */
 export class CacheStep<T> {
-  /** By `performance.now()`. */
-  readonly at = performance.now();
   /** How many keys readers see otherwise. */
   updates = 0;
   /** What listeners are told; empty when there are none. */
@@ -32,10 +30,9 @@ export class CacheStep<T> {
     if (this.isHeard) this.changes.push(changeOf(transition, this.origin));
   }
 
-  moved(key: string, revision: number, before: ConfigEntry<T> | undefined, after: ConfigEntry<T> | undefined): void {
-    if (after?.state === 'invalid' && before?.rejectedRevision !== after.rejectedRevision) {
-      this.rejected.push({ key, revision, violations: after.violations ?? [] });
-    }
+  moved(key: string, before: HeldConfig<T> | undefined, after: HeldConfig<T> | undefined): void {
+    const refusal = after?.refusal;
+    if (refusal && refusal.revision !== before?.refusal?.revision) this.rejected.push({ key, ...refusal });
     if (after?.state === 'valid' && before?.state === 'invalid') this.healed.push(key);
   }
 }

@@ -1,41 +1,18 @@
-import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
-import type { ParseResult } from '../dto/dto-parser.js';
 import { bufferOf, type DocumentBytes } from '../dto/document-bytes.js';
 import { changedPaths } from '../dto/document-diff.js';
 import { CacheStep } from './cache-step.js';
-import { type DocumentDiff, pathsOf, type Shown } from './config-change.js';
+import { type DocumentDiff, pathsOf } from './config-change.js';
+import {
+  type ConfigEntry,
+  entryOf,
+  hasGood,
+  type HeldConfig,
+  now,
+  type ParsedChange,
+  refusedOver,
+} from './held-config.js';
 import { type ReadonlySortedMap, SortedMap } from './sorted-map.js';
-
-/** What is known of one key. Immutable. */
-export interface ConfigEntry<T> {
-  /** What readers get: frozen, the same object until it changes. */
-  readonly value: T | undefined;
-  /**
-   * `valid`: the key holds `value`. `invalid`: the key holds what was refused, `value` is the last good one, the default or nothing.
-   * `kept`: the key was deleted, `value` is the last good one. `absent`: there is no such key, `value` is the default or nothing.
-   */
-  readonly state: 'valid' | 'invalid' | 'absent' | 'kept';
-  /** Revision of the write that gave `value`; 0 for none and for a default. */
-  readonly revision: number;
-  /** Revision of the write that was refused, while the key holds it. */
-  readonly rejectedRevision?: number;
-  /** Where `value` came from. */
-  readonly source: 'etcd' | 'default' | 'snapshot';
-  /** Why it was refused: names only. */
-  readonly violations?: readonly ConfigViolation[];
-}
-
-/** One change of a key in etcd, its value already parsed. */
-export type ParsedChange<T> =
-  | {
-      readonly type: 'put';
-      readonly key: string;
-      readonly revision: number;
-      readonly bytes: DocumentBytes;
-      readonly result: ParseResult<T>;
-    }
-  | { readonly type: 'delete'; readonly key: string; readonly revision: number };
 
 export interface ParsedBatch<T> {
   readonly origin: WatchOrigin;
@@ -59,17 +36,11 @@ export interface ConfigDocument {
   readonly bytes: Buffer;
 }
 
-/** What readers see under a key, and as what. */
-export interface Readable {
-  readonly type: unknown;
-  readonly value: unknown;
-}
-
 export interface ConfigCacheOptions<T> {
   /** The class of the values. */
   readonly type?: unknown;
   /** Where values of all caches are found by key: a read is one lookup. */
-  readonly index?: Map<string, Readable>;
+  readonly index?: Map<string, HeldConfig<T>>;
   readonly onDelete: 'remove' | 'keep-last';
   /** What bytes that were found valid say, as far as the class knows it: values are told apart by that. */
   readonly documentOf: (bytes: DocumentBytes) => unknown;
@@ -79,48 +50,53 @@ export interface ConfigCacheOptions<T> {
 
 /** The last known good values of one definition. A reader sees all of a batch or nothing of it. */
 export class ConfigCache<T> {
-  readonly #held = new Map<string, Held<T>>();
+  /** What readers see, by key; keys of other caches are there, too. */
+  readonly #index: Map<string, HeldConfig<T>>;
+  /** The same in order. */
   readonly #readable = new SortedMap<T>();
+  /** What is known of keys that have no value for readers. */
+  readonly #unreadable = new Map<string, HeldConfig<T>>();
+  /** Keys that hold what was refused. */
+  readonly #invalid = new Set<string>();
 
   /** As documents: a class may keep state that no comparison of instances sees. */
   readonly #diff: DocumentDiff = (before, after) =>
     changedPaths(this.options.documentOf(before), this.options.documentOf(after));
 
   constructor(private readonly options: ConfigCacheOptions<T>) {
+    this.#index = options.index ?? new Map<string, HeldConfig<T>>();
     const { fallback } = options;
-    if (fallback) this.#show(fallback.key, this.#withoutWrite(fallback.key), performance.now());
+    if (fallback) this.#show(fallback.key, this.#withoutWrite(fallback.key, now()));
   }
 
   /** The value that readers see, `undefined` for none. */
   get(key: string): T | undefined {
-    return this.#held.get(key)?.value;
+    return this.#index.get(key)?.value;
   }
 
   entry(key: string): ConfigEntry<T> {
-    return Object.freeze(this.#held.get(key)?.entry ?? ABSENT);
+    return entryOf(this.#held(key));
   }
 
   /** Revision of what etcd holds under the key, valid or not; 0 when it holds nothing. What a compare-and-swap has to name. */
   headRevision(key: string): number {
-    return this.#held.get(key)?.head ?? 0;
+    return this.#held(key)?.head ?? 0;
   }
 
   /** What readers would see if the key were deleted now. */
   afterDelete(key: string): T | undefined {
-    return this.#delete(this.#held.get(key), key)?.value;
+    return this.#delete(this.#held(key), key, now())?.value;
   }
 
   /** Milliseconds since the key is as it is; 0 when nothing is known of it. */
   ageMs(key: string): number {
-    const since = this.#held.get(key)?.since;
-    return since === undefined ? 0 : Math.round(performance.now() - since);
+    const since = this.#held(key)?.since;
+    return since === undefined ? 0 : now() - since;
   }
 
   /** How many keys readers see, and how many hold what was refused. */
   counts(): { readonly keys: number; readonly invalid: number } {
-    let invalid = 0;
-    for (const { entry } of this.#held.values()) if (entry.state === 'invalid') invalid += 1;
-    return { keys: this.#readable.size, invalid };
+    return { keys: this.#readable.size, invalid: this.#invalid.size };
   }
 
   /** Keys that have a value for readers, sorted. */
@@ -140,24 +116,24 @@ export class ConfigCache<T> {
 
   /** Every key that something is known of, readable or not, in no order. */
   held(): string[] {
-    return [...this.#held.keys()];
+    return [...this.#readable.keys(), ...this.#unreadable.keys()];
   }
 
   /** Keys that hold what was refused, where etcd has not given anything better before, in no order. */
   withoutGoodValue(): string[] {
-    const keys: string[] = [];
-    for (const [key, { entry }] of this.#held) {
-      if (entry.state === 'invalid' && (entry.value === undefined || entry.source !== 'etcd')) keys.push(key);
-    }
-    return keys;
+    return [...this.#invalid].filter((key) => {
+      const held = this.#held(key);
+      return held?.value === undefined || held.source !== 'etcd';
+    });
   }
 
   /** The documents behind what readers see, defaults aside. */
   documents(): ConfigDocument[] {
     const documents: ConfigDocument[] = [];
-    for (const [key, { entry, bytes }] of this.#held) {
-      if (bytes !== undefined && hasGood(entry)) {
-        documents.push({ key, revision: entry.revision, bytes: bufferOf(bytes) });
+    for (const key of this.#readable.keys()) {
+      const held = this.#index.get(key);
+      if (held?.bytes !== undefined && hasGood(held)) {
+        documents.push({ key, revision: held.revision, bytes: bufferOf(held.bytes) });
       }
     }
     return documents;
@@ -166,10 +142,11 @@ export class ConfigCache<T> {
   /** All changes in one synchronous step. */
   apply({ origin, changes, isForeign = false, isHeard = true }: ParsedBatch<T>): CacheStep<T> {
     const step = new CacheStep<T>(origin, isHeard);
+    const at = now();
     for (const change of changes) {
-      const good = isForeign ? this.#withoutWrite(change.key) : this.#held.get(change.key);
-      const next = change.type === 'put' ? putOver(good, change) : this.#delete(good, change.key);
-      this.#move(step, change.key, change.revision, next);
+      const before = this.#held(change.key);
+      const next = change.state === 'valid' ? change : this.#without(change, isForeign ? undefined : before, at);
+      this.#move(step, change, before, next);
     }
     return step;
   }
@@ -180,108 +157,103 @@ export class ConfigCache<T> {
    */
   restore(documents: readonly (ConfigDocument & { readonly value: T })[], isListed: boolean): CacheStep<T> {
     const step = new CacheStep<T>('initial', true);
+    const at = now();
     for (const document of documents) {
-      const before = this.#held.get(document.key);
-      if (before && hasGood(before.entry)) continue;
-      const next = isListed ? this.#beneath(before, document) : restored(document, 'valid');
-      if (next) this.#move(step, document.key, document.revision, next);
+      const before = this.#held(document.key);
+      if (before && hasGood(before)) continue;
+      const next = isListed ? this.#beneath(before, document, at) : this.#restored(document, 'valid', at);
+      if (next) this.#move(step, document, before, next);
     }
     return step;
   }
 
+  /** `good` is what may stay where the key has no valid value any more. */
+  #without(
+    change: ParsedChange<T> & { readonly state: 'refused' | 'deleted' },
+    good: HeldConfig<T> | undefined,
+    at: number,
+  ): HeldConfig<T> | undefined {
+    if (change.state === 'deleted') return this.#delete(good, change.key, at);
+    return refusedOver(good ?? this.#withoutWrite(change.key, at), change, this.options.type, at);
+  }
+
+  #held(key: string): HeldConfig<T> | undefined {
+    return this.#index.get(key) ?? this.#unreadable.get(key);
+  }
+
   /** What readers have keeps its identity while the document says the same. */
-  #move(step: CacheStep<T>, key: string, revision: number, next: Held<T> | undefined): void {
-    const before = this.#held.get(key);
+  #move(
+    step: CacheStep<T>,
+    { key, revision }: { readonly key: string; readonly revision: number },
+    before: HeldConfig<T> | undefined,
+    next: HeldConfig<T> | undefined,
+  ): void {
     const changedPaths = pathsOf(before, next, this.#diff);
     const isSame = changedPaths.length === 0;
-    const after = next && isSame ? next.with({ value: before?.value }) : next;
-    this.#show(key, after, step.at);
-    step.moved(key, revision, before?.entry, after?.entry);
+    const after = next && isSame ? { ...next, value: before?.value } : next;
+    this.#show(key, after);
+    step.moved(key, before, after);
     if (!isSame) step.changed({ key, revision, before, after, diff: this.#diff, changedPaths });
   }
 
-  #beneath(before: Held<T> | undefined, document: ConfigDocument & { readonly value: T }): Held<T> | undefined {
-    if (before?.entry.state !== 'invalid') {
-      return this.options.onDelete === 'keep-last' ? restored(document, 'kept') : undefined;
+  #beneath(
+    before: HeldConfig<T> | undefined,
+    document: ConfigDocument & { readonly value: T },
+    at: number,
+  ): HeldConfig<T> | undefined {
+    if (before?.state !== 'invalid') {
+      return this.options.onDelete === 'keep-last' ? this.#restored(document, 'kept', at) : undefined;
     }
     const { value, revision, bytes } = document;
-    return before.with({ value, revision, source: 'snapshot' }, bytes);
+    return { ...before, value, revision, bytes, source: 'snapshot', since: at };
+  }
+
+  #restored(
+    { key, value, revision, bytes }: ConfigDocument & { readonly value: T },
+    state: 'valid' | 'kept',
+    since: number,
+  ): HeldConfig<T> {
+    const head = state === 'valid' ? revision : 0;
+    const { type } = this.options;
+    return { key, type, value, bytes, state, source: 'snapshot', revision, head, since, refusal: undefined };
   }
 
   /** `good` is what may stay. */
-  #delete(good: Held<T> | undefined, key: string): Held<T> | undefined {
-    if (this.options.onDelete === 'remove' || !good || !hasGood(good.entry)) return this.#withoutWrite(key);
-    const { value, revision, source } = good.entry;
-    return new Held({ value, state: 'kept', revision, source }, good.bytes, 0);
+  #delete(good: HeldConfig<T> | undefined, key: string, since: number): HeldConfig<T> | undefined {
+    if (this.options.onDelete === 'remove' || !good || !hasGood(good)) return this.#withoutWrite(key, since);
+    return { ...good, head: 0, since, state: 'kept', refusal: undefined };
   }
 
   /** The default, or nothing. */
-  #withoutWrite(key: string): Held<T> | undefined {
-    const { fallback } = this.options;
+  #withoutWrite(key: string, since: number): HeldConfig<T> | undefined {
+    const { fallback, type } = this.options;
     if (fallback?.key !== key) return undefined;
     const { value, bytes } = fallback;
-    return new Held({ value, state: 'absent', revision: 0, source: 'default' }, bytes, 0);
+    return {
+      key,
+      type,
+      value,
+      bytes,
+      state: 'absent',
+      source: 'default',
+      revision: 0,
+      head: 0,
+      since,
+      refusal: undefined,
+    };
   }
 
-  #show(key: string, held: Held<T> | undefined, now: number): void {
-    const value = held?.value;
-    if (held) {
-      held.since = now;
-      held.type = this.options.type;
-      this.#held.set(key, held);
-    } else {
-      this.#held.delete(key);
-    }
-    const { index } = this.options;
-    if (value === undefined) {
+  #show(key: string, held: HeldConfig<T> | undefined): void {
+    if (held?.state === 'invalid') this.#invalid.add(key);
+    else this.#invalid.delete(key);
+    if (held?.value === undefined) {
       this.#readable.delete(key);
-      index?.delete(key);
+      this.#index.delete(key);
     } else {
-      this.#readable.set(key, value);
-      if (held) index?.set(key, held);
+      this.#readable.set(key, held.value);
+      this.#index.set(key, held);
     }
+    if (held && held.value === undefined) this.#unreadable.set(key, held);
+    else this.#unreadable.delete(key);
   }
 }
-
-class Held<T> implements Shown<T>, Readable {
-  readonly value: T | undefined;
-  type: unknown;
-  /** By `performance.now()`. */
-  since = 0;
-
-  constructor(
-    readonly entry: ConfigEntry<T>,
-    /** What `entry.value` was parsed from; `undefined` for none. */
-    readonly bytes: DocumentBytes | undefined,
-    readonly head: number,
-  ) {
-    this.value = entry.value;
-  }
-
-  with(entry: Partial<ConfigEntry<T>>, bytes = this.bytes): Held<T> {
-    return new Held({ ...this.entry, ...entry }, bytes, this.head);
-  }
-}
-
-/** `good` is what stays when the new value is refused. */
-function putOver<T>(
-  good: Held<T> | undefined,
-  { revision, bytes, result }: ParsedChange<T> & { type: 'put' },
-): Held<T> {
-  if (result.ok) {
-    return new Held({ value: result.value, state: 'valid', revision, source: 'etcd' }, bytes, revision);
-  }
-  const { violations } = result;
-  const entry = { ...(good?.entry ?? ABSENT), state: 'invalid' as const, rejectedRevision: revision, violations };
-  return new Held(entry, good?.bytes, revision);
-}
-
-const restored = <T>(
-  { value, revision, bytes }: ConfigDocument & { readonly value: T },
-  state: 'valid' | 'kept',
-): Held<T> => new Held({ value, state, revision, source: 'snapshot' }, bytes, state === 'valid' ? revision : 0);
-
-const ABSENT: ConfigEntry<never> = Object.freeze({ value: undefined, state: 'absent', revision: 0, source: 'etcd' });
-
-/** Whether its value was once read, rather than given as a default. */
-const hasGood = ({ value, source }: ConfigEntry<unknown>): boolean => value !== undefined && source !== 'default';

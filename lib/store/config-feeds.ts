@@ -14,12 +14,12 @@ import type { WatchedRange } from '../watch/watched-range.js';
 import type { WatchedRanges } from '../watch/watched-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
 import type { CacheStep } from './cache-step.js';
-import type { Readable } from './config-cache.js';
 import type { ResolvedConfigDefinition } from './config-definition.js';
 import type { ConfigDefinitions } from './config-definitions.js';
 import { ConfigListeners } from './config-listeners.js';
 import type { ConfigSnapshot } from './config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './definition-feed.js';
+import type { HeldConfig } from './held-config.js';
 
 /** `ready`: complete and following. `stale`: complete, but interrupted, or from an offline snapshot. `degraded`: started without something that it needs. */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
@@ -48,7 +48,7 @@ export class ConfigFeeds implements FeedSink {
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
   /** All values of all definitions. */
-  readonly #index = new Map<string, Readable>();
+  readonly #index = new Map<string, HeldConfig<object>>();
   readonly #abort = new AbortController();
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
@@ -95,7 +95,7 @@ export class ConfigFeeds implements FeedSink {
    */
   read(key: string, type: Type<object>): object | undefined {
     const found = this.#index.get(key);
-    return found?.type === type ? (found.value as object) : this.of(key, type).cache.get(key);
+    return found?.type === type ? found.value : this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError when no definition covers the key, or one with another class */

@@ -1,19 +1,15 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
-import type { ChangeBatch, ChangeEvent } from '../watch/change-event.js';
+import type { ChangeBatch } from '../watch/change-event.js';
+import type { KeyRecord } from '../watch/key-record.js';
 import type { RangeListener, Seat } from '../watch/range-listener.js';
 import { within } from '../watch/time-limit.js';
 import type { WatchOrigin } from '../watch/watch-event.js';
 import type { CacheStep } from './cache-step.js';
-import {
-  ConfigCache,
-  type ConfigCacheOptions,
-  type ConfigDocument,
-  type ParsedBatch,
-  type ParsedChange,
-  type Readable,
-} from './config-cache.js';
+import { ChangeParser } from './change-parser.js';
+import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
 import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
 import type { DocumentBytes } from '../dto/document-bytes.js';
+import type { HeldConfig, ParsedChange } from './held-config.js';
 import { DtoParser } from '../dto/dto-parser.js';
 import { DtoSerializer } from '../dto/dto-serializer.js';
 
@@ -41,8 +37,9 @@ export class DefinitionFeed implements RangeListener {
   readonly parser: DtoParser<object>;
   readonly serializer: DtoSerializer<object>;
   readonly #sink: FeedSink;
+  readonly #parser: ChangeParser;
   readonly #governs: (key: string) => boolean;
-  readonly #index: Map<string, Readable>;
+  readonly #index: Map<string, HeldConfig<object>>;
   #cache: ConfigCache<object>;
   #seat: Seat | undefined;
   /** Where a validator is asynchronous, revisions wait for the one before. */
@@ -55,18 +52,24 @@ export class DefinitionFeed implements RangeListener {
   #isListed = false;
   #interruptedAt: number | undefined;
   readonly #waiters = new Set<() => void>();
-  readonly #strippedNames = new Set<string>();
 
   constructor(
     readonly definition: ResolvedConfigDefinition,
     governs: (key: string) => boolean,
-    index: Map<string, Readable>,
+    index: Map<string, HeldConfig<object>>,
     sink: FeedSink,
   ) {
     this.#governs = governs;
     this.#index = index;
     this.#sink = sink;
     this.parser = new DtoParser(definition.type, definition);
+    this.#parser = new ChangeParser({
+      parser: this.parser,
+      governs,
+      stripped: (key, paths) => {
+        sink.stripped(key, paths);
+      },
+    });
     this.serializer = new DtoSerializer(this.parser);
     this.#cache = this.#emptyCache();
   }
@@ -186,12 +189,13 @@ export class DefinitionFeed implements RangeListener {
     return true;
   }
 
+  /** Parses while the member reads what is to come, and in steps of a page. */
+  arriving(records: readonly KeyRecord[]): void {
+    this.#parser.arriving(records);
+  }
+
   deliver({ revision, events, origin }: ChangeBatch): void {
-    const changes: (ParsedChange<object> | Promise<ParsedChange<object>>)[] = [];
-    for (const event of events) {
-      const { key } = event;
-      if (this.#governs(key)) changes.push(this.#parsed(key, event));
-    }
+    const changes = this.#parser.parse(events);
     if (!this.#parsing && !changes.some((change) => change instanceof Promise)) {
       this.#apply(revision, origin, changes as ParsedChange<object>[]);
       return;
@@ -206,6 +210,7 @@ export class DefinitionFeed implements RangeListener {
   }
 
   interrupted(): void {
+    this.#parser.forget();
     this.#interruptedAt ??= Date.now();
     this.#sink.interrupted(this);
   }
@@ -221,17 +226,6 @@ export class DefinitionFeed implements RangeListener {
     return new ConfigCache({ onDelete, type, index: this.#index, documentOf, fallback });
   }
 
-  #parsed(
-    key: string,
-    { revision, packedValue: bytes }: ChangeEvent,
-  ): ParsedChange<object> | Promise<ParsedChange<object>> {
-    if (bytes === undefined) return { type: 'delete', key, revision };
-    const result = this.parser.parse(bytes);
-    return result instanceof Promise
-      ? result.then((late) => ({ type: 'put', key, revision, bytes, result: late }))
-      : { type: 'put', key, revision, bytes, result };
-  }
-
   #apply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): void {
     this.#applied = revision;
     const restored = this.#restored;
@@ -242,9 +236,6 @@ export class DefinitionFeed implements RangeListener {
     this.#restored = undefined;
     this.#isListed = true;
     const step = this.#cache.apply(batch);
-    changes.forEach((change) => {
-      if (change.type === 'put' && change.result.ok) this.#tellStripped(change.key, change.result.stripped);
-    });
     this.#stepped(step);
     if (restored) this.#sink.caughtUp(this, isForeign);
   }
@@ -255,7 +246,7 @@ export class DefinitionFeed implements RangeListener {
     const gone = this.#cache.held().filter((key) => !keys.has(key));
     return {
       origin: 'resync',
-      changes: [...listed, ...gone.map((key) => ({ type: 'delete' as const, key, revision }))],
+      changes: [...listed, ...gone.map((key) => ({ state: 'deleted' as const, key, revision }))],
     };
   }
 
@@ -266,13 +257,5 @@ export class DefinitionFeed implements RangeListener {
 
   #wake(): void {
     for (const done of [...this.#waiters]) done();
-  }
-
-  #tellStripped(key: string, paths: readonly string[]): void {
-    if (paths.length === 0) return;
-    const names = paths.join();
-    if (this.#strippedNames.has(names)) return;
-    this.#strippedNames.add(names);
-    this.#sink.stripped(key, paths);
   }
 }

@@ -73,7 +73,8 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
   keys(prefix = ''): string[] {
     const found: string[][] = [];
     this.#visit(prefix, ({ keys }, start, end) => found.push(keys.slice(start, end)));
-    return found.length === 1 ? (found[0] as string[]) : found.flat();
+    // A tenth of the time of flat().
+    return found.length === 1 ? (found[0] as string[]) : NO_KEYS.concat(...found);
   }
 
   entries(prefix = ''): [key: string, value: V][] {
@@ -158,6 +159,8 @@ interface Chunk<V> {
 }
 
 const MAX_CHUNK = 1_024;
+
+const NO_KEYS: readonly string[] = [];
 
 const firstNotBelow = (sorted: readonly string[], key: string): number =>
   (sorted.at(-1) ?? '') < key ? sorted.length : firstIndex(sorted.length, (index) => (sorted[index] as string) >= key);

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { ConfigNotFoundError } from '../etcd-trigger.errors.js';
 import type { ChangeOptions } from './change-listener.js';
-import type { ConfigEntry } from './config-cache.js';
+import type { ConfigEntry } from './held-config.js';
 import type { ConfigChange } from './config-change.js';
 import type { ResolvedConfigDefinition } from './config-definition.js';
 import type { ConfigFeeds, StoreStatus } from './config-feeds.js';

@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InvalidOptionsError } from '../../lib/etcd-trigger.errors.js';
 import { ChangeListener, type ChangeOptions } from '../../lib/store/change-listener.js';
-import { ConfigCache, type ParsedChange } from '../../lib/store/config-cache.js';
+import { ConfigCache } from '../../lib/store/config-cache.js';
 import { type ConfigChange, initialChange } from '../../lib/store/config-change.js';
 import { ConfigListeners } from '../../lib/store/config-listeners.js';
+import { now, type ParsedChange, parsedPut } from '../../lib/store/held-config.js';
 import { InstanceLog } from '../../lib/watch/instance-log.js';
 import { CollectingLogger } from '../support/collecting-logger.js';
 
@@ -24,17 +25,12 @@ class Store {
   #revision = 0;
 
   put(key: string, n: number): void {
-    this.#apply({
-      type: 'put',
-      key,
-      bytes: Buffer.from(JSON.stringify({ n })),
-      result: { ok: true, value: { n }, stripped: [] },
-      revision: (this.#revision += 1),
-    });
+    const write = { key, revision: (this.#revision += 1), bytes: Buffer.from(JSON.stringify({ n })) };
+    this.#apply(parsedPut(write, { ok: true, value: { n }, stripped: [] }, undefined, now()));
   }
 
   delete(key: string): void {
-    this.#apply({ type: 'delete', key, revision: (this.#revision += 1) });
+    this.#apply({ state: 'deleted', key, revision: (this.#revision += 1) });
   }
 
   listen(prefix: string, call: (change: ConfigChange) => unknown, options: ChangeOptions = {}, completed?: () => void) {

@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  ConfigCache,
-  type ConfigCacheOptions,
-  type ParsedBatch,
-  type ParsedChange,
-} from '../../lib/store/config-cache.js';
+import { ConfigCache, type ConfigCacheOptions, type ParsedBatch } from '../../lib/store/config-cache.js';
+import { now, type ParsedChange, parsedPut } from '../../lib/store/held-config.js';
 
 interface Value {
   readonly n: number;
@@ -13,21 +9,21 @@ interface Value {
 
 const VIOLATIONS = [{ path: 'n', constraints: ['isInt'] }];
 
-const good = (key: string, n: number, revision: number, text = JSON.stringify({ n })): ParsedChange<Value> => ({
-  type: 'put',
-  key,
-  revision,
-  bytes: Buffer.from(text),
-  result: { ok: true, value: Object.freeze({ n }), stripped: [] },
-});
-const bad = (key: string, revision: number): ParsedChange<Value> => ({
-  type: 'put',
-  key,
-  revision,
-  bytes: Buffer.from('{"n":"x"}'),
-  result: { ok: false, violations: VIOLATIONS },
-});
-const gone = (key: string, revision: number): ParsedChange<Value> => ({ type: 'delete', key, revision });
+const good = (key: string, n: number, revision: number, text = JSON.stringify({ n })): ParsedChange<Value> =>
+  parsedPut(
+    { key, revision, bytes: Buffer.from(text) },
+    { ok: true, value: Object.freeze({ n }), stripped: [] },
+    undefined,
+    now(),
+  );
+const bad = (key: string, revision: number): ParsedChange<Value> =>
+  parsedPut(
+    { key, revision, bytes: Buffer.from('{"n":"x"}') },
+    { ok: false, violations: VIOLATIONS },
+    undefined,
+    now(),
+  );
+const gone = (key: string, revision: number): ParsedChange<Value> => ({ state: 'deleted', key, revision });
 const live = (...changes: ParsedChange<Value>[]): ParsedBatch<Value> => ({ origin: 'live', changes });
 
 const cacheOf = (options: Partial<ConfigCacheOptions<Value>> = {}): ConfigCache<Value> =>

@@ -1,11 +1,13 @@
 import type { DtoParser, ParseResult } from '../dto/dto-parser.js';
-import type { ChangeEvent } from '../watch/change-event.js';
+import type { ChangeBatch } from '../watch/change-event.js';
 import { type KeyRecord, keyText, packedValueOf } from '../watch/key-record.js';
-import { EarlyChanges } from './early-changes.js';
+import { type Change, EarlyChanges } from './early-changes.js';
 import { now, type ParsedChange, parsedPut, type Write } from './held-config.js';
 
-/** A promise where a validator is asynchronous. */
-type Change = ParsedChange<object> | Promise<ParsedChange<object>>;
+/** What etcd says of a key; without bytes it is gone. */
+interface Told extends Omit<Write, 'bytes'> {
+  readonly bytes: Write['bytes'] | undefined;
+}
 
 export interface ChangeParserOptions {
   readonly parser: DtoParser<object>;
@@ -30,9 +32,8 @@ export class ChangeParser {
     const early = (this.#early ??= new EarlyChanges());
     const at = now();
     for (const record of records) {
-      const key = keyText(record.id);
-      if (!this.#options.governs(key)) continue;
-      early.add(record, this.#put({ key, revision: record.revision, bytes: packedValueOf(record) }, at));
+      const { id, revision } = record;
+      early.add(record, this.#governed({ key: keyText(id), revision, bytes: packedValueOf(record) }, at));
     }
   }
 
@@ -42,19 +43,20 @@ export class ChangeParser {
   }
 
   /** The changes of one revision or list, without those of other definitions' keys. */
-  parse(events: readonly ChangeEvent[]): Change[] {
+  parse(batch: ChangeBatch): readonly Change[] {
     const early = this.#early;
     this.#early = undefined;
+    if (batch.records && early?.isOf(batch.records)) return early.changes;
     const at = now();
     const changes: Change[] = [];
-    for (const event of events) {
-      const change = early?.take(event) ?? this.#parsed(event, at);
+    for (const { key, revision, packedValue: bytes } of batch.events) {
+      const change = this.#governed({ key, revision, bytes }, at);
       if (change) changes.push(change);
     }
     return changes;
   }
 
-  #parsed({ key, revision, packedValue: bytes }: ChangeEvent, at: number): Change | undefined {
+  #governed({ key, revision, bytes }: Told, at: number): Change | undefined {
     if (!this.#options.governs(key)) return undefined;
     return bytes === undefined ? { state: 'deleted', key, revision } : this.#put({ key, revision, bytes }, at);
   }

@@ -143,8 +143,10 @@ export class ConfigCache<T> {
   apply({ origin, changes, isForeign = false, isHeard = true }: ParsedBatch<T>): CacheStep<T> {
     const step = new CacheStep<T>(origin, isHeard);
     const at = now();
+    // A first list names each key once: no need to look.
+    const isFirst = origin === 'initial' && this.#isEmpty;
     for (const change of changes) {
-      const before = this.#held(change.key);
+      const before = isFirst ? undefined : this.#held(change.key);
       const next = change.state === 'valid' ? change : this.#without(change, isForeign ? undefined : before, at);
       this.#move(step, change, before, next);
     }
@@ -175,6 +177,10 @@ export class ConfigCache<T> {
   ): HeldConfig<T> | undefined {
     if (change.state === 'deleted') return this.#delete(good, change.key, at);
     return refusedOver(good ?? this.#withoutWrite(change.key, at), change, this.options.type, at);
+  }
+
+  get #isEmpty(): boolean {
+    return this.#readable.size === 0 && this.#unreadable.size === 0;
   }
 
   #held(key: string): HeldConfig<T> | undefined {

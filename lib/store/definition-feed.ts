@@ -194,8 +194,9 @@ export class DefinitionFeed implements RangeListener {
     this.#parser.arriving(records);
   }
 
-  deliver({ revision, events, origin }: ChangeBatch): void {
-    const changes = this.#parser.parse(events);
+  deliver(batch: ChangeBatch): void {
+    const { revision, origin } = batch;
+    const changes = this.#parser.parse(batch);
     if (!this.#parsing && !changes.some((change) => change instanceof Promise)) {
       this.#apply(revision, origin, changes as ParsedChange<object>[]);
       return;

@@ -1,23 +1,22 @@
 import type { KeyRecord } from '../watch/key-record.js';
 import type { ParsedChange } from './held-config.js';
 
-type Change = ParsedChange<object> | Promise<ParsedChange<object>>;
+/** A promise where a validator is asynchronous. */
+export type Change = ParsedChange<object> | Promise<ParsedChange<object>>;
 
-/** What was parsed of a list while the rest was on its way. It is delivered in the same order, so nothing has to be looked up. */
+/** What was parsed of a list while the rest was on its way. */
 export class EarlyChanges {
+  readonly changes: Change[] = [];
   readonly #records: KeyRecord[] = [];
-  readonly #changes: Change[] = [];
-  #taken = 0;
 
-  add(record: KeyRecord, change: Change): void {
+  /** Without a change for what is not to be parsed. */
+  add(record: KeyRecord, change: Change | undefined): void {
     this.#records.push(record);
-    this.#changes.push(change);
+    if (change) this.changes.push(change);
   }
 
-  /** What this write was parsed to, if it is the next one. */
-  take({ id, revision }: Pick<KeyRecord, 'id' | 'revision'>): Change | undefined {
-    const next = this.#records[this.#taken];
-    if (next?.id !== id || next.revision !== revision) return undefined;
-    return this.#changes[this.#taken++];
+  /** Whether the list has these very records. */
+  isOf(records: readonly KeyRecord[]): boolean {
+    return records.length === this.#records.length && records.every((record, index) => record === this.#records[index]);
   }
 }

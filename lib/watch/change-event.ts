@@ -73,4 +73,6 @@ export interface ChangeBatch {
   readonly revision: number;
   readonly events: readonly ChangeEvent[];
   readonly origin: WatchOrigin;
+  /** Of a list: what the events are made of. */
+  readonly records?: readonly KeyRecord[];
 }

@@ -1,5 +1,6 @@
 import { type ChangeBatch, ChangeEvent } from './change-event.js';
 import { hasSameValue, isRemoval, type KeyChange, type KeyRecord, type KeyStamp } from './key-record.js';
+import { InitialBatch } from './initial-batch.js';
 import type { RangeList } from './list-watcher.js';
 import type { WatchOrigin } from './watch-event.js';
 
@@ -115,10 +116,7 @@ export class RangeMemory {
 
   /** Everything that is known, as a late listener gets it. */
   current(): ChangeBatch {
-    const events = [...this.#records.values()]
-      .sort(byId)
-      .map((record) => new ChangeEvent(record, undefined, 'initial'));
-    return { revision: this.#next - 1, events, origin: 'initial' };
+    return new InitialBatch(this.#next - 1, this.#records.values());
   }
 
   /** Whether these are exactly the writes that are known. */

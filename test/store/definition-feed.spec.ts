@@ -2,7 +2,7 @@ import { IsInt } from 'class-validator';
 import { describe, expect, it } from 'vitest';
 import { resolveDefinition } from '../../lib/store/config-definition.js';
 import { DefinitionFeed, type FeedSink } from '../../lib/store/definition-feed.js';
-import { ChangeEvent } from '../../lib/watch/change-event.js';
+import { InitialBatch } from '../../lib/watch/initial-batch.js';
 import type { KeyRecord } from '../../lib/watch/key-record.js';
 
 class Limit {
@@ -52,8 +52,7 @@ class Feed {
   }
 
   listed(...records: KeyRecord[]): void {
-    const events = records.map((record) => new ChangeEvent(record, undefined, 'initial'));
-    this.#feed.deliver({ revision: 9, events, origin: 'initial' });
+    this.#feed.deliver(new InitialBatch(9, records));
   }
 
   breakOff(): void {
@@ -68,14 +67,15 @@ class Feed {
 
 describe('the first list of a definition', () => {
   const [a, b, c] = [written('/a', 1, 1), written('/b', 2, 2), written('/c', 3, 3)];
+  const other = written('/other/x', 2, 7);
 
   it('is read while it comes in, each document once, and shown as a whole', () => {
     const feed = new Feed();
 
     feed.arriving(a, b);
-    feed.arriving(written('/other/x', 2, 7), c);
+    feed.arriving(c, other);
     const early = feed.shown;
-    feed.listed(a, b, written('/other/x', 2, 7), c);
+    feed.listed(a, b, c, other);
 
     expect(early).toEqual({});
     expect(feed.shown).toEqual({ '/a': 1, '/b': 2, '/c': 3 });

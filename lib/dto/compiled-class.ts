@@ -6,22 +6,12 @@ import {
   type PropertyMetadata,
   takesPartInTransformation,
 } from './class-metadata.js';
+import { type Check, compileBuilder, type CompiledProperty } from './compiled-builder.js';
 import { deepFreeze } from './deep-freeze.js';
 import { isJsonObject, type JsonObject } from './json-document.js';
 
 /** A frozen instance of what is valid beyond doubt; `undefined` for everything else, which class-transformer and class-validator then look at. */
 export type CompiledClass = (document: JsonObject) => object | undefined;
-
-type Check = (object: object, value: unknown) => boolean;
-
-interface CompiledProperty {
-  readonly name: string;
-  /** Makes of a nested document what its class is; `undefined` from it means: not beyond doubt. */
-  readonly build: ((value: unknown) => unknown) | undefined;
-  /** Whether the checks are to be made at all (`@IsOptional`, `@ValidateIf`). */
-  readonly conditions: readonly Check[];
-  readonly checks: readonly Check[];
-}
 
 /**
  * Reads what the decorators of a class say once, instead of for every document. Only for classes that need no transformation and whose constraints
@@ -36,52 +26,19 @@ export function compileClass(type: AnyClass, outer: ReadonlySet<AnyClass> = new 
     if (!compiled) return undefined;
     properties.push(compiled);
   }
-  const parts: CompiledParts = {
-    type: type as new () => object,
-    properties,
-    names: new Set(properties.map(({ name }) => name)),
-    nested: properties.flatMap(({ name, build: nested }) => (nested ? [{ name, nested }] : [])),
+  const build = compileBuilder(type as new () => object, properties);
+  const nested = new Set(properties.filter((property) => property.build).map(({ name }) => name));
+  return (document) => {
+    const instance = build(document);
+    return instance && freeze(instance, nested);
   };
-  return (document) => build(parts, document);
-}
-
-interface CompiledParts {
-  readonly type: new () => object;
-  readonly properties: readonly CompiledProperty[];
-  readonly names: ReadonlySet<string>;
-  /** Those that are made by a class of their own. */
-  readonly nested: readonly { readonly name: string; readonly nested: (value: unknown) => unknown }[];
-}
-
-function build({ type, properties, names, nested }: CompiledParts, document: JsonObject): object | undefined {
-  for (const name in document) if (!names.has(name)) return undefined;
-  // A fifth of the time of setting one property after the other by its name.
-  const instance = Object.assign<object, JsonObject>(new type(), document);
-  if (nested.length > 0 && !buildNested(instance, document, nested)) return undefined;
-  for (const { name, conditions, checks } of properties) {
-    const value = instance[name];
-    if (conditions.length > 0 && !conditions.every((condition) => condition(instance, value))) continue;
-    for (const check of checks) if (!check(instance, value)) return undefined;
-  }
-  return freeze(instance, nested);
-}
-
-function buildNested(instance: JsonObject, document: JsonObject, nested: CompiledParts['nested']): boolean {
-  for (const { name, nested: make } of nested) {
-    const given = document[name];
-    const value = given === undefined ? undefined : make(given);
-    // A nested default of the class has to be validated, too.
-    if (value === undefined && instance[name] !== undefined) return false;
-    if (given !== undefined) instance[name] = value;
-  }
-  return true;
 }
 
 /** Most properties are plain values, and nested instances are frozen already; the rest is left to the thorough way. */
-function freeze(instance: JsonObject, nested: CompiledParts['nested']): object | undefined {
+function freeze(instance: JsonObject, nested: ReadonlySet<string>): object | undefined {
   for (const name in instance) {
     const value = instance[name];
-    if (typeof value !== 'object' || value === null || nested.some((made) => made.name === name)) continue;
+    if (typeof value !== 'object' || value === null || nested.has(name)) continue;
     if (!Object.hasOwn(instance, name) || deepFreeze(value).length > 0) return undefined;
   }
   return Object.freeze(instance);
@@ -92,7 +49,7 @@ function compileProperty(
   { name, isNested, isTyped, isValidated, itemType, discriminator, designType }: PropertyMetadata,
   outer: ReadonlySet<AnyClass>,
 ): CompiledProperty | undefined {
-  if (!isValidated || (!isNested && (isTyped || !PLAIN_TYPES.has(designType)))) return undefined;
+  if (!isValidated || !isPlainName(name) || (!isNested && (isTyped || !PLAIN_TYPES.has(designType)))) return undefined;
   const nested = isNested ? compileNested(itemType, designType, outer) : undefined;
   if (isNested && (!nested || discriminator)) return undefined;
   const conditions: Check[] = [];
@@ -122,6 +79,9 @@ function compileProperty(
   if (isNested) checks.push((_object, value) => value === undefined || value === null || typeof value === 'object');
   return { name, build: nested, conditions, checks };
 }
+
+/** No symbol, and nothing that every object has: a document without a `toString` of its own has one. */
+const isPlainName = (name: unknown): boolean => typeof name === 'string' && !(name in Object.prototype);
 
 type Metadata = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
 

@@ -214,6 +214,20 @@ describe('a compiled class', () => {
     expect(quick).toBeGreaterThan(200);
   });
 
+  it.each([`it's "quoted"`, 'a\\', 'a\nb', 'a\u2028b', '${1 + 1}', '*/', 'with space', '1', 'class'])(
+    'takes %j as the name of a property, whatever it would mean as code',
+    (name) => {
+      class Config {}
+      IsInt()(Config.prototype, name);
+      const compiled = compileClass(Config);
+
+      expect(compiled?.({ [name]: 1 })).toEqual(Object.assign(new Config(), { [name]: 1 }));
+      expect(compiled?.({ [name]: 'x' })).toBeUndefined();
+      expect(compiled?.({ [name]: 1, other: 1 })).toBeUndefined();
+      expect(compiled?.({})).toBeUndefined();
+    },
+  );
+
   it('leaves alone what needs class-transformer, a container or a promise', () => {
     class Transformed {
       @Transform(({ value }) => String(value)) @IsString() a!: string;
@@ -246,7 +260,16 @@ describe('a compiled class', () => {
       @classValidator.Validate(FromContainer) a!: string;
     }
 
-    for (const type of [Transformed, Exposed, Dated, Sets, Accessors, Recursive, Custom]) {
+    class Inherited {
+      @IsOptional() toString!: () => string;
+    }
+    const symbol = Symbol('a');
+    class Symbolic {
+      declare [symbol]: string;
+    }
+    IsString()(Symbolic.prototype, symbol);
+
+    for (const type of [Transformed, Exposed, Dated, Sets, Accessors, Recursive, Custom, Inherited, Symbolic]) {
       expect([type.name, compileClass(type)]).toEqual([type.name, undefined]);
     }
   });

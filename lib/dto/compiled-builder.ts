@@ -1,0 +1,64 @@
+import { compileFunction } from 'node:vm';
+import type { JsonObject } from './json-document.js';
+
+export type Check = (object: object, value: unknown) => boolean;
+
+export interface CompiledProperty {
+  readonly name: string;
+  /** Makes of a nested document what its class is; `undefined` from it means: not beyond doubt. */
+  readonly build: ((value: unknown) => unknown) | undefined;
+  /** Whether the checks are to be made at all (`@IsOptional`, `@ValidateIf`). */
+  readonly conditions: readonly Check[];
+  readonly checks: readonly Check[];
+}
+
+/** An instance that has passed every check; `undefined` when it has not, or when the document has a property that the class does not know. */
+export type Builder = (document: JsonObject) => JsonObject | undefined;
+
+/**
+ * The code that one would write by hand for the class. V8 makes reads and writes of properties fast where their names stand in the code; one loop over the
+ * properties of all classes took 7 % of a start with 100k configurations. What becomes code is the names that the class gives its properties, as literals;
+ * nothing of a document does.
+ */
+export function compileBuilder(type: new () => object, properties: readonly CompiledProperty[]): Builder {
+  const code = `
+    "use strict";
+    ${properties.map(declarations).join('\n')}
+    return (document) => {
+      const instance = new type();
+      let unknown = 0;
+      let value;
+      for (const name in document) unknown += 1;
+      ${properties.map(assignment).join('\n')}
+      if (unknown !== 0) return undefined;
+      ${properties.map(checking).join('\n')}
+      return instance;
+    };`;
+  const make = compileFunction(code, ['type', 'properties']) as (...given: unknown[]) => Builder;
+  return make(type, properties);
+}
+
+const declarations = ({ conditions, checks }: CompiledProperty, at: number): string =>
+  [
+    `const build${at} = properties[${at}].build;`,
+    ...conditions.map((_, index) => `const condition${at}_${index} = properties[${at}].conditions[${index}];`),
+    ...checks.map((_, index) => `const check${at}_${index} = properties[${at}].checks[${index}];`),
+  ].join('\n');
+
+function assignment({ name, build }: CompiledProperty, at: number): string {
+  const property = `[${JSON.stringify(name)}]`;
+  // A nested default of the class has to be validated, too.
+  const absent = build ? `else if (instance${property} !== undefined) return undefined;` : '';
+  const nested = build ? `value = build${at}(value); if (value === undefined) return undefined;` : '';
+  return `
+      value = document${property};
+      if (value !== undefined) { unknown -= 1; ${nested} instance${property} = value; } ${absent}`;
+}
+
+function checking({ name, conditions, checks }: CompiledProperty, at: number): string {
+  const applies = conditions.map((_, index) => `condition${at}_${index}(instance, value)`).join(' && ') || 'true';
+  const fails = checks.map((_, index) => `!check${at}_${index}(instance, value)`).join(' || ') || 'false';
+  return `
+      value = instance[${JSON.stringify(name)}];
+      if ((${applies}) && (${fails})) return undefined;`;
+}

@@ -11,7 +11,7 @@ export interface RangeListener {
   /** Whether so many events can be taken now. Who says no leaves the shared stream and calls `Seat.roomAgain` later. */
   hasRoom(count: number): boolean;
   /**
-   * Records of the first list while the rest is on its way, in byte order, for who has work to do with each: a start is a third shorter when the store parses
+   * Records of the first list while the rest is on its way, in byte order, for who has work to do with each: a start takes a tenth less when the store parses
    * while the member reads. Nothing is delivered by that, and after `interrupted` it was in vain.
    */
   arriving?(records: readonly KeyRecord[]): void;

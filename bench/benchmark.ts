@@ -19,6 +19,7 @@ export type Figure = (sample: Sample) => number;
 export const rate: Figure = ({ count, seconds }) => count / seconds;
 export const cpu: Figure = ({ cpuSeconds, count }) => (cpuSeconds / count) * 1e6;
 export const peak: Figure = ({ peakMb }) => peakMb;
+export const grown: Figure = ({ grownMb }) => grownMb;
 export const extra =
   (name: string): Figure =>
   (sample) =>

@@ -8,6 +8,8 @@ export interface Sample {
   readonly cpuSeconds: number;
   /** Peak resident memory of the process, in MB. */
   readonly peakMb: number;
+  /** How much of it came with the measured part. */
+  readonly grownMb: number;
   readonly [extra: string]: number;
 }
 
@@ -21,13 +23,16 @@ export function startSample(): (
 ) => void {
   const begin = performance.now();
   const cpu = process.cpuUsage();
+  const startMb = process.memoryUsage.rss() / 1_048_576;
   return (count, extra = {}) => {
     const { user, system } = process.cpuUsage(cpu);
+    const peakMb = process.resourceUsage().maxRSS / 1_024;
     const sample: Sample = {
       count,
       seconds: (performance.now() - begin) / 1_000,
       cpuSeconds: (user + system) / 1_000_000,
-      peakMb: process.resourceUsage().maxRSS / 1_024,
+      peakMb,
+      grownMb: peakMb - startMb,
     };
     const all = { ...sample, ...(typeof extra === 'function' ? extra() : extra) };
     process.stdout.write(`${JSON.stringify(all)}\n`, () => process.exit(0));

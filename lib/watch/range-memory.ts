@@ -80,12 +80,13 @@ export class RangeMemory {
   apply({ revision, changes, origin, clusterId }: RangeChange): ChangeBatch {
     if (clusterId !== undefined) this.#clusterId = clusterId;
     const records = this.#records;
-    const events = changes.map((change) => {
-      const event = new ChangeEvent(change, records.get(change.id), origin);
+    const events = new Array<ChangeEvent>(changes.length);
+    let count = 0;
+    for (const change of changes) {
+      events[count++] = new ChangeEvent(change, records.get(change.id), origin);
       if (isRemoval(change)) records.delete(change.id);
       else records.set(change.id, change);
-      return event;
-    });
+    }
     this.#next = revision + 1;
     this.#lastChange = revision;
     return { revision, events, origin };

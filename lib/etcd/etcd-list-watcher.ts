@@ -19,7 +19,7 @@ import { RangePage } from './range-codec.js';
 const FIRST_PAGE = 500;
 /** The member counts the keys from each page on to the end, so twice as many pages of 100k small keys take a twentieth more of a start. */
 const LARGEST_PAGE = 20_000;
-const PAGE_BYTES = 4 * 1024 * 1024;
+const PAGE_BYTES = 3 * 1024 * 1024;
 
 /** Fields of etcdserverpb.RangeRequest. */
 interface ListRequest {

@@ -54,6 +54,7 @@ export class FrameConnection extends Duplex {
     let next = frames.next();
     const write = (): void => {
       this.#blocked.delete(write);
+      if (isOver()) return;
       const chunk = Buffer.allocUnsafe(WRITE_BYTES);
       let end = 0;
       while (next.done !== true) {
@@ -64,7 +65,7 @@ export class FrameConnection extends Duplex {
         next = frames.next();
       }
       if (end > 0) this.#socket.write(chunk.subarray(0, end), write);
-      else if (next.done !== true && !isOver()) this.#blocked.add(write);
+      else if (next.done !== true) this.#blocked.add(write);
     };
     write();
   }

@@ -1,4 +1,4 @@
-import { getMetadataStorage, type ValidationArguments, ValidationTypes } from 'class-validator';
+import { getMetadataStorage, ValidationTypes } from 'class-validator';
 import {
   type AnyClass,
   isClass,
@@ -99,15 +99,12 @@ function compileConstraints(type: AnyClass, metadata: Metadata): Check[] | undef
   const { propertyName: property, each } = metadata;
   const constraints = metadata.constraints as unknown[];
   return found.map(({ instance }) => {
-    const validate = (value: unknown, given: ValidationArguments): boolean => isTrue(instance.validate(value, given));
-    const one: Check = (object, value) =>
-      isTrue(instance.validate(value, { targetName, property, object, value, constraints }));
+    const passes = (object: object, value: unknown, item: unknown): boolean =>
+      isTrue(instance.validate(item, { targetName, property, object, value, constraints }));
+    const one: Check = (object, value) => passes(object, value, value);
     return each
-      ? (object, value) => {
-          if (!Array.isArray(value)) return one(object, value);
-          const given = { targetName, property, object, value, constraints };
-          return value.every((item) => validate(item, given));
-        }
+      ? (object, value) =>
+          Array.isArray(value) ? value.every((item) => passes(object, value, item)) : one(object, value)
       : one;
   });
 }

@@ -1,5 +1,5 @@
 import { type ChangeBatch, ChangeEvent } from './change-event.js';
-import type { KeyRecord } from './key-record.js';
+import { byId, type KeyRecord } from './key-record.js';
 
 /** Everything that is known of a range, keys in byte order. Events are made when they are read: who has parsed the records already needs none. */
 export class InitialBatch implements ChangeBatch {
@@ -23,5 +23,3 @@ export class InitialBatch implements ChangeBatch {
 
 const isInOrder = (records: readonly KeyRecord[]): boolean =>
   records.every(({ id }, index) => index === 0 || (records[index - 1]?.id ?? '') < id);
-
-const byId = (a: KeyRecord, b: KeyRecord): number => (a.id < b.id ? -1 : 1);

@@ -67,6 +67,10 @@ export const recordsById = (records: readonly KeyRecord[]): Map<string, KeyRecor
 /** What identifies a write of a key without its value. */
 export type KeyStamp = Pick<KeyRecord, 'id' | 'revision' | 'createRevision' | 'version'>;
 
+/** Byte order. */
+export const byId = (a: { readonly id: string }, b: { readonly id: string }): number =>
+  a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+
 export const keyText = (id: string): string => (isAscii(id) ? id : keyBytesOf(id).toString('utf8'));
 
 export const keyBytesOf = (id: string): Buffer => Buffer.from(id, 'latin1');

@@ -1,5 +1,5 @@
 import { type ChangeBatch, ChangeEvent } from './change-event.js';
-import { hasSameValue, isRemoval, type KeyChange, type KeyRecord, type KeyStamp } from './key-record.js';
+import { byId, hasSameValue, isRemoval, type KeyChange, type KeyRecord, type KeyStamp } from './key-record.js';
 import { InitialBatch } from './initial-batch.js';
 import type { RangeList } from './list-watcher.js';
 import type { WatchOrigin } from './watch-event.js';
@@ -147,6 +147,3 @@ const isSame = (a: KeyRecord, b: KeyRecord): boolean => a === b || (isSameWrite(
 
 const isSameWrite = (a: KeyStamp, b: KeyStamp): boolean =>
   a.revision === b.revision && a.createRevision === b.createRevision && a.version === b.version;
-
-const byId = (a: { readonly id: string }, b: { readonly id: string }): number =>
-  a.id < b.id ? -1 : a.id > b.id ? 1 : 0;

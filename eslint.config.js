@@ -1,7 +1,10 @@
 import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
-/** Imports point one way: module -> handlers | store -> watch | dto -> errors; etcd implements what watch declares. */
+/**
+ * Imports point one way: module -> handlers | store | telemetry -> watch -> backend; etcd and testing/fake implement backend, dto stands beside.
+ * `test/package/imports.spec.ts` has the same direction down to the sub-folders.
+ */
 const mayNotImport = (folder, ...patterns) => ({
   files: [`lib/${folder}/**/*.ts`],
   rules: {
@@ -20,8 +23,8 @@ const mayNotImport = (folder, ...patterns) => ({
 const ETCD3 = ['^etcd3', 'only lib/etcd imports etcd3.'];
 const GRPC = ['^@grpc/', 'only lib/etcd speaks gRPC.'];
 const NEST_CORE = ['^@nestjs/core', 'no Nest core.'];
-const MODULE = ['etcd-trigger\\.(module|module-definition)', 'nothing imports the module.'];
-const to = (folder) => [`^(\\.\\./)+${folder}/`, `imports point one way: not to ${folder}/.`];
+const to = (...folders) =>
+  folders.map((folder) => [`^(\\.\\./)+${folder}/`, `imports point one way: not to ${folder}/.`]);
 
 export default defineConfig(
   globalIgnores(['dist/', '**/.snippets/', '**/dist/', 'coverage/', 'node_modules/']),
@@ -45,14 +48,34 @@ export default defineConfig(
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
     },
   },
-  mayNotImport('watch', ETCD3, GRPC, MODULE, NEST_CORE, to('etcd'), to('dto'), to('store'), to('handlers')),
-  mayNotImport('dto', ETCD3, GRPC, MODULE, NEST_CORE, to('etcd'), to('watch'), to('store'), to('handlers')),
-  mayNotImport('etcd', MODULE, to('dto'), to('store'), to('handlers')),
-  mayNotImport('store', ETCD3, GRPC, MODULE, to('etcd'), to('handlers')),
-  mayNotImport('handlers', ETCD3, GRPC, MODULE, to('etcd'), to('store')),
-  mayNotImport('telemetry', ETCD3, GRPC, MODULE, NEST_CORE, to('etcd'), to('dto'), to('store'), to('handlers')),
-  mayNotImport('terminus', ETCD3, GRPC, MODULE, to('etcd'), to('watch'), to('dto'), to('store'), to('handlers')),
-  mayNotImport('testing', ETCD3, GRPC, to('etcd'), to('dto'), to('store'), to('handlers')),
+  mayNotImport(
+    '{timing,collections}',
+    ETCD3,
+    GRPC,
+    NEST_CORE,
+    ...to('backend', 'etcd', 'watch', 'dto', 'store', 'handlers', 'telemetry', 'module'),
+  ),
+  mayNotImport(
+    'backend',
+    ETCD3,
+    GRPC,
+    NEST_CORE,
+    ...to('etcd', 'watch', 'dto', 'store', 'handlers', 'telemetry', 'module'),
+  ),
+  mayNotImport('etcd', ...to('watch', 'dto', 'store', 'handlers', 'telemetry', 'module')),
+  mayNotImport('watch', ETCD3, GRPC, NEST_CORE, ...to('etcd', 'dto', 'store', 'handlers', 'telemetry', 'module')),
+  mayNotImport(
+    'dto',
+    ETCD3,
+    GRPC,
+    NEST_CORE,
+    ...to('backend', 'etcd', 'watch', 'store', 'handlers', 'telemetry', 'module'),
+  ),
+  mayNotImport('store', ETCD3, GRPC, ...to('etcd', 'handlers', 'telemetry', 'module')),
+  mayNotImport('handlers', ETCD3, GRPC, ...to('etcd', 'store', 'telemetry', 'module')),
+  mayNotImport('telemetry', ETCD3, GRPC, NEST_CORE, ...to('etcd', 'dto', 'store', 'handlers', 'module')),
+  mayNotImport('terminus', ETCD3, GRPC, ...to('backend', 'etcd', 'watch', 'dto', 'store', 'handlers', 'telemetry')),
+  mayNotImport('testing', ETCD3, GRPC, ...to('etcd', 'dto', 'store', 'handlers', 'telemetry')),
   {
     files: ['test/**/*.ts', 'bench/**/*.ts'],
     rules: { '@typescript-eslint/no-extraneous-class': 'off', '@typescript-eslint/no-empty-function': 'off' },

@@ -1,4 +1,4 @@
-export type { CodecChoice, ConfigCodec } from './dto/document-format.js';
+export type { CodecChoice, ConfigCodec } from './dto/formats/document-format.js';
 
 export {
   type ClusterDescription,
@@ -9,11 +9,11 @@ export {
   type KeyDescription,
   type StoreDescription,
   type TargetDescription,
-} from './etcd-trigger.inspector.js';
-export { EtcdTriggerModule } from './etcd-trigger.module.js';
-export { getConfigToken, InjectConfig } from './etcd-trigger.config-token.js';
-export type { StaticOptions } from './etcd-trigger.module-definition.js';
-export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './etcd-trigger.options.js';
+} from './module/etcd-trigger.inspector.js';
+export { EtcdTriggerModule } from './module/etcd-trigger.module.js';
+export { getConfigToken, InjectConfig } from './module/inject-config.decorator.js';
+export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
+export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './module/etcd-trigger.options.js';
 export {
   getEtcdClientToken,
   getStoreToken,
@@ -23,12 +23,12 @@ export {
   InjectStore,
   InjectWatcher,
   InjectWatchKeyRegistry,
-} from './etcd-trigger.tokens.js';
+} from './module/etcd-trigger.tokens.js';
 
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
 export type { KeyParameters } from './handlers/key-pattern.js';
-export { OnWatchError } from './handlers/on-watch-error.decorator.js';
-export { OnWatchResync } from './handlers/on-watch-resync.decorator.js';
+export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js';
+export { OnWatchResync } from './handlers/decorators/on-watch-resync.decorator.js';
 export {
   Event,
   Key,
@@ -37,33 +37,34 @@ export {
   Payload,
   Previous,
   Signal,
-} from './handlers/parameters.decorator.js';
-export { WatchKey, type WatchKeyOptions } from './handlers/watch-key.decorator.js';
+} from './handlers/decorators/parameters.decorator.js';
+export { WatchKey, type WatchKeyOptions } from './handlers/decorators/watch-key.decorator.js';
 export { type WatchKeyHandler, WatchKeyRegistry } from './handlers/watch-key.registry.js';
 
-export type { BootPolicy } from './watch/boot-policy.js';
-export type { DeliveryContext } from './watch/delivery-context.js';
-export type { DeliveryOptions, RetryOptions } from './watch/delivery-options.js';
-export type { WatchFailure } from './watch/listener-failure.js';
+export type { BootPolicy } from './watch/sharing/boot-policy.js';
+export type { DeliveryContext } from './watch/watch-event.js';
+export type { DeliveryOptions, RetryOptions } from './watch/delivery/delivery-options.js';
+export type { WatchFailure } from './watch/watch-event.js';
 export { WatcherService } from './watch/watcher.service.js';
-export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin, WatchTarget } from './watch/watch-event.js';
-export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/watch-options.js';
-export type { StreamState } from './watch/range-listener.js';
+export type { WatchTarget } from './backend/key-range.js';
+export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin } from './watch/watch-event.js';
+export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/delivery/watch-options.js';
+export type { StreamState } from './watch/sharing/range-listener.js';
 
-export type { ChangeOptions } from './store/change-listener.js';
-export type { ConfigEntry } from './store/held-config.js';
-export type { ConfigChange, ConfigDelete, ConfigPut } from './store/config-change.js';
-export type { ConfigDefinition } from './store/config-definition.js';
-export type { StoreStatus } from './store/config-feeds.js';
-export type { ConfigRevision, HistoryOptions } from './store/config-history.js';
-export type { LeaseOptions } from './store/config-leases.js';
-export type { SnapshotOptions } from './store/config-snapshot.js';
-export type { ConfigSubscription } from './store/config-listeners.js';
-export type { ConfigRef } from './store/config-ref.js';
-export type { ConfigTransaction } from './store/config-transaction.js';
-export type { ConfigUpdate } from './store/config-updater.js';
-export type { ConfigView, ConfigViewPart } from './store/config-view.js';
-export type { DeleteOptions, PutOptions, WriteResult } from './store/config-writer.js';
+export type { ChangeOptions } from './store/changes/change-listener.js';
+export type { ConfigEntry } from './store/cache/cache-entry.js';
+export type { ConfigChange, ConfigDelete, ConfigPut } from './store/changes/config-change.js';
+export type { ConfigDefinition } from './store/definitions/config-definition.js';
+export type { StoreStatus } from './store/definition-feeds.js';
+export type { ConfigRevision, HistoryOptions } from './store/writing/config-history.js';
+export type { LeaseOptions } from './store/writing/config-leases.js';
+export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
+export type { ConfigSubscription } from './store/changes/config-listeners.js';
+export type { ConfigRef } from './store/changes/config-ref.js';
+export type { ConfigTransaction } from './store/writing/config-transaction.js';
+export type { ConfigUpdate } from './store/writing/config-updater.js';
+export type { ConfigView, ConfigViewPart } from './store/changes/config-view.js';
+export type { DeleteOptions, PutOptions, WriteResult } from './store/writing/config-writer.js';
 export { StoreService } from './store/store.service.js';
 
 export {

@@ -1,5 +1,5 @@
 import { compileFunction } from 'node:vm';
-import type { JsonObject } from './json-document.js';
+import type { JsonObject } from './json-object.js';
 
 export type Check = (object: object, value: unknown) => boolean;
 

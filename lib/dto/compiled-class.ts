@@ -8,7 +8,7 @@ import {
 } from './class-metadata.js';
 import { type Check, compileBuilder, type CompiledProperty } from './compiled-builder.js';
 import { deepFreeze } from './deep-freeze.js';
-import { isJsonObject, type JsonObject } from './json-document.js';
+import { isJsonObject, type JsonObject } from './json-object.js';
 
 /** A frozen instance of what is valid beyond doubt; `undefined` for everything else, which class-transformer and class-validator then look at. */
 export type CompiledClass = (document: JsonObject) => object | undefined;

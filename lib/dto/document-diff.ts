@@ -1,4 +1,4 @@
-import { isJsonObject } from './json-document.js';
+import { isJsonObject } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 
 /**

@@ -2,11 +2,13 @@ import type { Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
-import type { DocumentBytes } from './document-bytes.js';
-import { type CodecChoice, type DocumentFormat, formatOf } from './document-format.js';
+import type { DocumentBytes } from './formats/document-bytes.js';
+import { formatOf } from './formats/codecs.js';
+import type { CodecChoice, DocumentFormat } from './formats/document-format.js';
 import { deepFreeze } from './deep-freeze.js';
 import { validateInstance } from './dto-validator.js';
-import { type JsonObject, readDocument } from './json-document.js';
+import type { JsonObject } from './json-object.js';
+import { readDocument } from './formats/document-reader.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
 

@@ -2,7 +2,7 @@ import { instanceToPlain } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { usesDiscriminator } from './class-metadata.js';
 import type { DtoParser, ParseResult } from './dto-parser.js';
-import { isJsonObject, type JsonObject } from './json-document.js';
+import { isJsonObject, type JsonObject } from './json-object.js';
 import { findUnserializable, thawed, toJson } from './json-writer.js';
 import { ViolationList } from './violation-list.js';
 

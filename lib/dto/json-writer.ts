@@ -1,5 +1,5 @@
 import { isBinaryValue } from './dto-type.js';
-import { MAX_DEPTH } from './json-document.js';
+import { MAX_DEPTH } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 import type { ViolationList } from './violation-list.js';
 

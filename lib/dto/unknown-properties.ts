@@ -1,5 +1,5 @@
 import { type AnyClass, isConstrained, propertiesOf, type PropertyMetadata } from './class-metadata.js';
-import { isJsonObject, type JsonObject } from './json-document.js';
+import { isJsonObject, type JsonObject } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 
 /**

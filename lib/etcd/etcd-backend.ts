@@ -1,7 +1,7 @@
-import type { BackendSource, BackendTerms, ClusterBackend } from '../watch/cluster-backend.js';
-import { isBackendSource, OPEN_BACKEND } from '../watch/cluster-backend.js';
-import { chooseClient, type ClientChoice } from './etcd-client.js';
-import { EtcdConnection } from './etcd-connection.js';
+import type { BackendSource, BackendOptions, ClusterBackend } from '../backend/cluster-backend.js';
+import { isBackendSource, OPEN_BACKEND } from '../backend/cluster-backend.js';
+import { chooseClient, type ClientChoice } from './connection/etcd-client.js';
+import { EtcdConnection } from './connection/etcd-connection.js';
 import { EtcdKeyValue } from './etcd-key-value.js';
 import { EtcdLease } from './etcd-lease.js';
 import { EtcdListWatcher } from './etcd-list-watcher.js';
@@ -18,7 +18,7 @@ class EtcdBackend implements ClusterBackend {
   readonly #choice: ClientChoice;
   readonly #connection: EtcdConnection;
 
-  constructor(choice: ClientChoice, { keyPrefix, requestTimeoutMs }: BackendTerms) {
+  constructor(choice: ClientChoice, { keyPrefix, requestTimeoutMs }: BackendOptions) {
     this.#choice = choice;
     this.#connection = new EtcdConnection(choice.options, requestTimeoutMs);
     this.listWatcher = new EtcdListWatcher(this.#connection, keyPrefix);

@@ -1,10 +1,10 @@
 import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
-import { keyBytesOf, keyIdOf, type KeyRecord, keyText } from '../watch/key-record.js';
-import type { KeyValueStore, Operation, Transaction, TransactionResult } from '../watch/key-value.js';
-import { checkLimits } from '../watch/transaction-limits.js';
-import type { EtcdConnection } from './etcd-connection.js';
-import type { UnaryMethod } from './member.js';
-import { decodeRangeResponse, type RangeResponse } from './range-codec.js';
+import { keyBytesOf, rawKeyOf, type KeyRecord, keyText } from '../backend/key-record.js';
+import type { KeyValueStore, Operation, Transaction, TransactionResult } from '../backend/key-value-store.js';
+import { checkLimits } from '../backend/transaction-limits.js';
+import type { EtcdConnection } from './connection/etcd-connection.js';
+import type { UnaryMethod } from './connection/member.js';
+import { decodeRangeResponse, type RangeResponse } from './codec/range-codec.js';
 
 /** etcd's TxnResponse as etcd3's definitions decode it: 64-bit numbers are decimal strings. */
 interface TxnResponse {
@@ -35,7 +35,7 @@ export class EtcdKeyValue implements KeyValueStore {
 
   constructor(connection: EtcdConnection, keyPrefix: string) {
     this.#connection = connection;
-    this.#prefix = keyIdOf(keyPrefix);
+    this.#prefix = rawKeyOf(keyPrefix);
     this.#range = {
       service: 'KV',
       method: 'Range',
@@ -44,13 +44,13 @@ export class EtcdKeyValue implements KeyValueStore {
   }
 
   async get(
-    id: string,
+    rawKey: string,
     { revision = 0 }: { readonly revision?: number } = {},
   ): Promise<{ record: KeyRecord | undefined; revision: number }> {
-    const key = keyText(id);
+    const key = keyText(rawKey);
     const answer = await this.#connection.unary(
       this.#range,
-      { key: this.#bytes(id), revision },
+      { key: this.#bytes(rawKey), revision },
       { what: `get "${key}"`, key, idempotent: true },
     );
     return { record: answer.records[0], revision: answer.revision };
@@ -62,14 +62,14 @@ export class EtcdKeyValue implements KeyValueStore {
     const response = await this.#connection.unary(
       TXN,
       {
-        compare: conditions.map(({ id, revision }) => ({
+        compare: conditions.map(({ rawKey, revision }) => ({
           result: 'Equal',
           target: 'Mod',
-          key: this.#bytes(id),
+          key: this.#bytes(rawKey),
           mod_revision: revision,
         })),
         success: operations.map((operation) => this.#request(operation)),
-        failure: conditions.map(({ id }) => ({ request_range: { key: this.#bytes(id) } })),
+        failure: conditions.map(({ rawKey }) => ({ request_range: { key: this.#bytes(rawKey) } })),
       },
       {
         what,
@@ -89,7 +89,7 @@ export class EtcdKeyValue implements KeyValueStore {
     if (response.succeeded) {
       const hasDeleted = (index: number): boolean =>
         (response.responses[index]?.response_delete_range?.deleted ?? '0') !== '0';
-      const deleted = operations.filter((_, index) => hasDeleted(index)).map(({ id }) => id);
+      const deleted = operations.filter((_, index) => hasDeleted(index)).map(({ rawKey }) => rawKey);
       return { applied: true, revision, deleted };
     }
     return {
@@ -103,7 +103,7 @@ export class EtcdKeyValue implements KeyValueStore {
   }
 
   #request(operation: Operation): object {
-    const key = this.#bytes(operation.id);
+    const key = this.#bytes(operation.rawKey);
     return operation.type === 'put'
       ? { request_put: { key, value: operation.value, lease: operation.lease ?? 0 } }
       : { request_delete_range: { key } };
@@ -111,7 +111,7 @@ export class EtcdKeyValue implements KeyValueStore {
 
   #record(raw: RawKeyValue): KeyRecord {
     return {
-      id: raw.key.toString('latin1').slice(this.#prefix.length),
+      rawKey: raw.key.toString('latin1').slice(this.#prefix.length),
       value: Buffer.from(raw.value),
       revision: safeInteger(raw.mod_revision),
       createRevision: safeInteger(raw.create_revision),
@@ -120,8 +120,8 @@ export class EtcdKeyValue implements KeyValueStore {
     };
   }
 
-  #bytes(id: string): Buffer {
-    return keyBytesOf(this.#prefix + id);
+  #bytes(rawKey: string): Buffer {
+    return keyBytesOf(this.#prefix + rawKey);
   }
 }
 

@@ -1,6 +1,6 @@
-import { type Lease, LeaseNotFoundError, type LeaseStore } from '../watch/lease.js';
-import type { EtcdConnection } from './etcd-connection.js';
-import type { UnaryMethod } from './member.js';
+import { type Lease, LeaseNotFoundError, type LeaseStore } from '../backend/lease-store.js';
+import type { EtcdConnection } from './connection/etcd-connection.js';
+import type { UnaryMethod } from './connection/member.js';
 
 /** etcd's answers as etcd3's definitions decode them: 64-bit numbers are decimal strings. */
 interface LeaseResponse {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { KeyRange } from '../watch/key-range.js';
-import { keyBytesOf, keyIdOf, type KeyRecord } from '../watch/key-record.js';
+import type { KeyRange } from '../backend/key-range.js';
+import { keyBytesOf, rawKeyOf, type KeyRecord } from '../backend/key-record.js';
 import {
   type ListOptions,
   type ListWatcher,
@@ -8,12 +8,12 @@ import {
   type RangeList,
   type StampList,
   type WatchStream,
-} from '../watch/list-watcher.js';
-import type { EtcdConnection, UnaryOptions } from './etcd-connection.js';
+} from '../backend/list-watcher.js';
+import type { EtcdConnection, UnaryOptions } from './connection/etcd-connection.js';
 import { EtcdWatchStream } from './etcd-watch-stream.js';
-import { KeyCache } from './key-cache.js';
-import type { UnaryMethod } from './member.js';
-import { RangePage } from './range-codec.js';
+import { KeyInterner } from './codec/key-interner.js';
+import type { UnaryMethod } from './connection/member.js';
+import { RangePage } from './codec/range-codec.js';
 
 /** Keys of the first page; it grows with what fits, so that neither 100k small keys nor 1 MiB values make a bad page. */
 const FIRST_PAGE = 500;
@@ -48,11 +48,11 @@ export class EtcdListWatcher implements ListWatcher {
   /** The cluster's key prefix, one char a byte. */
   readonly #prefix: string;
   readonly #range: UnaryMethod<RangePage>;
-  readonly #known = new KeyCache();
+  readonly #interner = new KeyInterner();
 
   constructor(connection: EtcdConnection, keyPrefix: string) {
     this.#connection = connection;
-    this.#prefix = keyIdOf(keyPrefix);
+    this.#prefix = rawKeyOf(keyPrefix);
     this.#range = {
       service: 'KV',
       method: 'Range',
@@ -60,8 +60,8 @@ export class EtcdListWatcher implements ListWatcher {
     };
   }
 
-  list(range: KeyRange, { revision, signal, arriving }: ListOptions): Promise<RangeList> {
-    return this.#pages(range, { revision }, { signal }, arriving);
+  list(range: KeyRange, { revision, signal, onPage }: ListOptions): Promise<RangeList> {
+    return this.#pages(range, { revision }, { signal }, onPage);
   }
 
   async stamps(range: KeyRange, { signal }: { readonly signal: AbortSignal }): Promise<StampList> {
@@ -73,7 +73,7 @@ export class EtcdListWatcher implements ListWatcher {
     return new EtcdWatchStream(this.#connection, {
       what: `watch ${range.toString()}`,
       skip: this.#prefix.length,
-      known: this.#known,
+      known: this.#interner,
       request: { ...this.#bounds(range), start_revision: start, progress_notify: true, fragment },
       stampsAt: async (member, revision, linearizable, signal) => {
         const { clusterId, records } = await this.#pages(
@@ -94,7 +94,7 @@ export class EtcdListWatcher implements ListWatcher {
     range: KeyRange,
     { revision, ...request }: ListRequest,
     call: ListCall,
-    arriving?: ListOptions['arriving'],
+    onPage?: ListOptions['onPage'],
   ): Promise<RangeList> {
     const what = `list ${range.toString()}`;
     const bounds = this.#bounds(range);
@@ -116,8 +116,8 @@ export class EtcdListWatcher implements ListWatcher {
         await nextTurn();
       }
       const arrived = range.records();
-      for (const record of arrived) records.set(record.id, record);
-      arriving?.(arrived);
+      for (const record of arrived) records.set(record.rawKey, record);
+      onPage?.(arrived);
     }
     return { revision: at, clusterId, records };
   }
@@ -134,7 +134,7 @@ export class EtcdListWatcher implements ListWatcher {
   }
 
   #bounds(range: KeyRange): { readonly key: Buffer; readonly range_end?: Buffer } {
-    const start = keyBytesOf(this.#prefix + range.id);
+    const start = keyBytesOf(this.#prefix + range.rawKey);
     // Left out, not empty: to a Range an empty `range_end` on the wire is the end of the key space.
     if (range.kind === 'key') return { key: start };
     return { key: start.length === 0 ? ZERO : start, range_end: endOfPrefix(start) };

@@ -6,8 +6,8 @@ import {
   type WatchHeader,
   type WatchMessage,
   type WatchStream,
-} from '../watch/list-watcher.js';
-import type { EtcdConnection } from './etcd-connection.js';
+} from '../backend/list-watcher.js';
+import type { EtcdConnection } from './connection/etcd-connection.js';
 import {
   failureOfReason,
   grpcFailure,
@@ -16,11 +16,11 @@ import {
   lacksToken,
   neverSent,
   translate,
-} from './etcd-errors.js';
-import type { KeyCache } from './key-cache.js';
-import { CONNECT_LIMIT_MS, definitionOf, type Member } from './member.js';
-import { requireLeader } from './status-question.js';
-import { decodeWatchResponse, type WatchResponse } from './watch-codec.js';
+} from './connection/etcd-errors.js';
+import type { KeyInterner } from './codec/key-interner.js';
+import { CONNECT_LIMIT_MS, definitionOf, type Member } from './connection/member.js';
+import { requireLeader } from './connection/status-probe.js';
+import { decodeWatchResponse, type WatchResponse } from './codec/watch-codec.js';
 
 type Duplex = ClientDuplexStream<object, WatchResponse>;
 
@@ -29,7 +29,7 @@ export interface EtcdWatchOptions {
   readonly what: string;
   /** Bytes of the cluster's key prefix. */
   readonly skip: number;
-  readonly known: KeyCache;
+  readonly known: KeyInterner;
   /** etcdserverpb.WatchCreateRequest. */
   readonly request: object;
   readonly stampsAt: (
@@ -156,7 +156,7 @@ export class EtcdWatchStream implements WatchStream {
       this.#onCanceled(response);
     } else if (response.created) {
       this.#watchId = response.watchId;
-      this.#endLeaderWatch = this.#member.leaderWatch.serves(() => {
+      this.#endLeaderWatch = this.#member.leaderMonitor.serves(() => {
         this.#avoidMember();
         this.#finish(new ConnectionError(`${this.#options.what}: the member has lost its quorum`));
       });

@@ -1,8 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import type { DeliveryContext } from '../watch/delivery-context.js';
-import type { WatchBatch, WatchEvent } from '../watch/watch-event.js';
-
+import type { DeliveryContext, WatchBatch, WatchEvent } from '../watch/watch-event.js';
 import type { KeyParameters } from './key-pattern.js';
 
 /** What `ExecutionContext.getType()` says in the guards, pipes, interceptors and filters of a handler. */
@@ -16,10 +14,10 @@ export class EtcdTriggerContext implements DeliveryContext {
   readonly attempt: number;
   /** What the parameters of the target are in this key: `{ tenant: 'a' }`. Empty where the target has none. */
   readonly keyParameters: KeyParameters;
-  readonly #call: HandlerCall;
+  readonly #call: HandlerInvocation;
 
   /** @internal */
-  constructor(handler: string, call: HandlerCall) {
+  constructor(handler: string, call: HandlerInvocation) {
     this.handler = handler;
     this.#call = call;
     this.attempt = call.delivery.attempt;
@@ -86,7 +84,7 @@ export class EtcdTriggerContext implements DeliveryContext {
 }
 
 /** @internal */
-export class HandlerCall {
+export class HandlerInvocation {
   constructor(
     readonly subject: WatchEvent | WatchBatch,
     readonly delivery: DeliveryContext,

@@ -1,5 +1,4 @@
-import { KeyRange } from '../watch/key-range.js';
-import type { WatchTarget } from '../watch/watch-event.js';
+import { KeyRange, type WatchTarget } from '../backend/key-range.js';
 import { KeyPattern } from './key-pattern.js';
 
 /** The target of a decorator: what is watched for it, and which of the keys there are meant. */

@@ -1,28 +1,27 @@
 import type { ApplicationConfig } from '@nestjs/core';
-import { declaredEnhancers, isEnhanced } from './declared-enhancers.js';
-import { EtcdTriggerContext, type HandlerCall } from './etcd-trigger.context.js';
-import { HandlerEnhancers } from './handler.enhancers.js';
+import { declaredEnhancers, isEnhanced } from './enhancers/declared-enhancers.js';
+import { EtcdTriggerContext, type HandlerInvocation } from './etcd-trigger.context.js';
+import { HandlerEnhancers } from './enhancers/handler.enhancers.js';
 import type { DecoratedMethod, Method } from './handler.explorer.js';
-import type { HandlerPlan } from './handler.plan.js';
-import { HandlerScope, isSingleton, moduleRefOf } from './handler.scope.js';
-import type { HandlerTally } from './handler.tally.js';
-import { PARAMETERS } from './nest-metadata.js';
-import { defineParameters, type HandlerParameterKind } from './parameters.decorator.js';
+import type { HandlerPlan, HandlerCounters } from './handler.plan.js';
+import { HandlerScope, isSingleton, moduleRefOf } from './enhancers/handler.scope.js';
+import { PARAMETERS } from './enhancers/nest-metadata.js';
+import { defineParameters, type HandlerParameterKind } from './decorators/parameters.decorator.js';
 
-export interface CallerOptions {
-  readonly tally: HandlerTally;
+export interface InvokeHandlerOptions {
+  readonly counters: HandlerCounters;
   /** What is declared for the whole application, where that counts for handlers. */
   readonly application: ApplicationConfig | undefined;
 }
 
-export type HandlerCaller = (call: HandlerCall) => unknown;
+export type InvokeHandler = (call: HandlerInvocation) => unknown;
 
 /** Whether nothing stands around the method and none of its parameters is decorated: Nest has nothing to do then. */
-export const isPlain = ({ method, parameters }: HandlerPlan, { application }: CallerOptions): boolean =>
+export const isPlain = ({ method, parameters }: HandlerPlan, { application }: InvokeHandlerOptions): boolean =>
   application === undefined && parameters.length === 0 && !isEnhanced(declaredEnhancers(method));
 
 /** Calls the method on the instance it belongs to - one for each call where the class is request-scoped or transient - through what stands around it. */
-export const callerOf = (plan: HandlerPlan, options: CallerOptions): HandlerCaller =>
+export const callerOf = (plan: HandlerPlan, options: InvokeHandlerOptions): InvokeHandler =>
   isPlain(plan, options) ? plainCaller(plan) : enhancedCaller(plan, options);
 
 /**
@@ -41,19 +40,19 @@ export function methodOf({ wrapper, method }: DecoratedMethod): (request: unknow
   };
 }
 
-function plainCaller({ method }: HandlerPlan): HandlerCaller {
+function plainCaller({ method }: HandlerPlan): InvokeHandler {
   const invoke = methodOf(method);
   return (call) => invoke(call.subject, argumentsOf(call));
 }
 
-function enhancedCaller(plan: HandlerPlan, { application, tally }: CallerOptions): HandlerCaller {
+function enhancedCaller(plan: HandlerPlan, { application, counters }: InvokeHandlerOptions): InvokeHandler {
   const { method, name } = plan;
   const enhancers = new HandlerEnhancers(method, {
     parameters: parametersNameOf(plan),
     pipes: plan.parameters.flatMap(({ pipes }) => pipes),
     application,
     refused: () => {
-      tally.refused += 1;
+      counters.refused += 1;
     },
   });
   if (isSingleton(method.wrapper) && !enhancers.isScoped) {
@@ -68,7 +67,7 @@ function enhancedCaller(plan: HandlerPlan, { application, tally }: CallerOptions
 }
 
 /** What a method without decorated parameters is called with. */
-const argumentsOf = ({ subject, delivery, typed }: HandlerCall): unknown[] =>
+const argumentsOf = ({ subject, delivery, typed }: HandlerInvocation): unknown[] =>
   typed ? [typed.value, subject, delivery] : [subject, delivery];
 
 /** The name under which Nest finds the parameters. A method without decorated ones has the usual, so that pipes have something to work on. */

@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { onWatchErrorsOf, type OnWatchErrorMetadata } from './on-watch-error.decorator.js';
-import { onWatchResyncsOf, type OnWatchResyncMetadata } from './on-watch-resync.decorator.js';
-import { watchKeysOf, type WatchKeyMetadata } from './watch-key.decorator.js';
+import { onWatchErrorsOf, type OnWatchErrorMetadata } from './decorators/on-watch-error.decorator.js';
+import { onWatchResyncsOf, type OnWatchResyncMetadata } from './decorators/on-watch-resync.decorator.js';
+import { watchKeysOf, type WatchKeyMetadata } from './decorators/watch-key.decorator.js';
 
 /** Nest's record of one provider or controller. */
 export type ProviderWrapper = ReturnType<DiscoveryService['getProviders']>[number];

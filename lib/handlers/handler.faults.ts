@@ -2,11 +2,15 @@ import type { Type } from '@nestjs/common';
 import { isConstrained } from '../dto/class-metadata.js';
 import { checkDtoType, className } from '../dto/dto-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { resolveDelivery } from '../watch/delivery-options.js';
-import { declaredEnhancers } from './declared-enhancers.js';
+import { resolveDelivery } from '../watch/delivery/delivery-options.js';
+import { declaredEnhancers } from './enhancers/declared-enhancers.js';
 import { describeHandlerTarget } from './handler-target.js';
 import type { HandlerPlan } from './handler.plan.js';
-import { type HandlerParameter, type HandlerParameterKind, PARAMETER_DECORATORS } from './parameters.decorator.js';
+import {
+  type HandlerParameter,
+  type HandlerParameterKind,
+  PARAMETER_DECORATORS,
+} from './decorators/parameters.decorator.js';
 
 /** Why a handler could not run as it is written: one sentence each. */
 export function faultsOf(plan: HandlerPlan): string[] {

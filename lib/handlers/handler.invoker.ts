@@ -1,19 +1,16 @@
-import type { DeliveryContext } from '../watch/delivery-context.js';
-import type { InstanceLog } from '../watch/instance-log.js';
-import type { WatchHandler } from '../watch/queued-subscription.js';
-import type { WatchBatch, WatchEvent } from '../watch/watch-event.js';
-import { HandlerCall } from './etcd-trigger.context.js';
+import type { DeliveryContext, WatchBatch, WatchEvent, WatchHandler } from '../watch/watch-event.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { HandlerInvocation } from './etcd-trigger.context.js';
 import type { Method } from './handler.explorer.js';
-import type { HandlerPlan } from './handler.plan.js';
-import { isSingleton } from './handler.scope.js';
-import type { HandlerTally } from './handler.tally.js';
+import type { HandlerPlan, HandlerCounters } from './handler.plan.js';
+import { isSingleton } from './enhancers/handler.scope.js';
 import type { KeyPattern } from './key-pattern.js';
-import { type CallerOptions, callerOf, type HandlerCaller, isPlain } from './handler.caller.js';
+import { callerOf, type InvokeHandlerOptions, type InvokeHandler, isPlain } from './handler.caller.js';
 import { PayloadParser, SKIPPED } from './payload.parser.js';
 
-export interface InvokerOptions extends CallerOptions {
+export interface InvokerOptions extends InvokeHandlerOptions {
   readonly log: InstanceLog;
-  readonly tally: HandlerTally;
+  readonly counters: HandlerCounters;
 }
 
 /** What the watcher calls for a handler. A method that wants nothing but the event is called directly, without anything being allocated. */
@@ -31,32 +28,32 @@ export function invokerOf(plan: HandlerPlan, options: InvokerOptions): WatchHand
 }
 
 const eventInvoker =
-  (call: HandlerCaller, pattern: KeyPattern | undefined) =>
+  (call: InvokeHandler, pattern: KeyPattern | undefined) =>
   (event: WatchEvent, delivery: DeliveryContext): unknown => {
     const keyParameters = pattern?.match(event.key);
     if (pattern && !keyParameters) return undefined;
-    return call(new HandlerCall(event, delivery, keyParameters));
+    return call(new HandlerInvocation(event, delivery, keyParameters));
   };
 
 /** Those events of the batch that are meant. */
 const batchInvoker =
-  (call: HandlerCaller, pattern: KeyPattern | undefined) =>
+  (call: InvokeHandler, pattern: KeyPattern | undefined) =>
   (batch: WatchBatch, delivery: DeliveryContext): unknown => {
-    if (!pattern) return call(new HandlerCall(batch, delivery, undefined));
+    if (!pattern) return call(new HandlerInvocation(batch, delivery, undefined));
     const events = batch.events.filter(({ key }) => pattern.match(key));
     if (events.length === 0) return undefined;
     const { revision, origin } = batch;
-    return call(new HandlerCall({ revision, events, origin }, delivery, undefined));
+    return call(new HandlerInvocation({ revision, events, origin }, delivery, undefined));
   };
 
 /** The method is called with a value or not at all. Its call has begun, for the queue, while validators are asynchronous: the order stays. */
-function typedInvoker(call: HandlerCaller, parser: PayloadParser, { target: { pattern }, parameters }: HandlerPlan) {
+function typedInvoker(call: InvokeHandler, parser: PayloadParser, { target: { pattern }, parameters }: HandlerPlan) {
   const wantsPrevious = parameters.some(({ kind }) => kind === 'previous');
   return (event: WatchEvent, delivery: DeliveryContext): unknown => {
     const keyParameters = pattern?.match(event.key);
     if (pattern && !keyParameters) return undefined;
     const callWith = (value: object | undefined, previous: object | undefined): unknown =>
-      call(new HandlerCall(event, delivery, keyParameters, { value, previous }));
+      call(new HandlerInvocation(event, delivery, keyParameters, { value, previous }));
     const go = (value: object | undefined | typeof SKIPPED): unknown => {
       if (value === SKIPPED) return undefined;
       if (!wantsPrevious) return callWith(value, undefined);
@@ -67,7 +64,7 @@ function typedInvoker(call: HandlerCaller, parser: PayloadParser, { target: { pa
   };
 }
 
-function parserOf({ name, options }: HandlerPlan, { log, tally }: InvokerOptions): PayloadParser | undefined {
+function parserOf({ name, options }: HandlerPlan, { log, counters }: InvokerOptions): PayloadParser | undefined {
   const { type, onInvalid = 'skip', unknown = 'strip' } = options;
-  return type && new PayloadParser({ name, type, onInvalid, unknown, log, tally });
+  return type && new PayloadParser({ name, type, onInvalid, unknown, log, counters });
 }

@@ -1,6 +1,7 @@
-import type { InstanceLog } from '../watch/instance-log.js';
-import { announceFailure, announceResync, type WatchFailure } from '../watch/listener-failure.js';
-import type { ResyncNotice, WatchTarget } from '../watch/watch-event.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import type { ResyncNotice, WatchFailure } from '../watch/watch-event.js';
+import { announceFailure, announceResync } from '../watch/delivery/listener-failure.js';
+import type { WatchTarget } from '../backend/key-range.js';
 import { methodOf } from './handler.caller.js';
 import type { DecoratedMethod } from './handler.explorer.js';
 import { type HandlerTarget, handlerTargetOf } from './handler-target.js';

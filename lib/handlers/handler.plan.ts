@@ -1,7 +1,7 @@
 import type { DecoratedMethod } from './handler.explorer.js';
 import { type HandlerTarget, handlerTargetOf } from './handler-target.js';
-import { type HandlerParameter, parametersOf } from './parameters.decorator.js';
-import type { WatchKeyMetadata, WatchKeyOptions } from './watch-key.decorator.js';
+import { type HandlerParameter, parametersOf } from './decorators/parameters.decorator.js';
+import type { WatchKeyMetadata, WatchKeyOptions } from './decorators/watch-key.decorator.js';
 
 /** One `@WatchKey` of one method: everything that is known of it before anything runs. */
 export interface HandlerPlan {
@@ -23,3 +23,11 @@ export const planOf = (method: DecoratedMethod, { target, options }: WatchKeyMet
   options,
   parameters: parametersOf(method.type, method.method),
 });
+
+/** What happened to the events of one handler beside its calls. */
+export class HandlerCounters {
+  /** Values that were not valid. */
+  invalid = 0;
+  /** Events that a guard did not let pass. */
+  refused = 0;
+}

@@ -6,9 +6,9 @@ import {
   InvalidOptionsError,
   WatchError,
 } from '../etcd-trigger.errors.js';
-import { bootProblem, type BootPolicy, bootWait } from '../watch/boot-policy.js';
-import type { InstanceLog } from '../watch/instance-log.js';
-import { announceResync } from '../watch/listener-failure.js';
+import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-policy.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { announceResync } from '../watch/delivery/listener-failure.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import type { DecoratedMethod, HandlerExplorer } from './handler.explorer.js';
 import { faultsOf } from './handler.faults.js';
@@ -97,7 +97,7 @@ export class HandlerRegistrar {
     try {
       const { subscription, listed } = this.watcher.attach(
         target.range.target,
-        invokerOf(plan, { log, tally: handler.tally, application }),
+        invokerOf(plan, { log, counters: handler.counters, application }),
         {
           ...options,
           onResync: (notice) =>

@@ -2,10 +2,10 @@ import type { Type } from '@nestjs/common';
 import { className } from '../dto/dto-type.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
-import type { InstanceLog } from '../watch/instance-log.js';
-import { FinalFailure } from '../watch/listener-failure.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { FinalFailure } from '../watch/delivery/listener-failure.js';
 import type { WatchEvent } from '../watch/watch-event.js';
-import type { HandlerTally } from './handler.tally.js';
+import type { HandlerCounters } from './handler.plan.js';
 
 export interface PayloadParserOptions {
   /** `Class.method`, for messages. */
@@ -14,7 +14,7 @@ export interface PayloadParserOptions {
   readonly onInvalid: 'skip' | 'error';
   readonly unknown: 'strip' | 'refuse';
   readonly log: InstanceLog;
-  readonly tally: HandlerTally;
+  readonly counters: HandlerCounters;
 }
 
 /** What a handler is not called with. */
@@ -56,8 +56,8 @@ export class PayloadParser {
       this.#tellStripped(event.key, result.stripped);
       return result.value;
     }
-    const { name, type, onInvalid, log, tally } = this.#options;
-    tally.invalid += 1;
+    const { name, type, onInvalid, log, counters } = this.#options;
+    counters.invalid += 1;
     const { key, revision } = event;
     const error = new InvalidConfigError(`key "${key}"`, result.violations, { key, revision });
     const said = `as ${className(type)}, ${error.message}`;

@@ -1,8 +1,7 @@
-import type { WatchTarget } from '../watch/watch-event.js';
-import type { WatchSubscription } from '../watch/watch-options.js';
-import type { HandlerPlan } from './handler.plan.js';
+import type { WatchTarget } from '../backend/key-range.js';
+import type { WatchSubscription } from '../watch/delivery/watch-options.js';
+import { type HandlerPlan, HandlerCounters } from './handler.plan.js';
 import { describeHandlerTarget } from './handler-target.js';
-import { HandlerTally } from './handler.tally.js';
 
 /** One `@WatchKey` of one method, while the application runs. */
 export class WatchKeyHandler {
@@ -13,7 +12,7 @@ export class WatchKeyHandler {
   /** As a sentence calls it: `prefix "/orders/"`. */
   readonly targetName: string;
   /** @internal */
-  readonly tally = new HandlerTally();
+  readonly counters = new HandlerCounters();
   #subscription: WatchSubscription | undefined;
   #isPaused = false;
 
@@ -65,12 +64,12 @@ export class WatchKeyHandler {
 
   /** Values that were not valid. */
   get invalid(): number {
-    return this.tally.invalid;
+    return this.counters.invalid;
   }
 
   /** Calls that a guard did not let pass. */
   get refused(): number {
-    return this.tally.refused;
+    return this.counters.refused;
   }
 
   /** Starts no further call until `resume()`; nothing is lost. Before the handler is registered, it begins paused. */

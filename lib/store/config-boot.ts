@@ -5,12 +5,12 @@ import {
   InvalidConfigError,
   WatchError,
 } from '../etcd-trigger.errors.js';
-import { bootProblem, type BootPolicy, bootWait } from '../watch/boot-policy.js';
+import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-policy.js';
 import { className } from '../dto/dto-type.js';
-import type { DefinitionFeed } from './definition-feed.js';
+import type { DefinitionFeed } from './cache/definition-feed.js';
 
 /** What a boot needs to know and to do. */
-export interface BootParts {
+export interface ConfigBootOptions {
   readonly cluster: string;
   readonly boot: BootPolicy;
   /** Lets the definitions be followed, while what is missing is waited for. */
@@ -32,7 +32,10 @@ interface Fault {
  * @returns what is missing, invalid or unreachable; only with the policy `degraded` is there anything
  * @throws BootError naming all of it
  */
-export async function bootFeeds(feeds: readonly DefinitionFeed[], parts: BootParts): Promise<readonly BootProblem[]> {
+export async function bootFeeds(
+  feeds: readonly DefinitionFeed[],
+  parts: ConfigBootOptions,
+): Promise<readonly BootProblem[]> {
   const { cluster, boot, follow } = parts;
   const until = performance.now() + boot.timeoutMs;
   let faults = (await Promise.all(feeds.map((feed) => faultsOf(cluster, feed, boot, until)))).flat();
@@ -53,7 +56,7 @@ export async function bootFeeds(feeds: readonly DefinitionFeed[], parts: BootPar
  * What a snapshot leaves of the faults. It stands in for silence only: a certain answer of etcd stays one. A degraded start shows its values there,
  * too, but is no less degraded.
  */
-async function bridged(faults: readonly Fault[], { boot, restore }: BootParts): Promise<readonly Fault[]> {
+async function bridged(faults: readonly Fault[], { boot, restore }: ConfigBootOptions): Promise<readonly Fault[]> {
   const isDegraded = boot.policy === 'degraded';
   if (!isDegraded && !faults.every(isSilence)) return faults;
   if (!(await restore(new Set(faults.map(({ feed }) => feed))))) return faults;
@@ -68,7 +71,7 @@ const isSilence = ({ problem: { reason } }: Fault): boolean => reason === 'unrea
 async function faultsOf(cluster: string, feed: DefinitionFeed, boot: BootPolicy, until: number): Promise<Fault[]> {
   const { subject } = feed;
   try {
-    await feed.seat?.whenListed({ what: `list ${subject}`, signal: undefined, ...bootWait(boot) });
+    await feed.registration?.whenListed({ what: `list ${subject}`, signal: undefined, ...bootWait(boot) });
   } catch (error) {
     const known = error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
     return [{ feed, problem: bootProblem(cluster, subject, known) }];

@@ -1,19 +1,19 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { Observable } from 'rxjs';
-import { ChangeListener, type ChangeOptions } from './change-listener.js';
-import { type ConfigChange, initialChange } from './config-change.js';
-import { describeTarget, type ResolvedConfigDefinition } from './config-definition.js';
-import type { ConfigFeeds } from './config-feeds.js';
-import type { ConfigSubscription } from './config-listeners.js';
-import { type ConfigRef, ProjectedConfig } from './config-ref.js';
-import { ConfigView, entriesOf, inOrder } from './config-view.js';
-import type { DefinitionFeed } from './definition-feed.js';
-import type { ReadonlySortedMap } from './sorted-map.js';
+import { ChangeListener, type ChangeOptions } from './changes/change-listener.js';
+import { type ConfigChange, initialChange } from './changes/config-change.js';
+import { describeTarget, type ResolvedConfigDefinition } from './definitions/config-definition.js';
+import type { DefinitionFeeds } from './definition-feeds.js';
+import type { ConfigSubscription } from './changes/config-listeners.js';
+import { type ConfigRef, ProjectedConfig } from './changes/config-ref.js';
+import { ConfigView, entriesOf, inOrder } from './changes/config-view.js';
+import type { DefinitionFeed } from './cache/definition-feed.js';
+import type { ReadonlySortedMap } from '../collections/sorted-map.js';
 
 /** Everything that is read of more than one key or more than once: lists, views, references, changes. */
 export class ConfigReader {
-  constructor(private readonly feeds: ConfigFeeds) {}
+  constructor(private readonly feeds: DefinitionFeeds) {}
 
   keys(prefix: string): string[] {
     return inOrder(this.feeds.under(prefix).map(({ cache }) => cache.keys(prefix)));

@@ -1,32 +1,32 @@
 import type { Type } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { ConfigNotFoundError } from '../etcd-trigger.errors.js';
-import type { ChangeOptions } from './change-listener.js';
-import type { ConfigEntry } from './held-config.js';
-import type { ConfigChange } from './config-change.js';
-import type { ResolvedConfigDefinition } from './config-definition.js';
-import type { ConfigFeeds, StoreStatus } from './config-feeds.js';
-import type { ConfigSubscription } from './config-listeners.js';
-import type { ConfigRevision, HistoryOptions } from './config-history.js';
+import type { ChangeOptions } from './changes/change-listener.js';
+import type { ConfigEntry } from './cache/cache-entry.js';
+import type { ConfigChange } from './changes/config-change.js';
+import type { ResolvedConfigDefinition } from './definitions/config-definition.js';
+import type { DefinitionFeeds, StoreStatus } from './definition-feeds.js';
+import type { ConfigSubscription } from './changes/config-listeners.js';
+import type { ConfigRevision, HistoryOptions } from './writing/config-history.js';
 import { ConfigReader } from './config-reader.js';
-import type { ConfigRef } from './config-ref.js';
-import { type ConfigTransaction, planTransaction } from './config-transaction.js';
-import type { ConfigUpdate } from './config-updater.js';
-import type { ConfigView } from './config-view.js';
-import { type DeleteOptions, type PutOptions, type WriteResult, written } from './config-writer.js';
-import type { ConfigWrites } from './config-writes.js';
+import type { ConfigRef } from './changes/config-ref.js';
+import { type ConfigTransaction, planTransaction } from './writing/config-transaction.js';
+import type { ConfigUpdate } from './writing/config-updater.js';
+import type { ConfigView } from './changes/config-view.js';
+import { type DeleteOptions, type PutOptions, type WriteResult, written } from './writing/config-writer.js';
+import type { WriteSide } from './writing/write-side.js';
 
 /**
  * The typed side: configurations as validated, frozen instances of their classes, read from memory without any network. A bad value never replaces
  * a good one, and all changes of one etcd transaction inside a definition are seen at once.
  */
 export class StoreService {
-  readonly #feeds: ConfigFeeds;
+  readonly #feeds: DefinitionFeeds;
   readonly #reader: ConfigReader;
-  readonly #writes: ConfigWrites;
+  readonly #writes: WriteSide;
 
   /** @internal */
-  constructor(feeds: ConfigFeeds, writes: ConfigWrites) {
+  constructor(feeds: DefinitionFeeds, writes: WriteSide) {
     this.#feeds = feeds;
     this.#reader = new ConfigReader(feeds);
     this.#writes = writes;
@@ -113,7 +113,7 @@ export class StoreService {
    */
   async fresh<T extends object>(key: string, type: Type<T>): Promise<T | undefined> {
     this.#feeds.of(key, type);
-    await this.#writes.fresh.read(this.#feeds.toUse('fresh', key), key);
+    await this.#writes.fresh.read(this.#feeds.feedForRequest('fresh', key), key);
     return this.get(key, type);
   }
 
@@ -126,7 +126,7 @@ export class StoreService {
    * @throws UnknownOutcomeError when the answer was lost and nothing proves what became of the write
    */
   async put(key: string, value: object, options: PutOptions = {}): Promise<WriteResult> {
-    return this.#writes.writer.put(this.#feeds.toUse('put', key), key, value, options);
+    return this.#writes.writer.put(this.#feeds.feedForRequest('put', key), key, value, options);
   }
 
   /**
@@ -135,7 +135,7 @@ export class StoreService {
    * @throws InvalidOptionsError, RevisionConflictError, UnknownOutcomeError as `put`
    */
   async delete(key: string, options: DeleteOptions = {}): Promise<WriteResult & { deleted: boolean }> {
-    return this.#writes.writer.delete(this.#feeds.toUse('delete', key), key, options);
+    return this.#writes.writer.delete(this.#feeds.feedForRequest('delete', key), key, options);
   }
 
   /**
@@ -147,7 +147,7 @@ export class StoreService {
    */
   async update<T extends object>(key: string, type: Type<T>, change: ConfigUpdate<T>): Promise<WriteResult> {
     this.#feeds.of(key, type);
-    return this.#writes.updater.update(this.#feeds.toUse('update', key), key, (current) =>
+    return this.#writes.updater.update(this.#feeds.feedForRequest('update', key), key, (current) =>
       change(current as T | undefined),
     );
   }
@@ -160,7 +160,7 @@ export class StoreService {
    * @throws WriteError when it is larger than etcd takes
    */
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
-    const writes = await planTransaction(build, (operation, key) => this.#feeds.toUse(operation, key));
+    const writes = await planTransaction(build, (operation, key) => this.#feeds.feedForRequest(operation, key));
     return written(await this.#writes.writer.apply('transaction', writes));
   }
 
@@ -172,7 +172,7 @@ export class StoreService {
    */
   async history<T extends object = object>(key: string, options: HistoryOptions<T> = {}): Promise<ConfigRevision<T>[]> {
     if (options.type) this.#feeds.of(key, options.type);
-    const revisions = await this.#writes.history.list(this.#feeds.toUse('history', key), key, options);
+    const revisions = await this.#writes.history.list(this.#feeds.feedForRequest('history', key), key, options);
     return revisions as ConfigRevision<T>[];
   }
 
@@ -184,7 +184,7 @@ export class StoreService {
    * @throws RevisionConflictError, UnknownOutcomeError as `put`
    */
   async rollback(key: string, revision: number): Promise<WriteResult> {
-    return this.#writes.history.rollback(this.#feeds.toUse('rollback', key), key, revision);
+    return this.#writes.history.rollback(this.#feeds.feedForRequest('rollback', key), key, revision);
   }
 
   /**
@@ -211,6 +211,6 @@ export class StoreService {
    * @throws ConnectionTimeoutError after `timeoutMs` (default 5,000)
    */
   async waitForRevision(revision: number, { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
-    await this.#feeds.passed(revision, timeoutMs);
+    await this.#feeds.waitForRevision(revision, timeoutMs);
   }
 }

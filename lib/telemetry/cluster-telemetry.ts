@@ -4,20 +4,25 @@ import {
   isSpanContextValid,
   type Meter,
   metrics,
+  type Span,
   SpanKind,
   SpanStatusCode,
-  type Span,
   trace,
   type Tracer,
 } from '@opentelemetry/api';
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
-import type { ClusterObserver } from '../watch/cluster-observer.js';
-import type { DeliveryContext } from '../watch/delivery-context.js';
-import type { KeyRange } from '../watch/key-range.js';
-import type { WatchFailure } from '../watch/listener-failure.js';
-import type { WatchHandler } from '../watch/queued-subscription.js';
-import { isThenable } from '../watch/thenable.js';
-import type { ResyncNotice, WatchBatch, WatchEvent, WatchOrigin } from '../watch/watch-event.js';
+import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
+import type {
+  DeliveryContext,
+  ResyncNotice,
+  WatchBatch,
+  WatchEvent,
+  WatchFailure,
+  WatchHandler,
+  WatchOrigin,
+} from '../watch/watch-event.js';
+import type { KeyRange } from '../backend/key-range.js';
+import { isThenable } from '../timing/time-limit.js';
 import { type ClusterFigures, observeFigures } from './cluster-figures.js';
 import { type Counters, createCounters } from './instruments.js';
 

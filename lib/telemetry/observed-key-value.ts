@@ -1,6 +1,6 @@
 import { SpanKind } from '@opentelemetry/api';
 import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
-import type { KeyValueStore, Transaction, TransactionResult } from '../watch/key-value.js';
+import type { KeyValueStore, Transaction, TransactionResult } from '../backend/key-value-store.js';
 import { type ClusterTelemetry, endSpan } from './cluster-telemetry.js';
 
 /** Writes with a span and a duration each; everything else as it is. */

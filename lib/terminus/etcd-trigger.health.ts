@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { type ClusterDescription, EtcdTriggerInspector } from '../etcd-trigger.inspector.js';
+import { type ClusterDescription, EtcdTriggerInspector } from '../module/etcd-trigger.inspector.js';
 
 /** What is known of one cluster's health: names and keys, never values. */
 export interface ClusterHealth {

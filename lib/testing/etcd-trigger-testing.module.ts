@@ -1,10 +1,10 @@
 import { type DynamicModule, type InjectionToken, Module } from '@nestjs/common';
-import { EtcdTriggerModule } from '../etcd-trigger.module.js';
-import type { StaticOptions } from '../etcd-trigger.module-definition.js';
-import type { EtcdTriggerOptions } from '../etcd-trigger.options.js';
-import { DEFAULT_CLUSTER } from '../etcd-trigger.tokens.js';
-import { FakeCluster } from './fake-cluster.js';
-import type { FakeValue } from './fake-value.js';
+import { EtcdTriggerModule } from '../module/etcd-trigger.module.js';
+import type { StaticOptions } from '../module/etcd-trigger.module-definition.js';
+import type { EtcdTriggerOptions } from '../module/etcd-trigger.options.js';
+import { DEFAULT_CLUSTER } from '../module/etcd-trigger.tokens.js';
+import { FakeCluster } from './fake/fake-cluster.js';
+import type { FakeValue } from './fake/fake-value.js';
 
 /** Every option of `EtcdTriggerModule.forRoot` but `client`, and what it runs on instead. */
 export interface EtcdTriggerTestingOptions extends Omit<EtcdTriggerOptions, 'client' | 'configs'>, StaticOptions {

@@ -1,7 +1,8 @@
-export { findEtcd, type EtcdBinary, type FindEtcdOptions } from './etcd-binary.js';
-export { EtcdMember, type EtcdMemberOptions } from './etcd-member.js';
-export { type EtcdTestTls, type MemberPorts } from './etcd-member-arguments.js';
-export { EtcdTestCluster, type EtcdTestClusterOptions } from './etcd-test-cluster.js';
+export { findEtcd, type EtcdBinary, type FindEtcdOptions } from './etcd/etcd-binary.js';
+export { type EtcdMemberOptions } from './etcd/etcd-member-arguments.js';
+export { EtcdMember } from './etcd/etcd-member.js';
+export { type EtcdTestTls, type MemberPorts } from './etcd/etcd-member-arguments.js';
+export { EtcdTestCluster, type EtcdTestClusterOptions } from './etcd/etcd-test-cluster.js';
 export { EtcdNotFoundError, EtcdStartError, NoLeaderError, NotSettledError } from './etcd-testing.errors.js';
 export {
   FakeCluster,
@@ -9,9 +10,9 @@ export {
   type FakeTransaction,
   type ProviderOverrides,
   type ProviderReplacement,
-} from './fake-cluster.js';
-export type { FakeSnapshot } from './fake-store.js';
-export type { FakeValue } from './fake-value.js';
+} from './fake/fake-cluster.js';
+export type { FakeSnapshot } from './fake/fake-store.js';
+export type { FakeValue } from './fake/fake-value.js';
 export {
   EtcdTriggerTestingModule,
   type EtcdTriggerTestingOptions,

@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { EtcdTriggerCluster } from '../etcd-trigger.cluster.js';
-import type { ClusterActivity } from '../watch/cluster-activity.js';
-import type { WatchedRange } from '../watch/watched-range.js';
+import { ClusterRuntime } from '../module/cluster.runtime.js';
+import type { ClusterActivity, RangeActivity } from '../backend/cluster-backend.js';
+
 import { NotSettledError } from './etcd-testing.errors.js';
-import { FakeBackend } from './fake-backend.js';
-import { FakeCluster } from './fake-cluster.js';
+import { FakeBackend } from './fake/fake-backend.js';
+import { FakeCluster } from './fake/fake-cluster.js';
 
 /** An application, or a testing module. */
 export interface SettlingApplication {
   /** @internal */
-  get(type: typeof EtcdTriggerCluster, options: { strict: false; each: true }): EtcdTriggerCluster[];
+  get(type: typeof ClusterRuntime, options: { strict: false; each: true }): ClusterRuntime[];
 }
 
 /**
@@ -42,7 +42,7 @@ const POLL_MS = 1;
 function activitiesOf(target: SettlingApplication | FakeCluster): ClusterActivity[] {
   if (target instanceof FakeCluster) return target.activities;
   try {
-    return target.get(EtcdTriggerCluster, { strict: false, each: true }).map(({ activity }) => activity);
+    return target.get(ClusterRuntime, { strict: false, each: true }).map(({ activity }) => activity);
   } catch (cause) {
     throw new InvalidOptionsError('settled() is for a FakeCluster, or an application that imports EtcdTriggerModule', {
       cause,
@@ -60,16 +60,16 @@ async function openIn({ backend, ranges, busy }: ClusterActivity): Promise<strin
   return [...busy, ...(await Promise.all(looks)).flat()];
 }
 
-const isDoneOn = (fake: FakeBackend, range: WatchedRange): boolean =>
-  !fake.reaches(range.range) || (isAtIt(range) && range.isLevelWith(fake.held(range.range)));
+const isDoneOn = (fake: FakeBackend, range: RangeActivity): boolean =>
+  !fake.reaches(range.range) || (isAtIt(range) && range.hasCaughtUpWith(fake.held(range.range)));
 
 /** One that is not opened yet counts: its list is all that it can know. */
-const isAtIt = ({ state }: WatchedRange): boolean => state !== 'interrupted';
+const isAtIt = ({ state }: RangeActivity): boolean => state !== 'interrupted';
 
-async function isDoneAt({ listWatcher }: ClusterActivity['backend'], range: WatchedRange): Promise<boolean> {
+async function isDoneAt({ listWatcher }: ClusterActivity['backend'], range: RangeActivity): Promise<boolean> {
   try {
     const { stamps } = await listWatcher.stamps(range.range, { signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
-    return isAtIt(range) && range.isLevelWith(stamps);
+    return isAtIt(range) && range.hasCaughtUpWith(stamps);
   } catch {
     // Unreachable for now: the next look will tell.
     return false;

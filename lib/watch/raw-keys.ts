@@ -1,6 +1,6 @@
 import { ConnectionClosedError, InvalidOptionsError, KeyNotFoundError } from '../etcd-trigger.errors.js';
-import { keyBytesOf, keyIdOf, type KeyRecord, keyText } from './key-record.js';
-import type { KeyValueStore } from './key-value.js';
+import { keyBytesOf, rawKeyOf, type KeyRecord, keyText } from '../backend/key-record.js';
+import type { KeyValueStore } from '../backend/key-value-store.js';
 import type { KeyValue } from './watch-event.js';
 
 /** Reads and writes of single keys as bytes. */
@@ -13,10 +13,10 @@ export class RawKeys {
   }
 
   async get(key: string | Buffer): Promise<KeyValue> {
-    const id = this.#checkKey('get', key);
-    const { record, revision } = await this.#keyValue.get(id);
+    const rawKey = this.#checkKey('get', key);
+    const { record, revision } = await this.#keyValue.get(rawKey);
     if (!record) {
-      throw new KeyNotFoundError(`get "${keyText(id)}": etcd has no such key`, { key: keyText(id), revision });
+      throw new KeyNotFoundError(`get "${keyText(rawKey)}": etcd has no such key`, { key: keyText(rawKey), revision });
     }
     return keyValueOf(record);
   }
@@ -26,26 +26,26 @@ export class RawKeys {
     value: string | Buffer,
     { lease }: { readonly lease?: string },
   ): Promise<{ revision: number }> {
-    const id = this.#checkKey('put', key);
-    const name = keyText(id);
+    const rawKey = this.#checkKey('put', key);
+    const name = keyText(rawKey);
     if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
       throw new InvalidOptionsError(`put "${name}": the value is a string or a Buffer`, { key: name });
     }
     const { revision } = await this.#keyValue.commit({
       what: `put "${name}"`,
       key: name,
-      operations: [{ type: 'put', id, value: Buffer.from(value), lease }],
+      operations: [{ type: 'put', rawKey, value: Buffer.from(value), lease }],
     });
     return { revision };
   }
 
   async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
-    const id = this.#checkKey('delete', key);
-    const name = keyText(id);
+    const rawKey = this.#checkKey('delete', key);
+    const name = keyText(rawKey);
     const result = await this.#keyValue.commit({
       what: `delete "${name}"`,
       key: name,
-      operations: [{ type: 'delete', id }],
+      operations: [{ type: 'delete', rawKey }],
     });
     return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
   }
@@ -59,16 +59,16 @@ export class RawKeys {
     if ((typeof key !== 'string' && !Buffer.isBuffer(key)) || key.length === 0) {
       throw new InvalidOptionsError(`${operation}: the key is a string or a Buffer and not empty`);
     }
-    const id = keyIdOf(key);
-    if (this.#isClosed) throw new ConnectionClosedError(`${operation} "${keyText(id)}": the module is closed`);
-    return id;
+    const rawKey = rawKeyOf(key);
+    if (this.#isClosed) throw new ConnectionClosedError(`${operation} "${keyText(rawKey)}": the module is closed`);
+    return rawKey;
   }
 }
 
 /** A record as callers get it. */
 export const keyValueOf = (record: KeyRecord): KeyValue => ({
-  key: keyText(record.id),
-  keyBytes: keyBytesOf(record.id),
+  key: keyText(record.rawKey),
+  keyBytes: keyBytesOf(record.rawKey),
   value: record.value,
   revision: record.revision,
   createRevision: record.createRevision,

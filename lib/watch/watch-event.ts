@@ -1,3 +1,5 @@
+import type { WatchTarget } from '../backend/key-range.js';
+
 /** How an event came to a listener: read by the first list, followed live, or found by comparing after history was lost. */
 export type WatchOrigin = 'initial' | 'live' | 'resync';
 
@@ -41,9 +43,6 @@ export interface ResyncNotice {
   readonly reason: 'compacted' | 'restored' | 'cluster-changed';
 }
 
-/** What to watch: one key, or every key that begins with a prefix. A plain string is a prefix; the empty prefix only as `{ prefix: '' }`. */
-export type WatchTarget = string | { readonly prefix: string | Buffer } | { readonly key: string | Buffer };
-
 /** A key that etcd holds. */
 export interface KeyValue {
   readonly key: string;
@@ -53,4 +52,31 @@ export interface KeyValue {
   readonly createRevision: number;
   readonly version: number;
   readonly lease: string | undefined;
+}
+
+/** What a handler is told of the call it is in. */
+export interface DeliveryContext {
+  /** Aborts when the call shall end: its `timeoutMs` is over, or shutdown has waited for `drainTimeoutMs`. */
+  readonly signal: AbortSignal;
+  /** 1 for the first call with an event, one more for each retry. */
+  readonly attempt: number;
+}
+
+/** What is called: for each event, or for each revision. */
+export type WatchHandler =
+  | { readonly event: (event: WatchEvent, context: DeliveryContext) => unknown }
+  | { readonly batch: (batch: WatchBatch, context: DeliveryContext) => unknown };
+
+/** What a handler did not manage to take. */
+export interface WatchFailure {
+  /** The event that was given up; of a batch, its first. */
+  readonly event: WatchEvent;
+  /** The whole batch, where batches are handled. */
+  readonly batch: WatchBatch | undefined;
+  /** `Class.method`, or `handler of prefix "/app/"`. */
+  readonly handler: string;
+  /** How often the handler was called with it. */
+  readonly attempts: number;
+  /** What the last call threw. It may quote values. */
+  readonly error: unknown;
 }

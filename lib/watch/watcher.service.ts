@@ -1,21 +1,20 @@
 import { Observable } from 'rxjs';
 import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { pause } from './backoff.js';
-import type { ClusterObserver } from './cluster-observer.js';
-import type { DeliveryContext } from './delivery-context.js';
-import { type DeliveryOptions, resolveDelivery } from './delivery-options.js';
-import { announceResync, type WatchFailure } from './listener-failure.js';
-import type { FirstListWait } from './first-list.js';
-import type { InstanceLog } from './instance-log.js';
-import { KeyRange } from './key-range.js';
-import type { KeyValueStore } from './key-value.js';
-import type { ListWatcher } from './list-watcher.js';
-import { QueuedSubscription, type WatchHandler } from './queued-subscription.js';
+import { pause } from '../timing/backoff.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { KeyRange, type WatchTarget } from '../backend/key-range.js';
+import type { KeyValueStore } from '../backend/key-value-store.js';
+import type { ListWatcher } from '../backend/list-watcher.js';
+import type { ClusterObserver } from './sharing/cluster-observer.js';
+import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
+import { type DeliveryOptions, resolveDelivery } from './delivery/delivery-options.js';
+import { announceResync } from './delivery/listener-failure.js';
+import type { InitialListWait } from './sharing/initial-list.js';
+import { QueuedSubscription } from './delivery/queued-subscription.js';
 import { RawKeys } from './raw-keys.js';
-import { checkStart, Seating } from './seating.js';
-import type { KeyValue, WatchBatch, WatchEvent, WatchTarget } from './watch-event.js';
-import type { ObserveOptions, WatchOptions, WatchSubscription } from './watch-options.js';
-import type { WatchedRanges } from './watched-ranges.js';
+import { checkStart, ListenerRegistrar } from './listener-registrar.js';
+import type { ObserveOptions, WatchOptions, WatchSubscription } from './delivery/watch-options.js';
+import type { SharedRanges } from './sharing/shared-ranges.js';
 
 export interface WatcherServiceOptions {
   /** Limit for the first list of a watch, in milliseconds. */
@@ -25,13 +24,13 @@ export interface WatcherServiceOptions {
   readonly observer?: ClusterObserver | undefined;
 }
 
-export interface AttachTerms {
+export interface AttachOptions {
   /** Names the handler in log lines. */
   readonly name?: string;
   /** Called with what was given up, after the option `onError`. */
   readonly failed?: (failure: WatchFailure) => unknown;
   /** How long to wait for the first list, and which failures end the waiting. */
-  readonly wait?: Pick<FirstListWait, 'timeoutMs' | 'isFinal'>;
+  readonly wait?: Pick<InitialListWait, 'timeoutMs' | 'isFinal'>;
 }
 
 export interface Attachment {
@@ -48,7 +47,7 @@ const ABORT_GRACE_MS = 500;
  * connections; what etcd no longer holds arrives as a difference that says so.
  */
 export class WatcherService {
-  readonly #seating: Seating;
+  readonly #registrar: ListenerRegistrar;
   readonly #rawKeys: RawKeys;
   readonly #log: InstanceLog;
   readonly #options: WatcherServiceOptions;
@@ -57,14 +56,14 @@ export class WatcherService {
   /** @internal */
   constructor(
     source: ListWatcher,
-    ranges: WatchedRanges,
+    ranges: SharedRanges,
     keyValue: KeyValueStore,
     log: InstanceLog,
     options: WatcherServiceOptions,
   ) {
     this.#log = log;
     this.#options = options;
-    this.#seating = new Seating(source, ranges, options.requestTimeoutMs);
+    this.#registrar = new ListenerRegistrar(source, ranges, options.requestTimeoutMs);
     this.#rawKeys = new RawKeys(keyValue);
   }
 
@@ -102,12 +101,12 @@ export class WatcherService {
     return new Observable((subscriber) => {
       const range = KeyRange.of(target);
       const { events } = resolveDelivery(options, {}, 'event');
-      this.#seating.checkOpen(`watch ${range.toString()}`);
+      this.#registrar.checkOpen(`watch ${range.toString()}`);
       const complete = (): void => {
         subscriber.complete();
       };
-      const { leave, listed } = this.#seating.take(range, options, {
-        hasRoom: () => true,
+      const { unregister, listed } = this.#registrar.register(range, options, {
+        canAccept: () => true,
         deliver: (batch, notice) => {
           if (notice) {
             void announceResync(notice, {
@@ -129,7 +128,7 @@ export class WatcherService {
       options.signal?.addEventListener('abort', complete);
       return () => {
         options.signal?.removeEventListener('abort', complete);
-        leave();
+        unregister();
       };
     });
   }
@@ -184,7 +183,7 @@ export class WatcherService {
    * @returns how many watches still have a call that runs
    */
   async drain(withinMs: number): Promise<number> {
-    this.#seating.close();
+    this.#registrar.close();
     const reason = new ConnectionClosedError('the module is closed');
     const closed = [...this.#subscriptions].map((subscription) => {
       subscription.end(reason);
@@ -199,7 +198,7 @@ export class WatcherService {
 
   /** Nothing can be asked any more. */
   close(): void {
-    this.#seating.close();
+    this.#registrar.close();
     this.#rawKeys.close();
   }
 
@@ -208,12 +207,12 @@ export class WatcherService {
    * who wants it only with its first list closes it when `listed` rejects.
    * @internal
    */
-  attach(target: WatchTarget, handler: WatchHandler, options: WatchOptions, terms: AttachTerms = {}): Attachment {
+  attach(target: WatchTarget, handler: WatchHandler, options: WatchOptions, terms: AttachOptions = {}): Attachment {
     const range = KeyRange.of(target);
     checkHandler(handler);
     checkStart(options);
     const delivery = resolveDelivery(options, this.#options.delivery, 'batch' in handler ? 'batch' : 'event');
-    this.#seating.checkOpen(`watch ${range.toString()}`);
+    this.#registrar.checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
     const close = (): void => {
       subscription.end(undefined);
@@ -238,8 +237,8 @@ export class WatcherService {
     });
     // One that was closed is known until its last call has ended: shutdown waits for that too.
     void subscription.closed.then(() => this.#subscriptions.delete(subscription));
-    const { seat, leave, listed } = this.#seating.take(range, options, subscription, terms.wait);
-    subscription.seated(seat, leave);
+    const { registration, unregister, listed } = this.#registrar.register(range, options, subscription, terms.wait);
+    subscription.registered(registration, unregister);
     this.#subscriptions.add(subscription);
     signal?.addEventListener('abort', close);
     return { subscription, listed };

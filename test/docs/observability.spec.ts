@@ -6,7 +6,7 @@ import { metrics } from '@opentelemetry/api';
 import type { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { EtcdTriggerTestingModule } from 'nestjs-etcd-trigger/testing';
 import { afterAll, describe, expect, it } from 'vitest';
-import { freePorts } from '../../lib/testing/free-ports.js';
+import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { quiet } from '../support/quiet-logger.js';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 

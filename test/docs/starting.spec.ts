@@ -12,7 +12,7 @@ import { quiet } from '../support/quiet-logger.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const DOCUMENT = 'docs/starting.md';
-const FOLDER = resolve('test/boot/.snippets');
+const FOLDER = resolve('test/docs/.snippets/starting');
 
 describe('every snippet of docs/starting.md', () => {
   const etcd = ownEtcd();

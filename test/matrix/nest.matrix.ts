@@ -30,10 +30,10 @@ describe('the specs of module, handlers and store', () => {
   });
 
   it('pass on Nest 11', async () => {
-    const specs = ['test/integration/module.spec.ts', 'test/integration/handlers.spec.ts'];
+    const specs = ['test/integration/module.assembly.spec.ts', 'test/integration/handlers.delivery.spec.ts'];
     const more = [
-      'test/integration/store.spec.ts',
-      'test/testing/fake-cluster.spec.ts',
+      'test/integration/store.live-configuration.spec.ts',
+      'test/testing/fake/fake-cluster.spec.ts',
       'test/testing/settled.spec.ts',
     ];
 

@@ -2,7 +2,7 @@
 export interface Sabotage {
   /** What the fake does then, to complete: "a fake that ...". */
   readonly name: string;
-  /** In `lib/testing`. */
+  /** In `lib/testing/fake`. */
   readonly file: string;
   readonly line: string;
   readonly broken: string;
@@ -36,13 +36,13 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'deletes what is not there',
     file: 'fake-store.ts',
-    line: "operation.type === 'put' || this.#current.has(operation.id)",
+    line: "operation.type === 'put' || this.#current.has(operation.rawKey)",
     broken: 'true',
   },
   {
     name: 'lists in the order of writing',
     file: 'fake-store.ts',
-    line: '.sort((a, b) => (a.id < b.id ? -1 : 1))',
+    line: '.sort((a, b) => (a.rawKey < b.rawKey ? -1 : 1))',
     broken: '',
   },
   {
@@ -72,14 +72,14 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'takes a key for a prefix',
     file: 'fake-server.ts',
-    line: "kind === 'key' ? key === id : key.startsWith(id)",
-    broken: 'key.startsWith(id)',
+    line: "kind === 'key' ? key === rawKey : key.startsWith(rawKey)",
+    broken: 'key.startsWith(rawKey)',
   },
   {
     name: 'writes a key twice in one transaction',
     file: 'fake-server.ts',
     line: 'if (isDouble)',
-    broken: 'if (isDouble && id === "")',
+    broken: 'if (isDouble && rawKey === "")',
   },
   {
     name: 'hangs keys on leases that do not exist',
@@ -132,8 +132,8 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'allows a range of which a part is denied',
     file: 'fake-link.ts',
-    line: "(kind === 'prefix' && prefix.startsWith(id))",
-    broken: "(kind === 'prefix' && prefix === id)",
+    line: "(kind === 'prefix' && prefix.startsWith(rawKey))",
+    broken: "(kind === 'prefix' && prefix === rawKey)",
   },
   {
     name: 'knows what became of a write whose answer was lost',

@@ -10,7 +10,7 @@ const plugin: Plugin = {
   enforce: 'pre',
   transform(code, id) {
     const sabotage = FAKE_SABOTAGES.find(({ name }) => name === NAME);
-    if (!sabotage || !id.endsWith(`/lib/testing/${sabotage.file}`)) return undefined;
+    if (!sabotage || !id.endsWith(`/lib/testing/fake/${sabotage.file}`)) return undefined;
     if (!code.includes(sabotage.line)) this.error(`${sabotage.file} has no line ${sabotage.line}`);
     return code.replaceAll(sabotage.line, sabotage.broken);
   },

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { freePorts } from '../../lib/testing/free-ports.js';
+import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { eventually } from '../support/eventually.js';
 
 /** The process of the sample app, also of one whose start fails. */

@@ -1,4 +1,4 @@
-import { findEtcd } from '../../lib/testing/etcd-binary.js';
+import { findEtcd } from '../../lib/testing/etcd/etcd-binary.js';
 
 /** Gets etcd once, before the workers start, so that each finds it in the cache; and names the version that the tests run on. */
 export default async function globalSetup(): Promise<void> {

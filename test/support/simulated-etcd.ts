@@ -1,6 +1,6 @@
-import type { KeyRecord } from '../../lib/watch/key-record.js';
-import type { KeyValueStore, Transaction, TransactionResult } from '../../lib/watch/key-value.js';
-import { type Lease, LeaseNotFoundError, type LeaseStore } from '../../lib/watch/lease.js';
+import type { KeyRecord } from '../../lib/backend/key-record.js';
+import type { KeyValueStore, Transaction, TransactionResult } from '../../lib/backend/key-value-store.js';
+import { type Lease, LeaseNotFoundError, type LeaseStore } from '../../lib/backend/lease-store.js';
 import { UnknownOutcomeError } from '../../lib/etcd-trigger.errors.js';
 
 /** What happens to one request. A delayed one is applied when the given number of further requests has been applied. */
@@ -12,26 +12,28 @@ export class SimulatedEtcd implements LeaseStore {
   readonly #states: ReadonlyMap<string, KeyRecord>[] = [new Map(), new Map()];
   readonly #leases = new Set<string>();
 
-  read(id: string, revision = this.revision): KeyRecord | undefined {
-    return this.#states[revision]?.get(id);
+  read(rawKey: string, revision = this.revision): KeyRecord | undefined {
+    return this.#states[revision]?.get(rawKey);
   }
 
   apply({ conditions = [], operations }: Transaction): TransactionResult {
-    if (conditions.some(({ id, revision }) => (this.read(id)?.revision ?? 0) !== revision)) {
-      return { applied: false, revision: this.revision, current: conditions.map(({ id }) => this.read(id)) };
+    if (conditions.some(({ rawKey, revision }) => (this.read(rawKey)?.revision ?? 0) !== revision)) {
+      return { applied: false, revision: this.revision, current: conditions.map(({ rawKey }) => this.read(rawKey)) };
     }
     const gone = operations.find(({ lease }) => lease !== undefined && !this.#leases.has(lease));
     if (gone) throw new LeaseNotFoundError('the lease is gone');
     const state = new Map(this.#states[this.revision]);
     const revision = this.revision + 1;
-    const deleted = operations.filter(({ type, id }) => type === 'delete' && state.has(id)).map(({ id }) => id);
+    const deleted = operations
+      .filter(({ type, rawKey }) => type === 'delete' && state.has(rawKey))
+      .map(({ rawKey }) => rawKey);
     for (const operation of operations) {
-      const { id } = operation;
-      const { version = 0, createRevision = revision } = state.get(id) ?? {};
-      if (operation.type === 'delete') state.delete(id);
+      const { rawKey } = operation;
+      const { version = 0, createRevision = revision } = state.get(rawKey) ?? {};
+      if (operation.type === 'delete') state.delete(rawKey);
       else {
         const { value, lease } = operation;
-        state.set(id, { id, value, revision, createRevision, version: version + 1, lease });
+        state.set(rawKey, { rawKey, value, revision, createRevision, version: version + 1, lease });
       }
     }
     if (operations.some(({ type }) => type === 'put') || deleted.length > 0) {
@@ -54,7 +56,7 @@ export class SimulatedEtcd implements LeaseStore {
   revoke(id: string): Promise<void> {
     this.#leases.delete(id);
     const held = [...(this.#states[this.revision] ?? [])].filter(([, { lease }]) => lease === id);
-    const operations = held.map(([key]) => ({ type: 'delete', id: key }) as const);
+    const operations = held.map(([key]) => ({ type: 'delete', rawKey: key }) as const);
     if (operations.length > 0) this.apply({ what: 'expire', operations });
     return Promise.resolve();
   }
@@ -76,8 +78,8 @@ export class SimulatedLink implements KeyValueStore {
     this.#fates = [...fates];
   }
 
-  get(id: string, { revision = this.etcd.revision }: { readonly revision?: number } = {}) {
-    return Promise.resolve({ record: this.etcd.read(id, revision), revision: this.etcd.revision });
+  get(rawKey: string, { revision = this.etcd.revision }: { readonly revision?: number } = {}) {
+    return Promise.resolve({ record: this.etcd.read(rawKey, revision), revision: this.etcd.revision });
   }
 
   commit(transaction: Transaction): Promise<TransactionResult> {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { freePorts } from '../../lib/testing/free-ports.js';
+import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { eventually } from './eventually.js';
 import { ProxyLane, type LaneRules } from './tcp-proxy-lane.js';
 

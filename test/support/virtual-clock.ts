@@ -1,4 +1,4 @@
-import type { DeliveryClock } from '../../lib/watch/delivery-clock.js';
+import type { Clock } from '../../lib/timing/clock.js';
 
 interface Task {
   readonly at: number;
@@ -6,7 +6,7 @@ interface Task {
 }
 
 /** Time that passes only when a test lets it. */
-export class VirtualClock implements DeliveryClock {
+export class VirtualClock implements Clock {
   #now = 0;
   readonly #tasks = new Set<Task>();
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import { eventually } from '../../support/eventually.js';
-import { freePorts } from '../../../lib/testing/free-ports.js';
+import { freePorts } from '../../../lib/testing/etcd/free-ports.js';
 import type { LoopbackConnection } from './socket-owner.js';
 
 /** `cut`: connections break and are refused. `silent`: whatever is sent disappears, and nothing says so. `slow`: it arrives, later and later. */

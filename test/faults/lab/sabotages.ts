@@ -19,15 +19,15 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '1 cursor',
     name: 'cursor from the header of the acceptance',
-    file: 'watch/reflector.ts',
+    file: 'watch/stream/reflector.ts',
     line: 'this.#sink.following();',
-    instead: 'this.#sink.following(); memory.bookmark(header.revision);',
+    instead: 'this.#sink.following(); cache.bookmark(header.revision);',
     trial: 'broken links and members',
   },
   {
     rule: '1 cursor',
     name: 'nothing dropped below the cursor',
-    file: 'watch/revision-flow.ts',
+    file: 'watch/stream/revision-flow.ts',
     line: 'if (!this.#taker.wants(revision.revision)) continue;',
     instead: '',
     trial: 'a member that is awkward',
@@ -35,7 +35,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '2 message size',
     name: 'fragment released early',
-    file: 'watch/revision-assembler.ts',
+    file: 'watch/stream/revision-flow.ts',
     line: 'this.#pending = (fragment ? revisions.pop()?.changes : undefined) ?? [];',
     instead: 'this.#pending = (fragment ? undefined : undefined) ?? [];',
     trial: 'broken links and members',
@@ -43,7 +43,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '2 message size',
     name: 'a message that is too large is asked for again as it was',
-    file: 'watch/reflector.ts',
+    file: 'watch/stream/reflector.ts',
     line: 'this.#fragment = true;',
     instead: '',
     trial: 'broken links and members',
@@ -51,15 +51,15 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '3 compaction',
     name: 'what is gone is left out of the difference',
-    file: 'watch/range-memory.ts',
-    line: 'if (!records.has(id)) changes.push({ id, value: undefined, revision });',
+    file: 'watch/stream/range-cache.ts',
+    line: 'if (!records.has(rawKey)) changes.push({ rawKey, value: undefined, revision });',
     instead: '',
     trial: 'history that is lost',
   },
   {
     rule: '3 compaction',
     name: 'code 11 always means compacted',
-    file: 'etcd/etcd-errors.ts',
+    file: 'etcd/connection/etcd-errors.ts',
     line: `if (code === OUT_OF_RANGE && details.includes('has been compacted'))`,
     instead: 'if (code === OUT_OF_RANGE)',
     trial: 'history that is lost',
@@ -67,15 +67,15 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '4 another past',
     name: 'no comparison after a reconnect',
-    file: 'watch/reflector.ts',
-    line: `return memory.matches(stamps) ? undefined : 'restored';`,
+    file: 'watch/stream/reflector.ts',
+    line: `return cache.matches(stamps) ? undefined : 'restored';`,
     instead: 'void stamps; return undefined;',
     trial: 'history that is lost',
   },
   {
     rule: '4 another past',
     name: 'a member that lags is taken for a store that went back',
-    file: 'watch/reflector.ts',
+    file: 'watch/stream/reflector.ts',
     line: 'await stream.stampsAt(known, { linearizable: isBehind })',
     instead: 'await stream.stampsAt(known, { linearizable: false })',
     trial: 'broken links and members',
@@ -83,7 +83,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '5 one stream per target',
     name: 'a stream for each listener',
-    file: 'watch/watched-ranges.ts',
+    file: 'watch/sharing/shared-ranges.ts',
     line: 'let entry = this.#ranges.get(range.identity);',
     instead: 'let entry = this.#ranges.get(`${range.identity} ${Math.random()}`);',
     trial: 'a member that is awkward',
@@ -99,7 +99,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '7 liveness',
     name: 'no limit until a watch is accepted',
-    file: 'etcd/member.ts',
+    file: 'etcd/connection/member.ts',
     line: 'export const CONNECT_LIMIT_MS = 3_000;',
     instead: 'export const CONNECT_LIMIT_MS = 3_000_000;',
     trial: 'silence and lost answers',
@@ -107,7 +107,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '8 errors',
     name: 'token never renewed',
-    file: 'etcd/shared-token.ts',
+    file: 'etcd/connection/shared-token.ts',
     line: 'if (this.#issued && this.#issued.token === token) this.#forget();',
     instead: 'void token;',
     trial: 'tokens and certificates that expire',
@@ -123,7 +123,7 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '10 back-pressure',
     name: 'there is always room',
-    file: 'watch/delivery-queue.ts',
+    file: 'watch/delivery/delivery-queue.ts',
     line: 'const room = this.#waiting === 0 || this.#waiting + weight <= this.#delivery.bound;',
     instead: 'const room = weight >= 0;',
     trial: 'silence and lost answers',
@@ -131,9 +131,9 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '10 back-pressure',
     name: 'a slow listener without a memory of its own',
-    file: 'watch/watched-range.ts',
-    line: '{ memory: memory.copy() }',
-    instead: '{ memory }',
+    file: 'watch/sharing/shared-range.ts',
+    line: '{ cache: cache.copy() }',
+    instead: '{ cache }',
     trial: 'silence and lost answers',
   },
   {

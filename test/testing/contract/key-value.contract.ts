@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
-import { keyIdOf, type KeyRecord } from '../../../lib/watch/key-record.js';
-import type { Operation } from '../../../lib/watch/key-value.js';
+import { rawKeyOf, type KeyRecord } from '../../../lib/backend/key-record.js';
+import type { Operation } from '../../../lib/backend/key-value-store.js';
 import { eventually } from '../../support/eventually.js';
 import type { ContractCluster } from './contract-cluster.js';
 import { failureOf, openBackend } from './open-backend.js';
 
-const put = (id: string, value: string | Buffer = 'x', lease?: string): Operation => ({
+const put = (rawKey: string, value: string | Buffer = 'x', lease?: string): Operation => ({
   type: 'put',
-  id,
+  rawKey,
   value: Buffer.from(value),
   lease,
 });
-const remove = (id: string): Operation => ({ type: 'delete', id });
+const remove = (rawKey: string): Operation => ({ type: 'delete', rawKey });
 /** Revisions count from where the test began. */
 const seen = (record: KeyRecord | undefined, base: number): unknown[] | undefined =>
   record && [
-    record.id,
+    record.rawKey,
     record.value.toString(),
     record.revision - base,
     record.createRevision - base,
@@ -67,8 +67,8 @@ export function keyValueContract(cluster: () => ContractCluster): void {
         backend.keyValue.commit({
           what: 'test',
           conditions: [
-            { id: '/txn/a', revision: a },
-            { id: '/txn/absent', revision: b },
+            { rawKey: '/txn/a', revision: a },
+            { rawKey: '/txn/absent', revision: b },
           ],
           operations: [put('/txn/a', 'new'), remove('/txn/b')],
         });
@@ -131,7 +131,7 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       await cluster().write({ '/past/a': undefined });
       const at = async (revision: number): Promise<unknown> => {
         const { record } = await backend.keyValue.get('/a', { revision });
-        return record && [record.id, record.value.toString(), record.revision - base];
+        return record && [record.rawKey, record.value.toString(), record.revision - base];
       };
 
       expect(await at(base + 1)).toEqual(['/a', 'two', 1]);
@@ -152,7 +152,7 @@ export function keyValueContract(cluster: () => ContractCluster): void {
         message: 'test: etcdserver: requested lease not found',
       });
       expect((await backend.keyValue.get('/unleased')).record).toBe(undefined);
-      const conditions = [{ id: '/unleased', revision: 1 }];
+      const conditions = [{ rawKey: '/unleased', revision: 1 }];
       expect(await backend.keyValue.commit({ what: 'test', conditions, operations })).toMatchObject({ applied: false });
     });
 
@@ -172,15 +172,15 @@ export function keyValueContract(cluster: () => ContractCluster): void {
 
     it('keeps any bytes, and lets nobody change what it keeps', async () => {
       using backend = openBackend(cluster().client);
-      const id = keyIdOf(Buffer.from([0x2f, 0xff, 0x00, 0xc3]));
+      const rawKey = rawKeyOf(Buffer.from([0x2f, 0xff, 0x00, 0xc3]));
       const value = Buffer.from([0, 255, 128]);
-      await backend.keyValue.commit({ what: 'test', operations: [put(id, value), put('/empty', '')] });
+      await backend.keyValue.commit({ what: 'test', operations: [put(rawKey, value), put('/empty', '')] });
       value.fill(1);
 
-      const { record } = await backend.keyValue.get(id);
+      const { record } = await backend.keyValue.get(rawKey);
       expect(record?.value.toString('hex')).toBe('00ff80');
       record?.value.fill(1);
-      expect((await backend.keyValue.get(id)).record?.value.toString('hex')).toBe('00ff80');
+      expect((await backend.keyValue.get(rawKey)).record?.value.toString('hex')).toBe('00ff80');
       expect((await backend.keyValue.get('/empty')).record?.value.length).toBe(0);
     });
 
@@ -189,15 +189,15 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       using all = openBackend(cluster().client);
       await mine.keyValue.commit({ what: 'test', operations: [put('/a', 'own')] });
 
-      expect((await mine.keyValue.get('/a')).record?.id).toBe('/a');
+      expect((await mine.keyValue.get('/a')).record?.rawKey).toBe('/a');
       expect((await all.keyValue.get('/mine/a')).record?.value.toString()).toBe('own');
       expect((await all.keyValue.get('/a')).record).toBe(undefined);
       const refused = await mine.keyValue.commit({
         what: 'test',
-        conditions: [{ id: '/a', revision: 0 }],
+        conditions: [{ rawKey: '/a', revision: 0 }],
         operations: [],
       });
-      expect(refused.applied ? [] : refused.current.map((record) => record?.id)).toEqual(['/a']);
+      expect(refused.applied ? [] : refused.current.map((record) => record?.rawKey)).toEqual(['/a']);
     });
 
     it('says what happened to a request that the connection did not carry', async () => {

@@ -18,7 +18,7 @@ export function leasesContract(cluster: () => ContractCluster): void {
       const put = (key: string): ReturnType<typeof keyValue.commit> =>
         keyValue.commit({
           what: `put "${key}"`,
-          operations: [{ type: 'put', id: key, value: Buffer.from('x'), lease: id }],
+          operations: [{ type: 'put', rawKey: key, value: Buffer.from('x'), lease: id }],
         });
       await put('/le/a');
       const { revision } = await put('/le/b');

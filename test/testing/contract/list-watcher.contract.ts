@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { KeyRange } from '../../../lib/watch/key-range.js';
-import { keyIdOf, type KeyRecord } from '../../../lib/watch/key-record.js';
-import type { ListWatcher, WatchMessage, WatchStream } from '../../../lib/watch/list-watcher.js';
-import { RevisionAssembler } from '../../../lib/watch/revision-assembler.js';
+import { KeyRange } from '../../../lib/backend/key-range.js';
+import { rawKeyOf, type KeyRecord } from '../../../lib/backend/key-record.js';
+import type { ListWatcher, WatchMessage, WatchStream } from '../../../lib/backend/list-watcher.js';
+import { RevisionAssembler } from '../../../lib/watch/stream/revision-flow.js';
 import { eventually } from '../../support/eventually.js';
 import type { ContractCluster } from './contract-cluster.js';
 import { failureOf, openBackend } from './open-backend.js';
@@ -21,7 +21,7 @@ class Flow {
 
   readonly take = (message: WatchMessage): void => {
     for (const { revision, changes } of this.#assembler.push(message)) {
-      const texts = changes.map(({ id, value }) => id + (value ? `=${value.toString()}` : '-'));
+      const texts = changes.map(({ rawKey, value }) => rawKey + (value ? `=${value.toString()}` : '-'));
       this.lines.push(`${revision - this.base}: ${texts.sort().join(' ')}`);
     }
   };
@@ -37,12 +37,12 @@ export function listWatcherContract(cluster: () => ContractCluster): void {
       const { listWatcher } = backend;
       const list = async (target: Parameters<typeof KeyRange.of>[0], revision?: number): Promise<string[]> => {
         const { records } = await listWatcher.list(KeyRange.of(target), { revision, signal });
-        return [...records.values()].map(({ id, value }) => `${id}=${value.toString()}`);
+        return [...records.values()].map(({ rawKey, value }) => `${rawKey}=${value.toString()}`);
       };
       const first = await cluster().write({ '/list/b': '1', '/list/a': '2', '/list': '3' });
       await cluster().write({ '/list/b': undefined, '/list/\u00e9': '4', '/list/a/': '5', '/list/Z': '6' });
 
-      expect(await list('/list/')).toEqual(['/list/Z=6', '/list/a=2', '/list/a/=5', `/list/${keyIdOf('\u00e9')}=4`]);
+      expect(await list('/list/')).toEqual(['/list/Z=6', '/list/a=2', '/list/a/=5', `/list/${rawKeyOf('\u00e9')}=4`]);
       expect(await list('/list/', first)).toEqual(['/list/a=2', '/list/b=1']);
       expect(await list({ key: '/list' })).toEqual(['/list=3']);
       expect(await list({ key: '/list/' })).toEqual([]);
@@ -58,10 +58,10 @@ export function listWatcherContract(cluster: () => ContractCluster): void {
 
       const { records } = await backend.listWatcher.list(KeyRange.of('/many/'), {
         signal,
-        arriving: (some) => arrived.push(...some),
+        onPage: (some) => arrived.push(...some),
       });
 
-      expect(arrived.map(({ id }) => id)).toEqual(keys);
+      expect(arrived.map(({ rawKey }) => rawKey)).toEqual(keys);
       expect(arrived).toEqual([...records.values()]);
     });
 
@@ -77,7 +77,7 @@ export function listWatcherContract(cluster: () => ContractCluster): void {
       expect((await list()).revision).toBe(head);
       expect((await list(head)).records.size).toBe(1);
       expect((await backend.listWatcher.stamps(range, { signal })).stamps).toMatchObject([
-        { id: '/past/a', revision: head, createRevision: head - 1, version: 2 },
+        { rawKey: '/past/a', revision: head, createRevision: head - 1, version: 2 },
       ]);
       expect(await failureOf(list(head - 1))).toEqual({
         name: 'CompactedError',
@@ -180,7 +180,7 @@ export function listWatcherContract(cluster: () => ContractCluster): void {
       const stream = watch(backend.listWatcher, '/s/', base + 1);
       await stream.created;
       const at = async (revision: number): Promise<string[]> =>
-        (await stream.stampsAt(revision, { linearizable: true })).stamps.map(({ id }) => id);
+        (await stream.stampsAt(revision, { linearizable: true })).stamps.map(({ rawKey }) => rawKey);
 
       expect(await at(base)).toEqual(['/s/a']);
       expect(await at(base + 1)).toEqual(['/s/a', '/s/b']);

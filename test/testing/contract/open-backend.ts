@@ -1,6 +1,6 @@
 import type { EtcdTriggerOptions } from 'nestjs-etcd-trigger';
 import { backendSourceOf } from '../../../lib/etcd/etcd-backend.js';
-import { type ClusterBackend, OPEN_BACKEND } from '../../../lib/watch/cluster-backend.js';
+import { type ClusterBackend, OPEN_BACKEND } from '../../../lib/backend/cluster-backend.js';
 
 /** The ports, without an application. */
 export function openBackend(client: EtcdTriggerOptions['client'], keyPrefix = ''): ClusterBackend & Disposable {

@@ -1,0 +1,55 @@
+import type { KeyRange } from './key-range.js';
+import type { KeyStamp } from './key-record.js';
+import type { KeyValueStore } from './key-value-store.js';
+import type { LeaseStore } from './lease-store.js';
+import type { ListWatcher } from './list-watcher.js';
+
+/** What one cluster of an application runs on: real etcd (`lib/etcd`), or an etcd in memory (`./testing`). */
+export interface ClusterBackend {
+  /** What applications inject as their `Etcd3`, where there is one. */
+  readonly client?: object;
+  readonly listWatcher: ListWatcher;
+  readonly keyValue: KeyValueStore;
+  readonly leases: LeaseStore;
+  /** Local, immediate and idempotent: streams end, requests under way fail. */
+  close(): void;
+}
+
+/** On whose terms a backend works. */
+export interface BackendOptions {
+  /** Put before every key, and stripped from every key handed out. */
+  readonly keyPrefix: string;
+  /** Limit of a single request, in milliseconds. */
+  readonly requestTimeoutMs: number;
+  readonly activity: () => ClusterActivity;
+}
+
+/** The same symbol in every copy of this package. */
+export const OPEN_BACKEND = Symbol.for('nestjs-etcd-trigger:open-backend');
+
+/** Where a cluster's backend comes from. */
+export interface BackendSource {
+  /** @throws InvalidOptionsError when it cannot work */
+  [OPEN_BACKEND](terms: BackendOptions): ClusterBackend;
+}
+
+export const isBackendSource = (candidate: unknown): candidate is BackendSource =>
+  typeof candidate === 'object' &&
+  candidate !== null &&
+  typeof (candidate as Partial<BackendSource>)[OPEN_BACKEND] === 'function';
+
+/** The part of a shared range that tests look at to see whether all changes were delivered. */
+export interface RangeActivity {
+  readonly range: KeyRange;
+  readonly state: 'starting' | 'following' | 'interrupted';
+  /** True if every listener that is not paused has received exactly these writes. */
+  hasCaughtUpWith(stamps: readonly KeyStamp[]): boolean;
+}
+
+/** The pending work of one cluster of an application. Tests poll it until nothing is pending. */
+export interface ClusterActivity {
+  readonly backend: ClusterBackend;
+  readonly ranges: readonly RangeActivity[];
+  /** One line for each busy handler, for example `OrderEvents.onOrder: 2 events`. Paused handlers are left out. */
+  readonly busy: readonly string[];
+}

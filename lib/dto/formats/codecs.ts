@@ -1,0 +1,12 @@
+import { CustomFormat } from './custom-format.js';
+import { JSON_FORMAT } from './json-format.js';
+import { TEXT_FORMAT } from './text-format.js';
+import { YamlFormat } from './yaml-format.js';
+import type { CodecChoice, DocumentFormat } from './document-format.js';
+
+/** @throws InvalidOptionsError for `'yaml'` without the package `yaml` */
+export function formatOf(codec: CodecChoice): DocumentFormat {
+  if (codec === 'json') return JSON_FORMAT;
+  if (codec === 'text') return TEXT_FORMAT;
+  return codec === 'yaml' ? new YamlFormat() : new CustomFormat(codec);
+}

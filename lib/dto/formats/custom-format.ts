@@ -1,0 +1,27 @@
+import type { JsonObject } from '../json-object.js';
+import { bufferOf, type DocumentBytes } from './document-bytes.js';
+import type { ConfigCodec, DecodedDocument, DocumentFormat } from './document-format.js';
+import { failed } from './document-text.js';
+import { plainCopy } from './plain-copy.js';
+
+/** A codec of the application. It keeps what it returned and never sees our bytes: both sides are copied. */
+export class CustomFormat implements DocumentFormat {
+  constructor(private readonly codec: ConfigCodec) {}
+
+  read(bytes: DocumentBytes): DecodedDocument {
+    try {
+      return plainCopy(this.codec.decode(Buffer.from(bufferOf(bytes))));
+    } catch {
+      return failed('codec');
+    }
+  }
+
+  write(document: JsonObject): ReturnType<DocumentFormat['write']> {
+    try {
+      const bytes: unknown = this.codec.encode(JSON.parse(JSON.stringify(document)) as object);
+      return bytes instanceof Uint8Array ? Buffer.from(bytes) : failed('codec');
+    } catch {
+      return failed('codec');
+    }
+  }
+}

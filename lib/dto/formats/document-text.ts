@@ -1,0 +1,23 @@
+import { isUtf8 } from 'node:buffer';
+import type { ConfigViolation } from '../../etcd-trigger.errors.js';
+import { bufferOf, type DocumentBytes } from './document-bytes.js';
+
+/** The text of a document, without a byte order mark; `undefined` when the bytes are no UTF-8. */
+export function textOf(bytes: DocumentBytes): string | undefined {
+  if (typeof bytes === 'string' && isAscii(bytes)) return bytes;
+  const buffer = bufferOf(bytes);
+  if (!isUtf8(buffer)) return undefined;
+  const text = buffer.toString('utf8');
+  return text.startsWith('\uFEFF') ? text.slice(1) : text;
+}
+
+const isAscii = (latin1: string): boolean => !/[\x80-\xff]/.test(latin1);
+
+/** The document as a whole is not what it should be. */
+export const failed = (
+  constraint: string,
+  path = '',
+): { readonly ok: false; readonly violations: readonly ConfigViolation[] } => ({
+  ok: false,
+  violations: [{ path, constraints: [constraint] }],
+});

@@ -1,0 +1,62 @@
+import { ConfigurableModuleBuilder } from '@nestjs/common';
+import { clusterConfigRefProviders, tokensOf } from './config-ref.providers.js';
+import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
+import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
+import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
+import {
+  DEFAULT_CLUSTER,
+  getEtcdClientToken,
+  getStoreToken,
+  getWatcherToken,
+  getWatchKeyRegistryToken,
+} from './etcd-trigger.tokens.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+
+/** Known when the module graph is built, so never inside an async factory. */
+export interface StaticOptions {
+  /**
+   * Name of the cluster, for applications that use several.
+   * @default 'default'
+   */
+  cluster?: string;
+  /**
+   * Whether every module of the application can inject what this one provides.
+   * @default true
+   */
+  isGlobal?: boolean;
+  /** Configurations that are loaded before anything that injects the `StoreService` is constructed. */
+  configs?: readonly ConfigDefinition[];
+}
+
+const STATIC_OPTIONS: Required<StaticOptions> = { cluster: DEFAULT_CLUSTER, isGlobal: true, configs: [] };
+
+export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
+  new ConfigurableModuleBuilder<EtcdTriggerOptions>({
+    moduleName: 'EtcdTrigger',
+    optionsInjectionToken: ETCD_TRIGGER_OPTIONS,
+  })
+    .setClassMethodName('forRoot')
+    .setFactoryMethodName('createEtcdTriggerOptions')
+    .setExtras<StaticOptions>(STATIC_OPTIONS, (definition, extras) => {
+      const { cluster, isGlobal, configs } = { ...STATIC_OPTIONS, ...extras };
+      const refs = clusterConfigRefProviders(cluster, configs);
+      return {
+        ...definition,
+        global: isGlobal,
+        providers: [
+          ...(definition.providers ?? []),
+          ...clusterProviders(cluster),
+          definitionsProvider(cluster, configs),
+          ...refs,
+        ],
+        exports: [
+          EtcdTriggerInspector,
+          getEtcdClientToken(cluster),
+          getWatcherToken(cluster),
+          getStoreToken(cluster),
+          getWatchKeyRegistryToken(cluster),
+          ...tokensOf(refs),
+        ],
+      };
+    })
+    .build();

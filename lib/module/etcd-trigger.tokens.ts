@@ -1,0 +1,43 @@
+import { Inject, type InjectionToken } from '@nestjs/common';
+import { Etcd3 } from '../etcd/connection/etcd-client.js';
+import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
+import { StoreService } from '../store/store.service.js';
+import { WatcherService } from '../watch/watcher.service.js';
+
+/** The cluster that is meant where none is named. */
+export const DEFAULT_CLUSTER = 'default';
+
+/** Token of a cluster's `Etcd3`; of the default cluster the class itself. */
+export const getEtcdClientToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(Etcd3, 'client', cluster);
+
+/** Token of a cluster's `WatcherService`; of the default cluster the class itself. */
+export const getWatcherToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
+  tokenOf(WatcherService, 'watcher', cluster);
+
+/** Token of a cluster's `StoreService`; of the default cluster the class itself. */
+export const getStoreToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(StoreService, 'store', cluster);
+
+/** Token of what a cluster runs on: to be overridden in tests. */
+export const getBackendToken = (cluster = DEFAULT_CLUSTER): InjectionToken => `nestjs-etcd-trigger:backend:${cluster}`;
+
+/** Token of a cluster's `WatchKeyRegistry`; of the default cluster the class itself. */
+export const getWatchKeyRegistryToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
+  tokenOf(WatchKeyRegistry, 'watch-key-registry', cluster);
+
+/** Injects a cluster's `Etcd3`. */
+export const InjectEtcdClient = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getEtcdClientToken(cluster));
+
+/** Injects a cluster's `WatcherService`. */
+export const InjectWatcher = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getWatcherToken(cluster));
+
+/** Injects a cluster's `StoreService`. */
+export const InjectStore = (cluster?: string): ParameterDecorator & PropertyDecorator => Inject(getStoreToken(cluster));
+
+/** Injects a cluster's `WatchKeyRegistry`. */
+export const InjectWatchKeyRegistry = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getWatchKeyRegistryToken(cluster));
+
+const tokenOf = (type: InjectionToken, role: string, cluster: string): InjectionToken =>
+  cluster === DEFAULT_CLUSTER ? type : `nestjs-etcd-trigger:${role}:${cluster}`;

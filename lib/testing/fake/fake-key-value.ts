@@ -1,0 +1,53 @@
+import { type KeyRecord, keyText } from '../../backend/key-record.js';
+import type { KeyValueStore, Transaction, TransactionResult } from '../../backend/key-value-store.js';
+import { checkLimits } from '../../backend/transaction-limits.js';
+import type { FakeConnection } from './fake-connection.js';
+
+/** Reads and writes single keys of the fake. */
+export class FakeKeyValue implements KeyValueStore {
+  readonly #connection: FakeConnection;
+
+  constructor(connection: FakeConnection) {
+    this.#connection = connection;
+  }
+
+  async get(
+    rawKey: string,
+    { revision }: { readonly revision?: number } = {},
+  ): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }> {
+    const { server } = this.#connection;
+    const key = keyText(rawKey);
+    const what = `get "${key}"`;
+    const whole = this.#connection.whole({ kind: 'key' as const, rawKey });
+    return this.#connection.request({
+      what,
+      key,
+      ranges: [whole],
+      isWrite: false,
+      serve: () => ({ record: this.#local(server.range(what, whole, revision)[0]), revision: server.revision }),
+    });
+  }
+
+  async commit(transaction: Transaction): Promise<TransactionResult> {
+    const { what, key, conditions = [], operations } = transaction;
+    checkLimits(transaction, this.#connection.prefixLength);
+    const whole = operations.map((operation) => this.#connection.whole(operation));
+    const compared = conditions.map((condition) => this.#connection.whole(condition));
+    return this.#connection.request({
+      what,
+      key,
+      ranges: [...whole, ...compared].map(({ rawKey }) => ({ kind: 'key', rawKey })),
+      isWrite: true,
+      serve: () => {
+        const result = this.#connection.server.commit(what, compared, whole);
+        return result.applied
+          ? { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefixLength)) }
+          : { ...result, current: result.current.map((record) => this.#local(record)) };
+      },
+    });
+  }
+
+  #local(record: KeyRecord | undefined): KeyRecord | undefined {
+    return record && this.#connection.local(record);
+  }
+}

@@ -1,0 +1,32 @@
+import type { Lease, LeaseStore } from '../../backend/lease-store.js';
+import type { FakeConnection } from './fake-connection.js';
+
+/** Leases of an application on the fake: it keeps them alive as long as it is connected, and then the virtual clock ends them. */
+export class FakeLeaseStore implements LeaseStore {
+  readonly #connection: FakeConnection;
+
+  constructor(connection: FakeConnection) {
+    this.#connection = connection;
+  }
+
+  grant(ttlSeconds: number): Promise<Lease> {
+    return this.#request('grant a lease', (leases) => leases.grant(ttlSeconds, () => this.#connection.isUp));
+  }
+
+  renew(id: string, signal: AbortSignal): Promise<boolean> {
+    return this.#request(`renew lease ${id}`, (leases) => leases.renew(id), signal);
+  }
+
+  async revoke(id: string, signal: AbortSignal): Promise<void> {
+    await this.#request(`revoke lease ${id}`, (leases) => leases.revoke(id), signal);
+  }
+
+  #request<Answer>(
+    what: string,
+    serve: (leases: FakeConnection['server']['leases']) => Answer,
+    signal?: AbortSignal,
+  ): Promise<Answer> {
+    const { leases } = this.#connection.server;
+    return this.#connection.request({ what, ranges: [], isWrite: false, signal, serve: () => serve(leases) });
+  }
+}

@@ -1,0 +1,131 @@
+import type { KeyChange, KeyRecord } from '../../backend/key-record.js';
+import { PackedRecord, MAX_TEXT_BYTES } from '../../backend/key-record.js';
+import type { Condition, Operation } from '../../backend/key-value-store.js';
+
+/** What one transaction changed. */
+export interface FakeRevision {
+  readonly revision: number;
+  readonly changes: readonly KeyChange[];
+}
+
+/** The whole of a store, to return to. Immutable. */
+export interface FakeSnapshot {
+  readonly revision: number;
+  readonly compacted: number;
+  /** @internal */
+  readonly base: ReadonlyMap<string, KeyRecord>;
+  /** @internal */
+  readonly history: readonly FakeRevision[];
+}
+
+export type FakeCommit =
+  | { readonly applied: true; readonly revision: number; readonly deleted: readonly string[] }
+  | { readonly applied: false; readonly revision: number; readonly current: readonly (KeyRecord | undefined)[] };
+
+/** What etcd's multi-version store does, in memory and at once: revisions, versions, transactions, history, compaction. Knows keys by their bytes. */
+export class FakeStore {
+  /** As of `compacted`; what follows is in the history. */
+  #base = new Map<string, KeyRecord>();
+  #history: FakeRevision[] = [];
+  #current = new Map<string, KeyRecord>();
+  #revision = 1;
+  #compacted = 0;
+
+  /** Of the last change; an empty store is at 1. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** The history before this revision is gone; 0: none is. */
+  get compacted(): number {
+    return this.#compacted;
+  }
+
+  get(rawKey: string): KeyRecord | undefined {
+    return this.#current.get(rawKey);
+  }
+
+  /** Everything that was there at a revision that is neither compacted nor to come, in the order of the keys' bytes. */
+  recordsAt(revision: number): KeyRecord[] {
+    const state = revision === this.#revision ? this.#current : new Map(this.#base);
+    if (state !== this.#current) {
+      for (const past of this.#history) if (past.revision <= revision) applyTo(state, past.changes);
+    }
+    return [...state.values()].sort((a, b) => (a.rawKey < b.rawKey ? -1 : 1));
+  }
+
+  /** Every revision from `start` on, which must not be compacted. */
+  since(start: number): FakeRevision[] {
+    return this.#history.filter(({ revision }) => revision >= start);
+  }
+
+  /** Whether every key is at the revision that its condition names. */
+  holds(conditions: readonly Condition[]): boolean {
+    return conditions.every(({ rawKey, revision }) => (this.get(rawKey)?.revision ?? 0) === revision);
+  }
+
+  /** All or nothing. Deleting what is absent changes nothing, and a transaction that changes nothing makes no revision. */
+  commit(conditions: readonly Condition[], operations: readonly Operation[]): FakeCommit {
+    if (!this.holds(conditions)) {
+      return { applied: false, revision: this.#revision, current: conditions.map(({ rawKey }) => this.get(rawKey)) };
+    }
+    const revision = this.#revision + 1;
+    const changes = operations
+      .filter((operation) => operation.type === 'put' || this.#current.has(operation.rawKey))
+      .map((operation) => this.#changeOf(operation, revision));
+    if (changes.length > 0) {
+      applyTo(this.#current, changes);
+      this.#history.push({ revision, changes });
+      this.#revision = revision;
+    }
+    const deleted = changes.filter(({ createRevision }) => createRevision === undefined).map(({ rawKey }) => rawKey);
+    return { applied: true, revision: this.#revision, deleted };
+  }
+
+  /** Forgets the history before a revision that is there. */
+  compact(revision: number): void {
+    this.#base = new Map(this.recordsAt(revision).map((record) => [record.rawKey, record]));
+    // What happened at the very revision can still be watched.
+    this.#history = this.since(revision);
+    this.#compacted = revision;
+  }
+
+  snapshot(): FakeSnapshot {
+    const { revision, compacted } = this;
+    return { revision, compacted, base: new Map(this.#base), history: [...this.#history] };
+  }
+
+  restore({ revision, compacted, base, history }: FakeSnapshot): void {
+    this.#revision = revision;
+    this.#compacted = compacted;
+    this.#base = new Map(base);
+    this.#history = [...history];
+    this.#current = new Map(base);
+    for (const past of history) applyTo(this.#current, past.changes);
+  }
+
+  #changeOf(operation: Operation, revision: number): KeyChange {
+    const { rawKey } = operation;
+    if (operation.type === 'delete') return { rawKey, value: undefined, revision };
+    const before = this.#current.get(rawKey);
+    return new PackedRecord(
+      rawKey,
+      packed(operation.value),
+      revision,
+      before?.createRevision ?? revision,
+      (before?.version ?? 0) + 1,
+      operation.lease,
+    );
+  }
+}
+
+function applyTo(state: Map<string, KeyRecord>, changes: readonly KeyChange[]): void {
+  for (const change of changes) {
+    if (change.createRevision === undefined) state.delete(change.rawKey);
+    else state.set(change.rawKey, change);
+  }
+}
+
+/** As a record comes over the wire: nobody who is handed a value can change the store's. */
+const packed = (value: Buffer): string | Buffer =>
+  value.length <= MAX_TEXT_BYTES ? value.toString('latin1') : Buffer.from(value);

@@ -1,0 +1,176 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Metadata, status } from '@grpc/grpc-js';
+import { describe, expect, it } from 'vitest';
+import { EtcdConnection } from '../../lib/etcd/connection/etcd-connection.js';
+import { EtcdListWatcher } from '../../lib/etcd/etcd-list-watcher.js';
+import { CONNECT_LIMIT_MS, type Member } from '../../lib/etcd/connection/member.js';
+import { ConnectionClosedError } from '../../lib/etcd-trigger.errors.js';
+import { KeyRange } from '../../lib/backend/key-range.js';
+import type { WatchStream } from '../../lib/backend/list-watcher.js';
+import { eventually } from '../support/eventually.js';
+import { APP, type SecuredCluster, startSecured } from '../support/secured-cluster.js';
+import { startSlowMember } from '../support/slow-member.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { LabCluster } from './lab/lab-cluster.js';
+
+/** Of no matter here. */
+const REQUEST_MS = 60_000;
+/** Far less than etcd takes to hash so many passwords. */
+const HASTY_MS = 100;
+const MANY = 30;
+
+/** Users are authenticated, but a busy cluster takes its time for it. */
+class SlowToAuthenticate extends EtcdConnection {
+  override async metadata(): Promise<Metadata> {
+    await sleep(CONNECT_LIMIT_MS + 300);
+    return super.metadata();
+  }
+}
+
+const watch = (connection: EtcdConnection, prefix: string): WatchStream =>
+  new EtcdListWatcher(connection, '').watch(KeyRange.of(prefix), 1, { fragment: false });
+
+function preferFirst(hosts: string[]): EtcdConnection {
+  const connection = new EtcdConnection({ hosts, auth: APP }, REQUEST_MS);
+  const [first] = connection.members;
+  if (first) connection.prefer(first);
+  return connection;
+}
+
+/** Authentications that were begun. */
+const authentications = ({ etcd }: SecuredCluster): Promise<number | undefined> =>
+  etcd.first.metric(
+    'grpc_server_started_total{grpc_method="Authenticate",grpc_service="etcdserverpb.Auth",grpc_type="unary"}',
+  );
+
+describe('a watch that has to authenticate', () => {
+  it('does not blame its member for the time that takes', async () => {
+    await using secured = await startSecured();
+    const [host = ''] = secured.etcd.hosts;
+    const connection = new SlowToAuthenticate({ hosts: [host, host], auth: APP }, REQUEST_MS);
+    const { preferred } = connection;
+    const stream = watch(connection, '/allowed/');
+
+    expect((await stream.created).revision).toBeGreaterThan(0);
+    expect(connection.preferred).toBe(preferred);
+    stream.cancel();
+    connection.close();
+  });
+
+  it('begins on another member where its own has no quorum, so that nobody can authenticate there', async () => {
+    const cluster = await LabCluster.start(undefined, 'secured');
+    const connection = new EtcdConnection(cluster.access, REQUEST_MS);
+    const [cutOff, member] = [1, cluster.members[1]];
+    cluster.isolate(cutOff, 'silent');
+    await eventually(async () => (await member?.metric('etcd_server_has_leader')) === 0);
+    connection.prefer(connection.members[cutOff] as Member);
+
+    const stream = await eventually(async () => {
+      const attempt = watch(connection, '/lab/');
+      await attempt.created;
+      return attempt;
+    });
+
+    expect(connection.preferred).not.toBe(connection.members[cutOff]);
+    stream.cancel();
+    connection.close();
+    await cluster.stop();
+  });
+});
+
+describe('authenticating', () => {
+  it('is not given up where it takes longer than a request may, so that a cluster hashes each password once', async () => {
+    await using secured = await startSecured(['--bcrypt-cost=10']);
+    const { hosts } = secured.etcd;
+    const connections = Array.from({ length: MANY }, () => new EtcdConnection({ hosts, auth: APP }, HASTY_MS));
+
+    await Promise.all(
+      connections.map((connection) =>
+        eventually(async () => {
+          const stream = watch(connection, '/allowed/');
+          await stream.created;
+          stream.cancel();
+        }),
+      ),
+    );
+
+    expect(await authentications(secured)).toBe(MANY);
+    for (const connection of connections) connection.close();
+  });
+});
+
+describe.concurrent('authenticating over a connection that may be lost', () => {
+  it('is left for another link when its own goes silent, however long it was well before', async () => {
+    await using slow = await startSlowMember({ questions: Infinity });
+    await using member = await startSlowMember({ questions: 0 });
+    using link = await TcpProxy.start(slow.port);
+    const connection = preferFirst([link.endpoint, member.endpoint]);
+    const metadata = connection.metadata();
+    await eventually(() => slow.asked > 1);
+
+    link.drop();
+
+    expect((await metadata).get('token')).toEqual(['token']);
+    expect([slow.authentications, member.authentications]).toEqual([1, 1]);
+    connection.close();
+  });
+
+  it('is begun anew when the only link has lost everything and has healed', async () => {
+    await using slow = await startSlowMember({ questions: Infinity });
+    using link = await TcpProxy.start(slow.port);
+    const connection = preferFirst([link.endpoint]);
+    const metadata = connection.metadata();
+    await eventually(() => slow.waiting === 1);
+    const { accepted } = link;
+
+    link.drop();
+    await eventually(() => link.accepted > accepted);
+    link.thaw();
+
+    await eventually(() => slow.authentications === 2);
+    connection.close();
+    await expect(metadata).rejects.toThrow(ConnectionClosedError);
+  });
+
+  it.each([
+    ['answers', undefined],
+    ['refuses to answer', { code: status.UNIMPLEMENTED, details: 'unknown method Status' }],
+  ])('lasts longer than a connection may be silent, as long as its member %s other questions', async (_, refusal) => {
+    await using member = await startSlowMember({ questions: 4, ...(refusal && { refusal }) });
+    const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
+
+    const metadata = await connection.metadata();
+
+    expect(metadata.get('token')).toEqual(['token']);
+    expect(member.authentications).toBe(1);
+    connection.close();
+  });
+
+  it('is left for another member when its own has lost the leader', async () => {
+    await using leaderless = await startSlowMember({
+      questions: Infinity,
+      refusal: { code: status.UNAVAILABLE, details: 'etcdserver: no leader' },
+    });
+    await using member = await startSlowMember({ questions: 0 });
+    const connection = preferFirst([leaderless.endpoint, member.endpoint]);
+
+    const metadata = await connection.metadata();
+
+    expect(metadata.get('token')).toEqual(['token']);
+    expect([leaderless.authentications, member.authentications]).toEqual([1, 1]);
+    await eventually(() => leaderless.waiting === 0);
+    connection.close();
+  });
+
+  it('ends at once when the module closes', async () => {
+    await using member = await startSlowMember({ questions: Infinity });
+    const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
+    const metadata = connection.metadata();
+    await eventually(() => member.waiting === 1);
+
+    connection.close();
+
+    await expect(metadata).rejects.toThrow(ConnectionClosedError);
+    await eventually(() => member.waiting === 0);
+  });
+});

@@ -1,0 +1,159 @@
+import type { Metadata } from '@grpc/grpc-js';
+import { EtcdTestCluster, type EtcdMember } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it } from 'vitest';
+import { EtcdConnection } from '../../lib/etcd/connection/etcd-connection.js';
+import { EtcdListWatcher } from '../../lib/etcd/etcd-list-watcher.js';
+import { KeyRange } from '../../lib/backend/key-range.js';
+import type { WatchStream } from '../../lib/backend/list-watcher.js';
+import { CollectingLogger } from '../support/collecting-logger.js';
+import { eventually } from '../support/eventually.js';
+import { Recorder } from '../support/recorder.js';
+import { startApp } from '../support/start-app.js';
+import { LabCluster } from './lab/lab-cluster.js';
+import { lead } from './recovery/members.js';
+
+const REQUEST_MS = 5_000;
+/** Etcd's own patience with a member without leader is three of them; it is left sooner. */
+const SLOW_ELECTIONS = ['--heartbeat-interval=100', '--election-timeout=1500'];
+
+/** Its streams do not demand a leader, so etcd does not end them. */
+class Undemanding extends EtcdConnection {
+  override async metadata(): Promise<Metadata> {
+    const metadata = await super.metadata();
+    metadata.set = (): void => undefined;
+    return metadata;
+  }
+}
+
+/** Streams of one application, all at the same member. */
+class Streams {
+  readonly #connection: EtcdConnection;
+  readonly #streams: WatchStream[];
+  readonly endings: string[] = [];
+
+  private constructor(connection: EtcdConnection, streams: WatchStream[]) {
+    this.#connection = connection;
+    this.#streams = streams;
+    for (const { ended } of streams) void ended.then(({ message }) => this.endings.push(message));
+  }
+
+  static async open(connection: EtcdConnection, count = 1): Promise<Streams> {
+    const watcher = new EtcdListWatcher(connection, '');
+    const streams = Array.from({ length: count }, (_, index) =>
+      watcher.watch(KeyRange.of(`/lab/${index}`), 1, { fragment: false }),
+    );
+    await Promise.all(streams.map(({ created }) => created));
+    return new Streams(connection, streams);
+  }
+
+  /** Index of the member that serves them, or will serve the next. */
+  get served(): number {
+    return this.#connection.members.indexOf(this.#connection.preferred);
+  }
+
+  cancel(): void {
+    for (const stream of this.#streams) stream.cancel();
+  }
+
+  [Symbol.dispose](): void {
+    this.cancel();
+    this.#connection.close();
+  }
+}
+
+/** Questions that a member was asked, refused ones included; nothing else is asked of it here. */
+const questions = (member: EtcdMember): Promise<number> => requests(member, 'unary');
+
+/** Attempts to open a stream at a member. */
+const attempts = (member: EtcdMember): Promise<number> => requests(member, 'stream');
+
+async function requests(member: EtcdMember, type: 'unary' | 'stream'): Promise<number> {
+  return (await member.metric(`etcd_server_client_requests_total{client_api_version="unknown",type="${type}"}`)) ?? 0;
+}
+
+async function oneMoreQuestion(member: EtcdMember): Promise<void> {
+  const before = await questions(member);
+  await eventually(async () => (await questions(member)) > before);
+}
+
+const lacksLeader = async (member: EtcdMember): Promise<boolean> =>
+  (await member.metric('etcd_server_has_leader')) === 0;
+
+describe.concurrent('a watch', () => {
+  it('leaves a member that says that it has lost its quorum, but not one that finds a leader soon', async () => {
+    // With a user who may read one prefix and nothing else.
+    const cluster = await LabCluster.start('3.4', 'secured', ['--pre-vote=true']);
+    using streams = await Streams.open(new Undemanding(cluster.access, REQUEST_MS), 3);
+    const { served } = streams;
+    const member = cluster.members[served] as EtcdMember;
+    await eventually(async () => (await cluster.leaderIndex()) !== served || cluster.moveLeader().then(() => false));
+
+    cluster.isolate(served, 'silent');
+    await eventually(() => lacksLeader(member));
+    await oneMoreQuestion(member);
+    cluster.rejoin();
+    await eventually(async () => !(await lacksLeader(member)));
+    await oneMoreQuestion(member);
+    await oneMoreQuestion(member);
+    expect(streams.endings).toEqual([]);
+
+    cluster.isolate(served, 'silent');
+    await eventually(() => streams.endings.length === 3);
+    expect(streams.endings.toSorted()).toEqual(
+      [0, 1, 2].map((index) => `watch prefix "/lab/${index}": the member has lost its quorum`),
+    );
+    expect(streams.served).not.toBe(served);
+    await cluster.stop();
+  });
+
+  it('keeps its member while the leader is moved or dies, and asks it one question for all streams', async () => {
+    await using cluster = await EtcdTestCluster.start({ size: 3 });
+    const [crowded, quiet, third] = cluster.members as [EtcdMember, EtcdMember, EtcdMember];
+    using many = await Streams.open(new EtcdConnection({ hosts: crowded.endpoint }, REQUEST_MS), 500);
+    using one = await Streams.open(new EtcdConnection({ hosts: quiet.endpoint }, REQUEST_MS));
+
+    for (const leader of [third, crowded, quiet]) await lead(cluster, leader);
+    for (let deaths = 0; deaths < 3; deaths += 1) {
+      await lead(cluster, third);
+      await third.kill();
+      await cluster.leader();
+      await third.start();
+    }
+    expect([...many.endings, ...one.endings]).toEqual([]);
+
+    const asked = [await questions(crowded), await questions(quiet)] as const;
+    await eventually(async () => (await questions(quiet)) >= asked[1] + 3);
+    expect((await questions(crowded)) - asked[0]).toBeLessThan(10);
+
+    many.cancel();
+    await oneMoreQuestion(quiet);
+    const last = await questions(crowded);
+    await oneMoreQuestion(quiet);
+    await oneMoreQuestion(quiet);
+    expect(await questions(crowded)).toBe(last);
+  });
+
+  it('stays without a leader where there is no other member, says so once, and follows again when there is one', async () => {
+    await using cluster = await EtcdTestCluster.start({ size: 3, args: SLOW_ELECTIONS });
+    const [member, ...others] = cluster.members as [EtcdMember, ...EtcdMember[]];
+    const logger = new CollectingLogger();
+    await using app = await startApp({ hosts: member.endpoint, logger });
+    const recorder = new Recorder();
+    const subscription = await app.watcher.watch('/app/', recorder.onEvent);
+
+    await Promise.all(others.map((other) => other.kill()));
+    await eventually(() => subscription.status === 'interrupted');
+    const before = await attempts(member);
+    await eventually(async () => (await attempts(member)) >= before + 3);
+    await Promise.all(others.map((other) => other.start()));
+    await eventually(() => subscription.status === 'following');
+    await app.watcher.put('/app/again', 'x');
+    await eventually(() => recorder.state['/app/again'] === 'x');
+
+    const told = logger.lines.filter(({ text }) => text.includes('prefix "/app/"'));
+    expect(told.map(({ text }) => text.replace(/ [([].*/, ''))).toEqual([
+      'prefix "/app/": interrupted, trying again',
+      'prefix "/app/": following again',
+    ]);
+  });
+});

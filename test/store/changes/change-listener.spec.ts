@@ -1,0 +1,252 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { InvalidOptionsError } from '../../../lib/etcd-trigger.errors.js';
+import { ChangeListener, type ChangeOptions } from '../../../lib/store/changes/change-listener.js';
+import { ConfigCache } from '../../../lib/store/cache/config-cache.js';
+import { type ConfigChange, initialChange } from '../../../lib/store/changes/config-change.js';
+import { ConfigListeners } from '../../../lib/store/changes/config-listeners.js';
+import { now, type ParsedChange, parsedPut } from '../../../lib/store/cache/cache-entry.js';
+import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
+import { CollectingLogger } from '../../support/collecting-logger.js';
+
+interface Value {
+  readonly n: number;
+}
+class Limit {}
+class Other {}
+
+/** A cache whose steps go to listeners, without any etcd. */
+class Store {
+  readonly cache = new ConfigCache<Value>({
+    onDelete: 'remove',
+    documentOf: (bytes) => JSON.parse(bytes.toString()) as unknown,
+  });
+  readonly listeners = new ConfigListeners();
+  readonly logger = new CollectingLogger();
+  #revision = 0;
+
+  put(key: string, n: number): void {
+    const write = { key, revision: (this.#revision += 1), bytes: Buffer.from(JSON.stringify({ n })) };
+    this.#apply(parsedPut(write, { ok: true, value: { n }, stripped: [] }, undefined, now()));
+  }
+
+  delete(key: string): void {
+    this.#apply({ state: 'deleted', key, revision: (this.#revision += 1) });
+  }
+
+  listen(prefix: string, call: (change: ConfigChange) => unknown, options: ChangeOptions = {}, completed?: () => void) {
+    const existing = (under: string): ConfigChange[] =>
+      this.cache
+        .view()
+        .entries(under)
+        .map(([key, value]) => initialChange(key, value, this.cache.entry(key).revision));
+    const log = new InstanceLog(this.logger, { serviceName: 'test', podName: 'test' });
+    return this.listeners.add(new ChangeListener(prefix, call, options, { log, existing }, completed));
+  }
+
+  #apply(change: ParsedChange<Value>): void {
+    this.listeners.notify(this.cache.apply({ origin: 'live', changes: [change] }).changes, Limit);
+  }
+}
+
+const textOf = ({ type, key, value, previous, changedPaths, origin }: ConfigChange): string =>
+  `${origin} ${type} ${key} ${(previous as Value | undefined)?.n ?? '-'}>${(value as Value | undefined)?.n ?? '-'} [${changedPaths.join()}]`;
+
+const started = (): Promise<void> => Promise.resolve();
+
+describe('a listener of changes', () => {
+  it('is told what exists first, then what changes, never what does not', async () => {
+    const store = new Store();
+    const seen: string[] = [];
+    store.put('/a/1', 1);
+    store.listen('/a/', (change) => seen.push(textOf(change)));
+    store.put('/a/2', 2);
+    await started();
+
+    store.put('/a/1', 1);
+    store.put('/b', 1);
+    store.put('/a/1', 3);
+    store.delete('/a/2');
+    store.delete('/a/2');
+
+    expect(seen).toEqual([
+      'initial put /a/1 ->1 []',
+      'initial put /a/2 ->2 []',
+      'live put /a/1 1>3 [n]',
+      'live delete /a/2 2>- []',
+    ]);
+  });
+
+  it('may throw, reject, end itself, be registered twice and listen anew from inside, and harms nobody', async () => {
+    const store = new Store();
+    const seen: string[] = [];
+    const record = (change: ConfigChange): void => void seen.push(textOf(change));
+    store.listen('/', () => {
+      throw new Error('SECRET');
+    });
+    store.listen('/', () => Promise.reject(new Error('SECRET')));
+    const once = store.listen('/', ({ key }) => {
+      seen.push(`once ${key}`);
+      once.close();
+      if (key === '/1') store.listen('/', ({ origin }) => seen.push(`inner ${origin}`));
+    });
+    const first = store.listen('/', record);
+    store.listen('/', record);
+    await started();
+
+    store.put('/1', 1);
+    await started();
+    first.close();
+    first.close();
+    store.put('/2', 2);
+    await started();
+
+    expect(seen).toEqual([
+      'once /1',
+      'live put /1 ->1 []',
+      'live put /1 ->1 []',
+      'inner initial',
+      'live put /2 ->2 []',
+      'inner live',
+    ]);
+    expect(store.logger.lines.length).toBe(4);
+    expect(store.logger.text).toContain('a listener of changes under "/" failed for "/1": Error at ');
+    expect(store.logger.text).not.toContain('SECRET');
+  });
+
+  it('may ask for one class, and is told nothing of others', async () => {
+    const store = new Store();
+    const seen: string[] = [];
+    store.listen('/', ({ key }) => seen.push(`limit ${key}`), { type: Limit });
+    store.listen('/', ({ key }) => seen.push(`other ${key}`), { type: Other });
+    await started();
+
+    store.put('/1', 1);
+
+    expect(seen).toEqual(['limit /1']);
+  });
+
+  it('gets changes that nobody can change', async () => {
+    const store = new Store();
+    const changes: ConfigChange[] = [];
+    store.put('/1', 1);
+    store.listen('/', (change) => changes.push(change));
+    await started();
+
+    store.put('/1', 2);
+
+    for (const change of changes)
+      expect([Object.isFrozen(change), Object.isFrozen(change.changedPaths)]).toEqual([true, true]);
+  });
+
+  it('ends with the store, also one that comes later', () => {
+    const store = new Store();
+    const ended: string[] = [];
+    store.listen(
+      '/',
+      () => ended.push('told'),
+      {},
+      () => ended.push('first'),
+    );
+
+    store.listeners.close();
+    store.listen(
+      '/',
+      () => ended.push('told'),
+      {},
+      () => ended.push('second'),
+    );
+    store.put('/1', 1);
+
+    expect(ended).toEqual(['first', 'second']);
+  });
+
+  it.each([
+    ['a prefix that is no string', 7, String, {}, 'the prefix of a listener is a string'],
+    ['no function', '/a/', undefined, {}, 'the listener of "/a/" is a function'],
+    ['a negative time', '/a/', String, { debounceMs: -1 }, '"debounceMs" of the listener of "/a/" is a number'],
+    ['a time that is no number', '/a/', String, { debounceMs: '5' }, '"debounceMs" of the listener of "/a/" is'],
+  ])('is refused for %s', (_, prefix, call, options, sentence) => {
+    const listen = (): unknown => new Store().listen(prefix as never, call as never, options as never);
+
+    expect(listen).toThrow(InvalidOptionsError);
+    expect(listen).toThrow(sentence);
+  });
+});
+
+describe('a listener with debounceMs', () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  const listening = async (debounceMs: number) => {
+    const store = new Store();
+    const seen: string[] = [];
+    store.put('/1', 1);
+    store.put('/2', 1);
+    const subscription = store.listen('/', (change) => seen.push(textOf(change)), { debounceMs });
+    await started();
+    seen.length = 0;
+    return { store, seen, subscription };
+  };
+
+  it('is told the last state of each key once it is quiet, against what it was last told', async () => {
+    const { store, seen } = await listening(100);
+
+    store.put('/1', 2);
+    store.delete('/2');
+    vi.advanceTimersByTime(99);
+    store.put('/1', 3);
+    store.put('/3', 1);
+    vi.advanceTimersByTime(99);
+    expect(seen).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(seen).toEqual(['live put /1 1>3 [n]', 'live delete /2 1>- []', 'live put /3 ->1 []']);
+
+    seen.length = 0;
+    store.put('/1', 4);
+    vi.advanceTimersByTime(100);
+    expect(seen).toEqual(['live put /1 3>4 [n]']);
+  });
+
+  it('is told nothing of what was taken back meanwhile', async () => {
+    const { store, seen } = await listening(100);
+
+    store.put('/1', 2);
+    store.put('/1', 1);
+    store.put('/3', 1);
+    store.delete('/3');
+    store.delete('/2');
+    store.put('/2', 1);
+    vi.advanceTimersByTime(1_000);
+
+    expect(seen).toEqual([]);
+  });
+
+  it('waits at most ten times as long for changes that never cease', async () => {
+    const { store, seen } = await listening(100);
+
+    for (let n = 2; n <= 25; n += 1) {
+      store.put('/1', n);
+      vi.advanceTimersByTime(50);
+    }
+
+    expect(seen).toEqual(['live put /1 1>21 [n]']);
+  });
+
+  it('is told nothing after its end, and leaves no timer', async () => {
+    const { store, seen, subscription } = await listening(100);
+
+    store.put('/1', 2);
+    subscription.close();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.advanceTimersByTime(1_000);
+    const other = await listening(100);
+    other.store.put('/1', 2);
+    other.store.listeners.close();
+
+    expect([seen, other.seen, vi.getTimerCount()]).toEqual([[], [], 0]);
+  });
+});

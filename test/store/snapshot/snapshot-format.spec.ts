@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { decodeSnapshot, encodeSnapshot, type SnapshotContent } from '../../../lib/store/snapshot/snapshot-format.js';
+
+const KEY = randomBytes(32);
+
+const content = (documents: [key: string, revision: number, value: string][] = []): SnapshotContent => ({
+  clusterId: '14841639068965178418',
+  cluster: 'default',
+  keyPrefix: '/app',
+  asOf: 1_790_000_000_000,
+  definitions: ['key "/db"'],
+  documents: documents.map(([key, revision, value]) => ({ key, revision, bytes: Buffer.from(value) })),
+});
+const encoded = (given: SnapshotContent, key?: Buffer): Buffer => Buffer.concat([...encodeSnapshot(given, key)]);
+const reasonOf = (file: Buffer, key?: Buffer): string => {
+  try {
+    decodeSnapshot(file, key);
+    return 'none';
+  } catch (error) {
+    return (error as Error).message;
+  }
+};
+
+describe('a snapshot file', () => {
+  it('gives back what was written, whatever it is, encrypted or not', () => {
+    const documents = fc.array(
+      fc.record({
+        key: fc.string({ unit: 'binary' }),
+        revision: fc.maxSafeNat(),
+        bytes: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+      }),
+      { maxLength: 700 },
+    );
+    fc.assert(
+      fc.property(documents, fc.constantFrom(undefined, KEY), (given, key) => {
+        const whole = { ...content(), documents: given };
+        expect(decodeSnapshot(encoded(whole, key), key)).toEqual(whole);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('is refused when anything of it was changed or is missing', () => {
+    const file = encoded(content([['/db', 7, '{"host":"a"}']]), KEY);
+    for (let index = 0; index < file.length; index += 1) {
+      const changed = Buffer.from(file);
+      changed[index] = (changed[index] ?? 0) ^ 1;
+      expect([index, reasonOf(changed, KEY)]).not.toEqual([index, 'none']);
+      expect([index, reasonOf(file.subarray(0, index), KEY)]).not.toEqual([index, 'none']);
+    }
+    expect(reasonOf(file, KEY)).toBe('none');
+  });
+
+  it('says what is wrong with it', () => {
+    const plain = encoded(content([['/db', 7, '{}']]));
+    const sealed = encoded(content([['/db', 7, '{}']]), KEY);
+
+    expect(reasonOf(plain.subarray(0, -5))).toBe('is damaged or incomplete');
+    expect(reasonOf(Buffer.from('hello\n'))).toBe('is no snapshot, or is damaged');
+    expect(reasonOf(Buffer.alloc(0))).toBe('is no snapshot, or is damaged');
+    expect(reasonOf(Buffer.from(plain.toString('latin1').replace('/1 ', '/2 '), 'latin1'))).toBe(
+      'has version 2 of the format, which is not 1',
+    );
+    expect(reasonOf(sealed, randomBytes(32))).toBe('was written with another encryptionKey');
+    expect(reasonOf(sealed)).toBe('is encrypted, and there is no encryptionKey');
+    expect(reasonOf(plain, KEY)).toBe('is not encrypted, although there is an encryptionKey');
+  });
+
+  it('shows nothing of keys and values when it is encrypted, and never the same bytes twice', () => {
+    const given = content([['/db', 7, 'a value that nobody may see']]);
+    const [first, second] = [encoded(given, KEY), encoded(given, KEY)];
+
+    for (const secret of ['/db', '/app', 'nobody', Buffer.from('nobody').toString('base64')]) {
+      expect(first.includes(secret)).toBe(false);
+    }
+    expect(first.subarray(100).equals(second.subarray(100))).toBe(false);
+  });
+});

@@ -1,0 +1,130 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdir, readFile, readdir, symlink } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { archiveName } from '../../../lib/testing/etcd/etcd-from-release.js';
+import { findEtcd } from '../../../lib/testing/index.js';
+import { fakeEtcd, temporaryFolder } from '../../support/temporary-folder.js';
+
+type Fault = 'wrong sum' | 'breaks off' | 'no such file';
+
+/** A folder without apt-get, so that only the release is left. */
+async function toolsWithoutApt(folder: string): Promise<string> {
+  const tools = join(folder, 'tools');
+  await mkdir(tools);
+  for (const tool of ['tar', 'gzip']) {
+    const path = execFileSync('sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
+    await symlink(path, join(tools, tool));
+  }
+  return tools;
+}
+
+/** Serves one release, whichever is asked for, the way the official place does; with a redirect, as there. */
+async function releaseServer(folder: string, fault?: Fault): Promise<string> {
+  const server = createServer((request, response) => {
+    void answer(request.url ?? '').then(([status, body]) => {
+      if (status === 302) response.writeHead(302, { location: `/moved${request.url ?? ''}` }).end();
+      else if (fault === 'breaks off' && body.length > 200) {
+        response.writeHead(status, { 'content-length': body.length });
+        response.write(body.subarray(0, 200), () => response.destroy());
+      } else response.writeHead(status).end(body);
+    });
+  });
+  const answer = async (url: string): Promise<[number, Buffer]> => {
+    if (!url.startsWith('/moved/')) return [302, Buffer.alloc(0)];
+    const release = /\/v(3\.\d+\.\d+)\//.exec(url)?.[1] ?? '';
+    const archive = await archiveOf(folder, release);
+    if (!url.endsWith('SHA256SUMS')) return fault === 'no such file' ? [404, Buffer.alloc(0)] : [200, archive];
+    const sum = createHash('sha256')
+      .update(fault === 'wrong sum' ? 'something else' : archive)
+      .digest('hex');
+    const name = archiveName(release, process.platform, process.arch);
+    return [200, Buffer.from(`${'0'.repeat(64)}  other.tar.gz\n${sum}  ${name}.tar.gz\n`)];
+  };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const archives = new Map<string, Promise<Buffer>>();
+
+function archiveOf(folder: string, release: string): Promise<Buffer> {
+  const key = `${folder}/${release}`;
+  const made = archives.get(key) ?? makeArchive(folder, release);
+  archives.set(key, made);
+  return made;
+}
+
+async function makeArchive(folder: string, release: string): Promise<Buffer> {
+  const name = archiveName(release, process.platform, process.arch);
+  await fakeEtcd(join(folder, 'release', name, 'etcd'), release);
+  execFileSync('tar', ['-czf', join(folder, 'release.tar.gz'), '-C', join(folder, 'release'), name]);
+  return readFile(join(folder, 'release.tar.gz'));
+}
+
+describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => {
+  it('is downloaded, verified and kept for the next time', async () => {
+    const folder = await temporaryFolder();
+    const env = {
+      PATH: await toolsWithoutApt(folder),
+      ETCD_CACHE_DIR: folder,
+      ETCD_DOWNLOAD_BASE: await releaseServer(folder),
+    };
+
+    const first = await findEtcd({ version: '3.5', env });
+    const second = await findEtcd({ version: '3.5', env: { ...env, ETCD_DOWNLOAD_BASE: 'http://127.0.0.1:1' } });
+
+    expect(first).toMatchObject({ source: 'release', version: expect.stringMatching(/^3\.5\./) as string });
+    expect(first.path).toBe(join(folder, 'nestjs-etcd-trigger/etcd', first.version, 'etcd'));
+    expect(second).toEqual({ ...first, source: 'cache' });
+  });
+
+  it('is whole for everyone when several fetch it at once', async () => {
+    const folder = await temporaryFolder();
+    const env = {
+      PATH: await toolsWithoutApt(folder),
+      ETCD_CACHE_DIR: folder,
+      ETCD_DOWNLOAD_BASE: await releaseServer(folder),
+    };
+
+    const found = await Promise.all(Array.from({ length: 5 }, () => findEtcd({ version: '3.4', env })));
+
+    expect(new Set(found.map(({ path }) => path)).size).toBe(1);
+    expect(await readdir(join(folder, 'nestjs-etcd-trigger/etcd'))).toEqual([found[0]?.version]);
+  });
+
+  it.each<[Fault, string]>([
+    ['wrong sum', 'does not have the sum that SHA256SUMS names'],
+    ['breaks off', 'broke off'],
+    ['no such file', 'answers 404'],
+  ])('leaves nothing in the cache after a %s', async (fault, message) => {
+    const folder = await temporaryFolder();
+    const env = {
+      PATH: await toolsWithoutApt(folder),
+      ETCD_CACHE_DIR: folder,
+      ETCD_DOWNLOAD_BASE: await releaseServer(folder, fault),
+    };
+
+    await expect(findEtcd({ version: '3.5', env })).rejects.toThrow(message);
+    expect(await readdir(join(folder, 'nestjs-etcd-trigger/etcd'))).toEqual([]);
+  });
+
+  it('is not there for a version or a platform that is not known', async () => {
+    const folder = await temporaryFolder();
+
+    await expect(findEtcd({ version: '2.3', env: { PATH: folder, ETCD_CACHE_DIR: folder } })).rejects.toThrow(
+      'no release of 2.3 is known, only of 3.4, 3.5',
+    );
+    expect(() => archiveName('3.5.1', 'linux', 'mips')).toThrow('there is no release for linux on mips');
+    expect(archiveName('3.5.1', 'darwin', 'arm64')).toBe('etcd-v3.5.1-darwin-arm64');
+    expect(archiveName('3.5.1', 'win32', 'x64')).toBe('etcd-v3.5.1-windows-amd64');
+  });
+});

@@ -1,0 +1,58 @@
+import { describe, expect, it } from 'vitest';
+import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
+import { KeyRange } from '../../../lib/backend/key-range.js';
+import { type KeyRecord, recordsByRawKey } from '../../../lib/backend/key-record.js';
+import type { ListWatcher } from '../../../lib/backend/list-watcher.js';
+import { SharedRange } from '../../../lib/watch/sharing/shared-range.js';
+import { quiet } from '../../support/quiet-logger.js';
+
+const never = new Promise<never>(() => undefined);
+
+describe('a watched range', () => {
+  it('shows a list to who wants it while the rest is on its way, and to nobody else', async () => {
+    const [a, b] = ['a', 'b'].map(recordOf) as [KeyRecord, KeyRecord];
+    const source: ListWatcher = {
+      list: async (_range, { onPage }) => {
+        onPage?.([a]);
+        onPage?.([b]);
+        return Promise.resolve({ revision: 1, clusterId: '1', records: recordsByRawKey([a, b]) });
+      },
+      stamps: () => never,
+      watch: () => ({
+        created: never,
+        ended: never,
+        deliver: () => undefined,
+        stampsAt: () => never,
+        pause: () => undefined,
+        resume: () => undefined,
+        cancel: () => undefined,
+      }),
+    };
+    const range = new SharedRange(
+      source,
+      KeyRange.of('/app/'),
+      new InstanceLog(quiet, { serviceName: 'test', podName: 'test' }),
+      {
+        held: false,
+        observer: undefined,
+      },
+    );
+    const story: string[] = [];
+    const listener = (name: string) => ({
+      canAccept: () => true,
+      onPage: (records: readonly KeyRecord[]) =>
+        story.push(`${name}: ${records.map(({ rawKey: id }) => id).join()} arrived`),
+      deliver: ({ events }: { readonly events: readonly unknown[] }) => story.push(`${name}: given ${events.length}`),
+    });
+    range.register(listener('first'), { initial: true });
+    range.register(listener('late'), { initial: false });
+    await range.whenListed({ what: 'watch', timeoutMs: 5_000, isFinal: () => true });
+
+    expect(story).toEqual(['first: a arrived', 'first: b arrived', 'first: given 2']);
+    range.close();
+  });
+});
+
+function recordOf(id: string): KeyRecord {
+  return { rawKey: id, value: Buffer.from(id), revision: 1, createRevision: 1, version: 1, lease: undefined };
+}

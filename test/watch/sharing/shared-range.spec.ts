@@ -33,7 +33,7 @@ describe('a watched range', () => {
       KeyRange.of('/app/'),
       new InstanceLog(quiet, { serviceName: 'test', podName: 'test' }),
       {
-        held: false,
+        paused: false,
         observer: undefined,
       },
     );

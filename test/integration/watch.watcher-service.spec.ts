@@ -369,8 +369,8 @@ describe('WatcherService', () => {
       /initial/,
     );
     await expect(app.watcher.watch('/a', () => undefined, { fromRevision: 0 })).rejects.toThrow(/at least 1/);
-    await expect(app.watcher.watch('/a', 'no function' as never)).rejects.toThrow(/not a function/);
-    await expect(app.watcher.put('', 'x')).rejects.toThrow(/not empty/);
+    await expect(app.watcher.watch('/a', 'no function' as never)).rejects.toThrow(/must be a function/);
+    await expect(app.watcher.put('', 'x')).rejects.toThrow(/non-empty/);
     await expect(app.watcher.put('/a', 7 as never)).rejects.toThrow(/string or a Buffer/);
   });
 });

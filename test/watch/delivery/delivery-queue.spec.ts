@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { ConstantBackoff } from 'cockatiel';
 import { describe, expect, it } from 'vitest';
 import { DeliveryQueue, type CallOutcome } from '../../../lib/watch/delivery/delivery-queue.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
@@ -43,7 +42,7 @@ function startQueue({ concurrency = 4, bound = 10, keepsOrder = true } = {}) {
     weightOf: () => 1,
     concurrency,
     bound,
-    backoff: new ConstantBackoff(5),
+    backoff: () => 5,
     clock,
     onDrain: () => (onDrain += 1),
   });

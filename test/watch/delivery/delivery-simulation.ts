@@ -1,4 +1,3 @@
-import { ConstantBackoff } from 'cockatiel';
 import fc from 'fast-check';
 import type { ChangeEvent } from '../../../lib/watch/stream/change-event.js';
 import type { DeliveryContext, WatchEvent, WatchFailure } from '../../../lib/watch/watch-event.js';
@@ -89,9 +88,9 @@ export class DeliverySimulation {
         delivery: resolveDelivery(options, {}, 'event'),
         onResync: undefined,
         onError: [(failure) => this.failures.push(failure)],
-        ended: () => undefined,
+        onEnd: () => undefined,
         clock: this.clock,
-        backoff: new ConstantBackoff(BACKOFF_MS),
+        backoff: () => BACKOFF_MS,
       },
     );
     this.subscription.listed();

@@ -31,7 +31,7 @@ const subscribe = (handler: WatchHandler, options: DeliveryOptions = {}) => {
     delivery: resolveDelivery(options, {}, 'event'),
     onResync: undefined,
     onError: [(failure) => failures.push(failure)],
-    ended: () => undefined,
+    onEnd: () => undefined,
   });
   subscription.listed();
   return { subscription, failures, logger };

@@ -14,7 +14,7 @@ export class KeyRange {
     this.identity = `${kind}:${rawKey}`;
   }
 
-  /** @throws InvalidOptionsError if the target is invalid or empty. The empty prefix is only accepted as `{ prefix: '' }`. */
+  /** @throws InvalidOptionsError if the target is invalid or empty; only `{ prefix: '' }` is the empty prefix */
   static of(target: WatchTarget): KeyRange {
     if (typeof target === 'string') {
       if (target === '') {
@@ -63,5 +63,5 @@ function asKey(value: unknown, name: string): string | Buffer {
   );
 }
 
-/** One key, or all keys with a prefix. A plain string is a prefix. The empty prefix is only accepted as `{ prefix: '' }`. */
+/** One key, or all keys with a prefix. A plain string is a prefix; the empty prefix must be `{ prefix: '' }`. */
 export type WatchTarget = string | { readonly prefix: string | Buffer } | { readonly key: string | Buffer };

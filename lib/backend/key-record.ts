@@ -1,4 +1,7 @@
-/** The last write of a key. `rawKey` is the key with one char per byte (latin1): exact for any bytes, and ordered by bytes. */
+/**
+ * The last write of a key. `rawKey` is the key with one char per byte (latin1): exact for any bytes, and ordered by
+ * bytes.
+ */
 export interface KeyRecord {
   readonly rawKey: string;
   readonly value: Buffer;
@@ -84,7 +87,10 @@ const CHUNK_BYTES = 2_048;
 let chunk = Buffer.alloc(0);
 let used = 0;
 
-/** Converts a string with one char per byte to a `Buffer`. Short ones share a chunk, because allocating memory dominates the cost. */
+/**
+ * Converts a string with one char per byte to a `Buffer`. Short ones share a chunk, because allocating memory dominates
+ * the cost.
+ */
 export function valueBytesOf(text: string): Buffer {
   const { length } = text;
   if (length > CHUNK_BYTES / 4) {

@@ -35,15 +35,18 @@ export interface WatchHeader {
 /** One watch on one member. It ends once and is never reopened. */
 export interface WatchStream {
   /**
-   * Resolves when the member has accepted the watch. Rejects with the reason, or with `ConnectionTimeoutError` after the
-   * limit. No message is delivered before `deliver` is called.
+   * Resolves when the member has accepted the watch. Rejects with the reason, or with `ConnectionTimeoutError` after
+   * the limit. No message is delivered before `deliver` is called.
    */
   readonly created: Promise<WatchHeader>;
   /** Resolves with the reason why the stream has ended. Never rejects. */
   readonly ended: Promise<EtcdTriggerError>;
   /** Starts delivery. Each message is passed to `receive` synchronously. */
   deliver(receive: (message: WatchMessage) => void): void;
-  /** Reads the stamps at `revision` from the member of this stream. `linearizable`: after it has caught up with the cluster. */
+  /**
+   * Reads the stamps at `revision` from the member of this stream. `linearizable`: after it has caught up with the
+   * cluster.
+   */
   stampsAt(revision: number, options: { readonly linearizable: boolean }): Promise<StampList>;
   pause(): void;
   resume(): void;
@@ -73,7 +76,10 @@ export interface ListWatcher {
   list(range: KeyRange, options: ListOptions): Promise<RangeList>;
   /** Reads the newest stamps of the range (linearizable), without values. */
   stamps(range: KeyRange, options: { readonly signal: AbortSignal }): Promise<StampList>;
-  /** Watches every change from revision `start` on. `fragment`: the member may split messages; only after one was too large. */
+  /**
+   * Watches every change from revision `start` on. `fragment`: the member may split messages; only after one was too
+   * large.
+   */
   watch(range: KeyRange, start: number, options: { readonly fragment: boolean }): WatchStream;
 }
 

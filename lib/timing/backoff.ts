@@ -14,8 +14,8 @@ export const BACKOFF: Backoff = {
 };
 
 /**
- * Exponential backoff with equal jitter, in milliseconds. The limit is `initialMs`, doubled with each further retry up to `maxMs`;
- * the result is uniformly distributed between half of the limit and the limit. The first retry is number 1.
+ * Exponential backoff with equal jitter, in milliseconds. The limit is `initialMs`, doubled with each further retry up
+ * to `maxMs`; the result is uniformly distributed between half of the limit and the limit. The first retry is number 1.
  */
 export function exponentialBackoff(
   retry: number,

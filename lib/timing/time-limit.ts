@@ -1,4 +1,6 @@
-/** Resolves with the result of the promise, or with `undefined` after the limit. The promise itself is not cancelled. */
+/**
+ * Resolves with the result of the promise, or with `undefined` after the limit. The promise itself is not cancelled.
+ */
 export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<undefined>((resolve) => {

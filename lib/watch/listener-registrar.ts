@@ -83,10 +83,12 @@ export class ListenerRegistrar {
     }
     if (error instanceof CompactedError) {
       const compacted = await this.#compactedAt(range);
-      return new WatchError(
-        `${what}: fromRevision ${fromRevision} is compacted${compacted ? `; the first revision available is ${compacted + 1}` : ''}`,
-        { revision: compacted && compacted + 1, cause: error },
-      );
+      const revision = compacted && compacted + 1;
+      const available = revision ? `; the first revision available is ${revision}` : '';
+      return new WatchError(`${what}: fromRevision ${fromRevision} is compacted${available}`, {
+        revision,
+        cause: error,
+      });
     }
     return error;
   }

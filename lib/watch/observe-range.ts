@@ -7,7 +7,7 @@ import type { ObserveOptions } from './delivery/watch-options.js';
 import type { ListenerRegistrar } from './listener-registrar.js';
 import type { WatchEvent } from './watch-event.js';
 
-/** Each subscriber is a listener of its own, called synchronously and without a queue. */
+/** Each subscriber is a separate listener, called synchronously and without a queue. */
 export function observeRange(
   registrar: ListenerRegistrar,
   target: WatchTarget,

@@ -1,6 +1,9 @@
 import type { WatchTarget } from '../backend/key-range.js';
 
-/** `initial`: read by the initial list. `live`: received from the stream. `resync`: part of the difference after lost history. */
+/**
+ * `initial`: read by the initial list. `live`: received from the stream. `resync`: part of the difference after lost
+ * history.
+ */
 export type WatchOrigin = 'initial' | 'live' | 'resync';
 
 /** One change of one key. Listeners share `keyBytes`, `value` and `previous`, which must not be modified. */
@@ -12,9 +15,14 @@ export interface WatchEvent {
   readonly keyBytes: Buffer;
   /** The written bytes, possibly empty; `undefined` for a delete. */
   readonly value: Buffer | undefined;
-  /** The value that this listener last received for the key, `undefined` if it was absent. Read from memory, not from etcd. */
+  /**
+   * The value that this listener last received for the key, `undefined` if it was absent. Read from memory, not from
+   * etcd.
+   */
   readonly previous: Buffer | undefined;
-  /** etcd's store revision of the change (`mod_revision`). For a delete of origin `resync`, the revision of the list. */
+  /**
+   * etcd's store revision of the change (`mod_revision`). For a delete of origin `resync`, the revision of the list.
+   */
   readonly revision: number;
   /** Revision at which the key was created; 0 for a delete. */
   readonly createRevision: number;
@@ -25,21 +33,29 @@ export interface WatchEvent {
   readonly origin: WatchOrigin;
 }
 
-/** All changes of one revision in a target. For `initial` and `resync`, the whole list or difference, keys in byte order. */
+/**
+ * All changes of one revision in a target. For `initial` and `resync`, the whole list or difference, keys in byte
+ * order.
+ */
 export interface WatchBatch {
   readonly revision: number;
   readonly events: readonly WatchEvent[];
   readonly origin: WatchOrigin;
 }
 
-/** Reports that the changes of some revisions are delivered as their net difference, because etcd no longer holds them. */
+/**
+ * Reports that the changes of some revisions are delivered as their net difference, because etcd no longer holds them.
+ */
 export interface ResyncNotice {
   readonly target: WatchTarget;
   /** The first revision whose changes are not delivered one by one. */
   readonly fromRevision: number;
   /** The revision of the list whose difference is delivered instead. */
   readonly toRevision: number;
-  /** `compacted`: the history was compacted. `restored`: the store has another history. `cluster-changed`: it is another cluster. */
+  /**
+   * `compacted`: the history was compacted. `restored`: the store has another history. `cluster-changed`: it is another
+   * cluster.
+   */
   readonly reason: 'compacted' | 'restored' | 'cluster-changed';
 }
 

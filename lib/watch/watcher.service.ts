@@ -68,10 +68,10 @@ export class WatcherService {
   }
 
   /**
-   * Calls the handler for every change of the target. By default, the calls of one key start in revision order and never
-   * overlap, and the calls of different keys start in any order, up to 16 at once (see `DeliveryOptions.order`). Resolves
-   * when the initial list has been read, without waiting for the handler. A call that throws or rejects is logged and
-   * counted, and the next event follows.
+   * Calls the handler for every change of the target. By default, the calls of one key start in revision order and
+   * never overlap, and the calls of different keys start in any order, up to 16 at once (see `DeliveryOptions.order`).
+   * Resolves when the initial list has been read, without waiting for the handler. A call that throws or rejects is
+   * logged and counted, and the next event follows.
    *
    * @throws InvalidOptionsError for an invalid target or option, and for a `fromRevision` that does not exist yet
    * @throws PermissionDeniedError, AuthenticationError if etcd refuses the list
@@ -96,8 +96,8 @@ export class WatcherService {
   }
 
   /**
-   * Returns a cold observable of the same events. Each subscriber is a listener, called synchronously, in revision order
-   * and without a queue. The observable errors where `watch` rejects, and completes when the module closes.
+   * Returns a cold observable of the same events. Each subscriber is a listener, called synchronously, in revision
+   * order and without a queue. The observable errors where `watch` rejects, and completes when the module closes.
    */
   observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
     return observeRange(this.#registrar, target, this.#log, options);
@@ -148,8 +148,8 @@ export class WatcherService {
   }
 
   /**
-   * Ends all watches. No further calls start; running ones may continue to read and write. Resolves as soon as all calls
-   * have ended. After `withinMs` their signals abort, and they have half a second to end.
+   * Ends all watches. No further calls start; running ones may continue to read and write. Resolves as soon as all
+   * calls have ended. After `withinMs` their signals abort, and they have half a second to end.
    * @returns the number of watches whose calls have not ended
    */
   async drain(withinMs: number): Promise<number> {

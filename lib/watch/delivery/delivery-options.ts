@@ -3,13 +3,13 @@ import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 /** Delivery of events to a handler. The same options apply to `@WatchKey`, `watch()` and `watchBatch()`. */
 export interface DeliveryOptions {
   /**
-   * The calls that an event waits for, retries included.
+   * The order in which calls start. An event waits for the retries of the calls that it waits for.
    *
-   * `key`: the calls of one key start in revision order and never overlap. Calls of different keys overlap up to
-   * `concurrency` and may start in any order: an event whose key is busy does not delay later events of other keys.
-   * `target`: one call at a time for the whole target, in revision order. With `delivery: 'latest'` only the calls of
-   * one key keep this order, because a later event takes the position of the waiting one.
-   * `none`: calls of one key never overlap, but an event that waits for a retry is overtaken by later events of its key.
+   * - `key`: calls of one key start in revision order and never overlap. Calls of different keys overlap up to
+   *   `concurrency`, and may start in any order: an event whose key is busy does not delay later events of other keys.
+   * - `target`: one call at a time for the whole target, in revision order. With `delivery: 'latest'` only the calls of
+   *   one key keep this order, because a later event takes the position of the waiting one.
+   * - `none`: calls of one key never overlap, but later events overtake an event that waits for a retry.
    *
    * The events of the initial list, and of a resync, count as one revision and start in byte order of their keys.
    * Batches (`watchBatch()`, `{ batch: true }`) are always called one at a time, in revision order.
@@ -23,7 +23,8 @@ export interface DeliveryOptions {
   readonly concurrency?: number;
   /**
    * `every`: every event is delivered. `latest`: a waiting event is replaced by the next one of its key, and a key that
-   * was created and deleted in the meantime is not delivered; `previous` is still the value that the handler last received.
+   * was created and deleted in the meantime is not delivered; `previous` is still the value that the handler last
+   * received.
    * @default 'every', and 'latest' with `debounceMs`
    */
   readonly delivery?: 'every' | 'latest';
@@ -62,8 +63,8 @@ export interface RetryOptions {
   /** Maximum number of calls with one event, including the first one. */
   readonly attempts: number;
   /**
-   * Wait time between attempts, in milliseconds: exponential backoff with equal jitter. Its limit is `initialMs`, doubled
-   * with each further retry up to `maxMs`; each wait is a random time between half of the limit and the limit.
+   * Wait time between attempts, in milliseconds: exponential backoff with equal jitter. Its limit is `initialMs`,
+   * doubled with each further retry up to `maxMs`; each wait is a random time between half of the limit and the limit.
    * @default { initialMs: 100, maxMs: 30_000 }
    */
   readonly backoff?: { readonly initialMs?: number; readonly maxMs?: number };

@@ -40,8 +40,8 @@ const SLICE_CHECK = 64;
 
 /**
  * The bounded queue of one listener. Items of one lane start in order and never overlap; an item whose lane is busy, or
- * waits for a retry, does not delay the items of other lanes. Items of different lanes may therefore start in any order.
- * Handlers that finish synchronously cause no allocation.
+ * waits for a retry, does not delay the items of other lanes. Items of different lanes may therefore start in any
+ * order. Handlers that finish synchronously cause no allocation.
  */
 export class DeliveryQueue<Item> {
   readonly #delivery: Delivery<Item>;

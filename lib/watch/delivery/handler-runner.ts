@@ -16,7 +16,9 @@ export interface HandlerRunnerOptions<Item> {
   readonly onFailure: (item: Item, attempts: number, error: unknown) => void;
 }
 
-/** Runs single handler calls within `timeoutMs`. Calls that end synchronously share one context and allocate nothing. */
+/**
+ * Runs single handler calls within `timeoutMs`. Calls that end synchronously share one context and allocate nothing.
+ */
 export class HandlerRunner<Item> {
   readonly #options: HandlerRunnerOptions<Item>;
   /** The calls that have not ended, in any order. */

@@ -1,7 +1,9 @@
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { type ResyncNotice, type WatchFailure } from '../watch-event.js';
 
-/** A failure that a retry cannot heal, for example a denied event or an invalid payload. The message contains no values. */
+/**
+ * A failure that a retry cannot heal, for example a denied event or an invalid payload. The message contains no values.
+ */
 export class FinalFailure extends Error {
   constructor(
     /** The error that `WatchFailure.error` reports. */

@@ -204,9 +204,9 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
       this.#halted ??= failure;
       this.pause();
     }
-    log.error(
-      `${name} failed for ${subjectOf(item)}${attempts > 1 ? `, ${attempts} times` : ''}: ${describeFailure(error)}${isHalted ? '; it is halted until resume()' : ''}`,
-    );
+    const repeated = attempts > 1 ? `, ${attempts} times` : '';
+    const consequence = isHalted ? '; it is halted until resume()' : '';
+    log.error(`${name} failed for ${subjectOf(item)}${repeated}: ${describeFailure(error)}${consequence}`);
     for (const listener of onError) this.#track(announceFailure(failure, { log, onError: listener }));
   }
 

@@ -28,8 +28,9 @@ export type ObserveOptions = Pick<WatchOptions, 'initial' | 'fromRevision' | 'si
 export interface WatchSubscription {
   readonly target: WatchTarget;
   /**
-   * `starting`: etcd has not accepted a stream yet, although the list may have been read. `following`: etcd has accepted
-   * the stream. `interrupted`: the connection was lost or permission was withdrawn; the watch reconnects and misses nothing.
+   * `starting`: etcd has not accepted a stream yet, although the list may have been read. `following`: etcd has
+   * accepted the stream. `interrupted`: the connection was lost or permission was withdrawn; the watch reconnects and
+   * misses nothing.
    */
   readonly status: StreamState | 'closed';
   /** The last revision up to which everything has been delivered to this listener, or queued for it. */
@@ -51,7 +52,10 @@ export interface WatchSubscription {
   readonly paused: boolean;
   /** The failure that halted the watch (`onExhausted: 'halt'`); `undefined` otherwise, and after `resume()`. */
   readonly halted: WatchFailure | undefined;
-  /** Starts no further calls until `resume()`. Events wait in the queue; beyond its bound the watch lags, without losing any. */
+  /**
+   * Starts no further calls until `resume()`. Events wait in the queue; beyond its bound the watch lags, without losing
+   * any.
+   */
   pause(): void;
   /** Continues after `pause()`, or with the event that halted the watch. */
   resume(): void;

@@ -8,8 +8,9 @@ import { InitialList } from './initial-list.js';
 import type { RangeListener, StreamState } from './range-listener.js';
 
 /**
- * Follows a range for one lagging listener, with a stream, cursor and cache of its own. A listener lags if it was slow,
- * or if it started at an older revision. The follower ends as soon as the listener has caught up with the shared stream.
+ * Follows a range for one lagging listener, with a separate stream, cursor and cache. A listener lags if it was slow,
+ * or if it started at an older revision. The follower ends as soon as the listener has caught up with the shared
+ * stream.
  */
 export class CatchUpFollower implements ReflectorSink {
   readonly list = new InitialList();

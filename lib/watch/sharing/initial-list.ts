@@ -17,7 +17,7 @@ interface Waiter {
   readonly list: Deferred<RangeCache>;
 }
 
-/** The initial list of a range. Each caller waits for it within limits of its own. */
+/** The initial list of a range. Each caller waits for it within its own limits. */
 export class InitialList {
   #cache: RangeCache | undefined;
   #failure: EtcdTriggerError | undefined;

@@ -4,7 +4,10 @@ import type { ChangeBatch } from '../stream/change-event.js';
 import type { ResyncNotice } from '../watch-event.js';
 import type { InitialListWait } from './initial-list.js';
 
-/** Receives the batches of a range: the store, an observable, or a handler's queue. Called synchronously; must not throw. */
+/**
+ * Receives the batches of a range: the store, an observable, or a handler's queue. Called synchronously; must not
+ * throw.
+ */
 export interface RangeListener {
   /** True while the application has paused the listener. */
   readonly paused?: boolean;
@@ -14,8 +17,8 @@ export interface RangeListener {
    */
   canAccept(count: number): boolean;
   /**
-   * Receives records of the initial list while the rest is being read, in byte order, so that the listener can parse them
-   * early. They are not a delivery, and must be discarded after `interrupted`.
+   * Receives records of the initial list while the rest is being read, in byte order, so that the listener can parse
+   * them early. They are not a delivery, and must be discarded after `interrupted`.
    */
   onPage?(records: readonly KeyRecord[]): void;
   /** The initial list has been read, and its events have been delivered if the listener wants them. */

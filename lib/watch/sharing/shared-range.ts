@@ -83,7 +83,7 @@ export class SharedRange implements ReflectorSink {
 
   /** The listener receives every change from `revision` on. It lags if the shared stream is past that revision. */
   registerFrom(revision: number, listener: RangeListener): ListenerRegistration {
-    if (this.cache?.hasNothingFrom(revision)) return this.register(listener, { initial: false });
+    if (this.cache?.canJoinAt(revision)) return this.register(listener, { initial: false });
     const registration = this.#add(listener, false);
     this.#startCatchUp(registration, { revision: revision - 1 });
     return registration;
@@ -158,31 +158,25 @@ export class SharedRange implements ReflectorSink {
     return registration;
   }
 
-  /** Serves the listener by a stream of its own until it has caught up. */
+  /** Serves the listener by a separate stream until it has caught up. */
   #startCatchUp(
     registration: RangeRegistration,
     from: { readonly cache: RangeCache } | { readonly revision: number },
-  ): CatchUpFollower {
+  ): void {
     const rejoinIfCaughtUp = (cache: RangeCache): boolean => {
       if (registration.isUnregistered) return true;
       if (this.cache?.hasSeenTheSameAs(cache) !== true) return false;
       registration.follower = undefined;
       return true;
     };
-    return (registration.follower = new CatchUpFollower(
-      this.#source,
-      this.range,
-      registration.listener,
-      from,
-      rejoinIfCaughtUp,
-    ));
+    const { listener } = registration;
+    registration.follower = new CatchUpFollower(this.#source, this.range, listener, from, rejoinIfCaughtUp);
   }
 
   #resynced({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
     this.#observer?.resynced(this.range, reason);
-    this.#log.warn(
-      `${this.range.toString()}: listed again (${reason}); revisions ${fromRevision} to ${toRevision} are delivered as a difference of ${changes} keys`,
-    );
+    const difference = `revisions ${fromRevision} to ${toRevision} are delivered as a difference of ${changes} keys`;
+    this.#log.warn(`${this.range.toString()}: listed again (${reason}); ${difference}`);
   }
 }
 

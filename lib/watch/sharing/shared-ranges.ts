@@ -22,8 +22,8 @@ export class SharedRanges {
   }
 
   /**
-   * Returns the range of the target, or creates it. The caller must release it. `paused`: a new range lists, but does not
-   * follow before `resume()`. Without it, a paused range is resumed.
+   * Returns the range of the target, or creates it. The caller must release it. `paused`: a new range lists, but does
+   * not follow before `resume()`. Without it, a paused range is resumed.
    */
   acquire(range: KeyRange, { paused }: { readonly paused: boolean }): SharedRange {
     let entry = this.#ranges.get(range.identity);

@@ -23,7 +23,10 @@ export class ChangeEvent implements WatchEvent {
     this.#before = before;
   }
 
-  /** Merges this event with an undelivered earlier one of its key. Returns `undefined` if the key was created and deleted. */
+  /**
+   * Merges this event with an undelivered earlier one of its key. Returns `undefined` if the key was created and
+   * deleted.
+   */
   since(older: ChangeEvent): ChangeEvent | undefined {
     if (older.#before === undefined && isRemoval(this.#change)) return undefined;
     return new ChangeEvent(this.#change, older.#before, this.origin);
@@ -84,7 +87,10 @@ export interface ChangeBatch {
   readonly records?: readonly KeyRecord[];
 }
 
-/** The content of a cache, keys in byte order. Events are created when they are read: the store parses the records directly. */
+/**
+ * The content of a cache, keys in byte order. Events are created when they are read: the store parses the records
+ * directly.
+ */
 export class InitialBatch implements ChangeBatch {
   readonly origin = 'initial';
   readonly records: readonly KeyRecord[];

@@ -20,8 +20,9 @@ export interface RangeUpdate {
 }
 
 /**
- * The known records of a range, and the cursor: the first revision that is not known yet. The cache provides `previous`,
- * the difference after lost history, the comparison after a reconnect, and the initial events of late listeners.
+ * The known records of a range, and the cursor: the first revision that is not known yet. The cache provides
+ * `previous`, the difference after lost history, the comparison after a reconnect, and the initial events of late
+ * listeners.
  */
 export class RangeCache {
   readonly #records: Map<string, KeyRecord>;
@@ -80,7 +81,7 @@ export class RangeCache {
   }
 
   /** True if a listener that starts at `revision` can join here without missing or repeating a change. */
-  hasNothingFrom(revision: number): boolean {
+  canJoinAt(revision: number): boolean {
     return this.#lastChange < revision && revision <= this.#next;
   }
 
@@ -110,7 +111,9 @@ export class RangeCache {
     this.#confirmedAt = performance.now();
   }
 
-  /** The changes from the cache to the list, keys in byte order. A missing key counts as deleted at the list's revision. */
+  /**
+   * The changes from the cache to the list, keys in byte order. A missing key counts as deleted at the list's revision.
+   */
   difference({ revision, records }: RangeList): KeyChange[] {
     const changes: KeyChange[] = [];
     for (const record of records.values()) {

@@ -21,7 +21,7 @@ export interface RevisionConsumer {
 
 /**
  * Passes on the complete revisions of one stream, as fast as the consumer accepts them. While the consumer does not
- * accept any, the stream is paused, and given up after the limit.
+ * accept any, the stream is paused, and closed after the limit.
  */
 export class RevisionFlow {
   readonly #assembler = new RevisionAssembler();
@@ -93,8 +93,8 @@ export class RevisionFlow {
 
 /**
  * Assembles complete revisions from the messages of one stream. A fragment may end in the middle of a revision: all
- * revisions below its last one are complete, and the last one waits for the message that is not a fragment. A new stream
- * needs a new assembler, so that an incomplete revision is discarded.
+ * revisions below its last one are complete, and the last one waits for the message that is not a fragment. A new
+ * stream needs a new assembler, so that an incomplete revision is discarded.
  */
 export class RevisionAssembler {
   #pending: readonly KeyChange[] = [];

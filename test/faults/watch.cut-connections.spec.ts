@@ -8,7 +8,7 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 
 const HISTORY = 5_000;
 
-describe('a watch whose connection is cut', () => {
+describe('a watch whose connection breaks', () => {
   let etcd: EtcdTestCluster;
   let direct: Etcd3;
   let proxy: TcpProxy;
@@ -39,18 +39,18 @@ describe('a watch whose connection is cut', () => {
     return Number(header.revision);
   };
 
-  it('at any byte of the catch-up of 5,000 historic events loses nothing and repeats nothing', async () => {
+  it('misses and repeats no event when it is cut at any byte of a catch-up of 5,000 events', async () => {
     await using app = await startApp({ hosts: proxy.endpoint });
-    // One undisturbed run says how many bytes there are to cut in.
+    // An undisturbed run measures the number of bytes.
     const before = proxy.bytesDown;
-    const calm = new Recorder();
-    const calmly = await app.watcher.watch('/history/', calm.onEvent, { fromRevision: first });
-    await eventually(() => calm.events.length === HISTORY + 2);
-    await calmly.close();
+    const undisturbed = new Recorder();
+    const subscription = await app.watcher.watch('/history/', undisturbed.onEvent, { fromRevision: first });
+    await eventually(() => undisturbed.events.length === HISTORY + 2);
+    await subscription.close();
     const total = proxy.bytesDown - before;
 
     const expected = Array.from({ length: HISTORY + 2 }, (_, index) => first + index);
-    expect(calm.revisions).toEqual(expected);
+    expect(undisturbed.revisions).toEqual(expected);
     for (const at of [1, 9, 10, 40, 300, 5_000, total / 7, total / 3, total / 2, total - 2_000]) {
       const recorder = new Recorder();
       const subscription = await app.watcher.watch('/history/', recorder.onEvent, { fromRevision: first });
@@ -63,7 +63,7 @@ describe('a watch whose connection is cut', () => {
     proxy.stop();
   });
 
-  it('again and again during live traffic loses nothing and repeats nothing', async () => {
+  it('misses and repeats no event when it is cut repeatedly during live traffic', async () => {
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/live/', recorder.onEvent, { onResync: recorder.onResync });
@@ -94,7 +94,7 @@ describe('a watch whose connection is cut', () => {
     proxy.stop();
   });
 
-  it('by a link that goes silent is followed again over a new one, and nothing is missed', async () => {
+  it('reconnects over a new link when the link goes silent, and misses no event', async () => {
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/silent/', recorder.onEvent);
@@ -103,7 +103,7 @@ describe('a watch whose connection is cut', () => {
     proxy.freeze();
     revisions.push(await put('/silent/2', 'b'));
     const connections = proxy.accepted;
-    // The black hole is noticed by keepalive and by the limit for the next stream; healed, it must be followed soon.
+    // The keepalive and the time limit of the next stream detect the black hole. After it heals, the watch must follow soon.
     await eventually(() => proxy.accepted > connections, { withinMs: 30_000 });
     proxy.thaw();
     revisions.push(await put('/silent/3', 'c'));
@@ -113,7 +113,7 @@ describe('a watch whose connection is cut', () => {
     proxy.stop();
   });
 
-  it('survives kill -9 and restart of the server', async () => {
+  it('survives SIGKILL and restart of the server', async () => {
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/killed/', recorder.onEvent, { onResync: recorder.onResync });

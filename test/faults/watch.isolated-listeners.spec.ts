@@ -12,7 +12,7 @@ class Counter {
   @IsInt() count!: number;
 }
 
-describe('one listener harms no other', () => {
+describe('a listener does not affect other listeners', () => {
   let etcd: EtcdTestCluster;
   let direct: Etcd3;
 
@@ -25,7 +25,7 @@ describe('one listener harms no other', () => {
     await etcd.stop();
   });
 
-  it('when its handler never returns, on the very prefix that the store follows', async () => {
+  it('when its handler hangs, on the prefix of a definition of the store', async () => {
     await using app = await startApp({
       hosts: etcd.hosts,
       configs: [{ prefix: '/stuck/', type: Counter }],
@@ -36,7 +36,7 @@ describe('one listener harms no other', () => {
       release = resolve;
     });
     const slow: number[] = [];
-    const slowly = await app.watcher.watch('/stuck/', async ({ revision }) => {
+    const hanging = await app.watcher.watch('/stuck/', async ({ revision }) => {
       slow.push(revision);
       await stuck;
     });
@@ -53,13 +53,13 @@ describe('one listener harms no other', () => {
 
     expect(other.revisions).toEqual(written);
     expect(slow.length).toBe(16);
-    expect(slowly.pending).toBeLessThanOrEqual(1_016);
+    expect(hanging.pending).toBeLessThanOrEqual(1_016);
     release();
     await eventually(() => slow.length === 3_000);
     expect([...slow].sort((a, b) => a - b)).toEqual(written);
   });
 
-  it('when it fails and stands still: it goes on with what failed, and misses nothing', async () => {
+  it('when it fails and halts: it continues with the failed event, and misses no event', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     const handled: number[] = [];
     let isBroken = true;
@@ -86,7 +86,7 @@ describe('one listener harms no other', () => {
     expect(halting).toMatchObject({ paused: false, halted: undefined });
   });
 
-  it('when it hangs and wants last states: it holds one event a key, stays on the shared stream, and reaches the last state', async () => {
+  it('when it hangs with delivery latest: it buffers one event per key, stays on the shared stream, and receives the last state', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     let release!: () => void;
     const stuck = new Promise<void>((resolve) => {
@@ -149,7 +149,7 @@ describe('one listener harms no other', () => {
   });
 
   it.each(['options', 'a supplied Etcd3'])(
-    'and a put whose answer is lost is applied once and reported as unknown, with %s',
+    'when the answer of a put is lost: it is applied once and reported as unknown, with %s',
     async (kind) => {
       const proxy = await TcpProxy.start(etcd.first.clientPort);
       const supplied = new Etcd3({ hosts: proxy.endpoint });

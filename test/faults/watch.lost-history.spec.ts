@@ -6,7 +6,7 @@ import { Recorder } from '../support/recorder.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-describe('a watch whose history is gone', () => {
+describe('a watch whose history is lost', () => {
   let etcd: EtcdTestCluster;
   let direct: Etcd3;
   let proxy: TcpProxy;
@@ -28,7 +28,7 @@ describe('a watch whose history is gone', () => {
     await direct.kv.compact({ revision: String(revision), physical: true });
   };
 
-  it('by a compaction while it was disconnected gets the net difference, deletes included, and one notice', async () => {
+  it('receives the net difference, deletes included, and one notice after a compaction during a disconnection', async () => {
     await using app = await startApp({ hosts: proxy.endpoint });
     for (const key of ['same', 'changed', 'deleted', 'recreated']) await put(`/k/${key}`, 'before');
     const recorder = new Recorder();
@@ -73,7 +73,7 @@ describe('a watch whose history is gone', () => {
     expect(recorder.events.at(-1)?.origin).toBe('live');
   });
 
-  it('is not disturbed by a compaction while it is connected, nor by one that leaves it what it needs', async () => {
+  it('receives no resync after a compaction while it is connected, or of revisions that it has seen', async () => {
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
@@ -88,7 +88,7 @@ describe('a watch whose history is gone', () => {
     expect(recorder.notices).toEqual([]);
   });
 
-  it('because the store was wiped is told so, and gets what is there instead', async () => {
+  it('receives a notice and the new content after the store was wiped', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
     const recorder = new Recorder();
@@ -103,7 +103,7 @@ describe('a watch whose history is gone', () => {
     expect(recorder.notices.map(({ reason }) => reason)).toEqual(['restored']);
   });
 
-  it('because the store was wiped shares its stream with listeners that come later and begin at a revision', async () => {
+  it('shares its stream with later listeners that start at a revision, after the store was wiped', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
     const recorder = new Recorder();
@@ -121,7 +121,7 @@ describe('a watch whose history is gone', () => {
     await eventually(async () => (await etcd.first.metric('etcd_debugging_mvcc_watcher_total')) === 1);
   });
 
-  it('because the store went back and then grew past it is noticed by what it holds', async () => {
+  it('detects by its content that the store went back and then grew past the cursor', async () => {
     const other = await EtcdTestCluster.start();
     const otherDirect = new Etcd3({ hosts: other.hosts });
     await using app = await startApp({ hosts: proxy.endpoint });
@@ -129,7 +129,7 @@ describe('a watch whose history is gone', () => {
     const recorder = new Recorder();
     await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
     await eventually(() => recorder.events.length === 3);
-    // Another store behind the same address, further on than the first one.
+    // Another store behind the same address, with a higher revision than the first one.
     for (let index = 0; index < 20; index += 1) await otherDirect.put(`/k/${index % 2}`).value(`other ${index}`);
     proxy.retarget(other.first.clientPort);
     proxy.cut();

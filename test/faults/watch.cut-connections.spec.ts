@@ -1,7 +1,6 @@
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { Recorder } from '../support/recorder.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -9,37 +8,18 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 const HISTORY = 5_000;
 
 describe('a watch whose connection breaks', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-  let proxy: TcpProxy;
-  let first: number;
-  let last: number;
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-    first = await put('/history/begin', '');
+  it('misses and repeats no event when it is cut at any byte of a catch-up of 5,000 events', async () => {
+    const first = await put('/history/begin', '');
     for (let index = 0; index < HISTORY; index += 50) {
       await Promise.all(
         Array.from({ length: 50 }, (_, offset) => put(`/history/${(index + offset) % 97}`, `value ${index + offset}`)),
       );
     }
-    last = await put('/history/end', '');
-  });
-  beforeEach(async () => {
-    proxy = await TcpProxy.start(etcd.first.clientPort);
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: string): Promise<number> => {
-    const { header } = await direct.put(key).value(value);
-    return Number(header.revision);
-  };
-
-  it('misses and repeats no event when it is cut at any byte of a catch-up of 5,000 events', async () => {
+    const last = await put('/history/end', '');
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     // An undisturbed run measures the number of bytes.
     const before = proxy.bytesDown;
@@ -60,10 +40,10 @@ describe('a watch whose connection breaks', () => {
       expect(recorder.notices).toEqual([]);
       await subscription.close();
     }
-    proxy.stop();
   });
 
   it('misses and repeats no event when it is cut repeatedly during live traffic', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/live/', recorder.onEvent, { onResync: recorder.onResync });
@@ -91,10 +71,10 @@ describe('a watch whose connection breaks', () => {
 
     expect(recorder.revisions).toEqual(written);
     expect(recorder.notices).toEqual([]);
-    proxy.stop();
   });
 
   it('reconnects over a new link when the link goes silent, and misses no event', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/silent/', recorder.onEvent);
@@ -110,10 +90,10 @@ describe('a watch whose connection breaks', () => {
     await eventually(() => recorder.events.length === 3, { withinMs: 15_000 });
 
     expect(recorder.revisions).toEqual(revisions);
-    proxy.stop();
   });
 
   it('survives SIGKILL and restart of the server', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/killed/', recorder.onEvent, { onResync: recorder.onResync });
@@ -125,6 +105,5 @@ describe('a watch whose connection breaks', () => {
 
     expect(recorder.revisions).toEqual(revisions);
     expect(recorder.notices).toEqual([]);
-    proxy.stop();
   });
 });

@@ -27,7 +27,7 @@ describe('a watch with messages of any size', () => {
   });
 
   it('catches up with more than one message can contain, while the connection is cut', async () => {
-    const proxy = await TcpProxy.start(etcd.first.clientPort);
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const revisions: number[] = [];
     // The server sends 100 revisions of 1 MiB as one message, which exceeds the receive limit of the client.
@@ -46,6 +46,5 @@ describe('a watch with messages of any size', () => {
     await eventually(() => seen.length >= 100, { withinMs: 50_000 });
 
     expect(seen).toEqual(revisions);
-    proxy.stop();
   });
 });

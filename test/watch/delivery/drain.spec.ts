@@ -3,6 +3,7 @@ import type { INestApplication } from '@nestjs/common';
 import { ConnectionClosedError, WatcherService } from 'nestjs-etcd-trigger';
 import { EtcdTriggerTestingModule, FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { Deferred } from '../../../lib/timing/deferred.js';
 import { eventually } from '../../support/eventually.js';
 import { quiet } from '../../support/quiet-logger.js';
 
@@ -17,15 +18,6 @@ const start = async (drainTimeoutMs: number) => {
   return { app, fake, watcher: app.get(WatcherService) };
 };
 
-/** Blocks a handler until the test releases it. */
-const blocker = () => {
-  let release!: () => void;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  return { release, released };
-};
-
 describe('the shutdown of an application', () => {
   it('does not wait if no handler is running', async () => {
     const { app, watcher } = await start(TOO_LONG_MS);
@@ -38,11 +30,11 @@ describe('the shutdown of an application', () => {
 
   it('lets a running handler finish, also of a closed watch, and starts no other calls', async () => {
     const { app, fake, watcher } = await start(TOO_LONG_MS);
-    const { release, released } = blocker();
+    const blocker = new Deferred();
     const order: string[] = [];
     const handler = async (): Promise<void> => {
       order.push('begun');
-      await released;
+      await blocker.promise;
       order.push('ended');
     };
     const subscription = await watcher.watch('/a', handler);
@@ -51,7 +43,7 @@ describe('the shutdown of an application', () => {
     await eventually(() => subscription.pending === 2);
     await subscription.close();
     const closed = app.close().then(() => order.push('closed'));
-    setImmediate(release);
+    setImmediate(blocker.resolve);
     await closed;
 
     expect(order).toEqual(['begun', 'ended', 'closed']);
@@ -59,11 +51,11 @@ describe('the shutdown of an application', () => {
 
   it('waits for a running onResync', async () => {
     const { app, fake, watcher } = await start(TOO_LONG_MS);
-    const { release, released } = blocker();
+    const blocker = new Deferred();
     const order: string[] = [];
     const onResync = async (): Promise<void> => {
       order.push('begun');
-      await released;
+      await blocker.promise;
       order.push('ended');
     };
     const subscription = await watcher.watch('/a', () => undefined, { onResync });
@@ -74,7 +66,7 @@ describe('the shutdown of an application', () => {
     fake.reconnect();
     await eventually(() => order.length === 1);
     const closed = app.close().then(() => order.push('closed'));
-    setImmediate(release);
+    setImmediate(blocker.resolve);
     await closed;
 
     expect(order).toEqual(['begun', 'ended', 'closed']);

@@ -11,6 +11,7 @@ import {
   type WatchMessage,
   type WatchStream,
 } from '../../../lib/backend/list-watcher.js';
+import { Deferred } from '../../../lib/timing/deferred.js';
 import type { RangeCache } from '../../../lib/watch/stream/range-cache.js';
 import { Reflector, type ReflectorSink } from '../../../lib/watch/stream/reflector.js';
 
@@ -43,10 +44,7 @@ const broken = new ConnectionError('broken pipe');
 /** Plays the script, and records the requests of the reflector and the calls of its sink. */
 async function play(lists: (RangeList | EtcdTriggerError)[], streams: Scripted[]): Promise<string[]> {
   const story: string[] = [];
-  let finish!: () => void;
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const finished = new Deferred();
   const source: ListWatcher = {
     list: () => {
       const next = lists.shift();
@@ -58,7 +56,7 @@ async function play(lists: (RangeList | EtcdTriggerError)[], streams: Scripted[]
     watch: (_range, start, { fragment }) => {
       const next = streams.shift();
       if (next) story.push(`watch ${start}${fragment ? ' in fragments' : ''}`);
-      else finish();
+      else finished.resolve();
       return next
         ? streamOf(next, story)
         : streamOf({ ends: undefined as never, refused: undefined as never, head: -1 }, []);
@@ -81,7 +79,7 @@ async function play(lists: (RangeList | EtcdTriggerError)[], streams: Scripted[]
   const backoff = { soon: () => 0, refused: () => 0 };
   const reflector = new Reflector(source, KeyRange.of('k'), sink, { backoff });
   reflector.start();
-  await finished;
+  await finished.promise;
   reflector.close();
   return story;
 }
@@ -90,20 +88,17 @@ function streamOf(
   { cluster = 'c', head = 1_000, refused, holds = [], sends = [], ends }: Scripted,
   story: string[],
 ): WatchStream {
-  let end!: (reason: EtcdTriggerError) => void;
-  const ended = new Promise<EtcdTriggerError>((resolve) => {
-    end = resolve;
-  });
+  const ended = new Deferred<EtcdTriggerError>();
   return {
     created: refused
       ? Promise.reject(refused)
       : head < 0
         ? new Promise(() => undefined)
         : Promise.resolve({ clusterId: cluster, revision: head }),
-    ended,
+    ended: ended.promise,
     deliver: (receive) => {
       for (const sent of sends) receive(sent);
-      if (ends) end(ends);
+      if (ends) ended.resolve(ends);
     },
     stampsAt: (revision, { linearizable }) => {
       story.push(`compare at ${revision}${linearizable ? ' with the cluster' : ''}`);

@@ -8,7 +8,7 @@ const LIMIT_BYTES = 32_000_000;
 const QUEUE = 1_001;
 
 describe('a listener that hangs while tens of thousands of events arrive', () => {
-  it('uses no memory, delays neither the store nor other listeners, and receives all events when it continues', async () => {
+  it('uses no memory, delays neither the store nor others, and receives all events when it continues', async () => {
     const { memory, pending, delays, neighbour, keys, first, expected } = await runBackpressure({
       events: EVENTS,
       mode: 'stuck',

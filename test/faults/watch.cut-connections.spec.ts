@@ -83,7 +83,7 @@ describe('a watch whose connection breaks', () => {
     proxy.freeze();
     revisions.push(await put('/silent/2', 'b'));
     const connections = proxy.accepted;
-    // The keepalive and the time limit of the next stream detect the black hole. After it heals, the watch must follow soon.
+    // The keepalive and the time limit of the next stream detect the black hole. It must follow soon afterwards.
     await eventually(() => proxy.accepted > connections, { withinMs: 30_000 });
     proxy.thaw();
     revisions.push(await put('/silent/3', 'c'));

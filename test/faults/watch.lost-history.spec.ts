@@ -11,7 +11,7 @@ describe('a watch whose history is lost', () => {
   const etcd = ownEtcd();
   const { put, compact } = etcd;
 
-  it('receives the net difference, deletes included, and one notice after a compaction during a disconnection', async () => {
+  it('receives the net difference, deletes included, and one notice after a compaction', async () => {
     using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     for (const key of ['same', 'changed', 'deleted', 'recreated']) await put(`/k/${key}`, 'before');

@@ -112,7 +112,7 @@ describe('DeliveryQueue', () => {
     );
   });
 
-  it('accepts items up to its bound, a heavier item when it is empty, and calls onDrain when half of it is free', async () => {
+  it('accepts items up to its bound, a heavier one when it is empty, and drains when half is free', async () => {
     const { queue, running, onDrain } = startQueue({ concurrency: 1, bound: 4 });
     queue.start();
     expect(queue.canAccept(100)).toBe(true);

@@ -75,7 +75,7 @@ describe('delivery, for any events and for calls that take time, fail, hang and 
     });
   });
 
-  it('latest: the last state of each key is delivered, `previous` is right, and at most one event per key waits', async () => {
+  it('latest: the last state of each key is delivered, and at most one event per key waits', async () => {
     await always(
       only({ delivery: 'latest' }),
       ({ arrivals, calls, cache }) => {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { type ValidationError, Validator, type ValidatorOptions } from 'class-validator';
+import { within } from '../timing/time-limit.js';
 import { type AnyClass, isConstrained, propertiesOf } from './class-metadata.js';
 import { itemPath, propertyPath } from './property-path.js';
 import { ViolationList } from './violation-list.js';
@@ -38,18 +39,9 @@ const OPTIONS: ValidatorOptions = {
 };
 
 async function settled(promises: readonly Promise<unknown>[], limitMs: number): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, limitMs, 'timeout');
-  });
-  const all = Promise.allSettled(promises).then((outcomes) =>
-    outcomes.some(({ status }) => status === 'rejected') ? 'validator' : undefined,
-  );
-  try {
-    return await Promise.race([all, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const outcomes = await within(Promise.allSettled(promises), limitMs);
+  if (!outcomes) return 'timeout';
+  return outcomes.some(({ status }) => status === 'rejected') ? 'validator' : undefined;
 }
 
 function addErrors(errors: readonly ValidationError[], path: string, violations: ViolationList): void {

@@ -103,7 +103,7 @@ export class HandlerRegistrar {
           onResync: (notice) =>
             Promise.all([announceResync(notice, { name, log, onResync: options.onResync }), onResync(notice)]),
         },
-        { name, failed: listeners.onError(target), wait: bootWait(boot) },
+        { name, onFailure: listeners.onError(target), wait: bootWait(boot) },
       );
       handler.attached(subscription);
       await listed;

@@ -132,7 +132,7 @@ export class DefinitionFeeds implements FeedSink {
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
     this.#followed = feeds.map((feed) => {
-      const watched = ranges.acquire(KeyRange.of(feed.definition.target), { held: true });
+      const watched = ranges.acquire(KeyRange.of(feed.definition.target), { paused: true });
       feed.registered(watched.register(feed, { initial: true }));
       return { feed, watched };
     });
@@ -145,7 +145,7 @@ export class DefinitionFeeds implements FeedSink {
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // Trying goes on when the application has started; one that never starts leaves nothing behind.
-    if (this.isOffline) for (const { watched } of this.#followed) watched.hold();
+    if (this.isOffline) for (const { watched } of this.#followed) watched.pause();
     snapshot?.keep(feeds);
   }
 
@@ -156,7 +156,7 @@ export class DefinitionFeeds implements FeedSink {
 
   /** Lets every definition be followed, from its list on. */
   open(): void {
-    for (const { watched } of this.#followed) watched.open();
+    for (const { watched } of this.#followed) watched.resume();
   }
 
   /** Writes what changed lately into the offline snapshot. */

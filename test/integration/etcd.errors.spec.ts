@@ -161,7 +161,7 @@ describe('the error of', () => {
     [
       'a module-wide order',
       { watchDefaults: { order: 'any' } },
-      /"watchDefaults.order" is one of 'key', 'target', 'none'/,
+      /"watchDefaults.order" must be one of 'key', 'target', 'none'/,
     ],
     ['defaults that are none', { watchDefaults: 7 }, /"watchDefaults" is an object of delivery options/],
     ['a prefix that is no text', { keyPrefix: 7 }, /"keyPrefix" is a string/],

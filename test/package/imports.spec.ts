@@ -14,7 +14,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   'watch/delivery': ['backend', 'timing', 'collections', 'watch/sharing', 'watch/stream'],
   'watch/sharing': ['backend', 'timing', 'watch/stream'],
   'watch/stream': ['backend', 'timing'],
-  dto: ['dto/formats'],
+  dto: ['dto/formats', 'timing'],
   'dto/formats': ['dto'],
   store: [
     'backend',

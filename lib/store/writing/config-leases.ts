@@ -1,5 +1,6 @@
 import { InvalidOptionsError, PermissionDeniedError } from '../../etcd-trigger.errors.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
+import { within } from '../../timing/time-limit.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { keepAlive } from './lease-keep-alive.js';
 import { rawKeyOf } from '../../backend/key-record.js';
@@ -84,12 +85,7 @@ export class ConfigLeases {
   async close(): Promise<void> {
     for (const held of this.#held.values()) this.#drop(held);
     if (this.#revoking.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, REVOKE_LIMIT_MS);
-    });
-    await Promise.race([Promise.all(this.#revoking), limit]);
-    clearTimeout(timer);
+    await within(Promise.all(this.#revoking), REVOKE_LIMIT_MS);
   }
 
   async #keep(held: LeasedKey): Promise<void> {

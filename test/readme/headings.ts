@@ -4,11 +4,11 @@ export interface Heading {
   /** 1 for the title of the document. */
   readonly level: number;
   readonly text: string;
-  /** What a link to it ends with. */
+  /** The part of a link after `#`. */
   readonly anchor: string;
 }
 
-/** The headings of a document, in order; those inside of blocks of code are none. */
+/** The headings of a document in order, without lines that look like headings inside code blocks. */
 export function headingsOf(document: string): Heading[] {
   const prose = readFileSync(document, 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '');
   return Array.from(prose.matchAll(/^(#+) (.+)$/gm), ([, marks = '', text = '']) => ({
@@ -18,7 +18,7 @@ export function headingsOf(document: string): Heading[] {
   }));
 }
 
-/** As GitHub makes it: lower case, without punctuation, spaces as hyphens. */
+/** GitHub's rule: lower case, without punctuation, hyphens for spaces. */
 const anchorOf = (text: string): string =>
   text
     .toLowerCase()

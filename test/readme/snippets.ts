@@ -8,11 +8,14 @@ export function snippetsOf(document: string): ReadonlyMap<string, string> {
   return new Map(Array.from(blocks, ([, title = '', code = '']) => [title, code]));
 }
 
-/** TypeScript blocks that name no file, and so would never be run. */
+/** The number of TypeScript blocks that name no file, and so would not be compiled. */
 export const namelessSnippetsIn = (document: string): number =>
   [...readFileSync(document, 'utf8').matchAll(/^```ts\s*$/gm)].length;
 
-/** Writes the snippets into a folder, type-checks them as the users of the package would, and compiles them. Returns what the compiler has to say. */
+/**
+ * Writes the snippets into a folder and compiles them with the settings of an application. Returns the compiler's
+ * messages.
+ */
 export function compileSnippets(snippets: ReadonlyMap<string, string>, folder: string): string[] {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

@@ -182,10 +182,10 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     expect(await page.locator('#notice').isVisible()).toBe(false);
   });
 
-  it('leaves the pictures that the README names, each light and dark', async () => {
-    const readme = readFileSync('README.md', 'utf8');
-    const named = Array.from(readme.matchAll(/`([a-z-]+)-light\.png`/g), ([, name = '']) => name);
-    expect(readme).toContain(`\`${PICTURES}\``);
+  it('leaves the pictures that CONTRIBUTING.md names, each light and dark', async () => {
+    const guide = readFileSync('CONTRIBUTING.md', 'utf8');
+    const named = Array.from(guide.matchAll(/`([a-z-]+)-light\.png`/g), ([, name = '']) => name);
+    expect(guide).toContain(`\`${PICTURES}\``);
 
     expect(named).toContain('page');
     const files = named.flatMap((name) => [`${name}-dark.png`, `${name}-light.png`]);

@@ -403,7 +403,7 @@ describe('a @WatchKey method', () => {
       'Orders.typedBatch: a batch has values of many keys, as bytes: leave out "type", or "batch"',
       'Orders.pointless: "onInvalid" and "unknown" are about the values of a "type": give one',
       'Orders.twice: the target "/a/:b/:b" has the parameter ":b" twice',
-      'Orders.options: "concurrency" is an integer of at least 1',
+      'Orders.options: "concurrency" must be an integer of at least 1',
       expect.stringMatching(/^Orders.onNothing: the target '' would watch every key/),
       expect.stringMatching(/^Orders.onElsewhere: there is no cluster "audit"/),
     ]);

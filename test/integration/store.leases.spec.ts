@@ -142,6 +142,6 @@ describe('a key that is put under a lease', () => {
     const refused = app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds } });
 
     await expect(refused).rejects.toThrow(InvalidOptionsError);
-    await expect(refused).rejects.toThrow(/"\/instances\/1": lease.ttlSeconds is a whole number of seconds/);
+    await expect(refused).rejects.toThrow(/"\/instances\/1": lease.ttlSeconds must be an integer from 1 to/);
   });
 });

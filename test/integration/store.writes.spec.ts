@@ -255,7 +255,7 @@ describe('writing through the store', () => {
       await etcd.direct.delete().key('/counters/h');
       expect(await app.store.history('/counters/h', { limit: 1 })).toMatchObject([{ revision: third }]);
       expect(await app.store.history('/counters/never')).toEqual([]);
-      await expect(app.store.history('/counters/h', { limit: 0 })).rejects.toThrow(/limit is a whole number/);
+      await expect(app.store.history('/counters/h', { limit: 0 })).rejects.toThrow(/limit must be an integer of at least 1/);
     });
 
     it('ends where etcd was compacted', async () => {

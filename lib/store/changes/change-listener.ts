@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkMilliseconds } from '../../option-checks.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import { ChangeDebounce } from './change-debounce.js';
@@ -49,11 +50,7 @@ export class ChangeListener implements ConfigListener {
     const { debounceMs = 0, type } = options;
     if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of a listener is a string');
     if (typeof call !== 'function') throw new InvalidOptionsError(`the listener of "${prefix}" is a function`);
-    if (!Number.isFinite(debounceMs) || debounceMs < 0 || debounceMs > MAX_DEBOUNCE_MS) {
-      throw new InvalidOptionsError(
-        `"debounceMs" of the listener of "${prefix}" is a number of milliseconds from 0 to ${MAX_DEBOUNCE_MS}`,
-      );
-    }
+    checkMilliseconds(`"debounceMs" of the listener of "${prefix}"`, debounceMs, 0, MAX_DEBOUNCE_MS);
     if (debounceMs > 0) {
       this.#debounce = new ChangeDebounce(debounceMs, (changes) => {
         changes.forEach((change) => {

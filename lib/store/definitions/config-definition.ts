@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkOneOf } from '../../option-checks.js';
 import { propertiesOf } from '../../dto/class-metadata.js';
+import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
 import { checkDtoType, className } from '../../dto/dto-type.js';
@@ -75,8 +77,8 @@ export function resolveDefinition<T extends object>(definition: ConfigDefinition
   } = definition;
   checkDtoType(subject, type);
   checkDefault(definition, subject);
-  checkChoice(subject, 'onDelete', onDelete, ['remove', 'keep-last']);
-  checkChoice(subject, 'unknown', unknown, ['strip', 'refuse']);
+  checkOneOf(`"onDelete" of ${subject}`, onDelete, ['remove', 'keep-last']);
+  checkOneOf(`"unknown" of ${subject}`, unknown, ['strip', 'refuse']);
   const codec = checkCodec(subject, definition);
   const name = 'key' in target ? target.key : target.prefix;
   return { name, target, type, required, default: definition.default, onDelete, unknown, codec, secret };
@@ -119,11 +121,9 @@ function checkDefault({ key, required, default: value }: ConfigDefinition, subje
     throw new InvalidOptionsError(`the definition of ${subject} is "required" and has a "default"; give one of them`, {
       key,
     });
-  if (!isPlainObject(value))
+  if (!isJsonObject(value))
     throw new InvalidOptionsError(`the "default" of ${subject} is an instance or a plain object`, { key });
 }
-
-const isPlainObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function checkCodec(subject: string, { codec = 'json', type }: ConfigDefinition): CodecChoice {
   if (!isCodec(codec)) {
@@ -146,11 +146,4 @@ function isCodec(codec: unknown): codec is CodecChoice {
   if (typeof codec !== 'object' || codec === null) return ['json', 'text', 'yaml'].includes(codec as string);
   const { decode, encode } = codec as { readonly decode?: unknown; readonly encode?: unknown };
   return typeof decode === 'function' && typeof encode === 'function';
-}
-
-function checkChoice(subject: string, option: string, given: string, choices: readonly string[]): void {
-  if (choices.includes(given)) return;
-  throw new InvalidOptionsError(
-    `"${option}" of ${subject} is one of ${choices.map((choice) => `'${choice}'`).join(', ')}`,
-  );
 }

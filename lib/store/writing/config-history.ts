@@ -1,12 +1,8 @@
 import type { Type } from '@nestjs/common';
-import {
-  type ConfigViolation,
-  InvalidConfigError,
-  InvalidOptionsError,
-  RevisionUnavailableError,
-} from '../../etcd-trigger.errors.js';
+import { type ConfigViolation, InvalidConfigError, RevisionUnavailableError } from '../../etcd-trigger.errors.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
+import { checkInteger } from '../../option-checks.js';
 import { lastLifeBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
 import { type ConfigWriter, type WriteResult, written } from './config-writer.js';
@@ -48,9 +44,7 @@ export class ConfigHistory {
     key: string,
     { limit = DEFAULT_LIMIT }: Pick<HistoryOptions<object>, 'limit'>,
   ): Promise<ConfigRevision<object>[]> {
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new InvalidOptionsError(`history "${key}": limit is a whole number of at least 1`, { key });
-    }
+    checkInteger(`history "${key}": limit`, limit, { min: 1, key });
     const records: KeyRecord[] = [];
     for await (const record of this.#walk(rawKeyOf(key))) if (records.push(record) === limit) break;
     return Promise.all(
@@ -66,9 +60,7 @@ export class ConfigHistory {
   /** Compares with what the key holds when it begins: a write by another in between is a conflict. */
   async rollback(feed: DefinitionFeed, key: string, revision: number): Promise<WriteResult> {
     const what = `rollback "${key}" to revision ${revision}`;
-    if (!Number.isSafeInteger(revision) || revision < 1) {
-      throw new InvalidOptionsError(`rollback "${key}": the revision is an integer of at least 1`, { key });
-    }
+    checkInteger(`rollback "${key}": revision`, revision, { min: 1, key });
     const rawKey = rawKeyOf(key);
     const [{ record: current }, old] = await Promise.all([this.#keyValue.get(rawKey), this.#at(what, key, revision)]);
     const parsed = await feed.parser.parse(old.value);

@@ -1,6 +1,7 @@
-import { InvalidOptionsError, PermissionDeniedError } from '../../etcd-trigger.errors.js';
+import { PermissionDeniedError } from '../../etcd-trigger.errors.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { checkInteger } from '../../option-checks.js';
 import { keepAlive } from './lease-keep-alive.js';
 import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
@@ -42,12 +43,7 @@ export class ConfigLeases {
 
   /** @throws InvalidOptionsError for a time to live that etcd does not take */
   async grant(key: string, { ttlSeconds }: LeaseOptions): Promise<Lease> {
-    if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > MAX_TTL_SECONDS) {
-      throw new InvalidOptionsError(
-        `put "${key}": lease.ttlSeconds is a whole number of seconds from 1 to ${MAX_TTL_SECONDS}`,
-        { key },
-      );
-    }
+    checkInteger(`put "${key}": lease.ttlSeconds`, ttlSeconds, { min: 1, max: MAX_TTL_SECONDS, key });
     return this.#leases.grant(ttlSeconds);
   }
 

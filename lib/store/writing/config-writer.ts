@@ -4,6 +4,7 @@ import {
   RevisionConflictError,
   UnknownOutcomeError,
 } from '../../etcd-trigger.errors.js';
+import { checkInteger } from '../../option-checks.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { Condition, KeyValueStore, Operation } from '../../backend/key-value-store.js';
 import type { Lease } from '../../backend/lease-store.js';
@@ -162,9 +163,7 @@ export function expectedRevision(
     throw new InvalidOptionsError(`${what}: ifRevision and ifAbsent exclude each other`, { key });
   }
   if (ifAbsent) return 0;
-  if (ifRevision !== undefined && (!Number.isSafeInteger(ifRevision) || ifRevision < 1)) {
-    throw new InvalidOptionsError(`${what}: ifRevision is a revision of etcd, an integer of at least 1`, { key });
-  }
+  if (ifRevision !== undefined) checkInteger(`${what}: ifRevision`, ifRevision, { min: 1, key });
   return ifRevision;
 }
 

@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkInteger, checkMilliseconds, checkOneOf } from '../../option-checks.js';
 
 /** How events are handed to a handler: the same for `@WatchKey`, `watch()` and `watchBatch()`. */
 export interface DeliveryOptions {
@@ -131,14 +132,14 @@ function coalescing(
 
 /** @throws InvalidOptionsError naming the first option that cannot work; `path` is put before its name */
 export function checkDelivery(options: DeliveryOptions, path = ''): void {
-  checkOneOf(`${path}order`, options.order, ['key', 'target', 'none']);
-  checkCount(`${path}concurrency`, options.concurrency);
-  checkOneOf(`${path}delivery`, options.delivery, ['every', 'latest']);
+  checkOneOf(`"${path}order"`, options.order, ['key', 'target', 'none']);
+  checkCount(`"${path}concurrency"`, options.concurrency);
+  checkOneOf(`"${path}delivery"`, options.delivery, ['every', 'latest']);
   checkRetry(`${path}retry`, options.retry);
-  checkMilliseconds(`${path}timeoutMs`, options.timeoutMs, 1);
-  checkOneOf(`${path}onExhausted`, options.onExhausted, ['skip', 'halt']);
-  checkOneOf(`${path}events`, options.events, ['put', 'delete', 'both']);
-  checkMilliseconds(`${path}debounceMs`, options.debounceMs, 0);
+  checkMilliseconds(`"${path}timeoutMs"`, options.timeoutMs, 1);
+  checkOneOf(`"${path}onExhausted"`, options.onExhausted, ['skip', 'halt']);
+  checkOneOf(`"${path}events"`, options.events, ['put', 'delete', 'both']);
+  checkMilliseconds(`"${path}debounceMs"`, options.debounceMs, 0);
   if (options.delivery === 'every' && (options.debounceMs ?? 0) > 0) {
     throw new InvalidOptionsError(`"${path}debounceMs" hands over last states only: leave out "${path}delivery"`);
   }
@@ -150,23 +151,12 @@ function checkRetry(option: string, retry: unknown): void {
     throw new InvalidOptionsError(`"${option}" is { attempts, backoff? }, as { attempts: 3 }`);
   }
   const { attempts, backoff = {} } = retry as RetryOptions;
-  checkCount(`${option}.attempts`, attempts);
+  checkCount(`"${option}.attempts"`, attempts);
   const { initialMs = 100, maxMs = 30_000 } = backoff;
-  checkMilliseconds(`${option}.backoff.initialMs`, initialMs, 1);
-  checkMilliseconds(`${option}.backoff.maxMs`, maxMs, initialMs);
+  checkMilliseconds(`"${option}.backoff.initialMs"`, initialMs, 1);
+  checkMilliseconds(`"${option}.backoff.maxMs"`, maxMs, initialMs);
 }
 
-function checkOneOf(option: string, value: string | undefined, known: readonly string[]): void {
-  if (value === undefined || known.includes(value)) return;
-  throw new InvalidOptionsError(`"${option}" is one of ${known.map((name) => `'${name}'`).join(', ')}`);
-}
-
-function checkCount(option: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return;
-  throw new InvalidOptionsError(`"${option}" is an integer of at least 1`);
-}
-
-function checkMilliseconds(option: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isFinite(value) && value >= least && value <= 2 ** 31 - 1)) return;
-  throw new InvalidOptionsError(`"${option}" is a number of milliseconds, at least ${least}`);
+function checkCount(subject: string, value: number | undefined): void {
+  if (value !== undefined) checkInteger(subject, value, { min: 1 });
 }

@@ -63,7 +63,7 @@ describe('a definition', () => {
       /"required" and has/,
     ],
     ['a default that is no object', { key: '/a', type: Database, default: [] }, /"default" of key "\/a"/],
-    ['an unknown choice', { key: '/a', type: Database, onDelete: 'keep' }, /"onDelete" of key "\/a" is one of/],
+    ['an unknown choice', { key: '/a', type: Database, onDelete: 'keep' }, /"onDelete" of key "\/a" must be one of/],
     [
       'an unknown codec',
       { key: '/a', type: Database, codec: 'xml' },
@@ -71,7 +71,7 @@ describe('a definition', () => {
     ],
     ['half a codec', { key: '/a', type: Database, codec: { decode: String } }, /"codec" of key "\/a" is 'json'/],
     ['a text without a value', { key: '/a', type: Database, codec: 'text' }, /so Database needs a property "value"/],
-    ['another unknown choice', { key: '/a', type: Database, unknown: 'warn' }, /"unknown" of key "\/a" is one of/],
+    ['another unknown choice', { key: '/a', type: Database, unknown: 'warn' }, /"unknown" of key "\/a" must be one of/],
   ])('is refused for %s, in one sentence that names it', (_, definition, sentence) => {
     expect(faultOf(definition)).toMatch(sentence);
   });

@@ -50,21 +50,21 @@ describe('delivery options', () => {
   });
 
   it.each<[string, object, 'event' | 'batch', string]>([
-    ['an order', { order: 'any' }, 'event', `"order" is one of 'key', 'target', 'none'`],
-    ['a concurrency', { concurrency: 0 }, 'event', '"concurrency" is an integer of at least 1'],
-    ['a delivery', { delivery: 'some' }, 'event', `"delivery" is one of 'every', 'latest'`],
+    ['an order', { order: 'any' }, 'event', `"order" must be one of 'key', 'target', 'none'`],
+    ['a concurrency', { concurrency: 0 }, 'event', '"concurrency" must be an integer of at least 1'],
+    ['a delivery', { delivery: 'some' }, 'event', `"delivery" must be one of 'every', 'latest'`],
     ['a retry', { retry: 3 }, 'event', '"retry" is { attempts, backoff? }, as { attempts: 3 }'],
-    ['attempts', { retry: { attempts: 1.5 } }, 'event', '"retry.attempts" is an integer of at least 1'],
+    ['attempts', { retry: { attempts: 1.5 } }, 'event', '"retry.attempts" must be an integer of at least 1'],
     [
       'a backoff',
       { retry: { attempts: 2, backoff: { initialMs: 50, maxMs: 10 } } },
       'event',
-      '"retry.backoff.maxMs" is a number of milliseconds, at least 50',
+      '"retry.backoff.maxMs" must be a number of milliseconds from 50 to 2147483647',
     ],
-    ['a time', { timeoutMs: 0 }, 'event', '"timeoutMs" is a number of milliseconds, at least 1'],
-    ['an end', { onExhausted: 'stop' }, 'event', `"onExhausted" is one of 'skip', 'halt'`],
-    ['a kind of events', { events: 'all' }, 'event', `"events" is one of 'put', 'delete', 'both'`],
-    ['a rest', { debounceMs: -1 }, 'event', '"debounceMs" is a number of milliseconds, at least 0'],
+    ['a time', { timeoutMs: 0 }, 'event', '"timeoutMs" must be a number of milliseconds from 1 to 2147483647'],
+    ['an end', { onExhausted: 'stop' }, 'event', `"onExhausted" must be one of 'skip', 'halt'`],
+    ['a kind of events', { events: 'all' }, 'event', `"events" must be one of 'put', 'delete', 'both'`],
+    ['a rest', { debounceMs: -1 }, 'event', '"debounceMs" must be a number of milliseconds from 0 to 2147483647'],
     [
       'every last state',
       { delivery: 'every', debounceMs: 5 },

@@ -1,4 +1,5 @@
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
+import { ignoreRejection } from '../timing/time-limit.js';
 import {
   type AnyClass,
   isClass,
@@ -112,7 +113,7 @@ function compileConstraints(type: AnyClass, metadata: Metadata): Check[] | undef
 /** A promise says nothing yet; whoever looks again will wait for its own. */
 function isTrue(result: unknown): boolean {
   if (result === true) return true;
-  if (result instanceof Promise) result.catch(() => undefined);
+  ignoreRejection(result);
   return false;
 }
 

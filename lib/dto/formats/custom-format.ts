@@ -1,3 +1,4 @@
+import { ignoreRejection } from '../../timing/time-limit.js';
 import type { JsonObject } from '../json-object.js';
 import { bufferOf, type DocumentBytes } from './document-bytes.js';
 import type { ConfigCodec, DecodedDocument, DocumentFormat } from './document-format.js';
@@ -10,7 +11,9 @@ export class CustomFormat implements DocumentFormat {
 
   read(bytes: DocumentBytes): DecodedDocument {
     try {
-      return plainCopy(this.codec.decode(Buffer.from(bufferOf(bytes))));
+      const decoded = this.codec.decode(Buffer.from(bufferOf(bytes)));
+      ignoreRejection(decoded);
+      return plainCopy(decoded);
     } catch {
       return failed('codec');
     }
@@ -19,6 +22,7 @@ export class CustomFormat implements DocumentFormat {
   write(document: JsonObject): ReturnType<DocumentFormat['write']> {
     try {
       const bytes: unknown = this.codec.encode(JSON.parse(JSON.stringify(document)) as object);
+      ignoreRejection(bytes);
       return bytes instanceof Uint8Array ? Buffer.from(bytes) : failed('codec');
     } catch {
       return failed('codec');

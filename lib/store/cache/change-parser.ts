@@ -1,4 +1,5 @@
 import type { DtoParser, ParseResult } from '../../dto/dto-parser.js';
+import { UnknownReports } from '../../dto/unknown-reports.js';
 import type { ChangeBatch } from '../../watch/stream/change-event.js';
 import { type KeyRecord, keyText, packedValueOf } from '../../backend/key-record.js';
 import { now, type ParsedChange, parsedPut, type Write } from './cache-entry.js';
@@ -20,7 +21,7 @@ export interface ChangeParserOptions {
 export class ChangeParser {
   readonly #options: ChangeParserOptions;
   #preparsed: PreparsedList | undefined;
-  readonly #strippedNames = new Set<string>();
+  readonly #unknownReports = new UnknownReports();
 
   constructor(options: ChangeParserOptions) {
     this.#options = options;
@@ -68,15 +69,8 @@ export class ChangeParser {
   }
 
   #change(write: Write, result: ParseResult<object>, at: number): ParsedChange<object> {
-    if (result.ok && result.stripped.length > 0) this.#tellStripped(write.key, result.stripped);
+    if (result.ok && this.#unknownReports.isNew(result.stripped)) this.#options.stripped(write.key, result.stripped);
     return parsedPut(write, result, this.#options.parser.type, at);
-  }
-
-  #tellStripped(key: string, paths: readonly string[]): void {
-    const names = paths.join();
-    if (this.#strippedNames.has(names)) return;
-    this.#strippedNames.add(names);
-    this.#options.stripped(key, paths);
   }
 }
 

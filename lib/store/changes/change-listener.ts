@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkMilliseconds } from '../../option-checks.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { isThenable } from '../../timing/time-limit.js';
 import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
@@ -91,7 +92,7 @@ export class ChangeListener implements ConfigListener {
     };
     try {
       const result = this.call(change);
-      if (result instanceof Promise) result.catch(failed);
+      if (isThenable(result)) Promise.resolve(result).catch(failed);
     } catch (error) {
       failed(error);
     }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { fileErrorCode } from './file-error-code.js';
 import { SnapshotFile } from './snapshot-file.js';
 import { type SnapshotContent, SnapshotFault } from './snapshot-format.js';
 import { SnapshotSaver } from './snapshot-saver.js';
@@ -108,7 +109,7 @@ export class ConfigSnapshot {
       this.#check(content, listed);
       return content;
     } catch (error) {
-      const reason = error instanceof SnapshotFault ? error.message : `cannot be read (${codeOf(error)})`;
+      const reason = error instanceof SnapshotFault ? error.message : `cannot be read (${fileErrorCode(error)})`;
       this.#parts.log.warn(`the offline snapshot ${this.#file.path} ${reason}: it is not used`);
       return undefined;
     }
@@ -150,6 +151,3 @@ const VALIDATORS_LIMIT_MS = 1_000;
 /** How often within its maximal age a file is written anew. */
 const REFRESHES = 4;
 const MAX_REFRESH_MS = 24 * 3_600_000;
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'failed unexpectedly';

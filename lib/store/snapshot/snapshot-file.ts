@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { fileErrorCode } from './file-error-code.js';
 import { decodeSnapshot, encodeSnapshot, type SnapshotContent } from './snapshot-format.js';
 
 /** One file that is always either the last snapshot that was written or the one before, whenever the process or the machine ends. */
@@ -17,7 +18,7 @@ export class SnapshotFile {
    */
   async read(): Promise<SnapshotContent | undefined> {
     const bytes = await readFile(this.path).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      if (fileErrorCode(error) === 'ENOENT') return undefined;
       throw error;
     });
     return bytes && decodeSnapshot(bytes, this.encryptionKey);
@@ -77,5 +78,3 @@ async function syncFolder(path: string): Promise<void> {
     await folder?.close();
   }
 }
-
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

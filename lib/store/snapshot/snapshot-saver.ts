@@ -1,5 +1,6 @@
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { within } from '../../timing/time-limit.js';
+import { fileErrorCode } from './file-error-code.js';
 
 export interface SnapshotSaverOptions {
   /** Writes what readers see now. */
@@ -64,7 +65,7 @@ export class SnapshotSaver {
   async #save(): Promise<void> {
     const begun = performance.now();
     this.#isDirty = false;
-    const failure = await this.#options.save().then(() => undefined, codeOf);
+    const failure = await this.#options.save().then(() => undefined, fileErrorCode);
     this.#tookMs = performance.now() - begun;
     this.#tell(failure);
     if (failure !== undefined) this.changed();
@@ -92,7 +93,3 @@ const RETRY_MS = 10_000;
 /** At most one part of the time in so many is spent saving. */
 const SHARE = 20;
 const CLOSE_LIMIT_MS = 2_000;
-
-/** Messages of the file system name paths, its codes say all the rest. */
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'failed unexpectedly';

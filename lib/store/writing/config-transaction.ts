@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { ignoreRejection, isThenable } from '../../timing/time-limit.js';
 import {
   type DeleteOptions,
   expectedRevision,
@@ -46,8 +47,8 @@ export async function planTransaction(
     },
   });
   isOpen = false;
-  if (result instanceof Promise) {
-    result.catch(() => undefined);
+  if (isThenable(result)) {
+    ignoreRejection(result);
     throw new InvalidOptionsError(
       'transaction: the function that builds it returned a promise; build it synchronously',
     );

@@ -197,6 +197,19 @@ describe('a codec of the application', () => {
     expect(read(Free, decoding(value), 'x')).toEqual(expected);
   });
 
+  it('is rejected if it is asynchronous, without an unhandled rejection', async () => {
+    const rejecting: ConfigCodec = {
+      decode: () => Promise.reject(new Error('decode')),
+      encode: () => Promise.reject(new Error('encode')) as never,
+    };
+    const decoded = new DtoParser(Free, { codec: rejecting }).parse(Buffer.from('x'));
+
+    // Vitest fails a run that has an unhandled rejection.
+    await new Promise(setImmediate);
+    expect([outcome(decoded), outcome(write(Free, rejecting, { data: 1 }))]).toEqual([[': plain'], [': codec']]);
+    await new Promise(setImmediate);
+  });
+
   it('may throw, or encode to what are no bytes, and is not quoted', () => {
     const failing: ConfigCodec = {
       decode: (bytes) => {

@@ -89,6 +89,11 @@ describe('a listener of changes', () => {
       once.close();
       if (key === '/1') store.listen('/', ({ origin }) => seen.push(`inner ${origin}`));
     });
+    store.listen('/', () => ({
+      then: (_: unknown, reject: (error: Error) => void) => {
+        reject(new Error('SECRET'));
+      },
+    }));
     const first = store.listen('/', record);
     store.listen('/', record);
     await started();
@@ -98,7 +103,7 @@ describe('a listener of changes', () => {
     first.close();
     first.close();
     store.put('/2', 2);
-    await started();
+    await new Promise(setImmediate);
 
     expect(seen).toEqual([
       'once /1',
@@ -108,7 +113,7 @@ describe('a listener of changes', () => {
       'live put /2 ->2 []',
       'inner live',
     ]);
-    expect(store.logger.lines.length).toBe(4);
+    expect(store.logger.lines.length).toBe(6);
     expect(store.logger.text).toContain('a listener of changes under "/" failed for "/1": Error at ');
     expect(store.logger.text).not.toContain('SECRET');
   });

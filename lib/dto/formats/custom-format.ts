@@ -2,10 +2,12 @@ import { ignoreRejection } from '../../timing/time-limit.js';
 import type { JsonObject } from '../json-object.js';
 import { bufferOf, type DocumentBytes } from './document-bytes.js';
 import type { ConfigCodec, DecodedDocument, DocumentFormat } from './document-format.js';
-import { failed } from './document-text.js';
+import { rejected } from './document-text.js';
 import { plainCopy } from './plain-copy.js';
 
-/** A codec of the application. It keeps what it returned and never sees our bytes: both sides are copied. */
+/**
+ * Adapts the codec of an application. Input and output are copied, so neither side can change the data of the other.
+ */
 export class CustomFormat implements DocumentFormat {
   constructor(private readonly codec: ConfigCodec) {}
 
@@ -15,7 +17,7 @@ export class CustomFormat implements DocumentFormat {
       ignoreRejection(decoded);
       return plainCopy(decoded);
     } catch {
-      return failed('codec');
+      return rejected('codec');
     }
   }
 
@@ -23,9 +25,9 @@ export class CustomFormat implements DocumentFormat {
     try {
       const bytes: unknown = this.codec.encode(JSON.parse(JSON.stringify(document)) as object);
       ignoreRejection(bytes);
-      return bytes instanceof Uint8Array ? Buffer.from(bytes) : failed('codec');
+      return bytes instanceof Uint8Array ? Buffer.from(bytes) : rejected('codec');
     } catch {
-      return failed('codec');
+      return rejected('codec');
     }
   }
 }

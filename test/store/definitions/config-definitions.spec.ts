@@ -116,13 +116,13 @@ describe('nested classes of a definition', () => {
   }
 
   it.each([
-    [NotNested, 'NotNested.redis, for key "/a", holds Redis, which has constraints, but lacks @ValidateNested()'],
-    [OnlyTyped, 'OnlyTyped.redis, for key "/a", holds Redis, which has constraints, but lacks @ValidateNested()'],
+    [NotNested, 'NotNested.redis, for key "/a", contains Redis, which has constraints, but lacks @ValidateNested()'],
+    [OnlyTyped, 'OnlyTyped.redis, for key "/a", contains Redis, which has constraints, but lacks @ValidateNested()'],
     [NotTyped, 'NotTyped.redis, for key "/a", has @ValidateNested() but lacks @Type(() => Redis)'],
     [UntypedArray, 'UntypedArray.redis, for key "/a", has @ValidateNested() but lacks @Type(() => Class)'],
     [NestedBare, 'NestedBare.bare, for key "/a", has @ValidateNested(), but Bare has no class-validator constraint'],
     [Deep, 'NotTyped.redis, for key "/a", has @ValidateNested() but lacks @Type(() => Redis)'],
-    [Inherits, 'Inherits.redis, for key "/a", holds Redis, which has constraints, but lacks @ValidateNested()'],
+    [Inherits, 'Inherits.redis, for key "/a", contains Redis, which has constraints, but lacks @ValidateNested()'],
     [Binary, 'Binary.secret, for key "/a", is a Buffer, which cannot be frozen'],
     [BinaryItems, 'BinaryItems.parts, for key "/a", is a Uint8Array, which cannot be frozen'],
   ])('are refused where anything would pass: %o', (type, sentence) => {

@@ -107,7 +107,7 @@ describe('a key that is put under a lease', () => {
 
     expect(again).not.toBe(lease);
     expect(await etcd.direct.get(KEY).string()).toBe('{"port":4711}');
-    await eventually(() => log.lines.some(({ text }) => text.includes('is there again')));
+    await eventually(() => log.lines.some(({ text }) => text.includes('was put again with a new lease')));
     expect(log.lines.filter(({ text }) => text.includes('lease')).map(({ level }) => level)).toEqual(['warn', 'log']);
     expect(log.text).not.toContain('4711');
     await eventually(() => app.store.get(KEY, Instance)?.port === 4711);
@@ -122,7 +122,7 @@ describe('a key that is put under a lease', () => {
     const lease = (await leaseOf(KEY)) ?? '';
     await etcd.direct.leaseClient.leaseRevoke({ ID: lease });
     await put(KEY, '{"port":9}');
-    await eventually(() => log.text.includes(`"${KEY}" was written by somebody else`));
+    await eventually(() => log.text.includes(`"${KEY}" was written by another client`));
 
     expect(await etcd.direct.get(KEY).string()).toBe('{"port":9}');
     await eventually(async () => (await etcd.direct.leaseClient.leaseLeases()).leases.length === 0);

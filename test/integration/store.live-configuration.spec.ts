@@ -275,7 +275,7 @@ describe('StoreService', () => {
     expect(app.store.get('/strip', Limit)).toEqual({ count: 2 });
     const warnings = log.lines.filter(({ level }) => level === 'warn').map(({ text }) => text);
     expect(warnings.length).toBe(1);
-    expect(warnings[0]).toContain('"/strip": left out what its class does not know: more');
+    expect(warnings[0]).toContain('"/strip": ignored properties that its class does not know: more');
     expect(log.text).not.toContain('SECRET');
     const refused = start([{ key: '/strip', type: Limit, unknown: 'refuse' }]);
     await expect(refused).rejects.toThrow(/more \[unknown\]/);
@@ -391,7 +391,7 @@ describe('StoreService', () => {
         { key: '/a', type: Limit },
         { key: '/a', type: Database },
       ]),
-    ).rejects.toThrow(/key "\/a" is defined twice and differently, with Limit and with Database/);
+    ).rejects.toThrow(/key "\/a" has two different definitions, with Limit and with Database/);
     await using app = await start([
       { key: '/a', type: Limit },
       { key: '/a', type: Limit },

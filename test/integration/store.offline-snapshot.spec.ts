@@ -162,7 +162,7 @@ describe('an offline snapshot', () => {
     const log = new CollectingLogger();
     await using open = await start({ configs, logger: log });
     expect([open.store.status, open.store.get('/secret', Password)]).toEqual(['stale', undefined]);
-    expect(log.text).toContain('it holds nothing of key "/secret"');
+    expect(log.text).toContain('it does not contain key "/secret"');
 
     await proxy.accept();
     await leaveSnapshot({ configs, snapshot: { directory, encryptionKey } });
@@ -259,7 +259,7 @@ describe('an offline snapshot', () => {
 
     expect(app.store.status).toBe('ready');
     expect(log.lines.filter(({ level }) => level === 'warn').map(({ text }) => text)).toEqual([
-      expect.stringMatching(/cannot be written \((EEXIST|ENOTDIR)\); it is tried again/),
+      expect.stringMatching(/cannot be written \((EEXIST|ENOTDIR)\); the write is retried/),
     ]);
   });
 });

@@ -140,7 +140,7 @@ describe('writing through the store', () => {
     });
 
     it.each([
-      ['nothing', () => undefined, InvalidOptionsError, /it writes nothing/],
+      ['nothing', () => undefined, InvalidOptionsError, /it contains no write/],
       [
         'one key twice',
         (tx: Tx) => {
@@ -148,7 +148,7 @@ describe('writing through the store', () => {
           tx.delete('/owner');
         },
         InvalidOptionsError,
-        /delete "\/owner" in a transaction: it writes the key already/,
+        /delete "\/owner" in a transaction: the transaction already writes the key/,
       ],
       [
         'what it says later',
@@ -293,9 +293,9 @@ describe('writing through the store', () => {
       expect(refused).toBeInstanceOf(InvalidConfigError);
       expect(inspect(refused, { depth: Infinity, showHidden: true })).not.toContain('SECRET');
       for (const [key, revision, why] of [
-        ['/counters/1', compacted, 'etcd has compacted it away'],
-        ['/counters/1', elsewhere + 100, 'there is no such revision yet'],
-        ['/counters/2', invalid, 'the key did not exist then'],
+        ['/counters/1', compacted, 'etcd has compacted the revision'],
+        ['/counters/1', elsewhere + 100, 'the revision does not exist yet'],
+        ['/counters/2', invalid, 'the key did not exist at that revision'],
       ] as const) {
         const error = await failing(key, revision);
         expect(error).toBeInstanceOf(RevisionUnavailableError);
@@ -307,7 +307,7 @@ describe('writing through the store', () => {
 
   it('refuses markers that a definition would take for configurations', async () => {
     await expect(start({ outcomes: { prefix: '/counters/markers' } })).rejects.toThrow(
-      /"outcomes.prefix" lies under the prefix "\/counters\/" of a definition/,
+      /"outcomes.prefix" is under the prefix "\/counters\/" of a definition/,
     );
     await expect(start({ outcomes: { prefix: '' } })).rejects.toThrow(/"outcomes.prefix" is empty/);
   });

@@ -110,7 +110,7 @@ export class SimulatedLink implements KeyValueStore {
   #apply(transaction: Transaction): TransactionResult | Error {
     try {
       const result = this.etcd.apply(transaction);
-      const isOwn = !transaction.what.startsWith('settle ');
+      const isOwn = !transaction.what.startsWith('resolve ');
       if (result.applied && isOwn) this.applied.push({ revision: result.revision, transaction });
       return result;
     } catch (error) {

@@ -10,8 +10,8 @@ class Limit {
 }
 
 const nobody: FeedSink = {
-  isHeard: false,
-  stepped: () => undefined,
+  hasListeners: false,
+  updated: () => undefined,
   stripped: () => undefined,
   caughtUp: () => undefined,
   interrupted: () => undefined,

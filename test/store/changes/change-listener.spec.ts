@@ -166,8 +166,8 @@ describe('a listener of changes', () => {
   });
 
   it.each([
-    ['a prefix that is no string', 7, String, {}, 'the prefix of a listener is a string'],
-    ['no function', '/a/', undefined, {}, 'the listener of "/a/" is a function'],
+    ['a prefix that is no string', 7, String, {}, 'the prefix of a listener must be a string'],
+    ['no function', '/a/', undefined, {}, 'the listener of "/a/" must be a function'],
     ['a negative time', '/a/', String, { debounceMs: -1 }, '"debounceMs" of the listener of "/a/" must be a number'],
     ['a time that is no number', '/a/', String, { debounceMs: '5' }, '"debounceMs" of the listener of "/a/" must be'],
   ])('is refused for %s', (_, prefix, call, options, sentence) => {

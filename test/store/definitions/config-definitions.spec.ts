@@ -49,7 +49,7 @@ describe('a definition', () => {
     ['both key and prefix', { key: '/a', prefix: '/b', type: Database }, /both key "\/a" and prefix "\/b"/],
     ['neither key nor prefix', { type: Database }, /neither "key" nor "prefix"/],
     ['an empty key', { key: '', type: Database }, /"key" of a definition is empty/],
-    ['a key that is no string', { key: 7, type: Database }, /is a string/],
+    ['a key that is no string', { key: 7, type: Database }, /must be a string/],
     ['no class', { key: '/a', type: undefined }, /key "\/a" needs a class/],
     ['a class without constraints', { key: '/a', type: Bare }, /Bare, the class of key "\/a", has no class-validator/],
     [
@@ -67,9 +67,9 @@ describe('a definition', () => {
     [
       'an unknown codec',
       { key: '/a', type: Database, codec: 'xml' },
-      /"codec" of key "\/a" is 'json', 'text', 'yaml' or/,
+      /"codec" of key "\/a" must be 'json', 'text', 'yaml' or/,
     ],
-    ['half a codec', { key: '/a', type: Database, codec: { decode: String } }, /"codec" of key "\/a" is 'json'/],
+    ['half a codec', { key: '/a', type: Database, codec: { decode: String } }, /"codec" of key "\/a" must be 'json'/],
     ['a text without a value', { key: '/a', type: Database, codec: 'text' }, /so Database needs a property "value"/],
     ['another unknown choice', { key: '/a', type: Database, unknown: 'warn' }, /"unknown" of key "\/a" must be one of/],
   ])('is refused for %s, in one sentence that names it', (_, definition, sentence) => {
@@ -141,10 +141,10 @@ describe('all definitions together', () => {
 
     expect(all.map(({ target }) => target)).toEqual([{ key: '/a' }, { prefix: '/a' }]);
     expect(faultOf({ key: '/a', type: Database }, { key: '/a', type: Redis })).toBe(
-      'key "/a" is defined twice and differently, with Database and with Redis',
+      'key "/a" has two different definitions, with Database and with Redis',
     );
     expect(faultOf({ prefix: '/a', type: Redis }, { prefix: '/a', type: Redis, required: true })).toContain(
-      'differently',
+      'two different definitions',
     );
     expect(faultOf(equal, { ...equal, default: { host: 'y' } })).toContain('differently');
   });
@@ -213,10 +213,10 @@ describe('all definitions together', () => {
     expect(definitions.of('/a/db', Database).target).toEqual({ prefix: '/a/' });
     expect(definitions.ofPrefix('/a/r', Database).target).toEqual({ prefix: '/a/' });
     expect(() => definitions.of('/a/redis', Database)).toThrow(
-      'key "/a/redis" was asked for as Database, but key "/a/redis" is defined with Redis',
+      'key "/a/redis" was requested as Database, but key "/a/redis" is defined with Redis',
     );
     expect(() => definitions.of('/b', Database)).toThrow(
-      'key "/b" was asked for as Database, but no definition covers it',
+      'key "/b" was requested as Database, but no definition covers it',
     );
     expect(() => definitions.ofPrefix('/', Database)).toThrow(InvalidOptionsError);
   });

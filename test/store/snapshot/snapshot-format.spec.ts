@@ -58,13 +58,13 @@ describe('a snapshot file', () => {
     const sealed = encoded(content([['/db', 7, '{}']]), KEY);
 
     expect(reasonOf(plain.subarray(0, -5))).toBe('is damaged or incomplete');
-    expect(reasonOf(Buffer.from('hello\n'))).toBe('is no snapshot, or is damaged');
-    expect(reasonOf(Buffer.alloc(0))).toBe('is no snapshot, or is damaged');
+    expect(reasonOf(Buffer.from('hello\n'))).toBe('is not a snapshot or is damaged');
+    expect(reasonOf(Buffer.alloc(0))).toBe('is not a snapshot or is damaged');
     expect(reasonOf(Buffer.from(plain.toString('latin1').replace('/1 ', '/2 '), 'latin1'))).toBe(
-      'has version 2 of the format, which is not 1',
+      'has format version 2, which is not 1',
     );
     expect(reasonOf(sealed, randomBytes(32))).toBe('was written with another encryptionKey');
-    expect(reasonOf(sealed)).toBe('is encrypted, and there is no encryptionKey');
+    expect(reasonOf(sealed)).toBe('is encrypted, but there is no encryptionKey');
     expect(reasonOf(plain, KEY)).toBe('is not encrypted, although there is an encryptionKey');
   });
 

@@ -47,7 +47,7 @@ describe('saving a snapshot', () => {
     await vi.advanceTimersByTimeAsync(10_000);
 
     expect(logger.lines.map(({ level, text }) => `${level} ${text.replace(/ \[service.*/, '')}`)).toEqual([
-      'warn the offline snapshot /x cannot be written (ENOSPC); it is tried again',
+      'warn the offline snapshot /x cannot be written (ENOSPC); the write is retried',
       'log the offline snapshot /x can be written again',
     ]);
   });

@@ -23,7 +23,7 @@ class Database {
 class Limit {
   @IsInt() count!: number;
 }
-/** Of the same name as another class, and another one. */
+/** A different class with the same name. */
 const Twin = ((): typeof Limit => {
   class Limit {
     @IsInt() count!: number;
@@ -53,7 +53,7 @@ describe('@InjectConfig', () => {
     return outcome as Error;
   };
 
-  it('gives a configuration that is there in the constructor and always current, by key or by class alone', async () => {
+  it('injects a configuration that is available in the constructor and always current, by key or by class', async () => {
     await put('/db', { host: 'a' });
     @Injectable()
     class Client {
@@ -90,7 +90,7 @@ describe('@InjectConfig', () => {
     expect(completed).toBe(true);
   });
 
-  it('gives all keys of a prefix as one map, the same until one of them changes', async () => {
+  it('injects all keys of a prefix as one map, which is the same object until one of them changes', async () => {
     await put('/limits/b', { count: 2 });
     await put('/limits/a', { count: 1 });
     @Injectable()
@@ -128,7 +128,7 @@ describe('@InjectConfig', () => {
     expect(seen).toEqual(['/limits/a,/limits/b', '/limits/a,/limits/b,/limits/c,/limits/d']);
   });
 
-  it('is undefined or the default while a key is absent', async () => {
+  it('injects undefined or the default while a key is absent', async () => {
     const app = await start({
       imports: [
         EtcdTriggerModule.forRoot({
@@ -152,7 +152,7 @@ describe('@InjectConfig', () => {
     expect(seen).toEqual([undefined, { host: 'a' }, undefined]);
   });
 
-  it('tells classes apart by identity, clusters by name, and reaches a feature whether or not forRoot is global', async () => {
+  it('distinguishes classes by identity and clusters by name, and works in features with and without a global forRoot', async () => {
     await put('/one', { count: 1 });
     await put('/two', { count: 2 });
     await put('/other/one', { count: 3 });
@@ -189,7 +189,7 @@ describe('@InjectConfig', () => {
     expect([one.value instanceof Limit, two.value instanceof Twin]).toEqual([true, true]);
   });
 
-  it('takes another value in a test', async () => {
+  it('can be overridden in a test', async () => {
     @Injectable()
     class Client {
       constructor(@InjectConfig(Database, '/db') readonly database: ConfigRef<Database>) {}
@@ -206,7 +206,7 @@ describe('@InjectConfig', () => {
     expect(app.get(Client).database.value.host).toBe('test');
   });
 
-  describe('without what it asks for, stops the start and names the fix:', () => {
+  describe('without its configuration, fails the start and names the solution:', () => {
     const asking = (type: typeof Database | typeof Limit, name?: string) => {
       @Injectable()
       class Client {
@@ -258,7 +258,7 @@ describe('@InjectConfig', () => {
       expect(fault.message).toBe(sentence);
     });
 
-    it('what Nest itself finds missing is told with the line to add', async () => {
+    it('a dependency that Nest cannot resolve, with the line to add', async () => {
       const root = EtcdTriggerModule.forRoot({ ...options(), configs: [] });
       const fault = await faultOf({ imports: [root], providers: [asking(Database, '/later/')] });
 
@@ -267,14 +267,14 @@ describe('@InjectConfig', () => {
       );
     });
 
-    it('a class that is not there, as it is when files import each other', () => {
+    it('an undefined class, as in a circular import', () => {
       expect(() => InjectConfig(undefined as never, '/db')).toThrow(
         'the configuration "/db" is injected by its class, which is undefined: do its file and this one import each other?',
       );
     });
   });
 
-  it('of an ambiguous class is no fault as long as nobody injects it', async () => {
+  it('accepts an ambiguous class that is not injected', async () => {
     await put('/a', { count: 1 });
     const app = await start({
       imports: [

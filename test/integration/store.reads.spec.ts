@@ -19,14 +19,14 @@ class Limit {
   @IsInt() count!: number;
 }
 
-describe('the store, read', () => {
+describe('reading the store', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
   const start = (configs: ConfigDefinition[], more: object = {}) => startApp({ hosts: etcd.hosts, configs, ...more });
 
-  describe('as a snapshot', () => {
-    it('stays as it was at its revision, whatever is written afterwards', async () => {
+  describe('as a view', () => {
+    it('stays at its revision after later writes', async () => {
       await put('/limits/a', { count: 1 });
       const revision = await put('/limits/b', { count: 2 });
       await using app = await start([{ prefix: '/limits/', type: Limit }]);
@@ -71,7 +71,7 @@ describe('the store, read', () => {
       expect(torn).toEqual([]);
     });
 
-    it('over several definitions tells the revision of each, and gives each key to the one that governs it', async () => {
+    it('of several definitions has the revision of each, and reads each key from its governing definition', async () => {
       await put('/app/db', { host: 'a', pool: { size: 1 } });
       await put('/app/x', { count: 1 });
       await using app = await start([
@@ -93,7 +93,7 @@ describe('the store, read', () => {
   });
 
   describe('through select', () => {
-    it('calls the function once for each state, and notifies only when its result changes', async () => {
+    it('calls the function once per state, and emits only if its result changes', async () => {
       await put('/db', { host: 'a', pool: { size: 1 } });
       await using app = await start([{ key: '/db', type: Database }]);
       let calls = 0;
@@ -116,7 +116,7 @@ describe('the store, read', () => {
       expect([hosts.value, hosts.value === seen[2], calls]).toEqual([{ hosts: [] }, true, 5]);
     });
 
-    it('logs a function that throws by class and place, and goes on with the next change', async () => {
+    it('logs the error of a function by class and location, and continues with the next change', async () => {
       const log = new CollectingLogger();
       await using app = await start([{ key: '/limit', type: Limit, default: { count: 0 } }], { logger: log });
       const ratio = app.store.select('/limit', Limit, (limit) => {
@@ -140,7 +140,7 @@ describe('the store, read', () => {
   });
 
   describe('through changes', () => {
-    it('tells what is different by path, and nothing of writes that change nothing for readers', async () => {
+    it('reports differences by path, and ignores writes that change nothing for readers', async () => {
       await put('/db', { host: 'a', pool: { size: 1 }, unknown: 1 });
       await using app = await start([{ key: '/db', type: Database }]);
       const changes: ConfigChange<Database>[] = [];
@@ -161,7 +161,7 @@ describe('the store, read', () => {
       expect(last?.value).toBe(app.store.get('/db', Database));
     });
 
-    it('may be debounced: a burst is told once, against what was told last', async () => {
+    it('may be debounced: a burst is delivered as one change from the last delivered value', async () => {
       await put('/limit', { count: 0 });
       using proxy = await TcpProxy.start(etcd.first.clientPort);
       await using app = await start([{ key: '/limit', type: Limit }], { hosts: proxy.endpoint });
@@ -171,7 +171,7 @@ describe('the store, read', () => {
         ({ origin, previous, value }) => seen.push([origin, previous?.count, value?.count]),
         { debounceMs: 500 },
       );
-      // However long writing takes, they arrive together.
+      // The validator releases them together, however long writing takes.
       proxy.freeze('down');
       for (let count = 1; count <= 20; count += 1) await put('/limit', { count });
       proxy.thaw('down');
@@ -183,7 +183,7 @@ describe('the store, read', () => {
       ]);
     });
 
-    it('may be written from: the write is told like any other', async () => {
+    it('may write to the store, and the write is delivered like any other', async () => {
       await using app = await start([{ prefix: '/limits/', type: Limit }]);
       const seen: string[] = [];
       app.store.onChange<Limit>('/limits/', ({ key, value }) => {

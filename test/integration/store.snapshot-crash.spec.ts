@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SnapshotFile } from '../../lib/store/snapshot/snapshot-file.js';
 import type { SnapshotContent } from '../../lib/store/snapshot/snapshot-format.js';
 
-/** `npm run crash` kills 1,000 times. */
+/** `npm run crash` sets 1,000. */
 const KILLS = Number(process.env.CRASH_KILLS ?? 60);
 const LONGEST_LIFE_MS = 40;
 
@@ -23,7 +23,7 @@ describe('a process that is killed while it writes snapshots', () => {
   });
 
   it(
-    `leaves a whole one each time, the last that was safe or the one after (${KILLS} times)`,
+    `leaves an intact one each time, either the last confirmed one or the next (${KILLS} times)`,
     async () => {
       const key = randomBytes(32);
       const path = join(folder, 'app.default.snapshot');
@@ -50,7 +50,7 @@ describe('a process that is killed while it writes snapshots', () => {
   );
 });
 
-/** The last number that it said was safe. */
+/** Returns the last number that the process confirmed. */
 async function writeUntilKilled(path: string, first: number, key: Buffer): Promise<number | undefined> {
   const child = spawn(
     process.execPath,

@@ -27,7 +27,7 @@ class Remote extends Service {
   @IsEventuallySmall() weight!: number;
 }
 
-/** An async validator, flagged as such. */
+/** An asynchronous validator with the async flag. */
 function IsEventuallySmall(): PropertyDecorator {
   return (target, propertyName) => {
     registerDecorator({
@@ -85,10 +85,10 @@ const DRAWN = fc
 const DOCUMENTS = [...POISON, text({}), ...DRAWN];
 
 describe.each([
-  ['of one class', Service, 'strip'],
-  ['of one class that refuses what it does not know', Service, 'refuse'],
-  ['of one with an asynchronous validator', Remote, 'strip'],
-  ['of one with both', Remote, 'refuse'],
+  ['of a class', Service, 'strip'],
+  ['of a class that rejects unknown properties', Service, 'refuse'],
+  ['of a class with an asynchronous validator', Remote, 'strip'],
+  ['of a class with both', Remote, 'refuse'],
 ] as const)('documents %s', (_, type, unknown) => {
   const etcd = ownEtcd();
   const { put } = etcd;
@@ -100,7 +100,7 @@ describe.each([
     return [verdictOf(violations), value];
   };
 
-  it('get the same verdict at boot, on change and before a write, and no value is ever told', async () => {
+  it('get the same result at startup, on change and before a write, and no value is ever reported', async () => {
     const configs: ConfigDefinition[] = [{ prefix: '/doors/', type, unknown }];
     const logger = new CollectingLogger();
     const told: unknown[] = [];
@@ -136,7 +136,7 @@ describe.each([
   });
 });
 
-/** What an application would write to get the document; none when no object gives it. */
+/** Returns the value that an application would write to get the document; `undefined` if there is none. */
 function objectOf(document: string | Buffer): object | undefined {
   try {
     const value: unknown = JSON.parse(document.toString());

@@ -14,7 +14,7 @@ interface Value {
 class Limit {}
 class Other {}
 
-/** A cache whose steps go to listeners, without any etcd. */
+/** A cache whose updates go to listeners, without etcd. */
 class Store {
   readonly cache = new ConfigCache<Value>({
     onDelete: 'remove',
@@ -54,7 +54,7 @@ const textOf = ({ type, key, value, previous, changedPaths, origin }: ConfigChan
 const started = (): Promise<void> => Promise.resolve();
 
 describe('a listener of changes', () => {
-  it('is told what exists first, then what changes, never what does not', async () => {
+  it('receives existing configurations first, then only changes', async () => {
     const store = new Store();
     const seen: string[] = [];
     store.put('/a/1', 1);
@@ -76,7 +76,7 @@ describe('a listener of changes', () => {
     ]);
   });
 
-  it('may throw, reject, end itself, be registered twice and listen anew from inside, and harms nobody', async () => {
+  it('may throw, reject, close itself, be added twice and add listeners, and affects no other listener', async () => {
     const store = new Store();
     const seen: string[] = [];
     const record = (change: ConfigChange): void => void seen.push(textOf(change));
@@ -118,7 +118,7 @@ describe('a listener of changes', () => {
     expect(store.logger.text).not.toContain('SECRET');
   });
 
-  it('may ask for one class, and is told nothing of others', async () => {
+  it('may select one class, and receives no changes of others', async () => {
     const store = new Store();
     const seen: string[] = [];
     store.listen('/', ({ key }) => seen.push(`limit ${key}`), { type: Limit });
@@ -130,7 +130,7 @@ describe('a listener of changes', () => {
     expect(seen).toEqual(['limit /1']);
   });
 
-  it('gets changes that nobody can change', async () => {
+  it('receives frozen changes', async () => {
     const store = new Store();
     const changes: ConfigChange[] = [];
     store.put('/1', 1);
@@ -143,7 +143,7 @@ describe('a listener of changes', () => {
       expect([Object.isFrozen(change), Object.isFrozen(change.changedPaths)]).toEqual([true, true]);
   });
 
-  it('ends with the store, also one that comes later', () => {
+  it('completes with the store, also if it is added later', () => {
     const store = new Store();
     const ended: string[] = [];
     store.listen(
@@ -166,11 +166,17 @@ describe('a listener of changes', () => {
   });
 
   it.each([
-    ['a prefix that is no string', 7, String, {}, 'the prefix of a listener must be a string'],
-    ['no function', '/a/', undefined, {}, 'the listener of "/a/" must be a function'],
+    ['a prefix that is not a string', 7, String, {}, 'the prefix of a listener must be a string'],
+    ['a listener that is not a function', '/a/', undefined, {}, 'the listener of "/a/" must be a function'],
     ['a negative time', '/a/', String, { debounceMs: -1 }, '"debounceMs" of the listener of "/a/" must be a number'],
-    ['a time that is no number', '/a/', String, { debounceMs: '5' }, '"debounceMs" of the listener of "/a/" must be'],
-  ])('is refused for %s', (_, prefix, call, options, sentence) => {
+    [
+      'a time that is not a number',
+      '/a/',
+      String,
+      { debounceMs: '5' },
+      '"debounceMs" of the listener of "/a/" must be',
+    ],
+  ])('is rejected for %s', (_, prefix, call, options, sentence) => {
     const listen = (): unknown => new Store().listen(prefix as never, call as never, options as never);
 
     expect(listen).toThrow(InvalidOptionsError);

@@ -72,7 +72,7 @@ describe('a definition', () => {
     ['half a codec', { key: '/a', type: Database, codec: { decode: String } }, /"codec" of key "\/a" must be 'json'/],
     ['a text without a value', { key: '/a', type: Database, codec: 'text' }, /so Database needs a property "value"/],
     ['another unknown choice', { key: '/a', type: Database, unknown: 'warn' }, /"unknown" of key "\/a" must be one of/],
-  ])('is refused for %s, in one sentence that names it', (_, definition, sentence) => {
+  ])('is rejected for %s, in one sentence that names it', (_, definition, sentence) => {
     expect(faultOf(definition)).toMatch(sentence);
   });
 

@@ -12,7 +12,7 @@ const CUT_EVERY_MS = 60;
 const PROCESSES = ['a', 'b', 'c', 'd'];
 const KEY = '/contention/counter';
 
-type Claim = readonly [attempt: string, what: 'applied' | 'unknown' | 'refused', revision: number | string];
+type Claim = readonly [attempt: string, what: 'applied' | 'unknown' | 'rejected', revision: number | string];
 
 describe(`8 writers in 4 processes that increment one counter ${INCREMENTS} times each, under cut connections,`, () => {
   const etcd = ownEtcd();
@@ -100,7 +100,7 @@ function expectTrue(claims: readonly Claim[], applied: ReadonlyMap<number, strin
   for (const [attempt, , revision] of confirmed) expect(applied.get(Number(revision))).toBe(attempt);
   const attempts = [...applied.values()];
   expect(new Set(attempts).size).toBe(attempts.length);
-  const mayBeApplied = new Set(claims.filter(([, what]) => what !== 'refused').map(([attempt]) => attempt));
+  const mayBeApplied = new Set(claims.filter(([, what]) => what !== 'rejected').map(([attempt]) => attempt));
   expect(attempts.filter((attempt) => !mayBeApplied.has(attempt))).toEqual([]);
 }
 
@@ -135,5 +135,5 @@ async function startWriter(hosts: string, name: string, outcomes: string | undef
 function summary(how: string, claims: readonly Claim[], sum: number, proxies: readonly TcpProxy[]): string {
   const count = (kind: string): number => claims.filter(([, what]) => what === kind).length;
   const connections = proxies.reduce((all, { accepted }) => all + accepted, 0);
-  return `${how}: sum ${sum}, confirmed ${count('applied')}, unknown ${count('unknown')}, refused ${count('refused')}, over ${connections} connections`;
+  return `${how}: sum ${sum}, confirmed ${count('applied')}, unknown ${count('unknown')}, rejected ${count('rejected')}, over ${connections} connections`;
 }

@@ -27,24 +27,24 @@ describe('a write whose answer is lost', () => {
   });
 
   const start = (more: object = {}) => startApp({ hosts: proxy.endpoint, configs, ...more });
-  const held = async (): Promise<{ version: number; revision: number; value: unknown } | undefined> => {
+  const currentRecord = async (): Promise<{ version: number; revision: number; value: unknown } | undefined> => {
     const [found] = (await etcd.direct.get(KEY).exec()).kvs;
     if (!found) return undefined;
     const value: unknown = JSON.parse(found.value.toString());
     return { version: Number(found.version), revision: Number(found.mod_revision), value };
   };
   /** The request is applied, but its answer is lost. */
-  const losingTheAnswer = async <T>(write: () => Promise<T>): Promise<PromiseSettledResult<T>> => {
-    const before = (await held())?.revision;
+  const loseAnswer = async <T>(write: () => Promise<T>): Promise<PromiseSettledResult<T>> => {
+    const before = (await currentRecord())?.revision;
     proxy.freeze('down');
     const [writing] = [Promise.allSettled([write()])];
-    await eventually(async () => (await held())?.revision !== before);
+    await eventually(async () => (await currentRecord())?.revision !== before);
     proxy.cut();
     proxy.thaw();
     return (await writing)[0];
   };
   /** The request is held back and lost, while `meanwhile` runs. */
-  const losingTheRequest = async <T>(
+  const loseRequest = async <T>(
     write: () => Promise<T>,
     meanwhile: () => Promise<unknown> = () => Promise.resolve(),
   ): Promise<PromiseSettledResult<T>> => {
@@ -80,8 +80,8 @@ describe('a write whose answer is lost', () => {
     it.each(writes)('is reported as applied exactly once: %s', async (_, write) => {
       await using app = await start({ outcomes });
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheAnswer(() => write(app, revision));
-      const found = await held();
+      const result = await loseAnswer(() => write(app, revision));
+      const found = await currentRecord();
 
       expect(found).toMatchObject({ version: 2, value: entry(2) });
       expect(result).toMatchObject({ status: 'fulfilled', value: { revision: found?.revision, visible: true } });
@@ -91,8 +91,8 @@ describe('a write whose answer is lost', () => {
     it.each(writes)('is applied once if the request was lost: %s', async (_, write) => {
       await using app = await start({ outcomes });
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheRequest(() => write(app, revision));
-      const found = await held();
+      const result = await loseRequest(() => write(app, revision));
+      const found = await currentRecord();
 
       expect(found).toMatchObject({ version: 2, value: entry(2) });
       expect(result).toMatchObject({ status: 'fulfilled', value: { revision: found?.revision } });
@@ -103,14 +103,14 @@ describe('a write whose answer is lost', () => {
       await using app = await start({ outcomes });
       await app.store.put(KEY, entry(1));
 
-      expect(await losingTheAnswer(() => app.store.delete(KEY))).toMatchObject({ value: { deleted: true } });
+      expect(await loseAnswer(() => app.store.delete(KEY))).toMatchObject({ value: { deleted: true } });
       proxy.stop();
     });
 
     it('writes markers only under their prefix and with a lease, so all of them expire', async () => {
       await using app = await start({ outcomes });
       await app.store.put(KEY, entry(1));
-      await losingTheAnswer(() => app.store.put(KEY, entry(2)));
+      await loseAnswer(() => app.store.put(KEY, entry(2)));
       const { kvs } = await etcd.direct.getAll().exec();
       const markers = kvs.filter(({ key }) => key.toString() !== KEY);
 
@@ -152,8 +152,8 @@ describe('a write whose answer is lost', () => {
     it('is resolved by sending it again if its condition can hold only once', async () => {
       await using app = await start();
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }));
-      const found = await held();
+      const result = await loseRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }));
+      const found = await currentRecord();
 
       expect(found).toMatchObject({ version: 2, value: entry(2) });
       expect(result).toMatchObject({ status: 'fulfilled', value: { revision: found?.revision } });
@@ -163,10 +163,10 @@ describe('a write whose answer is lost', () => {
     it('is a conflict if the first change since then proves that another client made it', async () => {
       await using app = await start();
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }), other);
+      const result = await loseRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }), other);
 
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(RevisionConflictError) as unknown });
-      expect(await held()).toMatchObject({ version: 2, value: entry(9, 'other') });
+      expect(await currentRecord()).toMatchObject({ version: 2, value: entry(9, 'other') });
       proxy.stop();
     });
 
@@ -176,19 +176,19 @@ describe('a write whose answer is lost', () => {
     ])('is unknown if nothing proves the outcome: %s', async (_, write) => {
       await using app = await start();
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheAnswer(() => write(app, revision));
+      const result = await loseAnswer(() => write(app, revision));
 
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(UnknownOutcomeError) as unknown });
-      expect(await held()).toMatchObject({ version: 2 });
+      expect(await currentRecord()).toMatchObject({ version: 2 });
       proxy.stop();
     });
 
     it('is never sent again with ifAbsent, because the key may become absent again', async () => {
       await using app = await start();
-      const result = await losingTheRequest(() => app.store.put(KEY, entry(1), { ifAbsent: true }));
+      const result = await loseRequest(() => app.store.put(KEY, entry(1), { ifAbsent: true }));
 
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(UnknownOutcomeError) as unknown });
-      expect(await held()).toBeUndefined();
+      expect(await currentRecord()).toBeUndefined();
       proxy.stop();
     });
   });

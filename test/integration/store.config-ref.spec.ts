@@ -47,7 +47,7 @@ describe('@InjectConfig', () => {
     opened.push(app);
     return app.init();
   };
-  const faultOf = async (metadata: ModuleMetadata): Promise<Error> => {
+  const failureOf = async (metadata: ModuleMetadata): Promise<Error> => {
     const outcome = await start(metadata).catch((error: unknown) => error);
     expect(outcome).toBeInstanceOf(Error);
     return outcome as Error;
@@ -69,10 +69,10 @@ describe('@InjectConfig', () => {
     });
     const client = app.get(Client);
     const store = app.get(StoreService);
-    const seen: string[] = [];
+    const emitted: string[] = [];
     let completed = false;
     client.database.changes$.subscribe({
-      next: ({ host }) => seen.push(host),
+      next: ({ host }) => emitted.push(host),
       complete: () => (completed = true),
     });
 
@@ -86,7 +86,7 @@ describe('@InjectConfig', () => {
     expect(await firstValueFrom(client.database.changes$)).toEqual({ host: 'c' });
     await app.close();
 
-    expect(seen).toEqual(['a', 'b', 'c']);
+    expect(emitted).toEqual(['a', 'b', 'c']);
     expect(completed).toBe(true);
   });
 
@@ -112,8 +112,8 @@ describe('@InjectConfig', () => {
     const { all } = app.get(Limits);
     const store = app.get(StoreService);
     const before = all.value;
-    const seen: string[] = [];
-    all.changes$.subscribe((limits) => seen.push([...limits.keys()].join()));
+    const emitted: string[] = [];
+    all.changes$.subscribe((limits) => emitted.push([...limits.keys()].join()));
     await store.put('/db', { host: 'a' });
     expect(all.value).toBe(before);
     await store.waitForRevision(await etcd.putTogether({ '/limits/c': { count: 3 }, '/limits/d': { count: 4 } }));
@@ -125,7 +125,7 @@ describe('@InjectConfig', () => {
     expect(() => {
       (before as Map<string, Limit>).clear();
     }).toThrow(TypeError);
-    expect(seen).toEqual(['/limits/a,/limits/b', '/limits/a,/limits/b,/limits/c,/limits/d']);
+    expect(emitted).toEqual(['/limits/a,/limits/b', '/limits/a,/limits/b,/limits/c,/limits/d']);
   });
 
   it('injects undefined or the default while a key is absent', async () => {
@@ -142,14 +142,14 @@ describe('@InjectConfig', () => {
     });
     const limit = app.get<ConfigRef<Limit>>(getConfigToken(Limit));
     const database = app.get<ConfigRef<Database | undefined>>(getConfigToken(Database, '/db'));
-    const seen: unknown[] = [];
-    database.changes$.subscribe((value) => seen.push(value));
+    const emitted: unknown[] = [];
+    database.changes$.subscribe((value) => emitted.push(value));
     const store = app.get(StoreService);
     await store.put('/db', { host: 'a' });
     await store.delete('/db');
 
     expect(limit.value).toEqual({ count: 7 });
-    expect(seen).toEqual([undefined, { host: 'a' }, undefined]);
+    expect(emitted).toEqual([undefined, { host: 'a' }, undefined]);
   });
 
   it('distinguishes classes by identity and clusters by name, and works in features with and without a global forRoot', async () => {
@@ -252,17 +252,17 @@ describe('@InjectConfig', () => {
     ])('%s', async (_, client, configs, sentence) => {
       const providers = [client()];
 
-      const fault = await faultOf({ imports: [EtcdTriggerModule.forRoot({ ...options(), configs })], providers });
+      const failure = await failureOf({ imports: [EtcdTriggerModule.forRoot({ ...options(), configs })], providers });
 
-      expect(fault).toBeInstanceOf(InvalidOptionsError);
-      expect(fault.message).toBe(sentence);
+      expect(failure).toBeInstanceOf(InvalidOptionsError);
+      expect(failure.message).toBe(sentence);
     });
 
     it('a dependency that Nest cannot resolve, with the line to add', async () => {
       const root = EtcdTriggerModule.forRoot({ ...options(), configs: [] });
-      const fault = await faultOf({ imports: [root], providers: [asking(Database, '/later/')] });
+      const failure = await failureOf({ imports: [root], providers: [asking(Database, '/later/')] });
 
-      expect(fault.message).toContain(
+      expect(failure.message).toContain(
         'ConfigRef of Database at "/later/", to be defined by EtcdTriggerModule.forFeature([{ prefix: "/later/", type: Database }])',
       );
     });

@@ -201,8 +201,8 @@ describe('StoreService', () => {
     await app.store.waitForRevision(same);
     const { revision } = await app.store.delete('/l/1');
 
-    const seen = changes.filter((_, index) => changes.indexOf(changes[index] as ConfigChange) === index);
-    expect(new Set(seen.map(({ type, key, origin }) => `${origin} ${type} ${key}`))).toEqual(
+    const received = changes.filter((_, index) => changes.indexOf(changes[index] as ConfigChange) === index);
+    expect(new Set(received.map(({ type, key, origin }) => `${origin} ${type} ${key}`))).toEqual(
       new Set(['initial put /l/1', 'live put /l/2', 'live put /l/3', 'live delete /l/1']),
     );
     expect(changes.length).toBe(8);
@@ -220,15 +220,15 @@ describe('StoreService', () => {
 
   it('returns changes as an observable that completes with the application', async () => {
     const app = await start([{ prefix: '/l/', type: Limit }]);
-    const seen: string[] = [];
+    const received: string[] = [];
     let completed = false;
     app.store
       .changes$('/l/')
-      .subscribe({ next: ({ key, origin }) => seen.push(`${origin} ${key}`), complete: () => (completed = true) });
+      .subscribe({ next: ({ key, origin }) => received.push(`${origin} ${key}`), complete: () => (completed = true) });
     await app.store.put('/l/1', { count: 1 });
     await app[Symbol.asyncDispose]();
 
-    expect(seen).toEqual(['live /l/1']);
+    expect(received).toEqual(['live /l/1']);
     expect(completed).toBe(true);
   });
 

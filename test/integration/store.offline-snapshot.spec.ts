@@ -235,19 +235,19 @@ describe('an offline snapshot', () => {
 
   it('does not keep handlers from starting when etcd is available again', async () => {
     await leaveSnapshot();
-    const seen: string[] = [];
+    const received: string[] = [];
     class Handler {
       @WatchKey('/limits/')
       onEvent({ key, origin }: WatchEvent): void {
-        seen.push(`${origin} ${key}`);
+        received.push(`${origin} ${key}`);
       }
     }
     await using app = await start({}, [Handler]);
     expect(app.store.status).toBe('stale');
     await proxy.accept();
-    await eventually(() => seen.length === 2);
+    await eventually(() => received.length === 2);
 
-    expect(seen.sort()).toEqual(['initial /limits/a', 'initial /limits/b']);
+    expect(received.sort()).toEqual(['initial /limits/a', 'initial /limits/b']);
   });
 
   it('that cannot be written causes one warning and nothing else', async () => {

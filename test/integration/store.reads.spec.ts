@@ -102,18 +102,18 @@ describe('reading the store', () => {
         return { hosts: db ? [db.host] : [] };
       });
       const first = hosts.value;
-      const seen: unknown[] = [];
-      hosts.changes$.subscribe((value) => seen.push(value));
+      const received: unknown[] = [];
+      hosts.changes$.subscribe((value) => received.push(value));
 
       await app.store.put('/db', { host: 'a', pool: { size: 2 } });
       await app.store.put('/db', { host: 'a', pool: { size: 3 } });
       expect(hosts.value).toBe(first);
-      expect([calls, seen]).toEqual([3, [first]]);
+      expect([calls, received]).toEqual([3, [first]]);
       await app.store.put('/db', { host: 'b', pool: { size: 3 } });
       await app.store.delete('/db');
 
-      expect(seen).toEqual([{ hosts: ['a'] }, { hosts: ['b'] }, { hosts: [] }]);
-      expect([hosts.value, hosts.value === seen[2], calls]).toEqual([{ hosts: [] }, true, 5]);
+      expect(received).toEqual([{ hosts: ['a'] }, { hosts: ['b'] }, { hosts: [] }]);
+      expect([hosts.value, hosts.value === received[2], calls]).toEqual([{ hosts: [] }, true, 5]);
     });
 
     it('logs the error of a function by class and location, and continues with the next change', async () => {
@@ -123,8 +123,8 @@ describe('reading the store', () => {
         if (limit?.count === 1) throw new RangeError('SECRET');
         return limit?.count;
       });
-      const seen: unknown[] = [];
-      ratio.changes$.subscribe((value) => seen.push(value));
+      const received: unknown[] = [];
+      ratio.changes$.subscribe((value) => received.push(value));
 
       await app.store.put('/limit', { count: 1 });
       expect(() => ratio.value).toThrow(RangeError);
@@ -132,7 +132,7 @@ describe('reading the store', () => {
       ratio.changes$.subscribe((value) => late.push(value));
       await app.store.put('/limit', { count: 2 });
 
-      expect([seen, late]).toEqual([[0, 2], [2]]);
+      expect([received, late]).toEqual([[0, 2], [2]]);
       expect(log.text).toContain('a projection of key "/limit" failed: RangeError at ');
       expect(log.text).not.toContain('SECRET');
       expect(() => app.store.select('/nowhere', Limit, String)).toThrow(InvalidOptionsError);
@@ -165,19 +165,19 @@ describe('reading the store', () => {
       await put('/limit', { count: 0 });
       using proxy = await TcpProxy.start(etcd.first.clientPort);
       await using app = await start([{ key: '/limit', type: Limit }], { hosts: proxy.endpoint });
-      const seen: unknown[] = [];
+      const received: unknown[] = [];
       app.store.onChange<Limit>(
         '/limit',
-        ({ origin, previous, value }) => seen.push([origin, previous?.count, value?.count]),
+        ({ origin, previous, value }) => received.push([origin, previous?.count, value?.count]),
         { debounceMs: 500 },
       );
       // The validator releases them together, however long writing takes.
       proxy.freeze('down');
       for (let count = 1; count <= 20; count += 1) await put('/limit', { count });
       proxy.thaw('down');
-      await eventually(() => seen.length === 2);
+      await eventually(() => received.length === 2);
 
-      expect(seen).toEqual([
+      expect(received).toEqual([
         ['initial', undefined, 0],
         ['live', 0, 20],
       ]);
@@ -185,17 +185,17 @@ describe('reading the store', () => {
 
     it('may write to the store, and the write is delivered like any other', async () => {
       await using app = await start([{ prefix: '/limits/', type: Limit }]);
-      const seen: string[] = [];
+      const received: string[] = [];
       app.store.onChange<Limit>('/limits/', ({ key, value }) => {
-        seen.push(`${key} ${value?.count}`);
+        received.push(`${key} ${value?.count}`);
         if (value && value.count < 5) return app.store.put(key, { count: value.count + 1 });
         return undefined;
       });
 
       await app.store.put('/limits/a', { count: 1 });
-      await eventually(() => seen.length === 5);
+      await eventually(() => received.length === 5);
 
-      expect(seen).toEqual(['/limits/a 1', '/limits/a 2', '/limits/a 3', '/limits/a 4', '/limits/a 5']);
+      expect(received).toEqual(['/limits/a 1', '/limits/a 2', '/limits/a 3', '/limits/a 4', '/limits/a 5']);
     });
   });
 });

@@ -61,14 +61,14 @@ describe('writing through the store', () => {
     it('retries with the value of a conflicting write or deletion, and gives up after 50 attempts', async () => {
       await put('/counters/1', { count: 1 });
       await using app = await start();
-      const seen: (number | undefined)[] = [];
+      const received: (number | undefined)[] = [];
       await app.store.update('/counters/1', Counter, async (current) => {
-        seen.push(current?.count);
-        if (seen.length === 1) await put('/counters/1', { count: 7 });
-        if (seen.length === 2) await etcd.direct.delete().key('/counters/1');
+        received.push(current?.count);
+        if (received.length === 1) await put('/counters/1', { count: 7 });
+        if (received.length === 2) await etcd.direct.delete().key('/counters/1');
         return increment(current);
       });
-      expect(seen).toEqual([1, 7, undefined]);
+      expect(received).toEqual([1, 7, undefined]);
 
       let tries = 0;
       const never = app.store.update('/counters/1', Counter, async () => {

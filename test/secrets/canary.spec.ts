@@ -259,7 +259,7 @@ describe('no value, password or key leaves the library', () => {
     const boot = { policy: 'degraded', timeoutMs: 2_000 } as const;
     const offline = await start({ snapshot, configs: secret, boot });
     inquire(offline);
-    const seen = offline.get(StoreService).get(KEY, Access)?.token;
+    const restored = offline.get(StoreService).get(KEY, Access)?.token;
     await offline.close();
     if (encryptionKey) {
       const another = { directory, encryptionKey: Buffer.alloc(32, bad) };
@@ -269,7 +269,7 @@ describe('no value, password or key leaves the library', () => {
     await rm(directory, { recursive: true });
 
     expect(files).not.toEqual([]);
-    expect(seen).toBe(encryptionKey ? next : undefined);
+    expect(restored).toBe(encryptionKey ? next : undefined);
   });
 
   it('when it runs on a FakeCluster', async () => {

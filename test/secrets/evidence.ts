@@ -80,12 +80,12 @@ export class Evidence implements LoggerService {
 const WHOLE = { depth: Infinity, showHidden: true, maxArrayLength: null, maxStringLength: null, breakLength: Infinity };
 
 function jsonOf(thing: unknown): string {
-  const seen = new Set<unknown>();
+  const visited = new Set<unknown>();
   const replacer = (_: string, value: unknown): unknown => {
     if (typeof value === 'bigint') return String(value);
     if (typeof value !== 'object' || value === null) return value;
-    if (seen.has(value)) return '(seen)';
-    seen.add(value);
+    if (visited.has(value)) return '(visited)';
+    visited.add(value);
     return value;
   };
   const json: unknown = JSON.stringify(thing, replacer);

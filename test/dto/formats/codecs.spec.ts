@@ -229,12 +229,12 @@ describe('a codec of the application', () => {
 
   it('shares no data with the library', () => {
     const shared = { host: 'a', port: 1, extra: [{}], labels: {} };
-    const seen: Buffer[] = [];
-    const codec: ConfigCodec = { ...decoding(shared), decode: (bytes) => (seen.push(bytes), shared) };
+    const received: Buffer[] = [];
+    const codec: ConfigCodec = { ...decoding(shared), decode: (bytes) => (received.push(bytes), shared) };
     const bytes = Buffer.from('x');
 
     const result = new DtoParser(Server, { codec }).parse(bytes);
-    seen[0]?.fill(0);
+    received[0]?.fill(0);
 
     expect(outcome(result as ParseResult<object>)).toEqual({ host: 'a', port: 1, labels: {} });
     expect(isDeepStrictEqual(shared, { host: 'a', port: 1, extra: [{}], labels: {} })).toBe(true);

@@ -273,23 +273,23 @@ describe('the cache as a whole', () => {
     fc.assert(
       fc.property(options, fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 20 }), (given, batches) => {
         const cache = cacheOf(given);
-        const told = new Map(cache.entries());
+        const reported = new Map(cache.entries());
 
         batches.forEach((batch, index) => {
           const before = cache.view();
           const shown = cache.entries();
           const { changes } = cache.apply(live(...batch.map((at) => at(index + 1))));
           for (const { type, key, value, previous, changedPaths } of changes) {
-            expect(previous).toBe(told.get(key));
+            expect(previous).toBe(reported.get(key));
             expect(value).not.toEqual(previous);
             expect(changedPaths).toEqual(value && previous ? ['n'] : ['']);
-            if (type === 'put') told.set(key, value);
-            else told.delete(key);
+            if (type === 'put') reported.set(key, value);
+            else reported.delete(key);
           }
           expect(new Map(before.entries())).toEqual(shown);
           expect(cache.view() === before).toBe(changes.length === 0);
-          expect(cache.keys()).toEqual([...told.keys()].sort());
-          for (const [key, value] of told) expect(cache.get(key)).toBe(value);
+          expect(cache.keys()).toEqual([...reported.keys()].sort());
+          for (const [key, value] of reported) expect(cache.get(key)).toBe(value);
         });
       }),
     );

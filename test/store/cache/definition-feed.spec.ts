@@ -74,10 +74,10 @@ describe('the first list of a definition', () => {
 
     feed.onPage(a, b);
     feed.onPage(c, other);
-    const early = feed.shown;
+    const beforeDelivery = feed.shown;
     feed.listed(a, b, c, other);
 
-    expect(early).toEqual({});
+    expect(beforeDelivery).toEqual({});
     expect(feed.shown).toEqual({ '/a': 1, '/b': 2, '/c': 3 });
     expect(feed.read).toBe(3);
   });

@@ -56,9 +56,9 @@ const started = (): Promise<void> => Promise.resolve();
 describe('a listener of changes', () => {
   it('receives existing configurations first, then only changes', async () => {
     const store = new Store();
-    const seen: string[] = [];
+    const received: string[] = [];
     store.put('/a/1', 1);
-    store.listen('/a/', (change) => seen.push(textOf(change)));
+    store.listen('/a/', (change) => received.push(textOf(change)));
     store.put('/a/2', 2);
     await started();
 
@@ -68,7 +68,7 @@ describe('a listener of changes', () => {
     store.delete('/a/2');
     store.delete('/a/2');
 
-    expect(seen).toEqual([
+    expect(received).toEqual([
       'initial put /a/1 ->1 []',
       'initial put /a/2 ->2 []',
       'live put /a/1 1>3 [n]',
@@ -78,16 +78,16 @@ describe('a listener of changes', () => {
 
   it('may throw, reject, close itself, be added twice and add listeners, and affects no other listener', async () => {
     const store = new Store();
-    const seen: string[] = [];
-    const record = (change: ConfigChange): void => void seen.push(textOf(change));
+    const received: string[] = [];
+    const record = (change: ConfigChange): void => void received.push(textOf(change));
     store.listen('/', () => {
       throw new Error('SECRET');
     });
     store.listen('/', () => Promise.reject(new Error('SECRET')));
     const once = store.listen('/', ({ key }) => {
-      seen.push(`once ${key}`);
+      received.push(`once ${key}`);
       once.close();
-      if (key === '/1') store.listen('/', ({ origin }) => seen.push(`inner ${origin}`));
+      if (key === '/1') store.listen('/', ({ origin }) => received.push(`inner ${origin}`));
     });
     store.listen('/', () => ({
       then: (_: unknown, reject: (error: Error) => void) => {
@@ -105,7 +105,7 @@ describe('a listener of changes', () => {
     store.put('/2', 2);
     await new Promise(setImmediate);
 
-    expect(seen).toEqual([
+    expect(received).toEqual([
       'once /1',
       'live put /1 ->1 []',
       'live put /1 ->1 []',
@@ -120,14 +120,14 @@ describe('a listener of changes', () => {
 
   it('may select one class, and receives no changes of others', async () => {
     const store = new Store();
-    const seen: string[] = [];
-    store.listen('/', ({ key }) => seen.push(`limit ${key}`), { type: Limit });
-    store.listen('/', ({ key }) => seen.push(`other ${key}`), { type: Other });
+    const received: string[] = [];
+    store.listen('/', ({ key }) => received.push(`limit ${key}`), { type: Limit });
+    store.listen('/', ({ key }) => received.push(`other ${key}`), { type: Other });
     await started();
 
     store.put('/1', 1);
 
-    expect(seen).toEqual(['limit /1']);
+    expect(received).toEqual(['limit /1']);
   });
 
   it('receives frozen changes', async () => {
@@ -148,7 +148,7 @@ describe('a listener of changes', () => {
     const ended: string[] = [];
     store.listen(
       '/',
-      () => ended.push('told'),
+      () => ended.push('change'),
       {},
       () => ended.push('first'),
     );
@@ -156,7 +156,7 @@ describe('a listener of changes', () => {
     store.listeners.close();
     store.listen(
       '/',
-      () => ended.push('told'),
+      () => ended.push('change'),
       {},
       () => ended.push('second'),
     );
@@ -194,17 +194,17 @@ describe('a listener with debounceMs', () => {
 
   const listening = async (debounceMs: number) => {
     const store = new Store();
-    const seen: string[] = [];
+    const received: string[] = [];
     store.put('/1', 1);
     store.put('/2', 1);
-    const subscription = store.listen('/', (change) => seen.push(textOf(change)), { debounceMs });
+    const subscription = store.listen('/', (change) => received.push(textOf(change)), { debounceMs });
     await started();
-    seen.length = 0;
-    return { store, seen, subscription };
+    received.length = 0;
+    return { store, received, subscription };
   };
 
-  it('is told the last state of each key once it is quiet, against what it was last told', async () => {
-    const { store, seen } = await listening(100);
+  it('receives the last state of each key after the debounce time, with the value that it last received', async () => {
+    const { store, received } = await listening(100);
 
     store.put('/1', 2);
     store.delete('/2');
@@ -212,18 +212,18 @@ describe('a listener with debounceMs', () => {
     store.put('/1', 3);
     store.put('/3', 1);
     vi.advanceTimersByTime(99);
-    expect(seen).toEqual([]);
+    expect(received).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(seen).toEqual(['live put /1 1>3 [n]', 'live delete /2 1>- []', 'live put /3 ->1 []']);
+    expect(received).toEqual(['live put /1 1>3 [n]', 'live delete /2 1>- []', 'live put /3 ->1 []']);
 
-    seen.length = 0;
+    received.length = 0;
     store.put('/1', 4);
     vi.advanceTimersByTime(100);
-    expect(seen).toEqual(['live put /1 3>4 [n]']);
+    expect(received).toEqual(['live put /1 3>4 [n]']);
   });
 
-  it('is told nothing of what was taken back meanwhile', async () => {
-    const { store, seen } = await listening(100);
+  it('receives nothing for a change that was reverted in the meantime', async () => {
+    const { store, received } = await listening(100);
 
     store.put('/1', 2);
     store.put('/1', 1);
@@ -233,22 +233,22 @@ describe('a listener with debounceMs', () => {
     store.put('/2', 1);
     vi.advanceTimersByTime(1_000);
 
-    expect(seen).toEqual([]);
+    expect(received).toEqual([]);
   });
 
-  it('waits at most ten times as long for changes that never cease', async () => {
-    const { store, seen } = await listening(100);
+  it('waits at most ten times the debounce time for continuous changes', async () => {
+    const { store, received } = await listening(100);
 
     for (let n = 2; n <= 25; n += 1) {
       store.put('/1', n);
       vi.advanceTimersByTime(50);
     }
 
-    expect(seen).toEqual(['live put /1 1>21 [n]']);
+    expect(received).toEqual(['live put /1 1>21 [n]']);
   });
 
-  it('is told nothing after its end, and leaves no timer', async () => {
-    const { store, seen, subscription } = await listening(100);
+  it('receives nothing after close, and leaves no timer', async () => {
+    const { store, received, subscription } = await listening(100);
 
     store.put('/1', 2);
     subscription.close();
@@ -258,6 +258,6 @@ describe('a listener with debounceMs', () => {
     other.store.put('/1', 2);
     other.store.listeners.close();
 
-    expect([seen, other.seen, vi.getTimerCount()]).toEqual([[], [], 0]);
+    expect([received, other.received, vi.getTimerCount()]).toEqual([[], [], 0]);
   });
 });

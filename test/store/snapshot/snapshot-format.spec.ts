@@ -24,7 +24,7 @@ const reasonOf = (file: Buffer, key?: Buffer): string => {
 };
 
 describe('a snapshot file', () => {
-  it('gives back what was written, whatever it is, encrypted or not', () => {
+  it('reads back any content, encrypted or not', () => {
     const documents = fc.array(
       fc.record({
         key: fc.string({ unit: 'binary' }),
@@ -42,7 +42,7 @@ describe('a snapshot file', () => {
     );
   });
 
-  it('is refused when anything of it was changed or is missing', () => {
+  it('is rejected if any byte is changed or missing', () => {
     const file = encoded(content([['/db', 7, '{"host":"a"}']]), KEY);
     for (let index = 0; index < file.length; index += 1) {
       const changed = Buffer.from(file);
@@ -53,7 +53,7 @@ describe('a snapshot file', () => {
     expect(reasonOf(file, KEY)).toBe('none');
   });
 
-  it('says what is wrong with it', () => {
+  it('reports the reason if it cannot be used', () => {
     const plain = encoded(content([['/db', 7, '{}']]));
     const sealed = encoded(content([['/db', 7, '{}']]), KEY);
 
@@ -68,7 +68,7 @@ describe('a snapshot file', () => {
     expect(reasonOf(plain, KEY)).toBe('is not encrypted, although there is an encryptionKey');
   });
 
-  it('shows nothing of keys and values when it is encrypted, and never the same bytes twice', () => {
+  it('contains no readable keys and values if it is encrypted, and never the same bytes twice', () => {
     const given = content([['/db', 7, 'a value that nobody may see']]);
     const [first, second] = [encoded(given, KEY), encoded(given, KEY)];
 

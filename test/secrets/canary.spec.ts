@@ -199,7 +199,8 @@ describe('no value, password or key leaves the library', () => {
     for (const folder of ['events', 'rejected', 'odd', 'slow']) await write(`/open/${folder}/1`, good);
     for (const [name, text] of Object.entries(BROKEN)) await write(`/open/typed/${name}`, text);
     await write('/open/typed/valid', JSON.stringify({ ...valid(), other: bad }));
-    // Four handlers that fail, all invalid values of the strict handler, and the valid value of the other; the strict handler rejects the unknown property.
+    // Four handlers that fail, all invalid values of the strict handler, and the valid value of the other; the strict
+    // handler rejects the unknown property.
     await eventually(() => clumsy.failures === 4 + Object.keys(BROKEN).length + 2);
     for (const handler of app.get(WatchKeyRegistry).list()) evidence.keep('handler', handler);
     inquire(app);

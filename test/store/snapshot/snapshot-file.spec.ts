@@ -27,7 +27,11 @@ describe('the file of a snapshot', () => {
       path,
     ]);
 
-    expect(output.toString().trim().split('\n')).toEqual(['written, contains 10', 'EFBIG, contains 10', 'written, contains 20']);
+    expect(output.toString().trim().split('\n')).toEqual([
+      'written, contains 10',
+      'EFBIG, contains 10',
+      'written, contains 20',
+    ]);
     expect(readdirSync(join(folder, 'deep'))).toEqual(['app.snapshot']);
   });
 

@@ -58,7 +58,7 @@ async function expectRefusal(hosts: string, credentials: IOptions['credentials']
   expect(performance.now() - since).toBeLessThan(LIMIT_MS + SLACK_MS);
 }
 
-describe('a server that is not etcd is a ConnectionError that reports the reason if it cannot be used:', () => {
+describe('a server that is not etcd is a ConnectionError that says what is wrong with it:', () => {
   const sockets = new Set<Socket>();
   const servers: Server[] = [];
 

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { className } from '../dto/dto-type.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
+import { UnknownReports } from '../dto/unknown-reports.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { FinalFailure } from '../watch/delivery/listener-failure.js';
@@ -26,7 +27,7 @@ export type Payload = object | undefined | typeof SKIPPED;
 export class PayloadParser {
   readonly #options: PayloadParserOptions;
   readonly #parser: DtoParser<object>;
-  readonly #strippedNames = new Set<string>();
+  readonly #unknownReports = new UnknownReports();
 
   constructor(options: PayloadParserOptions) {
     this.#options = options;
@@ -53,7 +54,7 @@ export class PayloadParser {
 
   #judge(event: WatchEvent, result: ParseResult<object>): Payload {
     if (result.ok) {
-      this.#tellStripped(event.key, result.stripped);
+      if (this.#unknownReports.isNew(result.stripped)) this.#warnOfUnknown(event.key, result.stripped);
       return result.value;
     }
     const { name, type, onInvalid, log, counters } = this.#options;
@@ -66,11 +67,8 @@ export class PayloadParser {
     return SKIPPED;
   }
 
-  #tellStripped(key: string, paths: readonly string[]): void {
-    if (paths.length === 0) return;
+  #warnOfUnknown(key: string, paths: readonly string[]): void {
     const names = paths.join(', ');
-    if (this.#strippedNames.has(names)) return;
-    this.#strippedNames.add(names);
     const { name, type, log } = this.#options;
     log.warn(
       `${name}: properties that ${className(type)} does not know are left out: ${names} (first of key "${key}")`,

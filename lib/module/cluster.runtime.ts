@@ -157,8 +157,8 @@ export class ClusterRuntime {
   }
 
   #snapshot(): ConfigSnapshot | undefined {
-    const { snapshot: options, keyPrefix, serviceName } = this.options;
-    return options && new ConfigSnapshot({ cluster: this.name, keyPrefix, serviceName, options, log: this.log });
+    const { snapshot, keyPrefix, serviceName } = this.options;
+    return snapshot && new ConfigSnapshot({ cluster: this.name, keyPrefix, serviceName, snapshot, log: this.log });
   }
 }
 

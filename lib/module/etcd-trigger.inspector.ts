@@ -131,7 +131,7 @@ const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): Def
   target: subject,
   type: className(definition.type),
   required: definition.required,
-  keys: [...cache.held()].sort().map((key) => {
+  keys: [...cache.knownKeys()].sort().map((key) => {
     const { value, ...known } = cache.entry(key);
     return { key, ...known, value: value === undefined ? undefined : 'masked', ageMs: cache.ageMs(key) };
   }),

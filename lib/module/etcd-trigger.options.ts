@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { Logger, type LoggerService } from '@nestjs/common';
 import type { Etcd3, IOptions } from '../etcd/connection/etcd-client.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { checkOneOf, MAX_TIMER_MS } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { SnapshotOptions } from '../store/snapshot/config-snapshot.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
@@ -115,9 +116,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
   if (typeof given !== 'object')
     throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts } }');
   const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
-  if (!POLICIES.includes(policy)) {
-    throw new InvalidOptionsError(`boot.policy is one of ${POLICIES.map((known) => `'${known}'`).join(', ')}`);
-  }
+  checkOneOf('"boot.policy"', policy, POLICIES);
   return {
     keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
     markerPrefix: given.outcomes && checkMarkerPrefix(given.outcomes),
@@ -187,6 +186,6 @@ function checkText(option: string, value: unknown): string {
 }
 
 function checkMilliseconds(option: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= 2 ** 31 - 1) return value;
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= MAX_TIMER_MS) return value;
   throw new InvalidOptionsError(`"${option}" is a number of milliseconds above 0`);
 }

@@ -155,7 +155,7 @@ describe('the error of', () => {
   it.each([
     ['no hosts', { client: { hosts: [] } }, /"client.hosts" names no host/],
     ['no client', { client: undefined }, /"client" is missing/],
-    ['an unknown policy', { boot: { policy: 'hope' } }, /boot.policy is one of/],
+    ['an unknown policy', { boot: { policy: 'hope' } }, /"boot.policy" must be one of/],
     ['a limit that is none', { requestTimeoutMs: -1 }, /"requestTimeoutMs" is a number of milliseconds/],
     ['a password without a user', { client: { hosts: 'a:1', auth: { password: 'x' } } }, /both username and password/],
     [

@@ -391,7 +391,7 @@ describe('a @WatchKey method', () => {
 
     expect(failed).toBeInstanceOf(BootError);
     expect((failed as BootError).problems.map(({ message }) => message)).toEqual([
-      'Orders.unchecked: Unchecked, the class of Orders.unchecked, has no class-validator constraint, so it would let anything pass',
+      'Orders.unchecked: Unchecked, the class of Orders.unchecked, has no class-validator constraint, so any value would be valid',
       `Orders.lost: @KeyParam('tenant'): pattern "/a/:b" has no ":tenant"`,
       'Orders.otherClass: its parameter 0 is declared as Item, but @Payload() gives Order',
       'Orders.untyped: its parameter 0 is declared as Order, but @Payload() gives Buffer: say { type: Order }',

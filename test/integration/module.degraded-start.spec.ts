@@ -88,7 +88,7 @@ describe('validators that take their time', () => {
     const late = startApp({ hosts: etcd.hosts, configs, boot: { timeoutMs: 2_000 } });
 
     await expect(late).rejects.toThrow(BootError);
-    await expect(late).rejects.toThrow(/the validators of Slow did not answer within 2000 ms/);
+    await expect(late).rejects.toThrow(/the validators of Slow did not finish within 2000 ms/);
 
     isOpen = true;
     await using app = await startApp({ hosts: etcd.hosts, configs });

@@ -14,8 +14,8 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   'watch/delivery': ['backend', 'timing', 'collections', 'watch/sharing', 'watch/stream'],
   'watch/sharing': ['backend', 'timing', 'watch/stream'],
   'watch/stream': ['backend', 'timing'],
-  dto: ['dto/formats', 'timing'],
-  'dto/formats': ['dto'],
+  dto: ['timing', 'dto/formats'],
+  'dto/formats': ['timing', 'dto'],
   store: [
     'backend',
     'collections',
@@ -40,7 +40,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/sharing',
     'watch/stream',
   ],
-  'store/changes': ['collections', 'dto', 'dto/formats', 'store/definitions', 'watch/delivery'],
+  'store/changes': ['timing', 'collections', 'dto', 'dto/formats', 'store/definitions', 'watch/delivery'],
   'store/definitions': ['collections', 'dto', 'dto/formats'],
   handlers: ['backend', 'dto', 'handlers/decorators', 'handlers/enhancers', 'watch', 'watch/delivery', 'watch/sharing'],
   'handlers/decorators': ['backend', 'handlers/enhancers', 'watch/delivery'],
@@ -54,7 +54,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that import nothing but errors and types of the public API: every folder may import them. */
-const LEAVES = ['etcd-trigger.errors', 'etcd-trigger.log', 'watch/watch-event'];
+const LEAVES = ['etcd-trigger.errors', 'etcd-trigger.log', 'option-checks', 'watch/watch-event'];
 
 const FILES = (readdirSync('lib', { recursive: true }) as string[])
   .filter((file) => file.endsWith('.ts') && file !== 'index.ts')

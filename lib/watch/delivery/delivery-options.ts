@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkInteger, checkMilliseconds, checkOneOf } from '../../option-checks.js';
 
 /** Delivery of events to a handler. The same options apply to `@WatchKey`, `watch()` and `watchBatch()`. */
 export interface DeliveryOptions {
@@ -150,14 +151,14 @@ function coalescing(
 
 /** @throws InvalidOptionsError naming the first invalid option, preceded by `path` */
 export function checkDelivery(options: DeliveryOptions, path = ''): void {
-  checkOneOf(`${path}order`, options.order, ['key', 'target', 'none']);
-  checkCount(`${path}concurrency`, options.concurrency);
-  checkOneOf(`${path}delivery`, options.delivery, ['every', 'latest']);
+  checkOneOf(`"${path}order"`, options.order, ['key', 'target', 'none']);
+  checkCount(`"${path}concurrency"`, options.concurrency);
+  checkOneOf(`"${path}delivery"`, options.delivery, ['every', 'latest']);
   checkRetry(`${path}retry`, options.retry);
-  checkMilliseconds(`${path}timeoutMs`, options.timeoutMs, 1);
-  checkOneOf(`${path}onExhausted`, options.onExhausted, ['skip', 'halt']);
-  checkOneOf(`${path}events`, options.events, ['put', 'delete', 'both']);
-  checkMilliseconds(`${path}debounceMs`, options.debounceMs, 0);
+  checkMilliseconds(`"${path}timeoutMs"`, options.timeoutMs, 1);
+  checkOneOf(`"${path}onExhausted"`, options.onExhausted, ['skip', 'halt']);
+  checkOneOf(`"${path}events"`, options.events, ['put', 'delete', 'both']);
+  checkMilliseconds(`"${path}debounceMs"`, options.debounceMs, 0);
   if (options.delivery === 'every' && (options.debounceMs ?? 0) > 0) {
     throw new InvalidOptionsError(`"${path}debounceMs" implies "${path}delivery": 'latest': remove "${path}delivery"`);
   }
@@ -169,23 +170,12 @@ function checkRetry(option: string, retry: unknown): void {
     throw new InvalidOptionsError(`"${option}" must be { attempts, backoff? }, for example { attempts: 3 }`);
   }
   const { attempts, backoff = {} } = retry as RetryOptions;
-  checkCount(`${option}.attempts`, attempts);
+  checkCount(`"${option}.attempts"`, attempts);
   const { initialMs = 100, maxMs = 30_000 } = backoff;
-  checkMilliseconds(`${option}.backoff.initialMs`, initialMs, 1);
-  checkMilliseconds(`${option}.backoff.maxMs`, maxMs, initialMs);
+  checkMilliseconds(`"${option}.backoff.initialMs"`, initialMs, 1);
+  checkMilliseconds(`"${option}.backoff.maxMs"`, maxMs, initialMs);
 }
 
-function checkOneOf(option: string, value: string | undefined, known: readonly string[]): void {
-  if (value === undefined || known.includes(value)) return;
-  throw new InvalidOptionsError(`"${option}" must be one of ${known.map((name) => `'${name}'`).join(', ')}`);
-}
-
-function checkCount(option: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return;
-  throw new InvalidOptionsError(`"${option}" must be an integer of at least 1`);
-}
-
-function checkMilliseconds(option: string, value: number | undefined, min: number): void {
-  if (value === undefined || (Number.isFinite(value) && value >= min && value <= 2 ** 31 - 1)) return;
-  throw new InvalidOptionsError(`"${option}" must be a number of milliseconds, at least ${min}`);
+function checkCount(subject: string, value: number | undefined): void {
+  if (value !== undefined) checkInteger(subject, value, { min: 1 });
 }

@@ -13,14 +13,14 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 const GUIDE = 'docs/configuration.md';
 const FOLDER = resolve('test/docs/configuration/.snippets');
 const TITLES = [
-  'before.ts',
   'database.config.ts',
-  'after.ts',
+  'app.module.ts',
   'reactions.ts',
   'tenants.ts',
   'formats.module.ts',
-  'config-service.module.ts',
   'client.test.ts',
+  'before.ts',
+  'config-service.module.ts',
 ];
 
 interface Database {
@@ -28,7 +28,7 @@ interface Database {
   readonly port: number;
 }
 
-describe('every snippet of the guide to configuration', () => {
+describe('docs/configuration.md', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
   let proxy: TcpProxy;
@@ -63,26 +63,26 @@ describe('every snippet of the guide to configuration', () => {
     return app;
   };
 
-  it('names its file, so that none is left out', () => {
+  it('names the file of every snippet', () => {
     expect(namelessSnippetsIn(GUIDE)).toBe(0);
   });
 
-  it('moves an application from ConfigModule to etcd: the same address, then another while it runs', async () => {
+  it('migrates an application from ConfigModule to etcd, where its configuration changes while it runs', async () => {
     const before = await start([await loadClass('before.js', 'AppModule')]);
     const oldClient = before.get<{ address: string }>(await loadClass('before.js', 'DatabaseClient'));
-    const after = await start([await loadClass('after.js', 'AppModule')]);
-    const client = after.get<{ address: string }>(await loadClass('after.js', 'DatabaseClient'));
+    const migrated = await start([await loadClass('app.module.js', 'AppModule')]);
+    const client = migrated.get<{ address: string }>(await loadClass('app.module.js', 'DatabaseClient'));
 
     expect([oldClient.address, client.address]).toEqual(['localhost:5432', 'localhost:5432']);
     await put('/shop/database', '{"host":"db-1","port":6432}');
     await eventually(() => client.address === 'db-1:6432');
   });
 
-  it('follows a part of a configuration, and tells bursts once', async () => {
+  it('follows a part of a configuration and reports a burst of writes once', async () => {
     const reactions = await loadClass<{ seen: string[]; poolSize: { value: number } }>('reactions.js', 'Reactions');
-    const app = await start([await loadClass('after.js', 'AppModule')], [reactions]);
+    const app = await start([await loadClass('app.module.js', 'AppModule')], [reactions]);
     const { seen, poolSize } = app.get(reactions);
-    // However long writing takes, both arrive together: a burst.
+    // Both writes arrive together, however long they take.
     proxy.freeze('down');
     await put('/shop/database', '{"host":"a","port":1,"pool":{"size":10}}');
     await put('/shop/database', '{"host":"b","port":1,"pool":{"size":20}}');
@@ -98,7 +98,7 @@ describe('every snippet of the guide to configuration', () => {
     ]);
   });
 
-  it('reports one moment, whatever is written meanwhile', async () => {
+  it('reads all keys at one revision while others are written', async () => {
     const tenants = await loadClass<{ report(write: (line: string) => Promise<void>): Promise<void> }>(
       'tenants.js',
       'Tenants',
@@ -145,23 +145,23 @@ describe('every snippet of the guide to configuration', () => {
     expect(written).toEqual(['off', 'host: db-2\nport: 5432\n', '5 Open again']);
   });
 
-  it('feeds a ConfigService that is current in every constructor and ever after', async () => {
+  it('provides a ConfigService that is current in every constructor and follows later changes', async () => {
     await put('/shop/database', '{"host":"db-1","port":5432}');
     const client = await loadClass<{ address: string }>('before.js', 'DatabaseClient');
     const app = await start(
-      [await loadClass('after.js', 'AppModule'), await loadClass('config-service.module.js', 'FedConfigModule')],
+      [await loadClass('app.module.js', 'AppModule'), await loadClass('config-service.module.js', 'FedConfigModule')],
       [client],
     );
-    process.env.OF_THE_ENVIRONMENT = 'still there';
+    process.env.FROM_ENVIRONMENT = 'kept';
     const config = app.get(ConfigService);
 
-    expect([app.get(client).address, config.get('OF_THE_ENVIRONMENT')]).toEqual(['db-1:5432', 'still there']);
+    expect([app.get(client).address, config.get('FROM_ENVIRONMENT')]).toEqual(['db-1:5432', 'kept']);
     await app.get(StoreService).put('/shop/database', { host: 'db-2', port: 1 });
     expect([app.get(client).address, config.get('database.port')]).toEqual(['db-2:1', 1]);
-    delete process.env.OF_THE_ENVIRONMENT;
+    delete process.env.FROM_ENVIRONMENT;
   });
 
-  it('tests a client without any etcd', async () => {
+  it('tests a client without etcd', async () => {
     const addressOf = await load<(host: string) => Promise<string>>('client.test.js', 'addressOf');
 
     expect(await addressOf('test')).toBe('test:1');

@@ -20,8 +20,8 @@ class Limit {
   @IsInt() count!: number;
 }
 
-describe('the guide to failure modes', () => {
-  it('shows how an application sees that it is interrupted, and that it follows again', async () => {
+describe('docs/failure-modes.md', () => {
+  it('shows that a watch and the store are interrupted and follow again', async () => {
     expect(compileSnippets(snippetsOf(DOCUMENT), FOLDER)).toEqual([]);
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
     const { Lookout } = (await import(join(FOLDER, 'watch-the-watch.js'))) as { Lookout: Type<Lookout> };

@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.js';
 const DOCUMENT = 'docs/handlers.md';
 const FOLDER = resolve('test/docs/.snippets/handlers');
 
-describe('every snippet of docs/handlers.md', () => {
+describe('docs/handlers.md', () => {
   let etcd: EtcdTestCluster;
   let client: Etcd3;
   let app: INestApplicationContext;
@@ -38,7 +38,7 @@ describe('every snippet of docs/handlers.md', () => {
     return app.get<T>(module[name] as Type<T>);
   };
 
-  it('delivers as it says: with retries, a halt, and a way to go on', async () => {
+  it('retries, halts and resumes a watch', async () => {
     const { Delivery } = (await import(join(FOLDER, 'delivery.js'))) as {
       readonly Delivery: new (watcher: WatcherService) => { show(print: (line: string) => void): Promise<void> };
     };
@@ -46,10 +46,10 @@ describe('every snippet of docs/handlers.md', () => {
     await new Delivery(app.get(WatcherService)).show((line) => lines.push(line));
 
     await eventually(() => lines.length === 2);
-    expect(lines).toEqual(['/mails/1 was given up after 3 attempts', '/mails/1 hello, attempt 1']);
+    expect(lines).toEqual(['/mails/1 failed 3 times', '/mails/1 hello, attempt 1']);
   });
 
-  it('handles typed values, patterns, batches and refusals as it says', async () => {
+  it('handles typed values, patterns, batches and denied events', async () => {
     const seenBy = async (file: string, name: string) => (await get<{ readonly seen: string[] }>(file, name)).seen;
     await client.put('/orders/1').value('{"customer":"a","amount":2}');
     await client.put('/orders/1').value('{"customer":"a","amount":0}');
@@ -74,10 +74,10 @@ describe('every snippet of docs/handlers.md', () => {
     await client.put('/guarded/unknown/x').value('x');
     const guarded = await seenBy('guarded.handlers.js', 'GuardedHandlers');
     await eventually(() => guarded.length === 2);
-    expect(guarded).toEqual(['/guarded/a/x', 'GuardedHandlers.onChange gave up /guarded/unknown/x after 1']);
+    expect(guarded).toEqual(['/guarded/a/x', 'GuardedHandlers.onChange failed for /guarded/unknown/x, attempts: 1']);
   });
 
-  it('lists, pauses and resumes the handlers', async () => {
+  it('lists, pauses and resumes handlers', async () => {
     const status = await get<{ lines: string[]; pause: (name: string) => void; resume: (name: string) => void }>(
       'handlers.status.js',
       'HandlersStatus',

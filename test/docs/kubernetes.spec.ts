@@ -22,7 +22,7 @@ interface PodSpec {
   readonly containers: readonly [{ readonly env: readonly { readonly name: string }[] } & Record<string, unknown>];
 }
 
-describe('the guide to Kubernetes', () => {
+describe('docs/kubernetes.md', () => {
   let etcd: EtcdTestCluster;
   let client: Etcd3;
   let secret: string;
@@ -61,7 +61,7 @@ describe('the guide to Kubernetes', () => {
 
   const ask = async (path: string): Promise<number> => (await fetch(`${await app.getUrl()}/health/${path}`)).status;
 
-  it('is alive and ready, and stays so while etcd is away', async () => {
+  it('stays alive and ready during an etcd outage', async () => {
     expect([await ask('live'), await ask('ready')]).toEqual([200, 200]);
     await etcd.first.kill();
     await eventually(async () => {
@@ -71,7 +71,7 @@ describe('the guide to Kubernetes', () => {
     expect(await ask('live')).toBe(200);
   });
 
-  it('deploys what the code reads, and leaves it time to end', () => {
+  it('sets the environment variables that the code reads, and a sufficient grace period', () => {
     const [block = ''] = Array.from(
       readFileSync(DOCUMENT, 'utf8').matchAll(/^```yaml\n([\s\S]*?)^```$/gm),
       ([, yaml]) => yaml,

@@ -24,7 +24,7 @@ interface Jobs {
   report(write: () => Promise<void>): Promise<void>;
 }
 
-describe('every snippet of docs/migrating.md', () => {
+describe('docs/migrating.md', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
@@ -49,8 +49,8 @@ describe('every snippet of docs/migrating.md', () => {
     return built.createNestApplication().init();
   };
 
-  /** What both do, the one by hand and the one by this library. */
-  const works = async (jobs: Jobs): Promise<void> => {
+  /** The behaviour that both services share. */
+  const expectToWork = async (jobs: Jobs): Promise<void> => {
     await put('/jobs/2', 'new');
     await etcd.direct.delete().key('/jobs/1');
     await eventually(() => jobs.seen.length === 3);
@@ -66,23 +66,23 @@ describe('every snippet of docs/migrating.md', () => {
     expect(isWritten).toBe(true);
   };
 
-  it('works by hand on etcd3', async () => {
+  it('has a service that works with plain etcd3', async () => {
     const { Jobs } = (await load('before.js')) as { Jobs: new (etcd: Etcd3) => Jobs & { start(): Promise<void> } };
-    const own = new Etcd3({ hosts: etcd.hosts });
-    const jobs = new Jobs(own);
+    const client = new Etcd3({ hosts: etcd.hosts });
+    const jobs = new Jobs(client);
     await jobs.start();
-    await works(jobs);
-    own.close();
+    await expectToWork(jobs);
+    client.close();
   });
 
-  it('works the same afterwards', async () => {
+  it('has the same service with this library', async () => {
     const { Jobs, JobsModule } = await load('after.js');
     const app = await start(JobsModule);
-    await works(app.get<Jobs>(Jobs as Type));
+    await expectToWork(app.get<Jobs>(Jobs as Type));
     await app.close();
   });
 
-  it('does what the Go library did', async () => {
+  it('replaces the Go library', async () => {
     const { ServiceModule } = await load('service.module.js');
     const app = await start(ServiceModule);
     const use = async <T>(file: string, name: string): Promise<T> => app.get<T>((await load(file))[name] as Type);
@@ -105,7 +105,7 @@ describe('every snippet of docs/migrating.md', () => {
     await app.close();
   });
 
-  it('has Go before it, for every function of the table', () => {
+  it('shows the Go code for every function of the table', () => {
     const [, section = ''] = readFileSync(DOCUMENT, 'utf8').split(/^## From the Go library$/m);
     const go = Array.from(section.matchAll(/^```go\n([\s\S]*?)^```$/gm), ([, code = '']) => code).join();
     const table = Array.from(section.matchAll(/^\| (`[^|]+?) +\|/gm), ([, cell = '']) => cell).slice(1, 10);

@@ -13,7 +13,7 @@ import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snipp
 const DOCUMENT = 'docs/observability.md';
 const FOLDER = resolve('test/docs/.snippets/observability');
 
-describe('the guide to observability', () => {
+describe('docs/observability.md', () => {
   const stop: (() => Promise<void>)[] = [];
 
   afterAll(async () => {
@@ -24,12 +24,12 @@ describe('the guide to observability', () => {
   const load = async <T>(file: string, name: string): Promise<T> =>
     ((await import(join(FOLDER, file))) as Record<string, T>)[name] as T;
 
-  it('compiles, and names the file of every snippet', () => {
+  it('compiles every snippet and names its file', () => {
     expect(compileSnippets(snippetsOf(DOCUMENT), FOLDER)).toEqual([]);
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
   });
 
-  it('gives metrics, health and a diagnosis as it says', async () => {
+  it('provides metrics, health and diagnostics', async () => {
     const startMetrics = await load<(port: number) => PrometheusExporter>('metrics.js', 'startMetrics');
     const [port = 0] = await freePorts(1);
     const exporter = startMetrics(port);

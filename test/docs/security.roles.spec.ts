@@ -10,7 +10,7 @@ import { startApp } from '../support/start-app.js';
 
 const GUIDE = readFileSync('docs/security.md', 'utf8');
 
-/** What the guide has etcdctl do, before it speaks as root. */
+/** The etcdctl commands of the guide, without those that authenticate as root. */
 const COMMANDS = Array.from(GUIDE.matchAll(/^etcdctl ([a-z][^#\n]*)/gm), ([, command = '']) => command.trim());
 
 const PERMISSIONS: Readonly<Record<string, keyof typeof Permission>> = {
@@ -27,19 +27,19 @@ class Limit {
 class TenantHandlers {
   @WatchKey('/tenants/:tenant/limits')
   onChange(): void {
-    // Whether it may follow is the question.
+    // Only the state of the watch matters.
   }
 }
 
-describe('the role of the guide to security', () => {
+describe('the role in docs/security.md', () => {
   let etcd: EtcdTestCluster;
   let root: Etcd3;
 
   beforeAll(async () => {
     etcd = await EtcdTestCluster.start();
-    const nobody = new Etcd3({ hosts: etcd.hosts });
-    for (const command of COMMANDS) await obey(nobody, command);
-    nobody.close();
+    const anonymous = new Etcd3({ hosts: etcd.hosts });
+    for (const command of COMMANDS) await run(anonymous, command);
+    anonymous.close();
     root = new Etcd3({ hosts: etcd.hosts, auth: { username: 'root', password: 'of root' } });
   });
   beforeEach(async () => {
@@ -60,15 +60,15 @@ describe('the role of the guide to security', () => {
   const grant = async (...permissions: string[]): Promise<void> => {
     for (const permission of permissions) {
       expect(GUIDE).toContain(`\`${permission.replace('readwrite /app/ --prefix', 'readwrite')}\``);
-      await obey(root, `role grant-permission app ${permission}`);
+      await run(root, `role grant-permission app ${permission}`);
     }
   };
 
-  it('is made by its commands, and authentication is on', () => {
+  it('is created by the commands, which then enable authentication', () => {
     expect(COMMANDS.at(-1)).toBe('auth enable');
   });
 
-  it('is enough to read a configuration that is a prefix, and not to write it', async () => {
+  it('can read a configuration with a prefix, but not write it', async () => {
     await grant('read /app/ --prefix');
     await using started = await startWith({ configs: [{ prefix: '/app/', type: Limit }] });
 
@@ -78,14 +78,14 @@ describe('the role of the guide to security', () => {
     });
   });
 
-  it('is enough to read a configuration that is a key', async () => {
+  it('can read a configuration with a key', async () => {
     await grant('read /app/database');
     await using started = await startWith({ configs: [{ key: '/app/database', type: Limit }] });
 
     expect(started.store.get('/app/database', Limit)).toEqual({ count: 1 });
   });
 
-  it('is enough to follow a pattern', async () => {
+  it('can follow a pattern', async () => {
     await grant('read /tenants/ --prefix');
     await using started = await startWith({}, [TenantHandlers]);
 
@@ -97,14 +97,14 @@ describe('the role of the guide to security', () => {
     await eventually(() => states().join() === 'following');
   });
 
-  it('is enough to write in every way, with a key under a lease', async () => {
+  it('can write in every way, including a key with a lease', async () => {
     await grant('readwrite /app/ --prefix');
     await using started = await startWith({ configs: [{ prefix: '/app/', type: Limit }] });
 
     await writeInEveryWay(started.store);
   });
 
-  it('is enough for markers of outcomes, which need a permission of their own', async () => {
+  it('can write markers of outcomes only with a separate permission', async () => {
     const options = { configs: [{ prefix: '/app/', type: Limit }], outcomes: { prefix: '/outcomes' } };
     await grant('readwrite /app/ --prefix');
     await using without = await startWith(options);
@@ -115,7 +115,7 @@ describe('the role of the guide to security', () => {
     await writeInEveryWay(started.store);
   });
 
-  it('has keyPrefix before its prefixes', async () => {
+  it('needs the keyPrefix in front of its prefixes', async () => {
     await root.put('/tenant-1/app/database').value('{"count":7}');
     await grant('read /tenant-1/app/ --prefix');
     await using started = await startWith({ keyPrefix: '/tenant-1', configs: [{ prefix: '/app/', type: Limit }] });
@@ -135,8 +135,8 @@ async function writeInEveryWay(store: StoreService): Promise<void> {
   await store.delete('/app/database');
 }
 
-/** As etcdctl; the password it would ask for is `of NAME`. */
-async function obey(client: Etcd3, command: string): Promise<void> {
+/** Runs an etcdctl command. The password of a user is `of NAME`. */
+async function run(client: Etcd3, command: string): Promise<void> {
   const [subject, verb, name = '', ...rest] = command.split(' ');
   const [first = '', key = '', flag] = rest;
   switch (`${subject ?? ''} ${verb ?? ''}`) {
@@ -159,6 +159,6 @@ async function obey(client: Etcd3, command: string): Promise<void> {
       await client.auth.authEnable();
       return;
     default:
-      throw new Error(`the guide has a command that is not known here: ${command}`);
+      throw new Error(`unknown command in the guide: ${command}`);
   }
 }

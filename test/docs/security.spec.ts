@@ -16,9 +16,9 @@ const DOCUMENT = 'docs/security.md';
 const FOLDER = resolve('test/docs/.snippets/security');
 const SNIPPETS = snippetsOf(DOCUMENT);
 
-const NOT_THERE = 'ETCD_KEY_NOT_FOUND';
+const KEY_NOT_FOUND = 'ETCD_KEY_NOT_FOUND';
 
-describe('the guide to security', () => {
+describe('docs/security.md', () => {
   let folder: string;
   let files: Certificates;
 
@@ -35,12 +35,12 @@ describe('the guide to security', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** Starts the module of a snippet, and writes and reads a key with it. */
+  /** Starts the module of a snippet, and writes and reads a key. */
   const use = async (
     title: string,
     name: string,
     environment: Record<string, string>,
-    elsewhere = 'ETCD_PERMISSION_DENIED',
+    codeElsewhere = 'ETCD_PERMISSION_DENIED',
   ): Promise<void> => {
     Object.assign(process.env, environment);
     const loaded = (await import(join(FOLDER, title.replace(/\.ts$/, '.js')))) as Record<string, Type<unknown>>;
@@ -52,21 +52,21 @@ describe('the guide to security', () => {
     const watcher = app.get(WatcherService);
     await watcher.put('/allowed/1', 'x');
     expect((await watcher.get('/allowed/1')).value.toString()).toBe('x');
-    await expect(watcher.get('/elsewhere')).rejects.toMatchObject({ code: elsewhere });
+    await expect(watcher.get('/elsewhere')).rejects.toMatchObject({ code: codeElsewhere });
     await app.close();
   };
 
-  it('names the file of every snippet, and each is used here', () => {
+  it('names the file of every snippet, and every snippet is tested', () => {
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
     expect([...SNIPPETS.keys()]).toEqual(['tls.module.ts', 'mutual-tls.module.ts', 'user.module.ts']);
   });
 
   it('connects with TLS', async () => {
     await using etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server } });
-    await use('tls.module.ts', 'TlsModule', { ETCD_HOSTS: etcd.hosts.join(), ETCD_CA: files.ca }, NOT_THERE);
+    await use('tls.module.ts', 'TlsModule', { ETCD_HOSTS: etcd.hosts.join(), ETCD_CA: files.ca }, KEY_NOT_FOUND);
   });
 
-  it('connects with a certificate of its own', async () => {
+  it('connects with a client certificate', async () => {
     await using etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
     await use(
       'mutual-tls.module.ts',
@@ -77,11 +77,11 @@ describe('the guide to security', () => {
         ETCD_CERT: files.client.cert,
         ETCD_KEY: files.client.key,
       },
-      NOT_THERE,
+      KEY_NOT_FOUND,
     );
   });
 
-  it('is the user that its certificate names, where the server checks both', async () => {
+  it('is the user that its client certificate names', async () => {
     await using etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
     await enableUsers(etcd, files, 'client');
     await use('mutual-tls.module.ts', 'MutualTlsModule', {
@@ -102,7 +102,7 @@ describe('the guide to security', () => {
   });
 });
 
-/** Authentication on, and a user who may use what lies under `/allowed/`, known by certificate. */
+/** Enables authentication, and creates a user who may use the keys below `/allowed/`. */
 async function enableUsers(etcd: EtcdTestCluster, files: Certificates, user: string): Promise<void> {
   const admin = new Etcd3({
     hosts: etcd.hosts,

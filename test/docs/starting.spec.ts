@@ -14,7 +14,7 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 const DOCUMENT = 'docs/starting.md';
 const FOLDER = resolve('test/docs/.snippets/starting');
 
-describe('every snippet of docs/starting.md', () => {
+describe('docs/starting.md', () => {
   const etcd = ownEtcd();
   let proxy: TcpProxy;
   let directory: string;
@@ -34,7 +34,7 @@ describe('every snippet of docs/starting.md', () => {
     rmSync(directory, { recursive: true });
   });
 
-  it('starts, and starts again from the encrypted snapshot while etcd is away, ready to serve', async () => {
+  it('starts, and starts again from the encrypted snapshot during an etcd outage', async () => {
     await etcd.put('/app/database', { host: 'db-1', port: 1 });
     await etcd.put('/app/api-key', { key: 'k' });
     const { AppModule, ApiKey } = (await import(join(FOLDER, 'app.module.js'))) as Record<

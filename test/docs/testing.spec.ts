@@ -7,15 +7,15 @@ const FOLDER = resolve('test/docs/.snippets/testing');
 const SNIPPETS = snippetsOf(DOCUMENT);
 const TESTS = [...SNIPPETS.keys()].filter((title) => title.endsWith('.test.ts'));
 
-describe('the guide to testing', async () => {
-  const complaints = compileSnippets(SNIPPETS, FOLDER);
+describe('docs/testing.md', async () => {
+  const diagnostics = compileSnippets(SNIPPETS, FOLDER);
 
-  it('compiles, and names the file of every snippet', () => {
-    expect(complaints).toEqual([]);
+  it('compiles every snippet and names its file', () => {
+    expect(diagnostics).toEqual([]);
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
     expect(TESTS).toEqual(['order.service.test.ts', 'app.test.ts', 'faults.test.ts', 'integration.test.ts']);
   });
 
-  // The snippets are tests: importing them adds them to this file's.
+  // The snippets contain tests. Importing them registers the tests in this file.
   for (const title of TESTS) await import(join(FOLDER, title.replace(/\.ts$/, '.js')));
 });

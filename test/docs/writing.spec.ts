@@ -17,7 +17,7 @@ interface Quotas {
   used(tenant: string): Promise<number>;
 }
 
-describe('every snippet of docs/writing.md', () => {
+describe('docs/writing.md', () => {
   let etcd: EtcdTestCluster;
   let client: Etcd3;
   let app: INestApplication;
@@ -43,19 +43,19 @@ describe('every snippet of docs/writing.md', () => {
   const load = async <T>(file: string, name: string): Promise<Type<T>> =>
     ((await import(join(FOLDER, file))) as Record<string, Type<T>>)[name] as Type<T>;
 
-  it('updates, moves and raises as it says', async () => {
+  it('updates, moves and raises quotas', async () => {
     const quotas = app.get<Quotas>(await load('quotas.js', 'Quotas'));
     await Promise.all([quotas.use('a'), quotas.use('a'), quotas.use('a')]);
     expect(await quotas.used('a')).toBe(3);
     await quotas.move('a', 'b');
     expect(await client.getAll().prefix('/quotas/').strings()).toEqual({ '/quotas/b': '{"used":3,"limit":10}' });
     await client.put('/quotas/b').value('{"used":3,"limit":7}');
-    expect(await quotas.raise('b', 20)).toMatch(/^(raised|somebody else made it 7)$/);
+    expect(await quotas.raise('b', 20)).toMatch(/^(raised|another writer set it to 7)$/);
     expect(await quotas.used('b')).toBe(3);
     expect(await quotas.raise('b', 30)).toBe('raised');
   });
 
-  it('keeps the instance registered', async () => {
+  it('registers the instance with a lease', async () => {
     const registration = app.get<{ instances: string[] }>(await load('registration.js', 'Registration'));
     const [found] = (await client.get('/instances/orders-1').exec()).kvs;
 

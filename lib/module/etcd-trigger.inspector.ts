@@ -1,5 +1,6 @@
 import { type DiscoveryService } from '@nestjs/core';
-import type { WatchKeyHandler, WatchKeyRegistry } from '../handlers/watch-key.registry.js';
+import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
+import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { ConfigEntry } from '../store/cache/cache-entry.js';

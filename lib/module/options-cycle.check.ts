@@ -6,7 +6,7 @@ import { describeToken } from './inject-config.decorator.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { ClusterMarker } from './module-graph.js';
 import { StoreRegistry } from './store.registry.js';
-import { INJECTED_PARAMETERS, INJECTED_PROPERTIES, listAt } from '../handlers/enhancers/nest-metadata.js';
+import { INJECTED_PARAMETERS, INJECTED_PROPERTIES, metadataList } from '../handlers/nest-metadata.js';
 
 /** Nest's record of one provider, and the module it is in. */
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
@@ -56,11 +56,11 @@ function neededBy({ host, inject, metatype }: Wrapper, all: readonly Module[]): 
 }
 
 function injectedInto(type: object): unknown[] {
-  const parameters = [...listAt('design:paramtypes', type)];
-  for (const { index, param } of listAt(INJECTED_PARAMETERS, type) as { index: number; param: unknown }[]) {
+  const parameters = [...metadataList('design:paramtypes', type)];
+  for (const { index, param } of metadataList(INJECTED_PARAMETERS, type) as { index: number; param: unknown }[]) {
     parameters[index] = param;
   }
-  const properties = listAt(INJECTED_PROPERTIES, type) as { type: unknown }[];
+  const properties = metadataList(INJECTED_PROPERTIES, type) as { type: unknown }[];
   return [...parameters, ...properties.map((property) => property.type)];
 }
 

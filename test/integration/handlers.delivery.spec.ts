@@ -84,10 +84,10 @@ describe('a @WatchKey method', () => {
       expect(logger.lines.filter(({ level }) => level === 'warn').map(({ text }) => text.replace(/ \[.*/, ''))).toEqual(
         [
           expect.stringMatching(
-            /^Orders.onOrder was not called at revision \d+: as Order, key "\/orders\/1" is not valid: amount$/,
+            /^Orders.onOrder was not called at revision \d+: Order at key "\/orders\/1" is not valid: amount$/,
           ),
           expect.stringMatching(
-            /^Orders.onOrder was not called at revision \d+: as Order, key "\/orders\/1" is not valid: \(document\)$/,
+            /^Orders.onOrder was not called at revision \d+: Order at key "\/orders\/1" is not valid: \(document\)$/,
           ),
         ],
       );
@@ -393,15 +393,15 @@ describe('a @WatchKey method', () => {
     expect((failed as BootError).problems.map(({ message }) => message)).toEqual([
       'Orders.unchecked: Unchecked, the class of Orders.unchecked, has no class-validator constraint, so any value would be valid',
       `Orders.lost: @KeyParam('tenant'): pattern "/a/:b" has no ":tenant"`,
-      'Orders.otherClass: its parameter 0 is declared as Item, but @Payload() gives Order',
-      'Orders.untyped: its parameter 0 is declared as Order, but @Payload() gives Buffer: say { type: Order }',
-      'Orders.undecorated: it takes Order, but is given events: say { type: Order }',
-      'Orders.swapped: it takes Item, but "type" is Order',
-      'Orders.number: its parameter 0 is declared as Number, but @Key() gives String',
-      'Orders.hole: its parameter 0 would be undefined: where one parameter has a decorator, all have one',
-      'Orders.keyOfBatch: a batch has many keys and values: its parameters are @Payload(), the batch, and @Signal()',
-      'Orders.typedBatch: a batch has values of many keys, as bytes: leave out "type", or "batch"',
-      'Orders.pointless: "onInvalid" and "unknown" are about the values of a "type": give one',
+      'Orders.otherClass: parameter 0 is declared as Item, but @Payload() provides Order',
+      'Orders.untyped: parameter 0 is declared as Order, but @Payload() provides Buffer: set { type: Order }',
+      'Orders.undecorated: parameter 0 is declared as Order, but the method receives events: set { type: Order }',
+      'Orders.swapped: parameter 0 is declared as Item, but "type" is Order',
+      'Orders.number: parameter 0 is declared as Number, but @Key() provides String',
+      'Orders.hole: parameter 0 would be undefined: decorate every parameter or none',
+      'Orders.keyOfBatch: a method with "batch" supports only the decorators @Payload() (the batch) and @Signal()',
+      'Orders.typedBatch: "type" cannot be combined with "batch", which delivers the bytes of many keys: remove one of them',
+      'Orders.pointless: "onInvalid" and "unknown" require a "type"',
       'Orders.twice: the target "/a/:b/:b" has the parameter ":b" twice',
       'Orders.options: "concurrency" must be an integer of at least 1',
       expect.stringMatching(/^Orders.onNothing: the target '' would watch every key/),

@@ -280,9 +280,7 @@ describe('around a handler', () => {
     expect([asked, handled]).toEqual([4, ['/orders/3']]);
     const [handler] = running.app.get(WatchKeyRegistry).list();
     expect([handler?.refused, handler?.failures]).toEqual([2, 3]);
-    expect(logger.text).toMatch(
-      /error Orders.onOrder failed for key "\/orders\/1" at revision \d+: a guard refused it/,
-    );
+    expect(logger.text).toMatch(/error Orders.onOrder failed for key "\/orders\/1" at revision \d+: a guard denied it/);
     expect(logger.text).not.toContain('a secret');
   });
 
@@ -464,7 +462,7 @@ describe('around a handler', () => {
       onOrder() {}
     }
     await expect(started({ providers: [{ provide: Orders, useFactory: () => new Orders() }] })).rejects.toThrow(
-      /Orders.onOrder: Guard is never constructed, because Nest did not construct Orders from its class/,
+      /Orders.onOrder: Guard is never instantiated, because Nest did not create Orders from its class/,
     );
   });
 });

@@ -37,9 +37,9 @@ describe('a target with named segments', () => {
   });
 
   it.each([
-    ['/a/:', /":" in the target "\/a\/:" is no parameter/],
-    ['/a/:b.json', /":b.json" in the target .* is no parameter/],
-    ['/a/:1', /a literal segment is written "\\\\:1"/],
+    ['/a/:', /":" in the target "\/a\/:" is not a valid parameter/],
+    ['/a/:b.json', /":b.json" in the target .* is not a valid parameter/],
+    ['/a/:1', /write a literal segment as "\\\\:1"/],
     ['/a/:b/:b', /has the parameter ":b" twice/],
     [':a/b', /begins with a parameter/],
   ])('%s cannot work, and says why', (text, message) => {

@@ -26,7 +26,8 @@ export class KeyPattern {
 
   /**
    * Returns the text without its escapes if it has no parameters.
-   * @throws InvalidOptionsError for an invalid or repeated parameter name, and for a pattern that begins with a parameter
+   * @throws InvalidOptionsError for an invalid or repeated parameter name, and for a pattern that begins with a
+   * parameter
    */
   static of(text: string): KeyPattern | string {
     const segments = text.split('/');

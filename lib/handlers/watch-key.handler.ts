@@ -30,7 +30,8 @@ export class WatchKeyHandler {
   }
 
   /**
-   * - `unregistered`: the handler watches nothing (`handlers: { register: false }`, or the application has not started).
+   * - `unregistered`: the handler watches nothing (`handlers: { register: false }`, or the application has not
+   *   started).
    * - `starting`: etcd has not accepted the stream yet.
    * - `following`: etcd has accepted the stream.
    * - `interrupted`: the connection is lost and the watch is retried.

@@ -231,7 +231,7 @@ describe('EtcdTriggerModule', () => {
       ],
     }).compile();
     await expect(lost).rejects.toThrow(
-      /forFeature is for the cluster "audit", which no EtcdTriggerModule.forRoot imports/,
+      /forFeature names the cluster "audit", but there is no EtcdTriggerModule.forRoot for it/,
     );
   });
 

@@ -66,7 +66,7 @@ describe('A bootstrap', () => {
 
       expect(error).toBeInstanceOf(InvalidOptionsError);
       expect((error as Error).message).toBe(
-        'the options of the cluster "default" need Settings, which needs ConfigRef of Limits, which needs StoreService, which needs these options: take them from something that does without this cluster',
+        'the options of the cluster "default" depend on Settings, which depends on ConfigRef of Limits, which depends on StoreService, which depends on these options: take them from a provider that does not depend on this cluster',
       );
     },
   );
@@ -86,7 +86,7 @@ describe('A bootstrap', () => {
     }
 
     await expect(optionsFrom(Settings, { imports: [Passing] })).rejects.toThrow(
-      /need Settings, which needs AUDIT, which needs Audit, which needs WatcherService, which needs these options/,
+      /depend on Settings, which depends on AUDIT, which depends on Audit, which depends on WatcherService, which depends on these options/,
     );
   });
 
@@ -100,7 +100,7 @@ describe('A bootstrap', () => {
     }).compile();
 
     await expect(started).rejects.toThrow(
-      /^the options of the cluster "one" need .*watcher:two, which needs .*store:one/,
+      /^the options of the cluster "one" depend on .*watcher:two, which depends on .*store:one/,
     );
   });
 

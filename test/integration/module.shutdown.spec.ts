@@ -64,7 +64,7 @@ describe('an application that stops', () => {
       expect(code).toBe(0);
       expect(complaints).toEqual([
         expect.stringMatching(
-          /1 handlers still run after 200 ms, and do not follow their signals; they are left behind/,
+          /1 handlers are still running after the drain limit of 200 ms and ignore their abort signals/,
         ),
       ]);
     });
@@ -174,6 +174,6 @@ describe('an application that stops', () => {
     proxy.stop();
 
     expect(reasons).toEqual(['ETCD_CONNECTION_CLOSED']);
-    expect(logger.text).not.toContain('left behind');
+    expect(logger.text).not.toContain('still running');
   });
 });

@@ -51,8 +51,8 @@ export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>
 export const Payload = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('payload', undefined, pipes);
 
 /**
- * Injects the value that this handler last received for the key, in the form of `@Payload()`. `undefined` if the key was
- * absent or its value was invalid.
+ * Injects the value that this handler last received for the key, in the form of `@Payload()`. `undefined` if the key
+ * was absent or its value was invalid.
  */
 export const Previous = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('previous', undefined, pipes);
 

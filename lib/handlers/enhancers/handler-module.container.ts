@@ -4,8 +4,9 @@ import type { ProviderWrapper } from '../decorated-method.js';
 type Module = NonNullable<ProviderWrapper['host']>;
 
 /**
- * A container that holds only the module of one handler. Nest finds the module of an enhancer by searching the providers
- * for the handler's class: it may find another module that provides the same class, and finds none for a controller.
+ * A container that holds only the module of one handler. Nest finds the module of an enhancer by searching the
+ * providers for the handler's class: it may find another module that provides the same class, and finds none for a
+ * controller.
  */
 export class HandlerModuleContainer extends NestContainer {
   readonly #modules = new ModulesContainer();
@@ -26,7 +27,9 @@ export class HandlerModuleContainer extends NestContainer {
     return this.#modules;
   }
 
-  /** Sets the enhancer instances of one call, by class. Nest 11 finds neither transient ones nor those of controllers. */
+  /**
+   * Sets the enhancer instances of one call, by class. Nest 11 finds neither transient ones nor those of controllers.
+   */
   useInstances(instances: ReadonlyMap<unknown, unknown>): void {
     this.#scopedInstances = instances;
   }

@@ -6,9 +6,9 @@ import { CAUGHT, metadataList } from '../nest-metadata.js';
 type DeclaredFilter = ExceptionFilter | (abstract new (...args: never[]) => ExceptionFilter);
 
 /**
- * Runs the exception filters of a handler. Selects a filter as Nest does, the last declared one whose `@Catch` names the
- * error, but logs nothing: Nest's own runner logs error messages, which may quote values. If the filter returns, the
- * error counts as handled.
+ * Runs the exception filters of a handler. Selects a filter as Nest does, the last declared one whose `@Catch` names
+ * the error, but logs nothing: Nest's own runner logs error messages, which may quote values. If the filter returns,
+ * the error counts as handled.
  */
 export class HandlerFilters {
   constructor(

@@ -72,7 +72,7 @@ export class PayloadParser {
     const names = paths.join(', ');
     const { name, type, log } = this.#options;
     log.warn(
-      `${name}: properties that ${className(type)} does not know are left out: ${names} (first of key "${key}")`,
+      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key "${key}")`,
     );
   }
 }

@@ -21,7 +21,7 @@ import {
 import { definitionsOf } from './module-graph.js';
 import { StoreRegistry } from './store.registry.js';
 
-/** Provides a `ConfigRef` for each definition: under its class and name, and under its class alone. */
+/** Provides a `ConfigRef` for each definition: under its class and name, and under its class only. */
 export const configRefProviders = (cluster: string, configs: readonly ConfigDefinition[]): FactoryProvider[] =>
   providersOf(requestsFor(cluster, configs));
 

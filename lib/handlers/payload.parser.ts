@@ -18,12 +18,12 @@ export interface PayloadParserOptions {
   readonly counters: HandlerCounters;
 }
 
-/** What a handler is not called with. */
+/** Stands for an invalid value: the handler is not called. */
 export const SKIPPED = Symbol('skipped');
 
 export type Payload = object | undefined | typeof SKIPPED;
 
-/** The values of one handler: bytes to validated, frozen instances of its class. */
+/** Parses the values of one handler from bytes into validated, frozen instances of its class. */
 export class PayloadParser {
   readonly #options: PayloadParserOptions;
   readonly #parser: DtoParser<object>;
@@ -35,24 +35,25 @@ export class PayloadParser {
   }
 
   /**
-   * The value of an event, `undefined` on delete. Synchronous unless a validator of the class is not.
-   * @throws FinalFailure for one that is not valid, with `onInvalid: 'error'`
+   * Returns `undefined` on delete. Returns a promise only if the class has asynchronous validators.
+   * @throws FinalFailure for an invalid value with `onInvalid: 'error'`
    */
   parse(event: WatchEvent): Payload | Promise<Payload> {
     const { value } = event;
     if (value === undefined) return undefined;
     const result = this.#parser.parse(value);
-    return result instanceof Promise ? result.then((late) => this.#judge(event, late)) : this.#judge(event, result);
+    return result instanceof Promise ? result.then((late) => this.#accept(event, late)) : this.#accept(event, result);
   }
 
-  /** What the key held before, `undefined` where that is nothing or not valid. */
+  /** Returns `undefined` if the key had no value before, or an invalid one. */
   async parsePrevious({ previous }: WatchEvent): Promise<object | undefined> {
     if (previous === undefined) return undefined;
     const result = await this.#parser.parse(previous);
     return result.ok ? result.value : undefined;
   }
 
-  #judge(event: WatchEvent, result: ParseResult<object>): Payload {
+  /** @throws FinalFailure for an invalid value with `onInvalid: 'error'` */
+  #accept(event: WatchEvent, result: ParseResult<object>): Payload {
     if (result.ok) {
       if (this.#unknownReports.isNew(result.stripped)) this.#warnOfUnknown(event.key, result.stripped);
       return result.value;
@@ -61,9 +62,9 @@ export class PayloadParser {
     counters.invalid += 1;
     const { key, revision } = event;
     const error = new InvalidConfigError(`key "${key}"`, result.violations, { key, revision });
-    const said = `as ${className(type)}, ${error.message}`;
-    if (onInvalid === 'error') throw new FinalFailure(error, said);
-    log.warn(`${name} was not called at revision ${revision}: ${said}`);
+    const reason = `${className(type)} at ${error.message}`;
+    if (onInvalid === 'error') throw new FinalFailure(error, reason);
+    log.warn(`${name} was not called at revision ${revision}: ${reason}`);
     return SKIPPED;
   }
 
@@ -71,7 +72,7 @@ export class PayloadParser {
     const names = paths.join(', ');
     const { name, type, log } = this.#options;
     log.warn(
-      `${name}: properties that ${className(type)} does not know are left out: ${names} (first of key "${key}")`,
+      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key "${key}")`,
     );
   }
 }

@@ -2,12 +2,15 @@ import { Injectable, Module } from '@nestjs/common';
 import type { StoreService } from '../store/store.service.js';
 import { Deferred } from '../timing/deferred.js';
 
-/** The stores of an application by cluster, for modules that do not see the one of their cluster. */
+/** The stores of an application by cluster, for modules that do not import the module of their cluster. */
 @Injectable()
 export class StoreRegistry {
   readonly #slots = new Map<string, Deferred<StoreService>>();
 
-  /** Resolves when the store of the cluster is loaded, whoever comes first; never where that fails, which stops the bootstrap by itself. */
+  /**
+   * Resolves when the store of the cluster is loaded. May be called before that. Stays pending if loading fails, because
+   * that failure ends the bootstrap.
+   */
   of(cluster: string): Promise<StoreService> {
     return this.#slotOf(cluster).promise;
   }
@@ -23,6 +26,6 @@ export class StoreRegistry {
   }
 }
 
-/** One for each application: imported by every `forRoot` and `forFeature`. */
+/** Imported by every `forRoot` and `forFeature`, so that an application has one registry. */
 @Module({ providers: [StoreRegistry], exports: [StoreRegistry] })
 export class StoreRegistryModule {}

@@ -220,13 +220,13 @@ describe('@InjectConfig', () => {
         'no definition at all',
         () => asking(Database, '/db'),
         [],
-        'Client asks for Database at "/db", which nothing defines: add EtcdTriggerModule.forFeature([{ key: "/db", type: Database }]) to the imports of its module, or the definition to "configs" beside useFactory',
+        'Client injects Database at "/db", which has no definition: add EtcdTriggerModule.forFeature([{ key: "/db", type: Database }]) to the imports of its module, or add the definition to "configs" next to useFactory',
       ],
       [
         'no definition with the class',
         () => asking(Database),
         [{ prefix: '/limits/', type: Limit }],
-        'Client asks for Database, which no definition has: add EtcdTriggerModule.forFeature([{ key: "/key", type: Database }]) to the imports of its module',
+        'Client injects Database, which has no definition: add EtcdTriggerModule.forFeature([{ key: "/key", type: Database }]) to the imports of its module',
       ],
       [
         'two definitions with the class',
@@ -235,19 +235,19 @@ describe('@InjectConfig', () => {
           { key: '/a', type: Limit },
           { prefix: '/b/', type: Limit },
         ],
-        'Client asks for Limit, which is the class of key "/a" and prefix "/b/": say which, as @InjectConfig(Limit, "/a")',
+        'Client injects Limit, which key "/a" and prefix "/b/" use: choose one, such as @InjectConfig(Limit, "/a")',
       ],
       [
         'another class',
         () => asking(Database, '/a'),
         [{ key: '/a', type: Limit }],
-        'Client asks for Database at "/a", but key "/a" is defined with Limit',
+        'Client injects Database at "/a", but key "/a" is defined with Limit',
       ],
       [
         'a key that a prefix covers',
         () => asking(Limit, '/b/1'),
         [{ prefix: '/b/', type: Limit }],
-        'Client asks for Limit at "/b/1", which has no definition of its own: use StoreService.select, @InjectConfig(Limit, "/b/"), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
+        'Client injects Limit at "/b/1", which only prefix "/b/" covers: use StoreService.select, @InjectConfig(Limit, "/b/"), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
       ],
     ])('%s', async (_, client, configs, sentence) => {
       const providers = [client()];
@@ -263,13 +263,13 @@ describe('@InjectConfig', () => {
       const failure = await failureOf({ imports: [root], providers: [asking(Database, '/later/')] });
 
       expect(failure.message).toContain(
-        'ConfigRef of Database at "/later/", to be defined by EtcdTriggerModule.forFeature([{ prefix: "/later/", type: Database }])',
+        'ConfigRef of Database at "/later/", defined by EtcdTriggerModule.forFeature([{ prefix: "/later/", type: Database }])',
       );
     });
 
     it('an undefined class, as in a circular import', () => {
       expect(() => InjectConfig(undefined as never, '/db')).toThrow(
-        'the configuration "/db" is injected by its class, which is undefined: do its file and this one import each other?',
+        'the configuration "/db" cannot be injected, because its type is undefined: check for a circular import',
       );
     });
   });

@@ -76,7 +76,7 @@ describe('QueuedSubscription', () => {
     const error = new Error('a secret');
     const { subscription, failures, logger } = subscribe(
       {
-        event: () => Promise.reject(new FinalFailure(error, 'a guard refused it')),
+        event: () => Promise.reject(new FinalFailure(error, 'a guard denied it')),
       },
       { retry: { attempts: 3 } },
     );
@@ -84,7 +84,7 @@ describe('QueuedSubscription', () => {
 
     await eventually(() => failures.length === 1);
     expect(failures[0]).toMatchObject({ error, attempts: 1 });
-    expect(logger.text).toMatch(/Orders.onOrder failed for key "a" at revision 7: a guard refused it/);
+    expect(logger.text).toMatch(/Orders.onOrder failed for key "a" at revision 7: a guard denied it/);
   });
 
   it('gives each pending call a separate signal, which the subscription aborts', async () => {

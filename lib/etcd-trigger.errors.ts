@@ -1,15 +1,18 @@
-/** What every error of this library carries: a `code` for programs, a sentence for people, and where known the key and the revision. */
+/** Optional details of an `EtcdTriggerError`. */
 export interface ErrorDetails {
-  /** The key it is about, without the cluster's `keyPrefix`. */
+  /** The affected key, without the cluster's `keyPrefix`. */
   readonly key?: string | undefined;
-  /** The etcd revision it is about. */
+  /** The affected etcd revision. */
   readonly revision?: number | undefined;
   readonly cause?: unknown;
 }
 
-/** The root of the family: `error instanceof EtcdTriggerError` tells this library's errors from all others. No message ever holds a value. */
+/**
+ * The base class of all errors of this library. `code` identifies the error for programs; the message is for people and
+ * never contains a value from etcd.
+ */
 export abstract class EtcdTriggerError extends Error {
-  /** Stable, for programs. */
+  /** Stable across versions. */
   abstract readonly code: string;
   readonly key?: string;
   readonly revision?: number;
@@ -22,55 +25,60 @@ export abstract class EtcdTriggerError extends Error {
   }
 }
 
-/** etcd could not be reached, or refused the connection. */
+/** etcd is unreachable, or rejected the connection. */
 export class ConnectionError extends EtcdTriggerError {
   readonly code: string = 'ETCD_CONNECTION';
 }
 
-/** The module was closed; nothing was sent. */
+/** The module is closed. The request was not sent. */
 export class ConnectionClosedError extends ConnectionError {
   override readonly code = 'ETCD_CONNECTION_CLOSED';
 }
 
-/** etcd did not answer within the limit, and the request certainly changed nothing. */
+/** etcd did not answer within the time limit. The request changed nothing. */
 export class ConnectionTimeoutError extends ConnectionError {
   override readonly code = 'ETCD_CONNECTION_TIMEOUT';
 }
 
-/** User name or password were refused, or the server wants some and none were given. */
+/** etcd rejected the user name or password, or requires credentials and none are configured. */
 export class AuthenticationError extends EtcdTriggerError {
   readonly code = 'ETCD_AUTHENTICATION';
 }
 
-/** The user may not do this; grant its role the permission on the key or range that the message names. */
+/** The user lacks a permission. Grant it to the user's role, for the key or range that the message names. */
 export class PermissionDeniedError extends EtcdTriggerError {
   readonly code = 'ETCD_PERMISSION_DENIED';
 }
 
-/** An option, target, definition or argument that cannot work; the message names it and what to do. */
+/** An option, target, definition or argument is invalid. The message names it and the fix. */
 export class InvalidOptionsError extends EtcdTriggerError {
   readonly code = 'ETCD_INVALID_OPTIONS';
 }
 
-/** `WatcherService.get` of a key that etcd does not hold. */
+/** `WatcherService.get` found no such key in etcd. */
 export class KeyNotFoundError extends EtcdTriggerError {
   readonly code = 'ETCD_KEY_NOT_FOUND';
 }
 
-/** `StoreService.getOrThrow` of a key that has no valid configuration. */
+/** `StoreService.getOrThrow` found no valid configuration under the key. */
 export class ConfigNotFoundError extends EtcdTriggerError {
   readonly code = 'ETCD_CONFIG_NOT_FOUND';
 }
 
-/** One property that is not what its class asks for. Names only: neither the value nor class-validator's message, which may quote it. */
+/**
+ * One property that violates the constraints of its class. Contains names only: neither the value nor the message of
+ * class-validator, which may quote the value.
+ */
 export interface ConfigViolation {
-  /** Where, as `pool.hosts[0].port`; `''` is the document itself. */
+  /** The path of the property, such as `pool.hosts[0].port`; `''` is the document itself. */
   readonly path: string;
-  /** Names of the constraints that failed, as `['isInt', 'min']`. */
+  /** The names of the violated constraints, such as `['isInt', 'min']`. */
   readonly constraints: string[];
 }
 
-/** A value that is not a valid document of its class. It has no `cause`: parsers and validators quote what they refuse. */
+/**
+ * A value failed validation against its class. Has no `cause`, because errors of parsers and validators quote values.
+ */
 export class InvalidConfigError extends EtcdTriggerError {
   readonly code = 'ETCD_INVALID_CONFIG';
 
@@ -83,17 +91,17 @@ export class InvalidConfigError extends EtcdTriggerError {
   }
 }
 
-/** One thing that kept the application from starting. */
+/** One reason why the application could not start. */
 export interface BootProblem {
   readonly cluster: string;
-  /** The key, prefix or handler it is about; `undefined` when it concerns the whole cluster. */
+  /** The affected key, prefix or handler; `undefined` if the whole cluster is affected. */
   readonly subject: string | undefined;
   readonly reason: 'unreachable' | 'timeout' | 'denied' | 'missing' | 'invalid' | 'failed';
   readonly message: string;
   readonly error?: EtcdTriggerError;
 }
 
-/** The application cannot start; `problems` lists everything that is missing, invalid or unreachable. */
+/** The application cannot start. `problems` lists everything that is missing, invalid or unreachable. */
 export class BootError extends EtcdTriggerError {
   readonly code = 'ETCD_BOOT';
 
@@ -108,27 +116,30 @@ export class BootError extends EtcdTriggerError {
   }
 }
 
-/** The server refused a write; nothing was changed. */
+/** etcd rejected a write. Nothing was changed. */
 export class WriteError extends EtcdTriggerError {
   readonly code: string = 'ETCD_WRITE';
 }
 
-/** The key is not at the revision (or not absent) as the write demanded; nothing was changed. */
+/** The key is not at the revision, or not absent, as the write required. Nothing was changed. */
 export class RevisionConflictError extends WriteError {
   override readonly code = 'ETCD_REVISION_CONFLICT';
   readonly #current: () => unknown;
 
   constructor(key: string, expected: string, found: number, current: () => unknown) {
-    super(`"${key}" was to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`, {
-      key,
-      revision: found,
-    });
+    super(
+      `"${key}" was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
+      {
+        key,
+        revision: found,
+      },
+    );
     this.#current = current;
   }
 
   /**
-   * The value that stands in the way, an instance of its class; `undefined` when the key is absent or holds what its class refuses. A method, so that
-   * neither inspection nor JSON shows it. `type`: the class that is expected; an instance of another class is `undefined`.
+   * Returns the current value as an instance of its class; `undefined` if the key is absent, its value is invalid, or
+   * the value is not an instance of `type`. This is a method so that neither `util.inspect` nor JSON shows the value.
    */
   current(): unknown;
   current<T>(type: abstract new (...args: never[]) => T): T | undefined;
@@ -138,22 +149,28 @@ export class RevisionConflictError extends WriteError {
   }
 }
 
-/** The write was sent, its answer was lost, and nothing proves that it was or was not applied; it may still be. It was not sent again unsafely. */
+/**
+ * The write was sent, but its response was lost and nothing proves whether it was applied. It may still be applied. It
+ * was not retried, because that would be unsafe.
+ */
 export class UnknownOutcomeError extends WriteError {
   override readonly code = 'ETCD_UNKNOWN_OUTCOME';
 }
 
-/** A call of a handler took longer than its `timeoutMs`; also the reason of its signal. */
+/** A handler call exceeded its `timeoutMs`. Also the abort reason of the call's signal. */
 export class HandlerTimeoutError extends EtcdTriggerError {
   readonly code = 'ETCD_HANDLER_TIMEOUT';
 }
 
-/** `StoreService.rollback` to a revision that etcd does not hold: compacted away, not written yet, or of a time when the key did not exist. */
+/**
+ * `StoreService.rollback` names a revision that etcd does not have: it is compacted or in the future, or the key did
+ * not exist at that revision.
+ */
 export class RevisionUnavailableError extends EtcdTriggerError {
   readonly code = 'ETCD_REVISION_UNAVAILABLE';
 }
 
-/** A watch cannot begin or go on as asked. */
+/** A watch cannot start or continue with its options. */
 export class WatchError extends EtcdTriggerError {
   readonly code = 'ETCD_WATCH';
 }

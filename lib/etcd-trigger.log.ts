@@ -1,6 +1,6 @@
 import type { LoggerService } from '@nestjs/common';
 
-/** Nest's logger, with the instance that speaks in every line. */
+/** Appends the service and pod name to every log line. */
 export class InstanceLog {
   readonly #logger: LoggerService;
   readonly #instance: string;

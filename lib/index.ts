@@ -39,7 +39,8 @@ export {
   Signal,
 } from './handlers/decorators/parameters.decorator.js';
 export { WatchKey, type WatchKeyOptions } from './handlers/decorators/watch-key.decorator.js';
-export { type WatchKeyHandler, WatchKeyRegistry } from './handlers/watch-key.registry.js';
+export type { WatchKeyHandler } from './handlers/watch-key.handler.js';
+export { WatchKeyRegistry } from './handlers/watch-key.registry.js';
 
 export type { BootPolicy } from './watch/sharing/boot-policy.js';
 export type { DeliveryContext } from './watch/watch-event.js';

@@ -12,7 +12,7 @@ import {
 } from '../lib/etcd-trigger.errors.js';
 
 describe('errors', () => {
-  it('form one family, with a code for programs and a name for people', () => {
+  it('share a base class, and have a code and a name', () => {
     const timeout = new ConnectionTimeoutError('no answer within 5000 ms', { key: '/a', revision: 7 });
 
     expect(timeout).toBeInstanceOf(EtcdTriggerError);

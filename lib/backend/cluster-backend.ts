@@ -4,22 +4,21 @@ import type { KeyValueStore } from './key-value-store.js';
 import type { LeaseStore } from './lease-store.js';
 import type { ListWatcher } from './list-watcher.js';
 
-/** What one cluster of an application runs on: real etcd (`lib/etcd`), or an etcd in memory (`./testing`). */
+/** The backend of one cluster: a real etcd (`lib/etcd`), or an etcd in memory (`./testing`). */
 export interface ClusterBackend {
-  /** What applications inject as their `Etcd3`, where there is one. */
+  /** The `Etcd3` that applications inject. Absent for an etcd in memory. */
   readonly client?: object;
   readonly listWatcher: ListWatcher;
   readonly keyValue: KeyValueStore;
   readonly leases: LeaseStore;
-  /** Local, immediate and idempotent: streams end, requests under way fail. */
+  /** Local, immediate and idempotent. Streams end, and pending requests fail. */
   close(): void;
 }
 
-/** On whose terms a backend works. */
 export interface BackendOptions {
-  /** Put before every key, and stripped from every key handed out. */
+  /** Prepended to every key, and stripped from every key that the backend returns. */
   readonly keyPrefix: string;
-  /** Limit of a single request, in milliseconds. */
+  /** Time limit of a single request, in milliseconds. */
   readonly requestTimeoutMs: number;
   readonly activity: () => ClusterActivity;
 }
@@ -27,10 +26,10 @@ export interface BackendOptions {
 /** The same symbol in every copy of this package. */
 export const OPEN_BACKEND = Symbol.for('nestjs-etcd-trigger:open-backend');
 
-/** Where a cluster's backend comes from. */
+/** Opens the backend of a cluster. */
 export interface BackendSource {
-  /** @throws InvalidOptionsError when it cannot work */
-  [OPEN_BACKEND](terms: BackendOptions): ClusterBackend;
+  /** @throws InvalidOptionsError if the backend cannot work with the options */
+  [OPEN_BACKEND](options: BackendOptions): ClusterBackend;
 }
 
 export const isBackendSource = (candidate: unknown): candidate is BackendSource =>

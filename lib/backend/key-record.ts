@@ -1,4 +1,7 @@
-/** What is known of one key. `rawKey` is the key with one char a byte (latin1): exact for any bytes, and compares in byte order. */
+/**
+ * The last write of a key. `rawKey` is the key with one char per byte (latin1): exact for any bytes, and ordered by
+ * bytes.
+ */
 export interface KeyRecord {
   readonly rawKey: string;
   readonly value: Buffer;
@@ -10,7 +13,7 @@ export interface KeyRecord {
   readonly lease: string | undefined;
 }
 
-/** A key is gone as of `revision`. */
+/** The deletion of a key. */
 export interface KeyRemoval {
   readonly rawKey: string;
   readonly value: undefined;
@@ -20,18 +23,18 @@ export interface KeyRemoval {
 
 export type KeyChange = KeyRecord | KeyRemoval;
 
-/** Told apart without reading a value, which may have to be made first. */
+/** Does not read `value`, whose getter may allocate a Buffer. */
 export const isRemoval = (change: KeyChange): change is KeyRemoval => change.createRevision === undefined;
 
-/** Longest value that is kept as text: beyond it, bytes outside the heap cost less than text that the garbage collector copies. */
+/** Longest value that is stored as a string. The garbage collector would have to copy longer strings. */
 export const MAX_TEXT_BYTES = 1_024;
 
-/** The same where bytes outside the heap are there already: about what a `Buffer` takes for itself. */
+/** The same for values whose bytes are outside the heap already: about the overhead of a `Buffer`. */
 export const MAX_TEXT_BYTES_IN_PIECE = 128;
 
 /**
- * A record as it came over the wire. A short value is kept as text with one char a byte, which takes a fifth of the time and less memory than a
- * `Buffer` of its own; it becomes one when it is read.
+ * A decoded record. A short value is stored as a string with one char per byte, which takes less time and memory than a
+ * separate `Buffer`. Reading the value creates the `Buffer`.
  */
 export class PackedRecord implements KeyRecord {
   constructor(
@@ -43,29 +46,29 @@ export class PackedRecord implements KeyRecord {
     readonly lease: string | undefined,
   ) {}
 
-  /** A new `Buffer` for each reading of a short value. */
+  /** Creates a new `Buffer` each time a short value is read. */
   get value(): Buffer {
     const { packed } = this;
     return typeof packed === 'string' ? valueBytesOf(packed) : packed;
   }
 }
 
-/** The value as it is kept: a short one as text with one char a byte. */
+/** The value as it is stored: a short one as a string with one char per byte. */
 export const packedValueOf = (record: KeyRecord): string | Buffer =>
   record instanceof PackedRecord ? record.packed : record.value;
 
 export function hasSameValue(a: KeyRecord, b: KeyRecord): boolean {
-  const [one, other] = [packedValueOf(a), packedValueOf(b)];
-  return typeof one === 'string' && typeof other === 'string' ? one === other : a.value.equals(b.value);
+  const [packedA, packedB] = [packedValueOf(a), packedValueOf(b)];
+  return typeof packedA === 'string' && typeof packedB === 'string' ? packedA === packedB : a.value.equals(b.value);
 }
 
 export const recordsByRawKey = (records: readonly KeyRecord[]): Map<string, KeyRecord> =>
   new Map(records.map((record) => [record.rawKey, record]));
 
-/** What identifies a write of a key without its value. */
+/** Identifies a write of a key, without its value. */
 export type KeyStamp = Pick<KeyRecord, 'rawKey' | 'revision' | 'createRevision' | 'version'>;
 
-/** Byte order. */
+/** Compares in byte order. */
 export const byRawKey = (a: { readonly rawKey: string }, b: { readonly rawKey: string }): number =>
   a.rawKey < b.rawKey ? -1 : a.rawKey > b.rawKey ? 1 : 0;
 
@@ -78,26 +81,29 @@ export const rawKeyOf = (key: string | Buffer): string =>
 
 const isAscii = (text: string): boolean => !/[^ -~]/.test(text);
 
-/** Short values share pieces of memory so large: who keeps one of them keeps no more. */
-const PIECE_BYTES = 2_048;
+/** Size of the chunks that short values share. A retained value keeps no more than its chunk. */
+const CHUNK_BYTES = 2_048;
 
-let piece = Buffer.alloc(0);
+let chunk = Buffer.alloc(0);
 let used = 0;
 
-/** Text with one char a byte as a `Buffer` of its own. Making memory takes Node 0.6 us, three times as long as all the rest. */
+/**
+ * Converts a string with one char per byte to a `Buffer`. Short ones share a chunk, because allocating memory dominates
+ * the cost.
+ */
 export function valueBytesOf(text: string): Buffer {
   const { length } = text;
-  if (length > PIECE_BYTES / 4) {
+  if (length > CHUNK_BYTES / 4) {
     const own = Buffer.allocUnsafeSlow(length);
     own.write(text, 'latin1');
     return own;
   }
-  if (used + length > piece.length) {
-    piece = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  if (used + length > chunk.length) {
+    chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
     used = 0;
   }
-  const bytes = piece.subarray(used, used + length);
-  piece.write(text, used, length, 'latin1');
+  const bytes = chunk.subarray(used, used + length);
+  chunk.write(text, used, length, 'latin1');
   used += length;
   return bytes;
 }

@@ -1,6 +1,6 @@
 import type { KeyRecord } from './key-record.js';
 
-/** What must hold for a transaction: the key was last written at this revision; 0: it is absent. */
+/** A precondition of a transaction: the key was last written at this revision. 0: the key is absent. */
 export interface Condition {
   readonly rawKey: string;
   readonly revision: number;
@@ -11,35 +11,35 @@ export type Operation =
   | { readonly type: 'delete'; readonly rawKey: string; readonly lease?: undefined };
 
 export interface Transaction {
-  /** For messages, as `put "/app/a"`. */
+  /** For messages, for example `put "/app/a"`. */
   readonly what: string;
-  /** The key to name in errors, where it is one. */
+  /** The key that errors name. Absent for several keys. */
   readonly key?: string | undefined;
   readonly conditions?: readonly Condition[];
   readonly operations: readonly Operation[];
 }
 
 export type TransactionResult =
-  /** `deleted`: the ids of the keys that were there and that the deletes removed. */
+  /** `deleted`: the raw keys that existed and were deleted. */
   | { readonly applied: true; readonly revision: number; readonly deleted: readonly string[] }
-  /** `current`: what the keys of the conditions hold instead, in their order. */
+  /** `current`: the records of the keys of the conditions, in their order. */
   | { readonly applied: false; readonly revision: number; readonly current: readonly (KeyRecord | undefined)[] };
 
-/** The port to etcd of everything that reads single keys or writes; `lib/etcd` implements it. */
+/** The port to etcd for reads of single keys and for writes. `lib/etcd` implements it. */
 export interface KeyValueStore {
   /**
-   * Linearizable; with `revision`, what the key held then.
-   * @throws CompactedError, FutureRevisionError when etcd does not hold that revision
+   * Linearizable. With `revision`, reads the key at that revision.
+   * @throws CompactedError, FutureRevisionError if etcd does not hold that revision
    */
   get(
     rawKey: string,
     options?: { readonly revision?: number },
   ): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }>;
   /**
-   * All or nothing, sent once.
-   * @throws UnknownOutcomeError when the answer was lost
-   * @throws LeaseNotFoundError when a lease that it names no longer exists
-   * @throws WriteError when it is larger than etcd takes (1.5 MiB, 128 operations), or was refused
+   * Atomic. Sent once, never retried.
+   * @throws UnknownOutcomeError if the answer was lost
+   * @throws LeaseNotFoundError if one of its leases no longer exists
+   * @throws WriteError if it exceeds etcd's limits (1.5 MiB, 128 operations), or etcd refused it
    */
   commit(transaction: Transaction): Promise<TransactionResult>;
 }

@@ -1,24 +1,24 @@
 import { WriteError } from '../etcd-trigger.errors.js';
 
-/** A lease as etcd granted it. */
+/** A granted lease. */
 export interface Lease {
-  /** Decimal: ids exceed 2^53. Never used again by etcd. */
+  /** Decimal, because ids exceed 2^53. etcd never reuses an id. */
   readonly id: string;
-  /** What etcd gave, which may be more than was asked for. */
+  /** The granted time to live, which may be longer than the requested one. */
   readonly ttlSeconds: number;
 }
 
-/** The port to etcd's leases; `lib/etcd` implements it. */
+/** The port to etcd's leases. `lib/etcd` implements it. */
 export interface LeaseStore {
-  /** Sent once. A grant whose answer is lost leaves a lease that holds nothing and ends by itself. */
+  /** Sent once, never retried. A grant whose answer is lost leaves an empty lease that expires. */
   grant(ttlSeconds: number): Promise<Lease>;
-  /** Begins the time to live anew. Says whether the lease still exists: one that has expired never comes back. */
+  /** Restarts the time to live. Resolves with false if the lease no longer exists. */
   renew(id: string, signal: AbortSignal): Promise<boolean>;
-  /** Ends it now; its keys are deleted. One that no longer exists is no failure. */
+  /** Ends the lease and deletes its keys. Succeeds if the lease no longer exists. */
   revoke(id: string, signal: AbortSignal): Promise<void>;
 }
 
-/** The lease of a write has expired or was revoked; nothing was changed. */
+/** The lease of a write has expired or was revoked. Nothing was written. */
 export class LeaseNotFoundError extends WriteError {
   override readonly code = 'ETCD_LEASE_NOT_FOUND';
 }

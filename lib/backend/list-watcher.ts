@@ -1,13 +1,18 @@
-import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import {
+  AuthenticationError,
+  EtcdTriggerError,
+  InvalidOptionsError,
+  PermissionDeniedError,
+} from '../etcd-trigger.errors.js';
 import type { Backoff } from '../timing/backoff.js';
 import type { KeyRange } from './key-range.js';
 import type { KeyChange, KeyRecord, KeyStamp } from './key-record.js';
 
-/** Everything a range held at one revision. */
+/** The content of a range at one revision. */
 export interface RangeList {
   readonly revision: number;
   readonly clusterId: string;
-  /** By rawKey, in byte order. Whoever has listed may keep the map and change it. */
+  /** By `rawKey`, in byte order. The caller owns the map and may change it. */
   readonly records: Map<string, KeyRecord>;
 }
 
@@ -15,80 +20,94 @@ export interface RangeList {
 export interface WatchMessage {
   /** The store's revision when the member sent it. */
   readonly revision: number;
-  /** More of the same revision follows (only when fragments were asked for). */
+  /** True if more of the same revision follows. Only in streams with fragments. */
   readonly fragment: boolean;
   /** In revision order; empty in a progress notification. */
   readonly changes: readonly KeyChange[];
 }
 
-/** What a member says when it accepts a watch. */
+/** The answer of a member that accepts a watch. */
 export interface WatchHeader {
   readonly clusterId: string;
   readonly revision: number;
 }
 
-/** One watch on one member. It ends once and never comes back; who needs more opens another. */
+/** One watch on one member. It ends once and is never reopened. */
 export interface WatchStream {
-  /** The member's acceptance. Rejects with the reason, or with `ConnectionTimeoutError` after the limit. No message flows before `deliver`. */
+  /**
+   * Resolves when the member has accepted the watch. Rejects with the reason, or with `ConnectionTimeoutError` after
+   * the limit. No message is delivered before `deliver` is called.
+   */
   readonly created: Promise<WatchHeader>;
-  /** Never rejects: the reason why the stream ended. */
+  /** Resolves with the reason why the stream has ended. Never rejects. */
   readonly ended: Promise<EtcdTriggerError>;
-  /** Lets messages flow, each handed over synchronously. */
+  /** Starts delivery. Each message is passed to `receive` synchronously. */
   deliver(receive: (message: WatchMessage) => void): void;
-  /** What the very member of this stream holds (or held at `revision`). `linearizable`: after it has caught up with the cluster. */
+  /**
+   * Reads the stamps at `revision` from the member of this stream. `linearizable`: after it has caught up with the
+   * cluster.
+   */
   stampsAt(revision: number, options: { readonly linearizable: boolean }): Promise<StampList>;
   pause(): void;
   resume(): void;
-  /** Local, immediate, idempotent: no message is handed over afterwards and the server is not waited for. */
+  /** Local, immediate and idempotent. No message is delivered afterwards; the server is not awaited. */
   cancel(): void;
 }
 
-/** How a range is listed. */
 export interface ListOptions {
   readonly revision?: number | undefined;
   readonly signal: AbortSignal;
-  /** Told of records as they come, in byte order, while the rest is on its way; what was told of a list that fails is void. */
+  /** Receives each page, in byte order, while the next one is read. The pages of a failed list must be discarded. */
   readonly onPage?: (records: readonly KeyRecord[]) => void;
 }
 
-/** Which writes a range holds. */
+/** The stamps of all keys of a range. */
 export interface StampList {
   readonly revision: number;
   readonly clusterId: string;
   readonly stamps: readonly KeyStamp[];
 }
 
-/** The port to etcd of everything that watches; `lib/etcd` implements it. */
+/** The port to etcd for lists and watches. `lib/etcd` implements it. */
 export interface ListWatcher {
-  /** How long to wait before trying again, where it is not a network that must recover. */
+  /** Overrides the default backoff, for sources without a network. */
   readonly backoff?: Backoff;
-  /** The whole range at one revision: the newest (linearizable), or an older one that etcd still holds. */
+  /** Reads the whole range at one revision: the newest (linearizable), or an older one that etcd still holds. */
   list(range: KeyRange, options: ListOptions): Promise<RangeList>;
-  /** Which writes the range holds now (linearizable), without their values. */
+  /** Reads the newest stamps of the range (linearizable), without values. */
   stamps(range: KeyRange, options: { readonly signal: AbortSignal }): Promise<StampList>;
-  /** Every change from revision `start` on. `fragment`: let the member split messages (rule: only where one was too large). */
+  /**
+   * Watches every change from revision `start` on. `fragment`: the member may split messages; only after one was too
+   * large.
+   */
   watch(range: KeyRange, start: number, options: { readonly fragment: boolean }): WatchStream;
 }
 
-/** The history that was asked for is compacted away. */
+/** The requested revision has been compacted. */
 export class CompactedError extends EtcdTriggerError {
   readonly code = 'ETCD_COMPACTED';
 
   constructor(
     subject: string,
-    /** Where etcd was compacted: the history after it is there. `undefined` where the answer did not say. */
+    /** The compacted revision. Later ones are available. `undefined` if the answer did not contain it. */
     readonly compactRevision: number | undefined,
   ) {
     super(`${subject}: the history is compacted${compactRevision ? ` up to revision ${compactRevision}` : ''}`);
   }
 }
 
-/** The member has not yet seen the revision that was asked for, or the store has gone back behind it. */
+/** The member has not reached the requested revision: it lags, or the store has gone back. */
 export class FutureRevisionError extends EtcdTriggerError {
   readonly code = 'ETCD_FUTURE_REVISION';
 }
 
-/** One message was larger than this client takes; fragments help. */
+/** A message exceeded the client's receive limit. A watch with fragments can still read it. */
 export class MessageTooLargeError extends EtcdTriggerError {
   readonly code = 'ETCD_MESSAGE_TOO_LARGE';
 }
+
+/** True if etcd has refused the request. An immediate retry cannot change that. */
+export const isRefusal = (error: EtcdTriggerError): boolean =>
+  error instanceof PermissionDeniedError ||
+  error instanceof AuthenticationError ||
+  error instanceof InvalidOptionsError;

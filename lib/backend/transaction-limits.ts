@@ -4,12 +4,12 @@ import type { Transaction } from './key-value-store.js';
 /** etcd's defaults for `--max-request-bytes` and `--max-txn-ops`. */
 const MAX_REQUEST_BYTES = 1.5 * 1024 * 1024;
 const MAX_OPERATIONS = 128;
-/** What an operation takes beside its key and value, at most. */
+/** Upper bound of the encoded size of an operation, without its key and value. */
 const OPERATION_OVERHEAD = 40;
 
 /**
- * Looks at a transaction before it is sent; `prefixLength` is the number of bytes before each key.
- * @throws WriteError when it is larger than etcd takes
+ * Checks a transaction against etcd's limits. `prefixLength` is the number of bytes prepended to each key.
+ * @throws WriteError if the transaction exceeds a limit
  */
 export function checkLimits({ what, key, conditions = [], operations }: Transaction, prefixLength: number): void {
   const count = Math.max(operations.length, conditions.length);
@@ -18,10 +18,10 @@ export function checkLimits({ what, key, conditions = [], operations }: Transact
       key,
     });
   }
-  const room = ({ length }: string): number => prefixLength + length + OPERATION_OVERHEAD;
-  const written = operations.map((each) => room(each.rawKey) + (each.type === 'put' ? each.value.length : 0));
-  // A condition is named twice: compared, and read when it does not hold.
-  const compared = conditions.map(({ rawKey }) => 2 * room(rawKey));
+  const sizeOf = ({ length }: string): number => prefixLength + length + OPERATION_OVERHEAD;
+  const written = operations.map((each) => sizeOf(each.rawKey) + (each.type === 'put' ? each.value.length : 0));
+  // The key of a condition is sent twice: in the compare, and in the read for the case that it fails.
+  const compared = conditions.map(({ rawKey }) => 2 * sizeOf(rawKey));
   const bytes = [...written, ...compared].reduce((sum, each) => sum + each, 0);
   if (bytes > MAX_REQUEST_BYTES) {
     throw new WriteError(`${what}: ${bytes} bytes, etcd takes at most ${MAX_REQUEST_BYTES}; nothing was sent`, { key });

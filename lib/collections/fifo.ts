@@ -1,4 +1,4 @@
-/** An array whose head moves, so that taking from it does not move the rest. */
+/** A queue over an array with a moving head, so that `shift` does not move the remaining items. */
 export class Fifo<Item> {
   #items: (Item | undefined)[] = [];
   #head = 0;
@@ -11,7 +11,7 @@ export class Fifo<Item> {
     this.#items.push(item);
   }
 
-  /** Before all others. */
+  /** Adds an item at the head. */
   unshift(item: Item): void {
     if (this.#head > 0) this.#items[(this.#head -= 1)] = item;
     else this.#items.unshift(item);

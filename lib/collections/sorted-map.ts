@@ -1,22 +1,23 @@
-/** What a `SortedMap` shows to those who only read. Keys are in the order of `<`. */
+/** Read access to a `SortedMap`. Keys are in the order of `<`. */
 export interface ReadonlySortedMap<V> {
   readonly size: number;
   get(key: string): V | undefined;
-  /** All keys that begin with the prefix: O(result + log n). */
+  /** All keys with the prefix, in O(result + log n). */
   keys(prefix?: string): string[];
-  /** All entries whose keys begin with the prefix: O(result + log n). */
+  /** All entries whose keys have the prefix, in O(result + log n). */
   entries(prefix?: string): [key: string, value: V][];
 }
 
 /**
- * Values by key, in the order of `<`: chunks, so that one insert moves little, and so that a view shares all of them. A chunk that a view has seen is
- * copied before it is written to, so taking a view costs nothing, and a write after it at most one chunk.
+ * A map with its keys in the order of `<`. It stores them in chunks, so that an insert moves few entries and views
+ * share chunks. A chunk that a view shares is copied before it is modified: taking a view copies nothing, and a write
+ * after it copies at most one chunk.
  */
 export class SortedMap<V> implements ReadonlySortedMap<V> {
-  /** Never empty ones; every key of a chunk is smaller than those of the next. */
+  /** No chunk is empty. Every key of a chunk is smaller than the keys of the next one. */
   #chunks: Chunk<V>[] = [];
   #size = 0;
-  /** Of the last view: chunks of this age have been seen by none. */
+  /** Number of views taken so far. No view shares chunks of this age. */
   #age = 0;
   #view: ReadonlySortedMap<V> | undefined;
 
@@ -24,7 +25,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
     return this.#size;
   }
 
-  /** The map as it is now, for good; the same object until the map changes. */
+  /** An immutable view of the current content. Returns the same object until the map changes. */
   view(): ReadonlySortedMap<V> {
     if (!this.#view) {
       const view = new SortedMap<V>();
@@ -42,7 +43,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
     return chunk?.keys[index] === key ? chunk.values[index] : undefined;
   }
 
-  /** Says whether the key is new. */
+  /** Returns true if the key is new. */
   set(key: string, value: V): boolean {
     if (this.#chunks.length === 0) this.#put(0, 0, this.#chunk([], []));
     const at = Math.min(this.#chunkFor(key), this.#chunks.length - 1);
@@ -56,7 +57,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
     return isNew;
   }
 
-  /** Says whether it was there. */
+  /** Returns true if the key existed. */
   delete(key: string): boolean {
     const at = this.#chunkFor(key);
     const keys = this.#chunks[at]?.keys ?? [];
@@ -73,7 +74,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
   keys(prefix = ''): string[] {
     const found: string[][] = [];
     this.#visit(prefix, ({ keys }, start, end) => found.push(keys.slice(start, end)));
-    // A tenth of the time of flat().
+    // Faster than flat().
     return found.length === 1 ? (found[0] as string[]) : NO_KEYS.concat(...found);
   }
 
@@ -85,27 +86,27 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
     return found;
   }
 
-  /** Where keys with the prefix are: chunk by chunk, from `start` to before `end`. */
+  /** Visits the keys with the prefix, chunk by chunk, from `start` to before `end`. */
   #visit(prefix: string, visit: (chunk: Chunk<V>, start: number, end: number) => void): void {
     for (let at = this.#chunkFor(prefix); at < this.#chunks.length; at += 1) {
       const chunk = this.#chunks[at] as Chunk<V>;
       const { keys } = chunk;
       const start = firstNotBelow(keys, prefix);
-      const isToItsEnd = keys.at(-1)?.startsWith(prefix) === true;
-      const end = isToItsEnd ? keys.length : firstWithout(prefix, keys, start);
+      const isLastIncluded = keys.at(-1)?.startsWith(prefix) === true;
+      const end = isLastIncluded ? keys.length : firstWithout(prefix, keys, start);
       if (end > start) visit(chunk, start, end);
-      if (!isToItsEnd) return;
+      if (!isLastIncluded) return;
     }
   }
 
-  /** Index of the first chunk that ends at or after the key; the number of chunks when all end before. */
+  /** Index of the first chunk that ends at or after the key, or the number of chunks if all end before it. */
   #chunkFor(key: string): number {
-    // Lists come in order.
+    // Keys of a list arrive in order.
     if ((this.#chunks.at(-1)?.keys.at(-1) ?? '') < key) return this.#chunks.length;
     return firstIndex(this.#chunks.length, (index) => (this.#chunks[index]?.keys.at(-1) ?? '') >= key);
   }
 
-  /** The chunk, copied if a view has seen it. */
+  /** Returns the chunk for writing, copied if a view shares it. */
   #writable(at: number): Chunk<V> {
     const chunk = this.#chunks[at] as Chunk<V>;
     if (chunk.age === this.#age) {
@@ -139,7 +140,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
     }
   }
 
-  /** Chunks of our own in the place of some. */
+  /** Replaces `removed` chunks at `at`. */
   #put(at: number, removed: number, ...chunks: Chunk<V>[]): void {
     if (this.#view) this.#chunks = [...this.#chunks];
     this.#view = undefined;
@@ -154,7 +155,7 @@ export class SortedMap<V> implements ReadonlySortedMap<V> {
 interface Chunk<V> {
   readonly keys: string[];
   readonly values: V[];
-  /** How many views there had been when it was made. */
+  /** Number of views at the time of its creation. */
   readonly age: number;
 }
 
@@ -165,11 +166,11 @@ const NO_KEYS: readonly string[] = [];
 const firstNotBelow = (sorted: readonly string[], key: string): number =>
   (sorted.at(-1) ?? '') < key ? sorted.length : firstIndex(sorted.length, (index) => (sorted[index] as string) >= key);
 
-/** The first index, not below `start`, of a key without the prefix. */
+/** The first index, from `start` on, of a key without the prefix. */
 const firstWithout = (prefix: string, sorted: readonly string[], start: number): number =>
   firstIndex(sorted.length, (index) => !(sorted[index] as string).startsWith(prefix), start);
 
-/** The first index, not below `start`, of which `holds` is true; it must be false up to there and true from there. */
+/** Binary search for the first index, from `start` on, for which `holds` is true. It must be true from there on. */
 function firstIndex(length: number, holds: (index: number) => boolean, start = 0): number {
   let low = start;
   let high = length;

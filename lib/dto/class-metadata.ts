@@ -5,76 +5,75 @@ import type { TypeHelpOptions, TypeOptions } from 'class-transformer';
 
 export type AnyClass = abstract new (...args: never[]) => object;
 
-/** What decorators say of one property. */
+/** The decorators of one property. */
 export interface PropertyMetadata {
   readonly name: string;
-  /** Names under which a document may hold it: its own, and that of `@Expose({ name })`. */
+  /** Property names that a document may use: the property's own name, and that of `@Expose({ name })`. */
   readonly jsonNames: readonly string[];
-  /** Has at least one class-validator decorator; only such a property is known to a document. */
+  /** True if the property has a class-validator decorator; documents may contain only such properties. */
   readonly isValidated: boolean;
-  /** Has `@ValidateNested()`. */
+  /** True if the property has `@ValidateNested()`. */
   readonly isNested: boolean;
-  /** Has `@Type()`. */
+  /** True if the property has `@Type()`. */
   readonly isTyped: boolean;
-  /** Has a `@Transform()`, which may take another form than the class shows. */
+  /** True if the property has `@Transform()`, which may accept another form than the class declares. */
   readonly isTransformed: boolean;
-  /** The type that TypeScript recorded, `undefined` without `emitDecoratorMetadata`. */
+  /** Type that TypeScript emitted; `undefined` without `emitDecoratorMetadata`. */
   readonly designType: unknown;
-  /** Class given by `@Type()`, and the classes of its discriminator. */
+  /** Class given to `@Type()`. */
   readonly itemType: unknown;
   readonly discriminator: Discriminator | undefined;
 }
 
 export type Discriminator = NonNullable<TypeOptions['discriminator']>;
 
-/** All decorated properties of a class and its ancestors, by name. */
+/** Returns all decorated properties of a class and its ancestors, by name. */
 export function propertiesOf(type: AnyClass): ReadonlyMap<string, PropertyMetadata> {
-  const known = described.get(type);
-  if (known) return known;
+  const cached = propertiesByClass.get(type);
+  if (cached) return cached;
   const properties = new Map(
     [...new Set([...validationsOf(type).map(({ propertyName }) => propertyName), ...typedPropertiesOf(type)])].map(
       (name) => [name, propertyOf(type, name)],
     ),
   );
-  described.set(type, properties);
+  propertiesByClass.set(type, properties);
   return properties;
 }
 
-/** Whether class-validator checks instances of it at all. */
+/** True if the class has at least one class-validator constraint. */
 export const isConstrained = (type: unknown): type is AnyClass => isClass(type) && validationsOf(type).length > 0;
 
-/** Something that `new` takes. */
 export const isClass = (type: unknown): type is AnyClass =>
   typeof type === 'function' && typeof type.prototype === 'object' && type.prototype !== null;
 
-/** The classes that a nested value of the property may get: those of the discriminator, or the one of `@Type()`. */
+/** Returns the possible classes of a nested value: those of the discriminator, or the one given to `@Type()`. */
 export const itemTypesOf = ({ itemType, discriminator }: PropertyMetadata): unknown[] =>
   discriminator ? discriminator.subTypes.map(({ value }) => value) : itemType === undefined ? [] : [itemType];
 
-/** Whether class-transformer writes a discriminator into what it serialises, here or in a nested class. */
-export function usesDiscriminator(type: AnyClass, seen = new Set<AnyClass>()): boolean {
-  if (seen.has(type)) return false;
-  seen.add(type);
+/** True if class-transformer writes a discriminator property when it serializes the class or a nested class. */
+export function usesDiscriminator(type: AnyClass, visited = new Set<AnyClass>()): boolean {
+  if (visited.has(type)) return false;
+  visited.add(type);
   return [...propertiesOf(type).values()].some(
     (property) =>
       property.discriminator !== undefined ||
-      itemTypesOf(property).some((item) => isClass(item) && usesDiscriminator(item, seen)),
+      itemTypesOf(property).some((item) => isClass(item) && usesDiscriminator(item, visited)),
   );
 }
 
-/** Whether class-transformer has anything to do for it beside `@Type()`: `@Transform`, `@Expose` or `@Exclude`, on a property or the class. */
-export function takesPartInTransformation(type: AnyClass): boolean {
+/** True if the class, or one of its properties, has `@Transform`, `@Expose` or `@Exclude`. */
+export function hasTransformationMetadata(type: AnyClass): boolean {
   const { _exposeMetadatas, _excludeMetadatas, _transformMetadatas } = transformerStorage;
   for (let owner: unknown = type; isClass(owner); owner = Object.getPrototypeOf(owner)) {
-    const known = owner;
-    if ([_exposeMetadatas, _excludeMetadatas, _transformMetadatas].some((metadatas) => metadatas.has(known)))
+    const decorated = owner;
+    if ([_exposeMetadatas, _excludeMetadatas, _transformMetadatas].some((metadatas) => metadatas.has(decorated)))
       return true;
   }
   return false;
 }
 
-/** Decorators run once, when a class comes into being, so what they say is read once per class. */
-const described = new WeakMap<AnyClass, ReadonlyMap<string, PropertyMetadata>>();
+/** Decorators run once, when the class is defined, so their metadata is read once per class. */
+const propertiesByClass = new WeakMap<AnyClass, ReadonlyMap<string, PropertyMetadata>>();
 
 function propertyOf(type: AnyClass, name: string): PropertyMetadata {
   const validations = validationsOf(type).filter(({ propertyName }) => propertyName === name);
@@ -103,7 +102,7 @@ function typedPropertiesOf(type: AnyClass): string[] {
   return names;
 }
 
-/** `undefined` for a type that depends on the value. */
+/** Returns `undefined` if the type depends on the value. */
 function itemTypeOf({ typeFunction, reflectedType }: TypeMetadata, property: string): unknown {
   try {
     return typeFunction ? typeFunction({ newObject: {}, object: {}, property }) : reflectedType;
@@ -112,7 +111,10 @@ function itemTypeOf({ typeFunction, reflectedType }: TypeMetadata, property: str
   }
 }
 
-/** The part of class-transformer's storage that is needed here; it is not exported from the package's root (Nest's mapped types read it the same way). */
+/**
+ * class-transformer does not export its storage from the package root; the mapped types of Nest read it in the same
+ * way.
+ */
 interface TransformerStorage {
   readonly _typeMetadatas: ReadonlyMap<unknown, ReadonlyMap<string, TypeMetadata>>;
   readonly _exposeMetadatas: ReadonlyMap<unknown, unknown>;

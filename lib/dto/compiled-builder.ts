@@ -5,20 +5,22 @@ export type Check = (object: object, value: unknown) => boolean;
 
 export interface CompiledProperty {
   readonly name: string;
-  /** Makes of a nested document what its class is; `undefined` from it means: not beyond doubt. */
+  /** Builds the instance of a nested document; returns `undefined` if the slow path must decide. */
   readonly build: ((value: unknown) => unknown) | undefined;
-  /** Whether the checks are to be made at all (`@IsOptional`, `@ValidateIf`). */
+  /** The checks apply only if all conditions hold (`@IsOptional`, `@ValidateIf`). */
   readonly conditions: readonly Check[];
   readonly checks: readonly Check[];
 }
 
-/** An instance that has passed every check; `undefined` when it has not, or when the document has a property that the class does not know. */
+/**
+ * Returns an instance that passed every check; `undefined` if a check failed or the document has an unknown property.
+ */
 export type Builder = (document: JsonObject) => JsonObject | undefined;
 
 /**
- * The code that one would write by hand for the class. V8 makes reads and writes of properties fast where their names stand in the code; one loop over the
- * properties of all classes took 7 % of a start with 100k configurations. What becomes code is the names that the class gives its properties, as literals;
- * nothing of a document does.
+ * Generates the code that one would write by hand for the class. V8 optimizes property access by literal names; a
+ * generic loop over the properties is measurably slower at startup. Only the property names of the class become code,
+ * as string literals. Nothing of a document does.
  */
 export function compileBuilder(type: new () => object, properties: readonly CompiledProperty[]): Builder {
   const code = `
@@ -34,7 +36,7 @@ export function compileBuilder(type: new () => object, properties: readonly Comp
       ${properties.map(checking).join('\n')}
       return instance;
     };`;
-  const make = compileFunction(code, ['type', 'properties']) as (...given: unknown[]) => Builder;
+  const make = compileFunction(code, ['type', 'properties']) as (...values: unknown[]) => Builder;
   return make(type, properties);
 }
 
@@ -47,7 +49,7 @@ const declarations = ({ conditions, checks }: CompiledProperty, at: number): str
 
 function assignment({ name, build }: CompiledProperty, at: number): string {
   const property = `[${JSON.stringify(name)}]`;
-  // A nested default of the class has to be validated, too.
+  // A nested default value of the class must be validated too.
   const absent = build ? `else if (instance${property} !== undefined) return undefined;` : '';
   const nested = build ? `value = build${at}(value); if (value === undefined) return undefined;` : '';
   return `

@@ -2,8 +2,9 @@ import { isJsonObject } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 
 /**
- * Where two documents differ: the smallest parts that one has and the other has not, or has otherwise, by property path and never by value. Names in
- * the order of `<`, items by index; `''` is the document itself. Empty exactly when they say the same. Either may be `undefined`: not there at all.
+ * Returns the property paths of the smallest parts that were added, removed or replaced; never their values. Names are
+ * sorted by `<`, items by index; `''` is the document itself. The list is empty only if both documents are equal.
+ * `undefined` stands for an absent document.
  */
 export function changedPaths(before: unknown, after: unknown): string[] {
   const changed: string[] = [];

@@ -12,41 +12,41 @@ import { readDocument } from './formats/document-reader.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
 
-/** A valid document, or what is wrong with it: names only, never a value. */
+/** A valid document, or its violations, which contain names but never values. */
 export type ParseResult<T> =
   | {
       readonly ok: true;
       /** Deeply frozen. */
       readonly value: T;
-      /** Paths of properties that the class does not know; they are not in `value`. */
+      /** Paths of unknown properties, which were removed from `value`. */
       readonly stripped: readonly string[];
     }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
 export interface DtoParserOptions {
   /**
-   * What happens to properties that the class does not know.
+   * Unknown properties are removed, or the document is rejected.
    * @default 'strip'
    */
   readonly unknown?: 'strip' | 'refuse';
   /**
-   * Milliseconds that async validators have, all together.
+   * Limit of all asynchronous validators together, in milliseconds.
    * @default 5_000
    */
   readonly asyncTimeoutMs?: number;
   /**
-   * How bytes are a document.
+   * Format of the bytes.
    * @default 'json'
    */
   readonly codec?: CodecChoice;
 }
 
-/** The one guard of a class: bytes to a validated, frozen instance, the same for what is read, what changes and what is to be written. */
+/** Parses bytes into a validated, frozen instance of a class. Lists, changes and writes all use the same parser. */
 export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
   readonly #unknown: 'strip' | 'refuse';
   readonly #asyncTimeoutMs: number;
-  /** Made at the first document: decorators of classes that refer to each other have all run by then. */
+  /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
 
   constructor(
@@ -58,13 +58,13 @@ export class DtoParser<T extends object> {
     this.#asyncTimeoutMs = asyncTimeoutMs;
   }
 
-  /** Never throws or rejects. Synchronous unless a validator of the class is not. */
+  /** Never throws or rejects. Returns a promise only if a validator of the class is asynchronous. */
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>> {
     const document = readDocument(bytes, this.format);
     if (!document.ok) return document;
 
-    const quick = this.#quick(document.value);
-    if (quick) return { ok: true, value: quick, stripped: NOTHING };
+    const compiled = this.#parseCompiled(document.value);
+    if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
 
     const stripped = stripUnknown(document.value, this.type);
     const unknown = this.#unknown === 'refuse' ? stripped : [];
@@ -72,15 +72,15 @@ export class DtoParser<T extends object> {
     try {
       instance = plainToInstance(this.type, document.value);
     } catch {
-      return refused(unknown, 'transform');
+      return rejected(unknown, 'transform');
     }
     const violations = validateInstance(instance, this.#asyncTimeoutMs);
     return violations instanceof Promise
-      ? violations.then((late) => verdict(instance, stripped, unknown, late))
-      : verdict(instance, stripped, unknown, violations);
+      ? violations.then((settled) => resultOf(instance, stripped, unknown, settled))
+      : resultOf(instance, stripped, unknown, violations);
   }
 
-  /** What the bytes of a valid document say, without what the class does not know. */
+  /** Returns a valid document without its unknown properties. */
   documentOf(bytes: DocumentBytes): JsonObject | undefined {
     const document = readDocument(bytes, this.format);
     if (!document.ok) return undefined;
@@ -88,21 +88,21 @@ export class DtoParser<T extends object> {
     return document.value;
   }
 
-  #quick(document: JsonObject): T | undefined {
+  #parseCompiled(document: JsonObject): T | undefined {
     this.#compiled ??= compileClass(this.type) ?? 'none';
     if (this.#compiled === 'none') return undefined;
     try {
       return this.#compiled(document) as T | undefined;
     } catch {
-      // Whatever threw will throw again, and is then reported where it belongs.
+      // The slow path throws again, and reports the violation at the right path.
       return undefined;
     }
   }
 }
 
-const NOTHING: readonly string[] = [];
+const NO_PATHS: readonly string[] = [];
 
-function verdict<T extends object>(
+function resultOf<T extends object>(
   instance: T,
   stripped: readonly string[],
   unknown: readonly string[],
@@ -120,7 +120,7 @@ function verdict<T extends object>(
     : { ok: false, violations: violations.toArray() };
 }
 
-function refused(unknown: readonly string[], constraint: string): ParseResult<never> {
+function rejected(unknown: readonly string[], constraint: string): ParseResult<never> {
   const violations = new ViolationList();
   for (const path of unknown) violations.add(path, 'unknown');
   violations.add('', constraint);

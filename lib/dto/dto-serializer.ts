@@ -6,18 +6,18 @@ import { isJsonObject, type JsonObject } from './json-object.js';
 import { findUnserializable, thawed, toJson } from './json-writer.js';
 import { ViolationList } from './violation-list.js';
 
-/** Bytes that can be read again, with what a reader will get; or what is wrong, names only. */
+/** Bytes and the value that a reader parses from them; or violations, which contain names but never values. */
 export type SerializeResult<T> =
   | { readonly ok: true; readonly bytes: Buffer; readonly value: T; readonly stripped: readonly string[] }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
-/** An instance or a plain object to bytes, which then pass the very parser that reads use. */
+/** Serializes an instance or a plain object, and then parses the bytes with the parser of the readers. */
 export class DtoSerializer<T extends object> {
   constructor(private readonly parser: DtoParser<T>) {}
 
   /**
-   * An instance of the class is written as class-transformer's decorators say; any other object as the JSON it is. Never throws or
-   * rejects. Synchronous unless a validator of the class is not.
+   * Serializes an instance of the class with class-transformer, and any other object as JSON. Never throws or rejects.
+   * Returns a promise only if a validator of the class is asynchronous.
    */
   serialize(value: unknown): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
@@ -26,7 +26,7 @@ export class DtoSerializer<T extends object> {
     const bytes = this.parser.format.write(document);
     if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };
     const result = this.parser.parse(bytes);
-    return result instanceof Promise ? result.then((late) => withBytes(late, bytes)) : withBytes(result, bytes);
+    return result instanceof Promise ? result.then((parsed) => withBytes(parsed, bytes)) : withBytes(result, bytes);
   }
 
   #documentOf(value: unknown, violations: ViolationList): JsonObject | undefined {
@@ -48,7 +48,7 @@ export class DtoSerializer<T extends object> {
 
   #plainOf(value: object): unknown {
     if (!(value instanceof this.parser.type)) return value;
-    // class-transformer writes the discriminator into its source, which may be frozen.
+    // class-transformer adds the discriminator to its source object, which may be frozen.
     return instanceToPlain(usesDiscriminator(this.parser.type) ? thawed(value) : value);
   }
 }

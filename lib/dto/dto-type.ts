@@ -10,15 +10,16 @@ import {
 } from './class-metadata.js';
 
 /**
- * Refuses a class that would let anything pass: one without constraints, a nested class that is not validated or not instantiated, and
- * property types that cannot be frozen. `subject` is what the class was given for, as `key "/app/db"`.
+ * Rejects a class without validation rules, a nested class that is not validated or not instantiated, and property
+ * types that cannot be frozen. `subject` names the definition or handler that uses the class, such as `key "/app/db"`.
+ * @throws InvalidOptionsError
  */
 export function checkDtoType(subject: string, type: unknown): asserts type is AnyClass {
   if (!isClass(type)) throw new InvalidOptionsError(`the definition of ${subject} needs a class as its "type"`);
   checkClass(subject, type, new Set());
 }
 
-/** As a sentence calls it. */
+/** Name of a class for messages. */
 export const className = (type: unknown): string => (isClass(type) && type.name ? type.name : '(anonymous class)');
 
 function checkClass(subject: string, type: AnyClass, checked: Set<AnyClass>): void {
@@ -26,28 +27,28 @@ function checkClass(subject: string, type: AnyClass, checked: Set<AnyClass>): vo
   checked.add(type);
   if (!isConstrained(type)) {
     throw new InvalidOptionsError(
-      `${className(type)}, the class of ${subject}, has no class-validator constraint, so it would let anything pass`,
+      `${className(type)}, the class of ${subject}, has no class-validator constraint, so any value would be valid`,
     );
   }
   for (const property of propertiesOf(type).values()) {
-    const fault = faultOf(property);
-    if (fault) throw new InvalidOptionsError(`${className(type)}.${property.name}, for ${subject}, ${fault}`);
+    const problem = problemOf(property);
+    if (problem) throw new InvalidOptionsError(`${className(type)}.${property.name}, for ${subject}, ${problem}`);
     for (const nested of itemTypesOf(property)) {
       if (isConstrained(nested)) checkClass(subject, nested, checked);
     }
   }
 }
 
-function faultOf(property: PropertyMetadata): string | undefined {
+function problemOf(property: PropertyMetadata): string | undefined {
   const { isNested, isTyped, designType } = property;
   const items = itemTypesOf(property);
   const binary = [designType, ...items].find(isBinary);
-  if (binary) return `is a ${className(binary)}, which cannot be frozen; keep it as a string, such as Base64`;
+  if (binary) return `is a ${className(binary)}, which cannot be frozen; use a string, such as Base64`;
 
   const nested = [...items, designType].find(isConstrained);
-  if (nested && !isNested) return `holds ${className(nested)}, which has constraints, but lacks @ValidateNested()`;
+  if (nested && !isNested) return `contains ${className(nested)}, which has constraints, but lacks @ValidateNested()`;
   if (isNested && !isTyped) {
-    return `has @ValidateNested() but lacks @Type(() => ${nested ? className(nested) : 'Class'}), so nothing would be instantiated and validated`;
+    return `has @ValidateNested() but lacks @Type(() => ${nested ? className(nested) : 'Class'}), so nested values would be neither instantiated nor validated`;
   }
   const unconstrained = items.find((item) => !isConstrained(item));
   if (isNested && unconstrained) {
@@ -69,5 +70,5 @@ const BINARY_CLASSES: readonly AnyClass[] = [
   DataView,
 ];
 
-/** Buffers, typed arrays, views and array buffers: JavaScript cannot freeze their bytes. */
+/** True for Buffers, typed arrays, views and array buffers, whose bytes JavaScript cannot freeze. */
 export const isBinaryValue = (value: unknown): boolean => ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value);

@@ -1,12 +1,14 @@
 import { createRequire } from 'node:module';
 import { type ValidationError, Validator, type ValidatorOptions } from 'class-validator';
+import { within } from '../timing/time-limit.js';
 import { type AnyClass, isConstrained, propertiesOf } from './class-metadata.js';
 import { itemPath, propertyPath } from './property-path.js';
 import { ViolationList } from './violation-list.js';
 
 /**
- * class-validator's verdict on an instance, as paths and constraint names. A `Promise` only if a validator gave one - flagged as
- * async or not; what is not settled within the limit is the violation `timeout`. A validator that throws is the violation `validator`.
+ * Validates an instance with class-validator. Returns a promise only if a validator returned one, whether it is flagged
+ * as async or not. A validator that does not settle within the limit is the violation `timeout`; one that throws is the
+ * violation `validator`.
  */
 export function validateInstance(instance: object, asyncTimeoutMs: number): ViolationList | Promise<ViolationList> {
   const executor = new ValidationExecutor(new Validator(), OPTIONS);
@@ -29,7 +31,7 @@ export function validateInstance(instance: object, asyncTimeoutMs: number): Viol
   return settled(executor.awaitingPromises, asyncTimeoutMs).then(report);
 }
 
-/** Nothing that could quote a value, and everything that is wrong. */
+/** Reports every violation, without messages and targets, which could contain values. */
 const OPTIONS: ValidatorOptions = {
   validationError: { target: false, value: false },
   dismissDefaultMessages: true,
@@ -38,18 +40,9 @@ const OPTIONS: ValidatorOptions = {
 };
 
 async function settled(promises: readonly Promise<unknown>[], limitMs: number): Promise<string | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, limitMs, 'timeout');
-  });
-  const all = Promise.allSettled(promises).then((outcomes) =>
-    outcomes.some(({ status }) => status === 'rejected') ? 'validator' : undefined,
-  );
-  try {
-    return await Promise.race([all, limit]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const outcomes = await within(Promise.allSettled(promises), limitMs);
+  if (!outcomes) return 'timeout';
+  return outcomes.some(({ status }) => status === 'rejected') ? 'validator' : undefined;
 }
 
 function addErrors(errors: readonly ValidationError[], path: string, violations: ViolationList): void {
@@ -66,26 +59,26 @@ function lastPath(errors: readonly ValidationError[], path = ''): string {
 }
 
 function pathOf({ property }: { readonly property?: string }, parent: string): string {
-  // An object without any constraint is reported on itself, without a property.
+  // class-validator reports an object without any constraint without a property name.
   if (property === undefined) return parent;
   return /^\d+$/.test(property) ? itemPath(parent, Number(property)) : propertyPath(parent, property);
 }
 
-/** class-validator takes an array where one nested object belongs, and one where an array belongs. */
-function addWrongContainers(instance: object, path: string, violations: ViolationList, seen: Set<object>): void {
-  if (seen.has(instance) || !isConstrained(instance.constructor)) return;
-  seen.add(instance);
+/** class-validator accepts an array in place of one nested object, and one object in place of an array. */
+function addWrongContainers(instance: object, path: string, violations: ViolationList, visited: Set<object>): void {
+  if (visited.has(instance) || !isConstrained(instance.constructor)) return;
+  visited.add(instance);
   for (const { name, isNested, designType } of propertiesOf(instance.constructor).values()) {
     const value: unknown = isNested ? Reflect.get(instance, name) : undefined;
     if (typeof value !== 'object' || value === null) continue;
     const at = propertyPath(path, name);
     if (designType === Array && !Array.isArray(value)) violations.add(at, 'isArray');
     else if (Array.isArray(value) && isSingle(designType)) violations.add(at, 'nestedValidation');
-    else addWrongContainersOfItems(value, at, violations, seen);
+    else addWrongContainersOfItems(value, at, violations, visited);
   }
 }
 
-function addWrongContainersOfItems(value: object, path: string, violations: ViolationList, seen: Set<object>): void {
+function addWrongContainersOfItems(value: object, path: string, violations: ViolationList, visited: Set<object>): void {
   if (value instanceof Map) {
     for (const [key, item] of value) visit(item, propertyPath(path, String(key)));
   } else if (Array.isArray(value) || value instanceof Set) {
@@ -96,16 +89,16 @@ function addWrongContainersOfItems(value: object, path: string, violations: Viol
   }
 
   function visit(item: unknown, at: string): void {
-    if (Array.isArray(item)) addWrongContainersOfItems(item, at, violations, seen);
-    else if (typeof item === 'object' && item !== null) addWrongContainers(item, at, violations, seen);
+    if (Array.isArray(item)) addWrongContainersOfItems(item, at, violations, visited);
+    else if (typeof item === 'object' && item !== null) addWrongContainers(item, at, violations, visited);
   }
 }
 
 const isSingle = (designType: unknown): designType is AnyClass => isConstrained(designType);
 
 /**
- * The part of class-validator that `validate` and `validateSync` share. Its `validate` is never synchronous, and its `validateSync` lets
- * pass what an async validator without the `async` flag has yet to say.
+ * The part of class-validator that `validate` and `validateSync` share. `validate` is never synchronous, and
+ * `validateSync` ignores the result of an asynchronous validator without the `async` flag.
  */
 interface Executor {
   readonly awaitingPromises: readonly Promise<unknown>[];

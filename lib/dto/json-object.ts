@@ -1,15 +1,18 @@
-/** A JSON object, as `JSON.parse` gives it. */
+/** A JSON object, as `JSON.parse` returns it. */
 export type JsonObject = Record<string, unknown>;
 
-/** etcd's own default limit of a request, so of a value. */
+/** etcd's default limit of a request, and so of a value. */
 export const MAX_BYTES = 1.5 * 1024 * 1024;
 
-/** Levels of objects and arrays in each other, the document itself being the first. */
+/** Nesting levels of objects and arrays; the document itself is the first level. */
 export const MAX_DEPTH = 64;
 
-/** Properties of one object: class-transformer compares each with all others, so more would stop the process for seconds. */
+/**
+ * Properties of one object. class-transformer compares each property with all others, so more would block the event
+ * loop.
+ */
 export const MAX_PROPERTIES = 20_000;
 
-/** Neither `null` nor an array. */
+/** True for an object that is neither `null` nor an array. */
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -3,7 +3,10 @@ import { MAX_DEPTH } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 import type { ViolationList } from './violation-list.js';
 
-/** Finds what no serializer should be given: an object inside itself (`circular`), bytes (`binary`), functions (`serializable`), endless depth (`depth`). */
+/**
+ * Adds a violation for every value that cannot be serialized: an object inside itself (`circular`), bytes (`binary`),
+ * functions (`serializable`) and too many nesting levels (`depth`).
+ */
 export function findUnserializable(value: unknown, violations: ViolationList): void {
   visit(value, '', []);
 
@@ -17,7 +20,10 @@ export function findUnserializable(value: unknown, violations: ViolationList): v
   }
 }
 
-/** The JSON that an object stands for. What JSON would drop or turn into null is a violation: `finite` for numbers, else `serializable`. */
+/**
+ * Converts a value to plain JSON data. A value that JSON would drop or turn into `null` is a violation: `finite` for
+ * numbers and dates, otherwise `serializable`.
+ */
 export function toJson(value: unknown, violations: ViolationList, path = ''): unknown {
   if (typeof value === 'number' && !Number.isFinite(value)) violations.add(path, 'finite');
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol')
@@ -40,7 +46,7 @@ export function toJson(value: unknown, violations: ViolationList, path = ''): un
   return undefined;
 }
 
-/** A copy that may be written to, with the same classes. The value must not be circular. */
+/** Returns a writable deep copy with the same classes. The value must not be circular. */
 export function thawed(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   if (Array.isArray(value)) return value.map(thawed);

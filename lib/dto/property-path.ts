@@ -1,8 +1,11 @@
-/** `pool` and `port` give `pool.port`; a name that is not an identifier is quoted, so that no key can break a log line. */
+/**
+ * `pool` and `port` become `pool.port`. A name that is not an identifier is quoted, so that no name can break a log
+ * line.
+ */
 export function propertyPath(parent: string, name: string): string {
   if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) return `${parent}[${JSON.stringify(name)}]`;
   return parent === '' ? name : `${parent}.${name}`;
 }
 
-/** `hosts` and 2 give `hosts[2]`. */
+/** `hosts` and 2 become `hosts[2]`. */
 export const itemPath = (parent: string, index: number): string => `${parent}[${index}]`;

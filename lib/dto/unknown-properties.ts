@@ -3,9 +3,9 @@ import { isJsonObject, type JsonObject } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 
 /**
- * Takes out of a parsed document what its class does not know, before anything is made of it: properties without any class-validator
- * decorator, here and in nested classes. What `@Transform()` takes is left to it.
- * @returns their paths.
+ * Removes unknown properties from a document: those without a class-validator decorator in its class or a nested class.
+ * Values of a property with `@Transform()` are not searched.
+ * @returns the paths of the removed properties
  */
 export function stripUnknown(document: JsonObject, type: AnyClass): string[] {
   const stripped: string[] = [];
@@ -20,13 +20,13 @@ function stripObject(
   path: string,
   stripped: string[],
 ): void {
-  const known = new Map<string, PropertyMetadata>();
+  const byName = new Map<string, PropertyMetadata>();
   for (const property of propertiesOf(type).values()) {
-    if (property.isValidated) for (const name of property.jsonNames) known.set(name, property);
+    if (property.isValidated) for (const name of property.jsonNames) byName.set(name, property);
   }
   for (const [name, value] of Object.entries(object)) {
     const at = propertyPath(path, name);
-    const property = known.get(name);
+    const property = byName.get(name);
     if (property) {
       if (property.isNested && !property.isTransformed) stripNested(value, property, at, stripped);
     } else if (!allowed.includes(name)) {

@@ -1,6 +1,6 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 
-/** Collects constraint names by property path: one violation a path, in the order in which they were found. */
+/** Collects constraint names by property path: one violation per path, in the order of their detection. */
 export class ViolationList {
   readonly #byPath = new Map<string, Set<string>>();
 

@@ -3,95 +3,96 @@ import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { DeliveryContext, WatchBatch, WatchEvent } from '../watch/watch-event.js';
 import type { KeyParameters } from './key-pattern.js';
 
-/** What `ExecutionContext.getType()` says in the guards, pipes, interceptors and filters of a handler. */
+/** `ExecutionContext.getType()` in the guards, pipes, interceptors and filters of a handler. */
 export const ETCD_TRIGGER_CONTEXT = 'etcd-trigger';
 
-/** One call of a handler, for its guards, interceptors and filters: `EtcdTriggerContext.of(executionContext).event`. */
+/**
+ * One call of a handler, as its guards, interceptors and filters see it:
+ * `EtcdTriggerContext.of(executionContext).event`.
+ */
 export class EtcdTriggerContext implements DeliveryContext {
   /** `Class.method`. */
   readonly handler: string;
-  /** 1 for the first call with this event, then 2, and so on. */
+  /** 1 for the first call with this event, 2 for the first retry, and so on. */
   readonly attempt: number;
-  /** What the parameters of the target are in this key: `{ tenant: 'a' }`. Empty where the target has none. */
+  /** The parameters of the target in this key: `{ tenant: 'a' }`. Empty if the target has none. */
   readonly keyParameters: KeyParameters;
-  readonly #call: HandlerInvocation;
+  readonly #invocation: HandlerInvocation;
 
   /** @internal */
-  constructor(handler: string, call: HandlerInvocation) {
+  constructor(handler: string, invocation: HandlerInvocation) {
     this.handler = handler;
-    this.#call = call;
-    this.attempt = call.delivery.attempt;
-    this.keyParameters = call.keyParameters ?? NONE;
+    this.#invocation = invocation;
+    this.attempt = invocation.delivery.attempt;
+    this.keyParameters = invocation.keyParameters ?? NO_PARAMETERS;
   }
 
   /**
-   * The call that a guard, interceptor, filter or parameter decorator runs in.
-   * @throws InvalidOptionsError when that is no call of a handler: ask `getType() === 'etcd-trigger'` first
+   * Returns the call that a guard, interceptor, filter or parameter decorator runs in.
+   * @throws InvalidOptionsError outside of a handler call: check `getType() === 'etcd-trigger'` first
    */
   static of(host: ArgumentsHost): EtcdTriggerContext {
     const context: unknown = host.getArgs().at(-1);
     if (context instanceof EtcdTriggerContext) return context;
     throw new InvalidOptionsError(
-      `EtcdTriggerContext.of is for calls of @WatchKey methods, where getType() is '${ETCD_TRIGGER_CONTEXT}'; this is '${host.getType()}'`,
+      `EtcdTriggerContext.of requires the context of a @WatchKey method, whose getType() is '${ETCD_TRIGGER_CONTEXT}', not '${host.getType()}'`,
     );
   }
 
-  /**
-   * The event.
-   * @throws InvalidOptionsError in a handler with `batch: true`
-   */
+  /** @throws InvalidOptionsError in a handler with `batch: true` */
   get event(): WatchEvent {
-    const { subject } = this.#call;
+    const { subject } = this.#invocation;
     if ('events' in subject)
-      throw new InvalidOptionsError(`${this.handler} receives batches: read "batch", not "event"`);
+      throw new InvalidOptionsError(`${this.handler} receives batches: read "batch" instead of "event"`);
     return subject;
   }
 
-  /** Aborts when the call shall end now: it has taken longer than its `timeoutMs`, or shutdown has waited long enough. */
+  /** Aborts when the call exceeds its `timeoutMs` or the drain limit of the shutdown. */
   get signal(): AbortSignal {
-    return this.#call.delivery.signal;
+    return this.#invocation.delivery.signal;
   }
 
-  /** The event or the batch. */
+  /** The batch if the handler has `batch: true`, otherwise the event. */
   get subject(): WatchEvent | WatchBatch {
-    return this.#call.subject;
+    return this.#invocation.subject;
   }
 
-  /** The batch, in a handler with `batch: true`. */
+  /** `undefined` unless the handler has `batch: true`. */
   get batch(): WatchBatch | undefined {
-    const { subject } = this.#call;
+    const { subject } = this.#invocation;
     return 'events' in subject ? subject : undefined;
   }
 
-  /** What `@Payload()` gives: the validated value where the handler has a `type`, else the bytes; `undefined` on delete. The batch, with `batch: true`. */
+  /**
+   * The value of `@Payload()`: the validated value if the handler has a `type`, otherwise the bytes; `undefined` on
+   * delete. The batch with `batch: true`.
+   */
   get payload(): unknown {
-    const { subject, typed } = this.#call;
+    const { subject, typed } = this.#invocation;
     if ('events' in subject) return subject;
     return typed ? typed.value : subject.value;
   }
 
-  /** What guards, interceptors and filters find in `getArgs()`: the payload as data, this as context, as in Nest's microservices. */
+  /** The arguments of guards, interceptors and filters: payload and context, as in Nest's microservices. */
   get args(): [unknown, EtcdTriggerContext] {
     return [this.payload, this];
   }
 
-  /** What `@Previous()` gives. */
+  /** The value of `@Previous()`. */
   get previous(): unknown {
-    const { subject, typed } = this.#call;
+    const { subject, typed } = this.#invocation;
     if ('events' in subject) return undefined;
     return typed ? typed.previous : subject.previous;
   }
 }
 
 /** @internal */
-export class HandlerInvocation {
-  constructor(
-    readonly subject: WatchEvent | WatchBatch,
-    readonly delivery: DeliveryContext,
-    readonly keyParameters: KeyParameters | undefined,
-    /** Of a handler with a `type`; `undefined` where the payload is bytes. */
-    readonly typed?: TypedPayload,
-  ) {}
+export interface HandlerInvocation {
+  readonly subject: WatchEvent | WatchBatch;
+  readonly delivery: DeliveryContext;
+  readonly keyParameters: KeyParameters | undefined;
+  /** `undefined` if the handler has no `type`: its payload is the bytes. */
+  readonly typed: TypedPayload | undefined;
 }
 
 /** @internal */
@@ -100,4 +101,4 @@ export interface TypedPayload {
   readonly previous: object | undefined;
 }
 
-const NONE: KeyParameters = Object.freeze({});
+const NO_PARAMETERS: KeyParameters = Object.freeze({});

@@ -1,66 +1,81 @@
-import type { DeliveryContext, WatchBatch, WatchEvent, WatchHandler } from '../watch/watch-event.js';
+import type { ApplicationConfig } from '@nestjs/core';
 import type { InstanceLog } from '../etcd-trigger.log.js';
-import { HandlerInvocation } from './etcd-trigger.context.js';
-import type { Method } from './handler.explorer.js';
-import type { HandlerPlan, HandlerCounters } from './handler.plan.js';
-import { isSingleton } from './enhancers/handler.scope.js';
+import type { DeliveryContext, WatchBatch, WatchEvent, WatchHandler } from '../watch/watch-event.js';
+import type { Method } from './decorated-method.js';
+import { defineParameters, type HandlerParameterKind } from './decorators/parameters.decorator.js';
+import { declaredEnhancers, isEnhanced } from './enhancers/declared-enhancers.js';
+import { HandlerEnhancers } from './enhancers/handler.enhancers.js';
+import { HandlerScope, isSingleton, moduleRefOf, scopedMethodOf } from './enhancers/handler.scope.js';
+import { EtcdTriggerContext, type HandlerInvocation } from './etcd-trigger.context.js';
+import type { HandlerCounters, HandlerPlan } from './handler.plan.js';
 import type { KeyPattern } from './key-pattern.js';
-import { callerOf, type InvokeHandlerOptions, type InvokeHandler, isPlain } from './handler.caller.js';
+import { PARAMETERS } from './nest-metadata.js';
 import { PayloadParser, SKIPPED } from './payload.parser.js';
 
-export interface InvokerOptions extends InvokeHandlerOptions {
-  readonly log: InstanceLog;
+export interface InvokerOptions {
   readonly counters: HandlerCounters;
+  /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
+  readonly application: ApplicationConfig | undefined;
+  readonly log: InstanceLog;
 }
 
-/** What the watcher calls for a handler. A method that wants nothing but the event is called directly, without anything being allocated. */
+type InvokeHandler = (invocation: HandlerInvocation) => unknown;
+
+/**
+ * Adapts a handler method to the watcher. A singleton method that needs only the event and its context is called
+ * directly, without any allocation per event.
+ */
 export function invokerOf(plan: HandlerPlan, options: InvokerOptions): WatchHandler {
   const { method, target, options: watchKey } = plan;
   const { pattern } = target;
-  if (watchKey.batch === true) return { batch: batchInvoker(callerOf(plan, options), pattern) };
-  const parser = parserOf(plan, options);
-  if (parser) return { event: typedInvoker(callerOf(plan, options), parser, plan) };
-  if (pattern || !isPlain(plan, options) || !isSingleton(method.wrapper)) {
-    return { event: eventInvoker(callerOf(plan, options), pattern) };
+  const isPlain = !needsNest(plan, options);
+  const parser = watchKey.batch === true ? undefined : parserOf(plan, options);
+  if (isPlain && watchKey.batch !== true && !parser && !pattern && isSingleton(method.wrapper)) {
+    const instance = method.wrapper.instance as Record<string, Method>;
+    return { event: (event, delivery) => instance[method.method]?.(event, delivery) };
   }
-  const instance = method.wrapper.instance as Record<string, Method>;
-  return { event: (event, delivery) => instance[method.method]?.(event, delivery) };
+  const invoke = isPlain ? plainInvoke(plan) : enhancedInvoke(plan, options);
+  if (watchKey.batch === true) return { batch: batchInvoker(invoke, pattern) };
+  return { event: parser ? typedInvoker(invoke, parser, plan) : eventInvoker(invoke, pattern) };
 }
 
 const eventInvoker =
-  (call: InvokeHandler, pattern: KeyPattern | undefined) =>
+  (invoke: InvokeHandler, pattern: KeyPattern | undefined) =>
   (event: WatchEvent, delivery: DeliveryContext): unknown => {
     const keyParameters = pattern?.match(event.key);
     if (pattern && !keyParameters) return undefined;
-    return call(new HandlerInvocation(event, delivery, keyParameters));
+    return invoke({ subject: event, delivery, keyParameters, typed: undefined });
   };
 
-/** Those events of the batch that are meant. */
+/** Passes on only the events whose keys match the pattern. */
 const batchInvoker =
-  (call: InvokeHandler, pattern: KeyPattern | undefined) =>
+  (invoke: InvokeHandler, pattern: KeyPattern | undefined) =>
   (batch: WatchBatch, delivery: DeliveryContext): unknown => {
-    if (!pattern) return call(new HandlerInvocation(batch, delivery, undefined));
+    if (!pattern) return invoke({ subject: batch, delivery, keyParameters: undefined, typed: undefined });
     const events = batch.events.filter(({ key }) => pattern.match(key));
     if (events.length === 0) return undefined;
     const { revision, origin } = batch;
-    return call(new HandlerInvocation({ revision, events, origin }, delivery, undefined));
+    return invoke({ subject: { revision, events, origin }, delivery, keyParameters: undefined, typed: undefined });
   };
 
-/** The method is called with a value or not at all. Its call has begun, for the queue, while validators are asynchronous: the order stays. */
-function typedInvoker(call: InvokeHandler, parser: PayloadParser, { target: { pattern }, parameters }: HandlerPlan) {
-  const wantsPrevious = parameters.some(({ kind }) => kind === 'previous');
+/**
+ * Calls the method only with a valid value. The delivery queue counts asynchronous validation as part of the call, so
+ * the order of events is kept.
+ */
+function typedInvoker(invoke: InvokeHandler, parser: PayloadParser, { target: { pattern }, parameters }: HandlerPlan) {
+  const needsPrevious = parameters.some(({ kind }) => kind === 'previous');
   return (event: WatchEvent, delivery: DeliveryContext): unknown => {
     const keyParameters = pattern?.match(event.key);
     if (pattern && !keyParameters) return undefined;
-    const callWith = (value: object | undefined, previous: object | undefined): unknown =>
-      call(new HandlerInvocation(event, delivery, keyParameters, { value, previous }));
-    const go = (value: object | undefined | typeof SKIPPED): unknown => {
+    const invokeWith = (value: object | undefined, previous: object | undefined): unknown =>
+      invoke({ subject: event, delivery, keyParameters, typed: { value, previous } });
+    const onParsed = (value: object | undefined | typeof SKIPPED): unknown => {
       if (value === SKIPPED) return undefined;
-      if (!wantsPrevious) return callWith(value, undefined);
-      return parser.parsePrevious(event).then((previous) => callWith(value, previous));
+      if (!needsPrevious) return invokeWith(value, undefined);
+      return parser.parsePrevious(event).then((previous) => invokeWith(value, previous));
     };
     const value = parser.parse(event);
-    return value instanceof Promise ? value.then(go) : go(value);
+    return value instanceof Promise ? value.then(onParsed) : onParsed(value);
   };
 }
 
@@ -68,3 +83,55 @@ function parserOf({ name, options }: HandlerPlan, { log, counters }: InvokerOpti
   const { type, onInvalid = 'skip', unknown = 'strip' } = options;
   return type && new PayloadParser({ name, type, onInvalid, unknown, log, counters });
 }
+
+/** True if Nest has to run enhancers or resolve decorated parameters around the method. */
+const needsNest = ({ method, parameters }: HandlerPlan, { application }: InvokerOptions): boolean =>
+  application !== undefined || parameters.length > 0 || isEnhanced(declaredEnhancers(method));
+
+function plainInvoke({ method }: HandlerPlan): InvokeHandler {
+  const call = scopedMethodOf(method);
+  return (invocation) => call(invocation.subject, positionalArguments(invocation));
+}
+
+function enhancedInvoke(plan: HandlerPlan, { application, counters }: InvokerOptions): InvokeHandler {
+  const { method, name } = plan;
+  const enhancers = new HandlerEnhancers(method, {
+    parameters: parametersKeyOf(plan),
+    pipes: plan.parameters.flatMap(({ pipes }) => pipes),
+    application,
+    onDenied: () => {
+      counters.denied += 1;
+    },
+  });
+  if (isSingleton(method.wrapper) && !enhancers.isScoped) {
+    const call = enhancers.bind(method.wrapper.instance);
+    return (invocation) => call(new EtcdTriggerContext(name, invocation));
+  }
+  const moduleRef = moduleRefOf(method.wrapper);
+  return async (invocation) => {
+    const call = await enhancers.bindIn(new HandlerScope(moduleRef, invocation.subject));
+    return call(new EtcdTriggerContext(name, invocation));
+  };
+}
+
+/** The arguments of a method without decorated parameters. */
+const positionalArguments = ({ subject, delivery, typed }: HandlerInvocation): unknown[] =>
+  typed ? [typed.value, subject, delivery] : [subject, delivery];
+
+/**
+ * The metadata key under which Nest finds the parameters. A method without decorated parameters gets its positional
+ * arguments as metadata, so that pipes apply to them.
+ */
+function parametersKeyOf({ parameters, method: { type, method }, options }: HandlerPlan): string {
+  if (parameters.length > 0) return PARAMETERS;
+  const shape = options.type ? 'typed' : options.batch === true ? 'batch' : 'event';
+  const key = `nestjs-etcd-trigger:${shape}-parameters`;
+  defineParameters(key, type, method, POSITIONAL_KINDS[shape]);
+  return key;
+}
+
+const POSITIONAL_KINDS: Readonly<Record<'typed' | 'batch' | 'event', readonly HandlerParameterKind[]>> = {
+  typed: ['payload', 'event', 'context'],
+  batch: ['payload', 'context'],
+  event: ['event', 'context'],
+};

@@ -1,16 +1,16 @@
-import type { InstanceLog } from '../etcd-trigger.log.js';
-import type { ResyncNotice, WatchFailure } from '../watch/watch-event.js';
-import { announceFailure, announceResync } from '../watch/delivery/listener-failure.js';
 import type { WatchTarget } from '../backend/key-range.js';
-import { methodOf } from './handler.caller.js';
-import type { DecoratedMethod } from './handler.explorer.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { announceFailure, announceResync } from '../watch/delivery/listener-failure.js';
+import type { ResyncNotice, WatchFailure } from '../watch/watch-event.js';
+import type { DecoratedMethod } from './decorated-method.js';
+import { scopedMethodOf } from './enhancers/handler.scope.js';
 import { type HandlerTarget, handlerTargetOf } from './handler-target.js';
 
-interface Listener<News> {
+interface Listener<Notice> {
   readonly name: string;
-  /** `undefined`: for every target. */
+  /** `undefined`: listens to every target. */
   readonly target: HandlerTarget | undefined;
-  readonly call: (news: News) => unknown;
+  readonly call: (notice: Notice) => unknown;
 }
 
 /** The `@OnWatchResync` and `@OnWatchError` methods of one cluster. */
@@ -27,32 +27,32 @@ export class HandlerListeners {
     this.#errors = methods.flatMap((method) => listenersOf(method, method.onErrors, cluster));
   }
 
-  /** Calls those that are for what this target watches; resolves when all have ended. */
+  /** Calls the `@OnWatchResync` methods that listen to the range of this target. Resolves when all have ended. */
   onResync({ range }: HandlerTarget): (notice: ResyncNotice) => Promise<unknown> {
-    const concerned = this.#resyncs.filter(({ target }) => !target || target.range.identity === range.identity);
+    const listeners = this.#resyncs.filter(({ target }) => !target || target.range.identity === range.identity);
     return (notice) =>
-      Promise.all(concerned.map(({ name, call }) => announceResync(notice, { name, log: this.log, onResync: call })));
+      Promise.all(listeners.map(({ name, call }) => announceResync(notice, { name, log: this.log, onResync: call })));
   }
 
-  /** Calls those that are for this target; likewise. */
+  /** Calls the `@OnWatchError` methods that listen to this target. Resolves when all have ended. */
   onError({ identity }: HandlerTarget): (failure: WatchFailure) => Promise<unknown> {
-    const concerned = this.#errors.filter(({ target }) => !target || target.identity === identity);
+    const listeners = this.#errors.filter(({ target }) => !target || target.identity === identity);
     return (failure) =>
-      Promise.all(concerned.map(({ call }) => announceFailure(failure, { log: this.log, onError: call })));
+      Promise.all(listeners.map(({ call }) => announceFailure(failure, { log: this.log, onError: call })));
   }
 }
 
-function listenersOf<News extends object>(
+function listenersOf<Notice extends object>(
   method: DecoratedMethod,
   decorators: readonly { readonly target: WatchTarget | undefined; readonly cluster: string }[],
   cluster: string,
-): Listener<News>[] {
-  const call = methodOf(method);
+): Listener<Notice>[] {
+  const call = scopedMethodOf(method);
   return decorators
     .filter((decorator) => decorator.cluster === cluster)
     .map(({ target }) => ({
       name: method.name,
       target: target === undefined ? undefined : handlerTargetOf(target),
-      call: (news) => call(news, [news]),
+      call: (notice) => call(notice, [notice]),
     }));
 }

@@ -1,9 +1,9 @@
-import type { DecoratedMethod } from './handler.explorer.js';
-import { type HandlerTarget, handlerTargetOf } from './handler-target.js';
+import type { DecoratedMethod } from './decorated-method.js';
 import { type HandlerParameter, parametersOf } from './decorators/parameters.decorator.js';
 import type { WatchKeyMetadata, WatchKeyOptions } from './decorators/watch-key.decorator.js';
+import { type HandlerTarget, handlerTargetOf } from './handler-target.js';
 
-/** One `@WatchKey` of one method: everything that is known of it before anything runs. */
+/** Describes one `@WatchKey` of one method before it is attached. */
 export interface HandlerPlan {
   readonly method: DecoratedMethod;
   /** `Class.method`. */
@@ -14,7 +14,7 @@ export interface HandlerPlan {
   readonly parameters: readonly HandlerParameter[];
 }
 
-/** @throws InvalidOptionsError for a target that cannot work */
+/** @throws InvalidOptionsError for an invalid target */
 export const planOf = (method: DecoratedMethod, { target, options }: WatchKeyMetadata): HandlerPlan => ({
   method,
   name: method.name,
@@ -24,10 +24,10 @@ export const planOf = (method: DecoratedMethod, { target, options }: WatchKeyMet
   parameters: parametersOf(method.type, method.method),
 });
 
-/** What happened to the events of one handler beside its calls. */
+/** Counts the events that did not reach the method of one handler. */
 export class HandlerCounters {
-  /** Values that were not valid. */
+  /** Values that failed validation. */
   invalid = 0;
-  /** Events that a guard did not let pass. */
-  refused = 0;
+  /** Calls that a guard denied. */
+  denied = 0;
 }

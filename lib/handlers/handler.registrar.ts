@@ -6,27 +6,29 @@ import {
   InvalidOptionsError,
   WatchError,
 } from '../etcd-trigger.errors.js';
-import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-policy.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { announceResync } from '../watch/delivery/listener-failure.js';
+import { type BootPolicy, bootProblem, bootWait } from '../watch/sharing/boot-policy.js';
 import type { WatcherService } from '../watch/watcher.service.js';
-import type { DecoratedMethod, HandlerExplorer } from './handler.explorer.js';
+import type { DecoratedMethod } from './decorated-method.js';
+import type { HandlerExplorer } from './handler.explorer.js';
 import { faultsOf } from './handler.faults.js';
 import { invokerOf } from './handler.invoker.js';
 import { HandlerListeners } from './handler.listeners.js';
 import { type HandlerPlan, planOf } from './handler.plan.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
-import { WatchKeyHandler, type WatchKeyRegistry } from './watch-key.registry.js';
+import { WatchKeyHandler } from './watch-key.handler.js';
+import type { WatchKeyRegistry } from './watch-key.registry.js';
 
 export interface HandlerRegistrarOptions {
   readonly cluster: string;
-  /** Every cluster of the application: a handler of any other can never run. */
+  /** All clusters of the application. A handler of any other cluster can never run. */
   readonly clusters: ReadonlySet<string>;
-  /** Asked each time handlers are attached. */
+  /** Called each time handlers are attached. */
   readonly boot: () => BootPolicy;
-  /** Whether handlers are attached at bootstrap, or when the registry is told to. */
+  /** True if handlers are attached at bootstrap; otherwise `WatchKeyRegistry.register()` attaches them. */
   readonly register: boolean;
-  /** What is declared for the whole application, where that counts for handlers. */
+  /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
   readonly application: ApplicationConfig | undefined;
   readonly log: InstanceLog;
 }
@@ -36,7 +38,7 @@ interface Entry {
   readonly handler: WatchKeyHandler;
 }
 
-/** Wires the decorated methods of one cluster to its watches. */
+/** Attaches the decorated methods of one cluster to its watches. */
 export class HandlerRegistrar {
   constructor(
     private readonly explorer: HandlerExplorer,
@@ -46,14 +48,14 @@ export class HandlerRegistrar {
   ) {}
 
   /**
-   * Resolves when every handler has its list, or may start without it.
+   * Resolves when every handler has its initial list, or may start without it.
    * @throws BootError naming every method that can never run, and every list that could not be read
    */
   async register(): Promise<void> {
     const { cluster, log, register } = this.options;
     const methods = this.explorer.explore();
-    const faults = methods.flatMap((method) => this.#faultsOf(method));
-    if (faults.length > 0) throw new BootError(faults);
+    const problems = methods.flatMap((method) => this.#problemsOf(method));
+    if (problems.length > 0) throw new BootError(problems);
     const listeners = new HandlerListeners(methods, cluster, log);
     const entries = methods
       .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
@@ -67,23 +69,23 @@ export class HandlerRegistrar {
     if (register) await attach();
   }
 
-  /** Whether handlers run in this application, of whichever cluster. */
+  /** True if any handler runs in this application, in any cluster. */
   get hasHandlers(): boolean {
     return this.options.register && this.explorer.explore().some(({ watchKeys }) => watchKeys.length > 0);
   }
 
   async #attachAll(entries: readonly Entry[], listeners: HandlerListeners): Promise<void> {
     const boot = this.options.boot();
-    const waiting = entries.filter(({ handler }) => handler.state === 'unregistered');
-    const outcomes = await Promise.all(waiting.map((entry) => this.#attach(entry, listeners, boot)));
-    const problems = outcomes.filter((problem) => problem !== undefined);
+    const unregistered = entries.filter(({ handler }) => handler.state === 'unregistered');
+    const results = await Promise.all(unregistered.map((entry) => this.#attach(entry, listeners, boot)));
+    const problems = results.filter((problem) => problem !== undefined);
     if (problems.length === 0) return;
     if (boot.policy !== 'degraded') {
-      for (const { handler } of waiting) await handler.detach();
+      for (const { handler } of unregistered) await handler.detach();
       throw new BootError(problems);
     }
     for (const { message } of problems)
-      this.options.log.warn(`started without the list of ${message}; it goes on trying`);
+      this.options.log.warn(`started without the initial list of ${message}; retrying`);
   }
 
   async #attach(
@@ -103,18 +105,19 @@ export class HandlerRegistrar {
           onResync: (notice) =>
             Promise.all([announceResync(notice, { name, log, onResync: options.onResync }), onResync(notice)]),
         },
-        { name, failed: listeners.onError(target), wait: bootWait(boot) },
+        { name, onFailure: listeners.onError(target), wait: bootWait(boot) },
       );
       handler.attached(subscription);
       await listed;
       return undefined;
     } catch (error) {
-      const known = error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
-      return bootProblem(cluster, `${name} (${describeHandlerTarget(target)})`, known);
+      const failure =
+        error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
+      return bootProblem(cluster, `${name} (${describeHandlerTarget(target)})`, failure);
     }
   }
 
-  #faultsOf(method: DecoratedMethod): BootProblem[] {
+  #problemsOf(method: DecoratedMethod): BootProblem[] {
     const problem = (cluster: string, fault: string): BootProblem => ({
       cluster,
       subject: method.name,
@@ -123,11 +126,11 @@ export class HandlerRegistrar {
     });
     const watchKeys = method.watchKeys.flatMap((watchKey) => {
       const { cluster = 'default' } = watchKey.options;
-      const faults = this.#attempt(cluster, () => faultsOf(planOf(method, watchKey)));
+      const faults = this.#faultsIn(cluster, () => faultsOf(planOf(method, watchKey)));
       return faults.map((fault) => problem(cluster, fault));
     });
     const listeners = [...method.onResyncs, ...method.onErrors].flatMap(({ target, cluster }) => {
-      const faults = this.#attempt(cluster, () => {
+      const faults = this.#faultsIn(cluster, () => {
         if (target !== undefined) handlerTargetOf(target);
         return [];
       });
@@ -136,7 +139,7 @@ export class HandlerRegistrar {
     return [...watchKeys, ...listeners];
   }
 
-  #attempt(cluster: string, check: () => string[]): string[] {
+  #faultsIn(cluster: string, check: () => string[]): string[] {
     if (!this.options.clusters.has(cluster)) {
       return [`there is no cluster "${cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${cluster}', ... })`];
     }

@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { className } from '../dto/dto-type.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
+import { UnknownReports } from '../dto/unknown-reports.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { FinalFailure } from '../watch/delivery/listener-failure.js';
@@ -17,16 +18,16 @@ export interface PayloadParserOptions {
   readonly counters: HandlerCounters;
 }
 
-/** What a handler is not called with. */
+/** Stands for an invalid value: the handler is not called. */
 export const SKIPPED = Symbol('skipped');
 
 export type Payload = object | undefined | typeof SKIPPED;
 
-/** The values of one handler: bytes to validated, frozen instances of its class. */
+/** Parses the values of one handler from bytes into validated, frozen instances of its class. */
 export class PayloadParser {
   readonly #options: PayloadParserOptions;
   readonly #parser: DtoParser<object>;
-  readonly #strippedNames = new Set<string>();
+  readonly #unknownReports = new UnknownReports();
 
   constructor(options: PayloadParserOptions) {
     this.#options = options;
@@ -34,46 +35,44 @@ export class PayloadParser {
   }
 
   /**
-   * The value of an event, `undefined` on delete. Synchronous unless a validator of the class is not.
-   * @throws FinalFailure for one that is not valid, with `onInvalid: 'error'`
+   * Returns `undefined` on delete. Returns a promise only if the class has asynchronous validators.
+   * @throws FinalFailure for an invalid value with `onInvalid: 'error'`
    */
   parse(event: WatchEvent): Payload | Promise<Payload> {
     const { value } = event;
     if (value === undefined) return undefined;
     const result = this.#parser.parse(value);
-    return result instanceof Promise ? result.then((late) => this.#judge(event, late)) : this.#judge(event, result);
+    return result instanceof Promise ? result.then((late) => this.#accept(event, late)) : this.#accept(event, result);
   }
 
-  /** What the key held before, `undefined` where that is nothing or not valid. */
+  /** Returns `undefined` if the key had no value before, or an invalid one. */
   async parsePrevious({ previous }: WatchEvent): Promise<object | undefined> {
     if (previous === undefined) return undefined;
     const result = await this.#parser.parse(previous);
     return result.ok ? result.value : undefined;
   }
 
-  #judge(event: WatchEvent, result: ParseResult<object>): Payload {
+  /** @throws FinalFailure for an invalid value with `onInvalid: 'error'` */
+  #accept(event: WatchEvent, result: ParseResult<object>): Payload {
     if (result.ok) {
-      this.#tellStripped(event.key, result.stripped);
+      if (this.#unknownReports.isNew(result.stripped)) this.#warnOfUnknown(event.key, result.stripped);
       return result.value;
     }
     const { name, type, onInvalid, log, counters } = this.#options;
     counters.invalid += 1;
     const { key, revision } = event;
     const error = new InvalidConfigError(`key "${key}"`, result.violations, { key, revision });
-    const said = `as ${className(type)}, ${error.message}`;
-    if (onInvalid === 'error') throw new FinalFailure(error, said);
-    log.warn(`${name} was not called at revision ${revision}: ${said}`);
+    const reason = `${className(type)} at ${error.message}`;
+    if (onInvalid === 'error') throw new FinalFailure(error, reason);
+    log.warn(`${name} was not called at revision ${revision}: ${reason}`);
     return SKIPPED;
   }
 
-  #tellStripped(key: string, paths: readonly string[]): void {
-    if (paths.length === 0) return;
+  #warnOfUnknown(key: string, paths: readonly string[]): void {
     const names = paths.join(', ');
-    if (this.#strippedNames.has(names)) return;
-    this.#strippedNames.add(names);
     const { name, type, log } = this.#options;
     log.warn(
-      `${name}: properties that ${className(type)} does not know are left out: ${names} (first of key "${key}")`,
+      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key "${key}")`,
     );
   }
 }

@@ -1,14 +1,14 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
+import type { HandlerRegistrar } from '../handlers/handler.registrar.js';
 import type { ClusterRuntime } from './cluster.runtime.js';
 import type { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
-import type { HandlerRegistrar } from '../handlers/handler.registrar.js';
 
-/** When a cluster's parts begin and end, in the life of the application. */
+/** Starts and stops one cluster with the lifecycle hooks of the application. */
 export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   constructor(
     private readonly cluster: ClusterRuntime,
     private readonly registrar: HandlerRegistrar,
-    /** One for the application. */
+    /** Set for the first cluster of the application only, so that the warning appears once. */
     private readonly reminder: ShutdownHooksReminder | undefined,
   ) {}
 
@@ -21,11 +21,11 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
       this.cluster.close();
       throw error;
     }
-    if (this.registrar.hasHandlers) this.reminder?.started();
+    if (this.registrar.hasHandlers) this.reminder?.start();
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.reminder?.stopped();
+    this.reminder?.stop();
     await this.cluster.drain();
   }
 

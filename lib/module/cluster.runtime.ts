@@ -1,29 +1,33 @@
-import { absentClient } from '../etcd/connection/absent-client.js';
-import type { ResolvedOptions } from './etcd-trigger.options.js';
-import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
-import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
-import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
-import { WriteSide } from '../store/writing/write-side.js';
-import type { DefinitionFeed } from '../store/cache/definition-feed.js';
-import { StoreService } from '../store/store.service.js';
-import { ClusterTelemetry } from '../telemetry/cluster-telemetry.js';
-import type { ClusterFigures } from '../telemetry/cluster-figures.js';
-import { ObservedKeyValue } from '../telemetry/observed-key-value.js';
-import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
-import type { ClusterActivity } from '../backend/cluster-backend.js';
-import { type BackendSource, type ClusterBackend, OPEN_BACKEND } from '../backend/cluster-backend.js';
+import {
+  type BackendSource,
+  type ClusterActivity,
+  type ClusterBackend,
+  OPEN_BACKEND,
+} from '../backend/cluster-backend.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
-import type { BootPolicy } from '../watch/sharing/boot-policy.js';
+import { absentClient } from '../etcd/connection/absent-client.js';
 import { InstanceLog } from '../etcd-trigger.log.js';
+import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
+import type { DefinitionFeed } from '../store/cache/definition-feed.js';
+import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
+import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
+import { StoreService } from '../store/store.service.js';
+import { WriteSide } from '../store/writing/write-side.js';
+import type { ClusterGaugeValues } from '../telemetry/cluster-gauges.js';
+import { ClusterTelemetry } from '../telemetry/cluster-telemetry.js';
+import { ObservedKeyValue } from '../telemetry/observed-key-value.js';
+import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { WatcherService } from '../watch/watcher.service.js';
+import type { ResolvedOptions } from './etcd-trigger.options.js';
 
-/** Everything of one cluster in one application, and how it ends. */
+/** Owns the backend, watcher, store and telemetry of one cluster, and closes them. */
 export class ClusterRuntime {
   readonly log: InstanceLog;
   readonly watcher: WatcherService;
-  /** Its `@WatchKey` methods, as soon as they are found. */
+  /** Filled with the `@WatchKey` methods at bootstrap. */
   readonly registry = new WatchKeyRegistry();
   readonly ranges: SharedRanges;
   readonly #backend: ClusterBackend;
@@ -41,7 +45,7 @@ export class ClusterRuntime {
     this.log = new InstanceLog(logger, options);
     this.#backend = source[OPEN_BACKEND]({ ...options, activity: () => this.activity });
     const { listWatcher, keyValue } = this.#backend;
-    this.#telemetry = ClusterTelemetry.of(name, () => this.#figures);
+    this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
     this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry);
     this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
@@ -59,7 +63,7 @@ export class ClusterRuntime {
     return this.#backend.client ?? absentClient();
   }
 
-  /** The definitions of its store, once it is built. */
+  /** Empty until the store is loaded. */
   get feeds(): readonly DefinitionFeed[] {
     return this.#feeds?.all ?? [];
   }
@@ -68,7 +72,7 @@ export class ClusterRuntime {
     return this.#feeds?.status ?? 'starting';
   }
 
-  /** What is under way, for tests that wait until nothing is. */
+  /** The work in progress, for tests that wait until the cluster is idle. */
   get activity(): ClusterActivity {
     return {
       backend: this.#backend,
@@ -77,14 +81,17 @@ export class ClusterRuntime {
     };
   }
 
-  /** How handlers start: where the store has begun without etcd, they have no right to insist on it, and its limit is spent. */
+  /**
+   * The boot policy of handlers. If the store started from a snapshot without etcd, handlers must not fail the boot,
+   * and the boot timeout is already spent.
+   */
   get handlersBoot(): BootPolicy {
-    return this.#feeds?.isOffline ? OFFLINE : this.options.boot;
+    return this.#feeds?.isOffline ? OFFLINE_BOOT : this.options.boot;
   }
 
   /**
-   * The store with all its configurations loaded.
-   * @throws BootError, InvalidOptionsError; then nothing is left open
+   * Resolves when all configurations are loaded. Closes everything if that fails.
+   * @throws BootError, InvalidOptionsError
    */
   async loadStore(configs: readonly ConfigDefinition[]): Promise<StoreService> {
     try {
@@ -109,28 +116,34 @@ export class ClusterRuntime {
     }
   }
 
-  /** The application starts: configurations are followed from their lists on. */
+  /** Starts watching the configurations from the revisions of their initial lists. */
   open(): void {
     this.#feeds?.open();
   }
 
-  /** No handler is called any more. Those that run have `drainTimeoutMs` to finish, then a moment to follow their signals. */
+  /**
+   * Starts no further handler call. Running calls have `drainTimeoutMs` to finish; then their signals abort, and they
+   * have a short grace period to end.
+   */
   async drain(): Promise<void> {
     const { drainTimeoutMs } = this.options;
-    const late = await this.watcher.drain(drainTimeoutMs);
-    if (late === 0) return;
+    const running = await this.watcher.drain(drainTimeoutMs);
+    if (running === 0) return;
     this.log.warn(
-      `${late} handlers still run after ${drainTimeoutMs} ms, and do not follow their signals; they are left behind`,
+      `${running} handlers are still running after the drain limit of ${drainTimeoutMs} ms and ignore their abort signals; not waiting for them`,
     );
   }
 
-  /** Ends what lives as long as this process, as far as etcd answers in time, saves what changed lately, and then ends everything. */
+  /**
+   * Revokes the leases of this process, if etcd answers in time, and saves unsaved changes to the snapshot. Then closes
+   * everything.
+   */
   async shutdown(): Promise<void> {
     await Promise.all([this.#writes.end(), this.#feeds?.save()]);
     this.close();
   }
 
-  /** Ends streams and connections; idempotent. A client that was supplied stays open. */
+  /** Closes streams and connections. Idempotent. A client supplied by the application stays open. */
   close(): void {
     this.watcher.close();
     this.#writes.close();
@@ -140,7 +153,7 @@ export class ClusterRuntime {
     this.#backend.close();
   }
 
-  get #figures(): ClusterFigures {
+  get #gaugeValues(): ClusterGaugeValues {
     const now = performance.now();
     return {
       targets: this.ranges.all.flatMap(({ range, cache }) =>
@@ -157,9 +170,9 @@ export class ClusterRuntime {
   }
 
   #snapshot(): ConfigSnapshot | undefined {
-    const { snapshot: options, keyPrefix, serviceName } = this.options;
-    return options && new ConfigSnapshot({ cluster: this.name, keyPrefix, serviceName, options, log: this.log });
+    const { snapshot, keyPrefix, serviceName } = this.options;
+    return snapshot && new ConfigSnapshot({ cluster: this.name, keyPrefix, serviceName, snapshot, log: this.log });
   }
 }
 
-const OFFLINE: BootPolicy = { policy: 'degraded', timeoutMs: 100 };
+const OFFLINE_BOOT: BootPolicy = { policy: 'degraded', timeoutMs: 100 };

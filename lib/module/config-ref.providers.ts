@@ -2,32 +2,41 @@ import type { FactoryProvider } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { isClass } from '../dto/class-metadata.js';
 import { className } from '../dto/dto-type.js';
-import { askedOf, type ConfigRequest, featureLine, requestOf, requestsOf } from './inject-config.decorator.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { definitionsOf } from './module-graph.js';
-import { StoreRegistry } from './store.registry.js';
-import { getStoreToken } from './etcd-trigger.tokens.js';
+import type { ConfigRef } from '../store/changes/config-ref.js';
 import {
   type ConfigDefinition,
   describeTarget,
   type ResolvedConfigDefinition,
 } from '../store/definitions/config-definition.js';
-import type { ConfigRef } from '../store/changes/config-ref.js';
 import type { StoreService } from '../store/store.service.js';
+import { getStoreToken } from './etcd-trigger.tokens.js';
+import {
+  type ConfigRequest,
+  featureLine,
+  requestOf,
+  requestsOf,
+  requestsToCluster,
+} from './inject-config.decorator.js';
+import { definitionsOf } from './module-graph.js';
+import { StoreRegistry } from './store.registry.js';
 
-/** The `ConfigRef` providers of some definitions: each by class and name, and each class by itself. */
+/** Provides a `ConfigRef` for each definition: under its class and name, and under its class only. */
 export const configRefProviders = (cluster: string, configs: readonly ConfigDefinition[]): FactoryProvider[] =>
-  providersOf(definedBy(cluster, configs));
+  providersOf(requestsFor(cluster, configs));
 
-/** Those of a cluster's own definitions, and of whatever was asked for anywhere: so that what is missing is told by us, with what to do. */
+/**
+ * Provides a `ConfigRef` for each definition of a cluster and for each `@InjectConfig` of any loaded class. So a
+ * missing definition is reported with its fix, instead of by Nest.
+ */
 export const clusterConfigRefProviders = (cluster: string, configs: readonly ConfigDefinition[]): FactoryProvider[] =>
-  providersOf([...definedBy(cluster, configs), ...askedOf(cluster)]);
+  providersOf([...requestsFor(cluster, configs), ...requestsToCluster(cluster)]);
 
 export const tokensOf = (providers: readonly FactoryProvider[]): FactoryProvider['provide'][] =>
   providers.map(({ provide }) => provide);
 
-/** Definitions that are no good yet are the store's to report. */
-function definedBy(cluster: string, configs: readonly ConfigDefinition[]): ConfigRequest[] {
+/** Skips invalid definitions: the store reports them. */
+function requestsFor(cluster: string, configs: readonly ConfigDefinition[]): ConfigRequest[] {
   return configs.flatMap(({ key, prefix, type }) =>
     typeof type === 'function' ? [requestOf(type, key ?? prefix, cluster), requestOf(type, undefined, cluster)] : [],
   );
@@ -39,47 +48,49 @@ function providerOf(request: ConfigRequest): FactoryProvider {
   const { token, cluster } = request;
   return {
     provide: token,
-    // Not in sight of a forFeature where forRoot is not global.
+    // Optional: a forFeature module does not see the store if forRoot is not global.
     inject: [{ token: getStoreToken(cluster), optional: true }, StoreRegistry, DiscoveryService],
     useFactory: async (store: StoreService | undefined, stores: StoreRegistry, discovery: DiscoveryService) => {
-      const chosen = chooseDefinition(request, definitionsOf(discovery, cluster));
-      if (typeof chosen !== 'string') return (store ?? (await stores.of(cluster))).ref(chosen);
-      const [asker] = askersOf(discovery, token);
-      const error = new InvalidOptionsError(`${asker ?? 'An application'} asks for ${chosen}`);
-      if (asker !== undefined) throw error;
+      const definition = findDefinition(request, definitionsOf(discovery, cluster));
+      if (typeof definition !== 'string') return (store ?? (await stores.of(cluster))).ref(definition);
+      const [dependent] = dependentsOf(discovery, token);
+      const error = new InvalidOptionsError(`${dependent ?? 'The application'} injects ${definition}`);
+      if (dependent !== undefined) throw error;
       return unresolved(error);
     },
   };
 }
 
-/** The definition that a request means, or why there is none and what to do, as the end of a sentence. */
-function chooseDefinition(
+/** Returns the requested definition, or the end of an error message if there is none. */
+function findDefinition(
   request: ConfigRequest,
   definitions: readonly ConfigDefinition[],
 ): Pick<ResolvedConfigDefinition, 'target' | 'type'> | string {
   const { type, name } = request;
   const targets = definitions.map((definition) => ({ target: targetOf(definition), type: definition.type }));
   const ofType = targets.filter((defined) => defined.type === type);
-  const what = name === undefined ? className(type) : `${className(type)} at ${JSON.stringify(name)}`;
   if (name === undefined) {
     const subjects = [...new Set(ofType.map(({ target }) => describeTarget(target)))];
     const [only] = ofType;
     if (subjects.length > 1) {
       const example = `@InjectConfig(${className(type)}, ${JSON.stringify(only && nameOf(only.target))})`;
-      return `${what}, which is the class of ${subjects.join(' and ')}: say which, as ${example}`;
+      return `${className(type)}, which ${subjects.join(' and ')} use: choose one, such as ${example}`;
     }
-    return only ?? `${what}, which no definition has: add ${featureLine(request)} to the imports of its module`;
+    return (
+      only ?? `${className(type)}, which has no definition: add ${featureLine(request)} to the imports of its module`
+    );
   }
+  const requested = `${className(type)} at ${JSON.stringify(name)}`;
   const named = targets.filter(({ target }) => nameOf(target) === name);
-  const found = named.filter((defined) => defined.type === type).sort(keysFirst)[0];
-  if (found) return found;
+  const match = named.filter((defined) => defined.type === type).sort(keysFirst)[0];
+  if (match) return match;
   const [other] = named;
-  if (other) return `${what}, but ${describeTarget(other.target)} is defined with ${className(other.type)}`;
+  if (other) return `${requested}, but ${describeTarget(other.target)} is defined with ${className(other.type)}`;
   const covering = ofType.find(({ target }) => 'prefix' in target && name.startsWith(target.prefix));
   if (covering) {
-    return `${what}, which has no definition of its own: use StoreService.select, @InjectConfig(${className(type)}, ${JSON.stringify(nameOf(covering.target))}), or add ${featureLine(request)}`;
+    return `${requested}, which only ${describeTarget(covering.target)} covers: use StoreService.select, @InjectConfig(${className(type)}, ${JSON.stringify(nameOf(covering.target))}), or add ${featureLine(request)}`;
   }
-  return `${what}, which nothing defines: add ${featureLine(request)} to the imports of its module, or the definition to "configs" beside useFactory`;
+  return `${requested}, which has no definition: add ${featureLine(request)} to the imports of its module, or add the definition to "configs" next to useFactory`;
 }
 
 type Target = ResolvedConfigDefinition['target'];
@@ -89,17 +100,17 @@ const nameOf = (target: Target): string => ('key' in target ? target.key : targe
 const keysFirst = (a: { readonly target: Target }, b: { readonly target: Target }): number =>
   Number('prefix' in a.target) - Number('prefix' in b.target);
 
-/** Classes and factories of this application that inject the token. */
-function askersOf(discovery: DiscoveryService, token: symbol): string[] {
+/** Returns the names of the classes and factories that inject the token. */
+function dependentsOf(discovery: DiscoveryService, token: symbol): string[] {
   return [...discovery.getProviders(), ...discovery.getControllers()]
     .filter(({ metatype, inject }) => {
-      const isAsked = isClass(metatype) && requestsOf(metatype).some((request) => request.token === token);
-      return isAsked || inject?.includes(token) === true;
+      const isInjected = isClass(metatype) && requestsOf(metatype).some((request) => request.token === token);
+      return isInjected || inject?.includes(token) === true;
     })
     .map(({ name }) => String(name));
 }
 
-/** For what nobody injects: only who takes it out of the application by its token sees the fault. */
+/** Defers the error of a `ConfigRef` that no provider injects until its value is read. */
 const unresolved = (error: InvalidOptionsError): ConfigRef<never> => ({
   get value(): never {
     throw error;

@@ -1,19 +1,19 @@
-import { type DiscoveryService } from '@nestjs/core';
-import type { WatchKeyHandler, WatchKeyRegistry } from '../handlers/watch-key.registry.js';
-import { ClusterRuntime } from './cluster.runtime.js';
-import type { ConfigViolation } from '../etcd-trigger.errors.js';
-import type { ConfigEntry } from '../store/cache/cache-entry.js';
-import type { StoreStatus } from '../store/definition-feeds.js';
-import type { DefinitionFeed } from '../store/cache/definition-feed.js';
+import type { DiscoveryService } from '@nestjs/core';
 import { className } from '../dto/dto-type.js';
+import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
+import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
+import type { ConfigEntry } from '../store/cache/cache-entry.js';
+import type { DefinitionFeed } from '../store/cache/definition-feed.js';
+import type { StoreStatus } from '../store/definition-feeds.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
+import { ClusterRuntime } from './cluster.runtime.js';
 
-/** Everything that is known of the clusters of an application: to be logged or shown, as it holds no value. */
+/** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
 export interface EtcdTriggerDescription {
   readonly clusters: readonly ClusterDescription[];
 }
 
-/** One cluster. */
 export interface ClusterDescription {
   readonly name: string;
   readonly serviceName: string;
@@ -23,24 +23,24 @@ export interface ClusterDescription {
   readonly store: StoreDescription;
 }
 
-/** One watched target, and its stream. */
+/** One watched target and its stream. */
 export interface TargetDescription {
-  /** As `prefix "/app/"`. */
+  /** For example `prefix "/app/"`. */
   readonly target: string;
   readonly state: SharedRange['state'];
-  /** Everything up to this revision is known. */
+  /** All changes up to this revision were received. */
   readonly revision: number;
   readonly keys: number;
   readonly listeners: number;
-  /** Milliseconds since etcd last said something about it; it says nothing while nothing changes. */
+  /** Milliseconds since the last message from etcd about this target. Grows while the target does not change. */
   readonly confirmedAgoMs: number | undefined;
 }
 
-/** One `@WatchKey` of one method. */
+/** One `@WatchKey` of one method. See `WatchKeyHandler` for the members. */
 export interface HandlerDescription {
   /** `Class.method`. */
   readonly name: string;
-  /** As `prefix "/app/"`, or the pattern. */
+  /** For example `prefix "/app/"` or `pattern "/tenants/:tenant/"`. */
   readonly target: string;
   readonly state: WatchKeyHandler['state'];
   readonly revision: number;
@@ -51,41 +51,38 @@ export interface HandlerDescription {
   readonly refused: number;
 }
 
-/** The store of one cluster. */
 export interface StoreDescription {
   readonly status: StoreStatus;
   readonly definitions: readonly DefinitionDescription[];
 }
 
-/** One definition, and its keys. */
+/** One definition and its keys. */
 export interface DefinitionDescription {
-  /** As `key "/app/db"`. */
+  /** For example `key "/app/db"`. */
   readonly target: string;
   readonly type: string;
   readonly required: boolean;
   readonly keys: readonly KeyDescription[];
 }
 
-/** What is known of one key of the store. */
 export interface KeyDescription {
   readonly key: string;
   readonly state: ConfigEntry<unknown>['state'];
-  /** `'masked'` where readers see a value. */
+  /** `'masked'` if readers see a value. */
   readonly value: 'masked' | undefined;
   readonly revision: number;
   readonly source: ConfigEntry<unknown>['source'];
-  /** Milliseconds since this process has it as it is. */
+  /** Milliseconds since this process received the current value. */
   readonly ageMs: number;
   readonly rejectedRevision?: number;
   readonly violations?: readonly ConfigViolation[];
 }
 
-/** Describes what an application has from etcd: for diagnoses, health checks and pages. Serialisable, and without any value. */
+/** Describes the state of all clusters for diagnostics and health checks, as plain data without values. */
 export class EtcdTriggerInspector {
   /** @internal */
   constructor(private readonly discovery: DiscoveryService) {}
 
-  /** All clusters as they are now. */
   describe(): EtcdTriggerDescription {
     const instances: unknown[] = this.discovery.getProviders().map(({ instance }): unknown => instance);
     const clusters = [...new Set(instances.filter((instance) => instance instanceof ClusterRuntime))];
@@ -131,8 +128,8 @@ const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): Def
   target: subject,
   type: className(definition.type),
   required: definition.required,
-  keys: [...cache.held()].sort().map((key) => {
-    const { value, ...known } = cache.entry(key);
-    return { key, ...known, value: value === undefined ? undefined : 'masked', ageMs: cache.ageMs(key) };
+  keys: [...cache.knownKeys()].sort().map((key) => {
+    const { value, ...entry } = cache.entry(key);
+    return { key, ...entry, value: value === undefined ? undefined : 'masked', ageMs: cache.ageMs(key) };
   }),
 });

@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import { clusterConfigRefProviders, tokensOf } from './config-ref.providers.js';
 import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
@@ -10,21 +11,20 @@ import {
   getWatcherToken,
   getWatchKeyRegistryToken,
 } from './etcd-trigger.tokens.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 
-/** Known when the module graph is built, so never inside an async factory. */
+/** Options that Nest needs while it builds the module graph, so an async factory cannot return them. */
 export interface StaticOptions {
   /**
-   * Name of the cluster, for applications that use several.
+   * Name of the cluster, for applications that use several clusters.
    * @default 'default'
    */
   cluster?: string;
   /**
-   * Whether every module of the application can inject what this one provides.
+   * True if every module of the application can inject the providers of this one.
    * @default true
    */
   isGlobal?: boolean;
-  /** Configurations that are loaded before anything that injects the `StoreService` is constructed. */
+  /** Configurations, loaded before any provider that injects the `StoreService` is created. */
   configs?: readonly ConfigDefinition[];
 }
 

@@ -1,9 +1,8 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
-import { configRefProviders, tokensOf } from './config-ref.providers.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { clustersOf } from './module-graph.js';
-import { StoreRegistryModule } from './store.registry.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { configRefProviders, tokensOf } from './config-ref.providers.js';
 import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
@@ -11,28 +10,33 @@ import {
 } from './etcd-trigger.module-definition.js';
 import { definitionsProvider } from './etcd-trigger.providers.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { clustersOf } from './module-graph.js';
+import { StoreRegistryModule } from './store.registry.js';
 
 /**
- * Connects an application to etcd: provides `Etcd3`, `WatcherService` and `StoreService`, and calls the methods decorated with `@WatchKey`. Import
- * `forRoot` or `forRootAsync` once for each cluster, and `forFeature` wherever a module has configurations of its own.
+ * Connects an application to etcd: provides `Etcd3`, `WatcherService` and `StoreService`, and calls the methods
+ * decorated with `@WatchKey`. Import `forRoot` or `forRootAsync` once for each cluster, and `forFeature` in modules
+ * that define configurations.
  */
 @Module({ imports: [DiscoveryModule, StoreRegistryModule] })
 export class EtcdTriggerModule extends ConfigurableModuleClass {
-  /** One cluster, with options that are known when the module graph is built. */
+  /** Registers a cluster with synchronous options. */
   static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
     return super.forRoot(options);
   }
 
   /**
-   * One cluster, with options from `useFactory` (and `inject`), `useClass` or `useExisting`, and `imports`. `cluster`, `isGlobal` and `configs` stand
-   * beside them: they are known when the module graph is built.
+   * Registers a cluster with options from `useFactory` (and `inject`), `useClass` or `useExisting`. `cluster`,
+   * `isGlobal` and `configs` are set next to these, because Nest needs them while it builds the module graph.
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
     return super.forRootAsync(options);
   }
 
-  /** Configurations of one part of the application; they load together with all others of their cluster, before anything is constructed. */
+  /**
+   * Defines configurations of one module. They are loaded together with all others of their cluster, before any
+   * provider that injects them is created.
+   */
   static forFeature(configs: readonly ConfigDefinition[], cluster: string = DEFAULT_CLUSTER): DynamicModule {
     const refs = configRefProviders(cluster, configs);
     return {
@@ -50,7 +54,7 @@ class EtcdTriggerFeatureModule {
   constructor(discovery: DiscoveryService, @Inject(FEATURE_CLUSTER) cluster: string) {
     if (clustersOf(discovery).has(cluster)) return;
     throw new InvalidOptionsError(
-      `EtcdTriggerModule.forFeature is for the cluster "${cluster}", which no EtcdTriggerModule.forRoot imports`,
+      `EtcdTriggerModule.forFeature names the cluster "${cluster}", but there is no EtcdTriggerModule.forRoot for it`,
     );
   }
 }

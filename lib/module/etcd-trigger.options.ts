@@ -1,67 +1,70 @@
 import { hostname } from 'node:os';
 import { Logger, type LoggerService } from '@nestjs/common';
+import type { BackendSource } from '../backend/cluster-backend.js';
 import type { Etcd3, IOptions } from '../etcd/connection/etcd-client.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { checkOneOf, MAX_TIMER_MS } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { SnapshotOptions } from '../store/snapshot/config-snapshot.js';
-import type { BootPolicy } from '../watch/sharing/boot-policy.js';
-import type { BackendSource } from '../backend/cluster-backend.js';
 import { checkDelivery, type DeliveryOptions } from '../watch/delivery/delivery-options.js';
+import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 
-/** How one cluster is reached and used. */
+/** Options of one cluster. */
 export interface EtcdTriggerOptions {
   /**
-   * Options of etcd3 (`hosts`, `credentials`, `auth`): the client is built and closed by the module. Or an `Etcd3` of your own, which stays open and is
-   * handed out by `@InjectEtcdClient()`; the module's own calls go through a connection made from its options. Or, in tests, a `FakeCluster`.
+   * Options of etcd3 (`hosts`, `credentials`, `auth`), or an existing `Etcd3`. From options, the module creates the
+   * client and closes it. An existing client is injected by `@InjectEtcdClient()` and never closed; the module opens
+   * its own connection with the same options. Tests may pass a `FakeCluster`.
    */
   readonly client: Etcd3 | IOptions | BackendSource;
   /**
-   * Put before every key, prefix and target of this cluster, and stripped from every key handed out.
+   * Added to every key, prefix and target of this cluster, and removed from every key that the application receives.
    * @default ''
    */
   readonly keyPrefix?: string;
   /**
-   * Identity of this service in log lines; never part of a key.
+   * Name of the service in log lines. Never part of a key.
    * @default 'etcd-trigger'
    */
   readonly serviceName?: string;
   /**
-   * Identity of this instance in log lines.
-   * @default `POD_NAME`, `HOSTNAME`, or the host's name
+   * Name of this instance in log lines.
+   * @default the environment variable `POD_NAME` or `HOSTNAME`, or the host name
    */
   readonly podName?: string;
-  /** Configurations that are loaded before anything that injects the `StoreService` is constructed. */
+  /** Configurations, loaded before any provider that injects the `StoreService` is created. */
   readonly configs?: readonly ConfigDefinition[];
   /**
-   * With it every write of the `StoreService` also puts a marker `prefix/<uuid>` under a lease of a minute, in the same transaction: a lost answer is
-   * settled by reading the marker. Needs the permission to read and write that prefix, which no definition may cover.
-   * @default none: a lost answer is settled where the compare of the write allows it, else it is an `UnknownOutcomeError`
+   * Resolves unknown write outcomes with markers: every write of the `StoreService` also puts a marker `prefix/<uuid>`
+   * under a short lease in the same transaction. If the response is lost, the marker proves whether the write was
+   * applied. Requires permission to read and write this prefix. No definition may cover it.
+   * @default none: if the compare of a write cannot resolve a lost response, the write fails with `UnknownOutcomeError`
    */
   readonly outcomes?: { readonly prefix: string };
   /**
-   * What happens when etcd, or something required, is not there at boot; `timeoutMs` in milliseconds.
+   * Behaviour if etcd is unreachable or something required is missing at startup. `timeoutMs` is in milliseconds.
    * @default { policy: 'fail-fast', timeoutMs: 10_000 }
    */
   readonly boot?: Partial<BootPolicy>;
   /**
-   * Limit of every single request, in milliseconds.
+   * Time limit of each request, in milliseconds.
    * @default 5_000
    */
   readonly requestTimeoutMs?: number;
   /**
-   * `drainTimeoutMs`: how long running handlers may take to finish at shutdown, in milliseconds.
+   * `drainTimeoutMs`: time that running handlers have to finish at shutdown, in milliseconds.
    * @default { drainTimeoutMs: 10_000 }
    */
   readonly shutdown?: { readonly drainTimeoutMs?: number };
   /**
-   * Delivery options of every `@WatchKey` method and every `watch()` that does not say otherwise.
+   * Default delivery options of all `@WatchKey` methods and `watch()` calls.
    * @default {}
    */
   readonly watchDefaults?: DeliveryOptions;
-  /** How `@WatchKey` methods are run. */
+  /** Options of all `@WatchKey` methods. */
   readonly handlers?: HandlersOptions;
   /**
-   * Keeps the last good configuration in a file, with which a start goes on while etcd does not answer.
+   * Saves the last valid configuration to a file, so that the application can start while etcd is unreachable.
    * @default none
    */
   readonly snapshot?: SnapshotOptions;
@@ -69,32 +72,32 @@ export interface EtcdTriggerOptions {
   readonly logger?: LoggerService;
 }
 
-/** How the `@WatchKey` methods of a cluster are run. */
+/** Options of the `@WatchKey` methods of a cluster. */
 export interface HandlersOptions {
   /**
-   * Whether handlers are attached at application bootstrap. With `false` they are checked and listed, and start when `WatchKeyRegistry.register()` is called:
-   * for tests, and for processes that must not run them.
+   * True if handlers are attached at application bootstrap. With `false` they are only validated and listed, and
+   * `WatchKeyRegistry.register()` attaches them. Use it in tests, and in processes that must not run handlers.
    * @default true
    */
   readonly register?: boolean;
   /**
-   * Whether guards, pipes, interceptors and filters of the whole application (`APP_GUARD`, `useGlobalGuards()`) run for handlers too, and not only those declared
-   * on their methods and classes.
+   * True if global guards, pipes, interceptors and filters (`APP_GUARD`, `useGlobalGuards()`) also run for handlers.
+   * Enhancers declared on handler methods and classes always run.
    * @default false
    */
   readonly useGlobalEnhancers?: boolean;
 }
 
-/** For `useClass` and `useExisting`. */
+/** Implemented by classes for `useClass` and `useExisting`. */
 export interface EtcdTriggerOptionsFactory {
-  /** Called once, when the module is built. */
+  /** Called once, when the module is created. */
   createEtcdTriggerOptions(): EtcdTriggerOptions | Promise<EtcdTriggerOptions>;
 }
 
-/** Checked, with every default filled in. */
+/** Validated options with all defaults. */
 export interface ResolvedOptions {
   readonly keyPrefix: string;
-  /** What the keys of markers begin with, its last slash included; `undefined` for none. */
+  /** Prefix of all markers, including its trailing slash; `undefined` if markers are disabled. */
   readonly markerPrefix: string | undefined;
   readonly serviceName: string;
   readonly podName: string;
@@ -110,14 +113,12 @@ export interface ResolvedOptions {
 
 const POLICIES: readonly string[] = ['fail-fast', 'wait', 'degraded'] satisfies BootPolicy['policy'][];
 
-/** @throws InvalidOptionsError naming the first option that cannot work */
+/** @throws InvalidOptionsError naming the first invalid option */
 export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedOptions {
   if (typeof given !== 'object')
     throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts } }');
   const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
-  if (!POLICIES.includes(policy)) {
-    throw new InvalidOptionsError(`boot.policy is one of ${POLICIES.map((known) => `'${known}'`).join(', ')}`);
-  }
+  checkOneOf('"boot.policy"', policy, POLICIES);
   return {
     keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
     markerPrefix: given.outcomes && checkMarkerPrefix(given.outcomes),
@@ -137,7 +138,9 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
 function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {
   const given = checkText('outcomes.prefix', prefix);
   if (/^\/*$/.test(given)) {
-    throw new InvalidOptionsError('"outcomes.prefix" is empty: give the markers a prefix of their own, as "/outcomes"');
+    throw new InvalidOptionsError(
+      '"outcomes.prefix" must not be empty: set a prefix for the markers only, such as "/outcomes"',
+    );
   }
   return given.endsWith('/') ? given : `${given}/`;
 }
@@ -145,25 +148,27 @@ function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {
 function checkSnapshot(given: unknown): SnapshotOptions {
   const { directory, maxAgeMs, encryptionKey } = given as Partial<Record<keyof SnapshotOptions, unknown>>;
   if (typeof directory !== 'string' || directory === '') {
-    throw new InvalidOptionsError('"snapshot.directory" is the path of a folder');
+    throw new InvalidOptionsError('"snapshot.directory" must be the path of a directory');
   }
   if (encryptionKey !== undefined && !(Buffer.isBuffer(encryptionKey) && encryptionKey.length === 32)) {
-    throw new InvalidOptionsError('"snapshot.encryptionKey" is a Buffer of 32 bytes, as crypto.randomBytes(32) makes');
+    throw new InvalidOptionsError(
+      '"snapshot.encryptionKey" must be a Buffer of 32 bytes, such as crypto.randomBytes(32)',
+    );
   }
   if (maxAgeMs !== undefined && !(typeof maxAgeMs === 'number' && maxAgeMs > 0)) {
-    throw new InvalidOptionsError('"snapshot.maxAgeMs" is a number of milliseconds above 0');
+    throw new InvalidOptionsError('"snapshot.maxAgeMs" must be a number of milliseconds above 0');
   }
   return { directory, ...(maxAgeMs && { maxAgeMs }), ...(encryptionKey && { encryptionKey }) };
 }
 
 function checkConfigs(configs: unknown): readonly ConfigDefinition[] {
   if (Array.isArray(configs)) return configs as ConfigDefinition[];
-  throw new InvalidOptionsError('"configs" is a list of { key or prefix, type }');
+  throw new InvalidOptionsError('"configs" must be an array of { key, type } or { prefix, type }');
 }
 
 function checkWatchDefaults(watchDefaults: unknown): DeliveryOptions {
   if (typeof watchDefaults !== 'object' || watchDefaults === null) {
-    throw new InvalidOptionsError(`"watchDefaults" is an object of delivery options, as { order: 'target' }`);
+    throw new InvalidOptionsError(`"watchDefaults" must be an object of delivery options, such as { order: 'target' }`);
   }
   checkDelivery(watchDefaults, 'watchDefaults.');
   return watchDefaults;
@@ -178,15 +183,15 @@ function checkHandlers({ register = true, useGlobalEnhancers = false }: Handlers
 
 function checkFlag(option: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
-  throw new InvalidOptionsError(`"${option}" is true or false`);
+  throw new InvalidOptionsError(`"${option}" must be true or false`);
 }
 
 function checkText(option: string, value: unknown): string {
   if (typeof value === 'string') return value;
-  throw new InvalidOptionsError(`"${option}" is a string`);
+  throw new InvalidOptionsError(`"${option}" must be a string`);
 }
 
 function checkMilliseconds(option: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= 2 ** 31 - 1) return value;
-  throw new InvalidOptionsError(`"${option}" is a number of milliseconds above 0`);
+  if (typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= MAX_TIMER_MS) return value;
+  throw new InvalidOptionsError(`"${option}" must be a number of milliseconds above 0`);
 }

@@ -1,14 +1,15 @@
 import type { FactoryProvider, Provider, ValueProvider } from '@nestjs/common';
 import { DiscoveryService, ModuleRef } from '@nestjs/core';
+import type { BackendSource } from '../backend/cluster-backend.js';
 import { backendSourceOf } from '../etcd/etcd-backend.js';
-import { ClusterRuntime } from './cluster.runtime.js';
-import { clustersOf, ClusterMarker, definitionsOf, DefinitionsMark } from './module-graph.js';
-import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
+import { HandlerExplorer } from '../handlers/handler.explorer.js';
+import { HandlerRegistrar } from '../handlers/handler.registrar.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import type { StoreService } from '../store/store.service.js';
 import { ClusterLifecycle } from './cluster.lifecycle.js';
-import { StoreRegistry } from './store.registry.js';
+import { ClusterRuntime } from './cluster.runtime.js';
+import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
-import { optionsCycleCheck } from './options-cycle.check.js';
-import { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 import {
   getBackendToken,
   getEtcdClientToken,
@@ -16,22 +17,21 @@ import {
   getWatcherToken,
   getWatchKeyRegistryToken,
 } from './etcd-trigger.tokens.js';
-import { HandlerExplorer } from '../handlers/handler.explorer.js';
-import { HandlerRegistrar } from '../handlers/handler.registrar.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
-import type { StoreService } from '../store/store.service.js';
-import type { BackendSource } from '../backend/cluster-backend.js';
+import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker } from './module-graph.js';
+import { optionsCycleCheck } from './options-cycle.check.js';
+import { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
+import { StoreRegistry } from './store.registry.js';
 
-/** The options as the application gave them. */
+/** The options of the application, unchecked. */
 export const ETCD_TRIGGER_OPTIONS = Symbol('EtcdTriggerOptions');
 
-/** All providers of one `forRoot`. Each has its own module, so that no two clusters meet. */
+/** All providers of one `forRoot`. Each `forRoot` is a separate module, which isolates the clusters. */
 export const clusterProviders = (cluster: string): Provider[] => [
-  { provide: Symbol('ClusterMark'), useValue: new ClusterMarker(cluster) },
+  { provide: Symbol('ClusterMarker'), useValue: new ClusterMarker(cluster) },
   optionsCycleCheck(cluster, ETCD_TRIGGER_OPTIONS),
   HandlerExplorer,
   {
-    // Of its own, so that tests can put another in its place.
+    // A separate provider, so that tests can override it.
     provide: getBackendToken(cluster),
     inject: [ETCD_TRIGGER_OPTIONS],
     useFactory: (options: Partial<EtcdTriggerOptions> | undefined) => backendSourceOf(options?.client),
@@ -57,12 +57,12 @@ export const clusterProviders = (cluster: string): Provider[] => [
   {
     provide: getStoreToken(cluster),
     inject: [ClusterRuntime, DiscoveryService],
-    useFactory: (built: ClusterRuntime, discovery: DiscoveryService) =>
-      built.loadStore([...definitionsOf(discovery, cluster), ...built.options.configs]),
+    useFactory: (runtime: ClusterRuntime, discovery: DiscoveryService) =>
+      runtime.loadStore([...definitionsOf(discovery, cluster), ...runtime.options.configs]),
   },
   {
-    // Of its own, so that a store that was put in the place of ours is announced too.
-    provide: Symbol('StoreAnnouncement'),
+    // A separate provider, so that an overridden store is registered too.
+    provide: Symbol('StoreRegistration'),
     inject: [getStoreToken(cluster), StoreRegistry],
     useFactory: (store: StoreService, stores: StoreRegistry) => {
       stores.loaded(cluster, store);
@@ -82,29 +82,29 @@ export const clusterProviders = (cluster: string): Provider[] => [
     provide: ClusterLifecycle,
     inject: [ClusterRuntime, HandlerExplorer, DiscoveryService, ModuleRef],
     useFactory: (
-      built: ClusterRuntime,
+      runtime: ClusterRuntime,
       explorer: HandlerExplorer,
       discovery: DiscoveryService,
       moduleRef: ModuleRef,
     ) => {
-      const { log, options, registry, watcher } = built;
+      const { log, options, registry, watcher } = runtime;
       const { handlers } = options;
       const registrar = new HandlerRegistrar(explorer, watcher, registry, {
         cluster,
         clusters: clustersOf(discovery),
-        boot: () => built.handlersBoot,
+        boot: () => runtime.handlersBoot,
         register: handlers.register,
         application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
         log,
       });
       const [first] = clustersOf(discovery);
-      return new ClusterLifecycle(built, registrar, first === cluster ? new ShutdownHooksReminder(log) : undefined);
+      return new ClusterLifecycle(runtime, registrar, first === cluster ? new ShutdownHooksReminder(log) : undefined);
     },
   },
 ];
 
-/** Definitions in the module graph, found by the store of their cluster. */
+/** Adds definitions to the module graph, where the store of their cluster finds them. */
 export const definitionsProvider = (cluster: string, configs: readonly ConfigDefinition[]): ValueProvider => ({
-  provide: Symbol('DefinitionsMark'),
-  useValue: new DefinitionsMark(cluster, configs),
+  provide: Symbol('DefinitionsMarker'),
+  useValue: new DefinitionsMarker(cluster, configs),
 });

@@ -4,23 +4,23 @@ import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import { StoreService } from '../store/store.service.js';
 import { WatcherService } from '../watch/watcher.service.js';
 
-/** The cluster that is meant where none is named. */
+/** The name of the cluster if none is given. */
 export const DEFAULT_CLUSTER = 'default';
 
-/** Token of a cluster's `Etcd3`; of the default cluster the class itself. */
+/** Token of a cluster's `Etcd3`. For the default cluster, this is the class itself. */
 export const getEtcdClientToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(Etcd3, 'client', cluster);
 
-/** Token of a cluster's `WatcherService`; of the default cluster the class itself. */
+/** Token of a cluster's `WatcherService`. For the default cluster, this is the class itself. */
 export const getWatcherToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
   tokenOf(WatcherService, 'watcher', cluster);
 
-/** Token of a cluster's `StoreService`; of the default cluster the class itself. */
+/** Token of a cluster's `StoreService`. For the default cluster, this is the class itself. */
 export const getStoreToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(StoreService, 'store', cluster);
 
-/** Token of what a cluster runs on: to be overridden in tests. */
+/** Token of a cluster's backend. Tests override it. */
 export const getBackendToken = (cluster = DEFAULT_CLUSTER): InjectionToken => `nestjs-etcd-trigger:backend:${cluster}`;
 
-/** Token of a cluster's `WatchKeyRegistry`; of the default cluster the class itself. */
+/** Token of a cluster's `WatchKeyRegistry`. For the default cluster, this is the class itself. */
 export const getWatchKeyRegistryToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
   tokenOf(WatchKeyRegistry, 'watch-key-registry', cluster);
 

@@ -5,20 +5,20 @@ import { className } from '../dto/dto-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
 
-/** A `ConfigRef` that is asked for. */
+/** Identifies the `ConfigRef` that an `@InjectConfig` or `getConfigToken` requests. */
 export interface ConfigRequest {
   readonly type: Type<object>;
-  /** Key or prefix of the definition; `undefined`: the only one with this class. */
+  /** Key or prefix of the definition; `undefined`: the only definition with this class. */
   readonly name: string | undefined;
   readonly cluster: string;
   readonly token: symbol;
 }
 
 /**
- * Token of a definition's `ConfigRef`: of the definition with this class and this key or prefix, or, without one, of the only definition with this class. Two
- * classes of one name have different tokens.
+ * Token of the `ConfigRef` of a definition. Without `keyOrPrefix`, it is the only definition with this class. Classes
+ * with the same name have different tokens.
  *
- * @throws InvalidOptionsError when `type` is no class
+ * @throws InvalidOptionsError if `type` is not a class
  */
 export const getConfigToken = (
   type: Type<object>,
@@ -27,10 +27,11 @@ export const getConfigToken = (
 ): InjectionToken => requestOf(type, keyOrPrefix, cluster).token;
 
 /**
- * Injects the `ConfigRef` of a definition in `configs` or `forFeature`: `ConfigRef<T>` for a `{ key }`, `ConfigRef<ReadonlyMap<string, T>>` for a
- * `{ prefix }`. Without `keyOrPrefix`, that of the only definition with this class.
+ * Injects the `ConfigRef` of a definition in `configs` or `forFeature`: `ConfigRef<T>` for a `{ key }`,
+ * `ConfigRef<ReadonlyMap<string, T>>` for a `{ prefix }`. Without `keyOrPrefix`, it is the only definition with this
+ * class.
  *
- * @throws InvalidOptionsError when `type` is no class
+ * @throws InvalidOptionsError if `type` is not a class
  */
 export function InjectConfig(
   type: Type<object>,
@@ -38,7 +39,7 @@ export function InjectConfig(
   cluster: string = DEFAULT_CLUSTER,
 ): ParameterDecorator & PropertyDecorator {
   const request = requestOf(type, keyOrPrefix, cluster);
-  asked.add(request);
+  allRequests.add(request);
   const inject = Inject(request.token);
   return (target: object, property?: string | symbol, index?: number) => {
     const owner = typeof target === 'function' ? target : target.constructor;
@@ -47,27 +48,27 @@ export function InjectConfig(
   };
 }
 
-/** What a class asks for. */
+/** Returns the `@InjectConfig` requests of a class, inherited ones included. */
 export const requestsOf = (owner: object): readonly ConfigRequest[] =>
   (Reflect.getMetadata(CONFIG_REQUESTS, owner) as readonly ConfigRequest[] | undefined) ?? [];
 
-/** What any class that was loaded so far asks for of a cluster. */
-export const askedOf = (cluster: string): ConfigRequest[] =>
-  [...asked].filter((request) => request.cluster === cluster);
+/** Returns the `@InjectConfig` requests of all classes loaded so far to one cluster. */
+export const requestsToCluster = (cluster: string): ConfigRequest[] =>
+  [...allRequests].filter((request) => request.cluster === cluster);
 
 export function requestOf(type: Type<object>, name: string | undefined, cluster: string): ConfigRequest {
   checkClass(type, name);
   const requests = requestsByType.get(type) ?? new Map<string, ConfigRequest>();
   requestsByType.set(type, requests);
   const id = JSON.stringify([cluster, name]);
-  const known = requests.get(id);
-  if (known) return known;
+  const existing = requests.get(id);
+  if (existing) return existing;
   const request = { type, name, cluster, token: Symbol(descriptionOf(type, name, cluster)) };
   requests.set(id, request);
   return request;
 }
 
-/** As a line of code, to be added where it is missing. */
+/** Returns the import that defines the requested configuration, as a line of code for messages. */
 export function featureLine({ type, name = '/key', cluster }: Omit<ConfigRequest, 'token'>): string {
   const target = name.endsWith('/') ? 'prefix' : 'key';
   const definitions = `[{ ${target}: ${JSON.stringify(name)}, type: ${className(type)} }]`;
@@ -76,20 +77,20 @@ export function featureLine({ type, name = '/key', cluster }: Omit<ConfigRequest
 
 function checkClass(type: unknown, name: string | undefined): void {
   if (isClass(type)) return;
-  const what = name === undefined ? 'a configuration' : `the configuration ${JSON.stringify(name)}`;
-  const fault = type === undefined ? 'undefined: do its file and this one import each other?' : 'no class';
-  throw new InvalidOptionsError(`${what} is injected by its class, which is ${fault}`);
+  const subject = name === undefined ? 'a configuration' : `the configuration ${JSON.stringify(name)}`;
+  const fault = type === undefined ? 'is undefined: check for a circular import' : 'is not a class';
+  throw new InvalidOptionsError(`${subject} cannot be injected, because its type ${fault}`);
 }
 
-/** Where Nest knows only the token, it says at least what the token wants. */
+/** Nest's own errors show only the token, so its description names the missing import. */
 const descriptionOf = (type: Type<object>, name: string | undefined, cluster: string): string =>
-  `ConfigRef of ${className(type)}${name === undefined ? '' : ` at ${JSON.stringify(name)}`}${TO_BE_DEFINED}${featureLine({ type, name, cluster })}`;
+  `ConfigRef of ${className(type)}${name === undefined ? '' : ` at ${JSON.stringify(name)}`}${DEFINED_BY}${featureLine({ type, name, cluster })}`;
 
-const TO_BE_DEFINED = ', to be defined by ';
+const DEFINED_BY = ', defined by ';
 
-/** A provider as a sentence calls it, by its token. */
+/** For messages: the name of a provider, by its token. */
 export function describeToken(token: InjectionToken): string {
-  if (typeof token === 'symbol') return (token.description ?? '').split(TO_BE_DEFINED)[0] ?? '';
+  if (typeof token === 'symbol') return (token.description ?? '').split(DEFINED_BY)[0] ?? '';
   return typeof token === 'function' ? className(token) : token;
 }
 
@@ -97,4 +98,4 @@ export function describeToken(token: InjectionToken): string {
 const CONFIG_REQUESTS = Symbol.for('nestjs-etcd-trigger:config-requests');
 
 const requestsByType = new WeakMap<Type<object>, Map<string, ConfigRequest>>();
-const asked = new Set<ConfigRequest>();
+const allRequests = new Set<ConfigRequest>();

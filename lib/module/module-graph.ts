@@ -2,13 +2,16 @@ import type { DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 
-/** Left in the module graph by every `forRoot`: one object for each call. */
+/** Marks a cluster in the module graph: every `forRoot` provides one. */
 export class ClusterMarker {
   constructor(readonly cluster: string) {}
 }
 
-/** Left in the module graph by every `forRoot` and `forFeature`, where the store of the cluster finds it before anything is constructed. */
-export class DefinitionsMark {
+/**
+ * Carries definitions in the module graph: every `forRoot` and `forFeature` provides one. The store of the cluster
+ * finds them all, because Nest scans all modules before it creates the first provider.
+ */
+export class DefinitionsMarker {
   constructor(
     readonly cluster: string,
     readonly configs: readonly ConfigDefinition[],
@@ -16,27 +19,27 @@ export class DefinitionsMark {
 }
 
 /**
- * The names of all clusters of the application.
- * @throws InvalidOptionsError when one was imported twice
+ * Returns the names of all clusters of the application.
+ * @throws InvalidOptionsError if a cluster is imported twice
  */
 export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
-  const names = marksOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
+  const names = markersOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
+  const duplicate = names.find((name, index) => names.indexOf(name) !== index);
+  if (duplicate !== undefined) {
     throw new InvalidOptionsError(
-      `EtcdTriggerModule.forRoot is imported twice for the cluster "${twice}": import it once, or give one of them another { cluster }`,
+      `EtcdTriggerModule.forRoot is imported twice for the cluster "${duplicate}": import it once, or set a different { cluster }`,
     );
   }
   return new Set(names);
 }
 
-/** The definitions of a cluster, from wherever in the application they come. */
+/** Returns the definitions of a cluster from all modules of the application. */
 export const definitionsOf = (discovery: DiscoveryService, cluster: string): ConfigDefinition[] =>
-  marksOf(discovery, DefinitionsMark)
-    .filter((mark) => mark.cluster === cluster)
+  markersOf(discovery, DefinitionsMarker)
+    .filter((marker) => marker.cluster === cluster)
     .flatMap(({ configs }) => configs);
 
-function marksOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
+function markersOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
   const instances: unknown[] = discovery.getProviders().map(({ instance }): unknown => instance);
   return [...new Set(instances.filter((instance): instance is T => instance instanceof type))];
 }

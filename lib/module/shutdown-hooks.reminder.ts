@@ -1,11 +1,11 @@
 import type { InstanceLog } from '../etcd-trigger.log.js';
 
-/** `main.ts` may call `enableShutdownHooks()` after the application is initialised. */
-const PATIENCE_MS = 10_000;
+/** `main.ts` may call `enableShutdownHooks()` some time after the application is initialised. */
+const DELAY_MS = 10_000;
 
 /**
- * Warns once when nothing in the process listens to SIGTERM a while after the start: then Node ends the process in the middle of whatever handlers do. That is
- * what can be seen; who listens (Nest, or code of the application's own) is not looked at.
+ * Warns once if the process has no SIGTERM listener some time after startup: Node then ends the process while handlers
+ * are running. Any listener suffices, be it Nest's or the application's.
  */
 export class ShutdownHooksReminder {
   #timer: NodeJS.Timeout | undefined;
@@ -15,16 +15,16 @@ export class ShutdownHooksReminder {
     private readonly listenerCount: (signal: string) => number = (signal) => process.listenerCount(signal),
   ) {}
 
-  started(): void {
+  start(): void {
     this.#timer = setTimeout(() => {
       if (this.listenerCount('SIGTERM') > 0) return;
       this.log.warn(
-        'nothing listens to SIGTERM, so handlers are cut off in the middle when the process is stopped: call app.enableShutdownHooks()',
+        'the process has no SIGTERM listener, so stopping it interrupts running handlers: call app.enableShutdownHooks()',
       );
-    }, PATIENCE_MS).unref();
+    }, DELAY_MS).unref();
   }
 
-  stopped(): void {
+  stop(): void {
     clearTimeout(this.#timer);
   }
 }

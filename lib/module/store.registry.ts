@@ -1,38 +1,31 @@
 import { Injectable, Module } from '@nestjs/common';
 import type { StoreService } from '../store/store.service.js';
+import { Deferred } from '../timing/deferred.js';
 
-interface Slot {
-  readonly store: Promise<StoreService>;
-  readonly fill: (store: StoreService) => void;
-}
-
-/** The stores of an application by cluster, for modules that do not see the one of their cluster. */
+/** The stores of an application by cluster, for modules that do not import the module of their cluster. */
 @Injectable()
 export class StoreRegistry {
-  readonly #slots = new Map<string, Slot>();
+  readonly #slots = new Map<string, Deferred<StoreService>>();
 
-  /** Resolves when the store of the cluster is loaded, whoever comes first; never where that fails, which stops the bootstrap by itself. */
+  /**
+   * Resolves when the store of the cluster is loaded. May be called before that. Stays pending if loading fails, because
+   * that failure ends the bootstrap.
+   */
   of(cluster: string): Promise<StoreService> {
-    return this.#slotOf(cluster).store;
+    return this.#slotOf(cluster).promise;
   }
 
   loaded(cluster: string, store: StoreService): void {
-    this.#slotOf(cluster).fill(store);
+    this.#slotOf(cluster).resolve(store);
   }
 
-  #slotOf(cluster: string): Slot {
-    const known = this.#slots.get(cluster);
-    if (known) return known;
-    let fill: Slot['fill'] = () => undefined;
-    const store = new Promise<StoreService>((resolve) => {
-      fill = resolve;
-    });
-    const slot = { store, fill };
-    this.#slots.set(cluster, slot);
+  #slotOf(cluster: string): Deferred<StoreService> {
+    let slot = this.#slots.get(cluster);
+    if (!slot) this.#slots.set(cluster, (slot = new Deferred()));
     return slot;
   }
 }
 
-/** One for each application: imported by every `forRoot` and `forFeature`. */
+/** Imported by every `forRoot` and `forFeature`, so that an application has one registry. */
 @Module({ providers: [StoreRegistry], exports: [StoreRegistry] })
 export class StoreRegistryModule {}

@@ -9,66 +9,77 @@ import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-po
 import { className } from '../dto/dto-type.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
 
-/** What a boot needs to know and to do. */
 export interface ConfigBootOptions {
   readonly cluster: string;
   readonly boot: BootPolicy;
-  /** Lets the definitions be followed, while what is missing is waited for. */
+  /** Starts to follow the definitions, so that a missing configuration may arrive. */
   readonly follow: () => void;
-  /** Shows what an offline snapshot holds of these definitions; resolves with false when there is none that can be used. */
+  /**
+   * Restores the values of these definitions from an offline snapshot; resolves with false without a usable snapshot.
+   */
   readonly restore: (feeds: ReadonlySet<DefinitionFeed>) => Promise<boolean>;
 }
 
-/** What is wrong with one definition. */
-interface Fault {
+/** A boot problem and its definition. */
+interface FeedProblem {
   readonly feed: DefinitionFeed;
   readonly problem: BootProblem;
 }
 
 /**
- * Waits until every definition has what the application needs to start, within the boot policy's limit; an offline snapshot may stand in for an etcd
- * that does not answer.
+ * Waits until every definition has the configuration that the application needs to start, within the limit of the boot
+ * policy. An offline snapshot may replace an etcd that does not answer.
  *
- * @returns what is missing, invalid or unreachable; only with the policy `degraded` is there anything
- * @throws BootError naming all of it
+ * @returns the remaining problems; always empty unless the policy is `degraded`
+ * @throws BootError naming all problems
  */
 export async function bootFeeds(
   feeds: readonly DefinitionFeed[],
-  parts: ConfigBootOptions,
+  options: ConfigBootOptions,
 ): Promise<readonly BootProblem[]> {
-  const { cluster, boot, follow } = parts;
+  const { cluster, boot, follow } = options;
   const until = performance.now() + boot.timeoutMs;
-  let faults = (await Promise.all(feeds.map((feed) => faultsOf(cluster, feed, boot, until)))).flat();
-  // A list is waited for until the limit: what was not listed by now never will be.
-  if (boot.policy === 'wait' && faults.length > 0 && faults.every(isOfContent)) {
+  let found = (await Promise.all(feeds.map((feed) => problemsOf(cluster, feed, boot, until)))).flat();
+  // Listing has used the whole limit, so only problems of the content can still be solved.
+  if (boot.policy === 'wait' && found.length > 0 && found.every(isOfContent)) {
     follow();
-    for (let left = until - performance.now(); faults.length > 0 && left > 0; left = until - performance.now()) {
-      await nextStepOf(feeds, left);
-      faults = feeds.flatMap((feed) => contentFaultsOf(cluster, feed));
+    for (let left = until - performance.now(); found.length > 0 && left > 0; left = until - performance.now()) {
+      await nextUpdateOf(feeds, left);
+      found = feeds.flatMap((feed) => contentProblemsOf(cluster, feed));
     }
   }
-  const problems = (faults.length > 0 ? await bridged(faults, parts) : []).map(({ problem }) => problem);
+  const problems = (found.length > 0 ? await withoutRestored(found, options) : []).map(({ problem }) => problem);
   if (problems.length > 0 && boot.policy !== 'degraded') throw new BootError(problems);
   return problems;
 }
 
 /**
- * What a snapshot leaves of the faults. It stands in for silence only: a certain answer of etcd stays one. A degraded start shows its values there,
- * too, but is no less degraded.
+ * Returns the problems that a snapshot does not solve. A snapshot solves only problems of an etcd that does not answer:
+ * an answer of etcd counts. With the policy `degraded` the snapshot is used for all definitions with problems, but the
+ * start remains degraded.
  */
-async function bridged(faults: readonly Fault[], { boot, restore }: ConfigBootOptions): Promise<readonly Fault[]> {
+async function withoutRestored(
+  problems: readonly FeedProblem[],
+  { boot, restore }: ConfigBootOptions,
+): Promise<readonly FeedProblem[]> {
   const isDegraded = boot.policy === 'degraded';
-  if (!isDegraded && !faults.every(isSilence)) return faults;
-  if (!(await restore(new Set(faults.map(({ feed }) => feed))))) return faults;
-  const left = faults.filter((fault) => !isSilence(fault) || !hasWhatItNeeds(fault.feed));
-  return isDegraded || left.length === 0 ? left : faults;
+  if (!isDegraded && !problems.every(isUnanswered)) return problems;
+  if (!(await restore(new Set(problems.map(({ feed }) => feed))))) return problems;
+  const unsolved = problems.filter((problem) => !isUnanswered(problem) || !hasRequired(problem.feed));
+  return isDegraded || unsolved.length === 0 ? unsolved : problems;
 }
 
-const isOfContent = ({ problem: { reason } }: Fault): boolean => reason === 'missing' || reason === 'invalid';
+const isOfContent = ({ problem: { reason } }: FeedProblem): boolean => reason === 'missing' || reason === 'invalid';
 
-const isSilence = ({ problem: { reason } }: Fault): boolean => reason === 'unreachable' || reason === 'timeout';
+const isUnanswered = ({ problem: { reason } }: FeedProblem): boolean =>
+  reason === 'unreachable' || reason === 'timeout';
 
-async function faultsOf(cluster: string, feed: DefinitionFeed, boot: BootPolicy, until: number): Promise<Fault[]> {
+async function problemsOf(
+  cluster: string,
+  feed: DefinitionFeed,
+  boot: BootPolicy,
+  until: number,
+): Promise<FeedProblem[]> {
   const { subject } = feed;
   try {
     await feed.registration?.whenListed({ what: `list ${subject}`, signal: undefined, ...bootWait(boot) });
@@ -76,37 +87,36 @@ async function faultsOf(cluster: string, feed: DefinitionFeed, boot: BootPolicy,
     const known = error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
     return [{ feed, problem: bootProblem(cluster, subject, known) }];
   }
-  if (await feed.parsedWithin(until - performance.now())) return contentFaultsOf(cluster, feed);
-  const message = `${subject}: the validators of ${className(feed.definition.type)} did not answer within ${boot.timeoutMs} ms`;
+  if (await feed.parsedWithin(until - performance.now())) return contentProblemsOf(cluster, feed);
+  const message = `${subject}: the validators of ${className(feed.definition.type)} did not finish within ${boot.timeoutMs} ms`;
   return [{ feed, problem: { cluster, subject, reason: 'failed', message } }];
 }
 
-async function nextStepOf(feeds: readonly DefinitionFeed[], withinMs: number): Promise<void> {
+async function nextUpdateOf(feeds: readonly DefinitionFeed[], withinMs: number): Promise<void> {
   const others = new AbortController();
-  await Promise.race(feeds.map((feed) => feed.moved(withinMs, others.signal)));
+  await Promise.race(feeds.map((feed) => feed.nextUpdate(withinMs, others.signal)));
   others.abort();
 }
 
-/** Whether nothing of what was read would keep an application from starting. */
+/** True if a required configuration exists and no value is invalid. */
 export const isComplete = (feed: Pick<DefinitionFeed, 'cache' | 'definition'>): boolean =>
-  hasWhatItNeeds(feed) && feed.cache.withoutGoodValue().length === 0;
+  hasRequired(feed) && feed.cache.withoutGoodValue().length === 0;
 
-/** Whether what is required is there. */
-const hasWhatItNeeds = ({ cache, definition }: Pick<DefinitionFeed, 'cache' | 'definition'>): boolean =>
-  !definition.required || cache.held().some((key) => cache.entry(key).state === 'valid');
+const hasRequired = ({ cache, definition }: Pick<DefinitionFeed, 'cache' | 'definition'>): boolean =>
+  !definition.required || cache.knownKeys().some((key) => cache.entry(key).state === 'valid');
 
-/** What is invalid or missing in what was read. */
-function contentFaultsOf(cluster: string, feed: DefinitionFeed): Fault[] {
+/** Returns the invalid keys of a definition, or the missing required configuration. */
+function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[] {
   const { cache, definition, subject } = feed;
   const invalid = cache
     .withoutGoodValue()
     .sort()
-    .map((key): Fault => {
+    .map((key): FeedProblem => {
       const { violations, rejectedRevision } = cache.entry(key);
       const error = new InvalidConfigError(`"${key}"`, violations ?? [], { key, revision: rejectedRevision });
       return { feed, problem: { cluster, subject: key, reason: 'invalid', message: error.message, error } };
     });
-  if (invalid.length > 0 || hasWhatItNeeds(feed)) return invalid;
+  if (invalid.length > 0 || hasRequired(feed)) return invalid;
   const message = `${subject} is required and missing: write a ${className(definition.type)} there`;
   return [{ feed, problem: { cluster, subject: definition.name, reason: 'missing', message } }];
 }

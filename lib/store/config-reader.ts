@@ -11,7 +11,7 @@ import { ConfigView, entriesOf, inOrder } from './changes/config-view.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { ReadonlySortedMap } from '../collections/sorted-map.js';
 
-/** Everything that is read of more than one key or more than once: lists, views, references, changes. */
+/** Implements the reads of `StoreService` beyond a single value: lists, views, references and changes. */
 export class ConfigReader {
   constructor(private readonly feeds: DefinitionFeeds) {}
 
@@ -19,25 +19,25 @@ export class ConfigReader {
     return inOrder(this.feeds.under(prefix).map(({ cache }) => cache.keys(prefix)));
   }
 
-  /** @throws InvalidOptionsError when no definition with this class lies there */
+  /** @throws InvalidOptionsError if no definition of this class has keys under the prefix */
   entries<T extends object>(prefix: string, type: Type<T>): ReadonlyMap<string, T> {
     return entriesOf(prefix, this.#under(prefix, type).map(viewOf));
   }
 
   view(prefix: string): ConfigView {
-    const seen = this.feeds.under(prefix).map((feed) => {
+    const viewed = this.feeds.under(prefix).map((feed) => {
       const { definition, visibleRevision } = feed;
       return { definition, target: definition.target, revision: visibleRevision, values: viewOf(feed) };
     });
-    return new ConfigView(prefix, this.feeds.definitions, seen);
+    return new ConfigView(prefix, this.feeds.definitions, viewed);
   }
 
-  /** @throws InvalidOptionsError when no definition covers the key, or one with another class */
+  /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   select<T extends object, R>(key: string, type: Type<T>, project: (config: T | undefined) => R): ConfigRef<R> {
     return new ProjectedConfig(this.#sourceOf(key, type), project, isDeepStrictEqual);
   }
 
-  /** What `@InjectConfig` gives for a definition. */
+  /** Returns the reference that `@InjectConfig` injects for a definition. */
   ref({ target, type }: Pick<ResolvedConfigDefinition, 'target' | 'type'>): ConfigRef<unknown> {
     if ('key' in target) return new ProjectedConfig(this.#sourceOf(target.key, type), (config) => config);
     const { prefix } = target;
@@ -47,21 +47,21 @@ export class ConfigReader {
       if (feeds.some((feed, index) => viewOf(feed) !== views[index])) views = feeds.map(viewOf);
       return views;
     };
-    const concerns = ({ key }: ConfigChange): boolean => key.startsWith(prefix);
+    const isAffectedBy = ({ key }: ConfigChange): boolean => key.startsWith(prefix);
     const { listeners, log } = this.feeds;
-    const source = { read, concerns, listeners, log, subject: describeTarget(target) };
+    const source = { read, isAffectedBy, listeners, log, subject: describeTarget(target) };
     return new ProjectedConfig(source, (all) => entriesOf(prefix, all));
   }
 
-  /** @throws InvalidOptionsError for an option that cannot work */
+  /** @throws InvalidOptionsError for an invalid option */
   onChange(
     prefix: string,
     call: (change: ConfigChange) => unknown,
     options: ChangeOptions,
-    completed?: () => void,
+    onComplete?: () => void,
   ): ConfigSubscription {
     const source = { log: this.feeds.log, existing: this.#existing };
-    return this.feeds.listeners.add(new ChangeListener(prefix, call, options, source, completed));
+    return this.feeds.listeners.add(new ChangeListener(prefix, call, options, source, onComplete));
   }
 
   changes$(prefix: string, options: ChangeOptions): Observable<ConfigChange> {
@@ -87,7 +87,7 @@ export class ConfigReader {
     const { listeners, log } = this.feeds;
     return {
       read: () => this.feeds.read(key, type) as T | undefined,
-      concerns: (change: ConfigChange) => change.key === key,
+      isAffectedBy: (change: ConfigChange) => change.key === key,
       listeners,
       log,
       subject: describeTarget({ key }),

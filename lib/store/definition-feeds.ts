@@ -21,10 +21,12 @@ import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
 
-/** `ready`: complete and following. `stale`: complete, but interrupted, or from an offline snapshot. `degraded`: started without something that it needs. */
+/**
+ * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started
+ * without a required configuration or with an invalid one.
+ */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
-/** What the store is built on. */
 export interface DefinitionFeedsOptions {
   readonly cluster: string;
   readonly definitions: ConfigDefinitions;
@@ -41,40 +43,40 @@ interface FollowedFeed {
   readonly watched: SharedRange;
 }
 
-/** All definitions of a store, each following its target: loaded together, found by key. */
+/** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
 export class DefinitionFeeds implements FeedSink {
   readonly listeners = new ConfigListeners();
-  readonly #parts: DefinitionFeedsOptions;
+  readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
-  /** All values of all definitions. */
+  /** Entries with a value of all definitions. */
   readonly #index = new Map<string, CacheEntry<object>>();
   readonly #abort = new AbortController();
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
 
-  constructor(parts: DefinitionFeedsOptions) {
-    this.#parts = parts;
-    for (const definition of parts.definitions.all) {
-      const governs = (key: string): boolean => parts.definitions.governing(key) === definition;
+  constructor(options: DefinitionFeedsOptions) {
+    this.#options = options;
+    for (const definition of options.definitions.all) {
+      const governs = (key: string): boolean => options.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
     }
   }
 
   get definitions(): ConfigDefinitions {
-    return this.#parts.definitions;
+    return this.#options.definitions;
   }
 
   get all(): readonly DefinitionFeed[] {
     return [...this.#feeds.values()];
   }
 
-  get isHeard(): boolean {
+  get hasListeners(): boolean {
     return !this.listeners.isEmpty;
   }
 
   get log(): InstanceLog {
-    return this.#parts.log;
+    return this.#options.log;
   }
 
   get status(): StoreStatus {
@@ -82,7 +84,7 @@ export class DefinitionFeeds implements FeedSink {
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
-  /** Definitions with values that are being validated. */
+  /** Definitions with asynchronous validations in progress. */
   get busy(): string[] {
     return [...this.#feeds.values()]
       .filter(({ isParsing }) => isParsing)
@@ -90,27 +92,27 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   /**
-   * What readers see under a key.
-   * @throws InvalidOptionsError when no definition covers the key, or one with another class
+   * Returns the current value of a key.
+   * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
   read(key: string, type: Type<object>): object | undefined {
-    const found = this.#index.get(key);
-    return found?.type === type ? found.value : this.of(key, type).cache.get(key);
+    const entry = this.#index.get(key);
+    return entry?.type === type ? entry.value : this.of(key, type).cache.get(key);
   }
 
-  /** @throws InvalidOptionsError when no definition covers the key, or one with another class */
+  /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   of(key: string, type: Type<object>): DefinitionFeed {
     return this.#feeds.get(this.definitions.of(key, type)) as DefinitionFeed;
   }
 
-  /** Those that may have keys that begin with the prefix. */
+  /** Returns the feeds that may have keys under the prefix. */
   under(prefix: string): DefinitionFeed[] {
     return this.definitions.under(prefix).map((definition) => this.#feeds.get(definition) as DefinitionFeed);
   }
 
   /**
-   * For what goes to etcd: the definition that governs the key, followed from now on.
-   * @throws InvalidOptionsError when no definition covers the key
+   * Returns the feed of a key for a request to etcd, and starts to follow all definitions.
+   * @throws InvalidOptionsError if no definition covers the key
    */
   feedForRequest(operation: string, key: string): DefinitionFeed {
     const what = `${operation} "${key}"`;
@@ -128,11 +130,11 @@ export class DefinitionFeeds implements FeedSink {
 
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
-    const { cluster, boot, log, ranges, snapshot } = this.#parts;
+    const { cluster, boot, log, ranges, snapshot } = this.#options;
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
     this.#followed = feeds.map((feed) => {
-      const watched = ranges.acquire(KeyRange.of(feed.definition.target), { held: true });
+      const watched = ranges.acquire(KeyRange.of(feed.definition.target), { paused: true });
       feed.registered(watched.register(feed, { initial: true }));
       return { feed, watched };
     });
@@ -140,81 +142,81 @@ export class DefinitionFeeds implements FeedSink {
       cluster,
       boot,
       follow: this.open.bind(this),
-      restore: async (left) => (await snapshot?.restore(left, feeds)) ?? false,
+      restore: async (incomplete) => (await snapshot?.restore(incomplete, feeds)) ?? false,
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
-    // Trying goes on when the application has started; one that never starts leaves nothing behind.
-    if (this.isOffline) for (const { watched } of this.#followed) watched.hold();
-    snapshot?.keep(feeds);
+    // A list that failed is retried after the start; an application that does not start leaves no retry behind.
+    if (this.isOffline) for (const { watched } of this.#followed) watched.pause();
+    snapshot?.startSaving(feeds);
   }
 
-  /** Whether something could not be listed yet. */
+  /** True while a definition is not listed. */
   get isOffline(): boolean {
     return this.#followed.some(({ watched }) => !watched.cache);
   }
 
-  /** Lets every definition be followed, from its list on. */
+  /** Starts to follow every definition from its list on. */
   open(): void {
-    for (const { watched } of this.#followed) watched.open();
+    for (const { watched } of this.#followed) watched.resume();
   }
 
-  /** Writes what changed lately into the offline snapshot. */
+  /** Saves pending changes to the offline snapshot. */
   async save(): Promise<void> {
-    await this.#parts.snapshot?.close();
+    await this.#options.snapshot?.close();
   }
 
-  /** Ends following; what is in memory stays. */
+  /** Stops following; the values stay readable. */
   close(): void {
     if (this.#state === 'closed') return;
-    this.#parts.snapshot?.abandon();
+    this.#options.snapshot?.abandon();
     this.#state = 'closed';
     this.#abort.abort();
     for (const { feed, watched } of this.#followed) {
       feed.registration?.unregister();
       feed.close();
-      this.#parts.ranges.release(watched);
+      this.#options.ranges.release(watched);
     }
     this.listeners.close();
   }
 
   /**
-   * Resolves when readers see everything up to a revision.
+   * Resolves when readers see all changes up to a revision.
    * @throws ConnectionTimeoutError after the limit
    */
   async waitForRevision(revision: number, timeoutMs: number): Promise<void> {
     const what = `wait for revision ${revision}`;
     this.#checkOpen(what);
     this.open();
-    const seen = await Promise.all(this.#followed.map((followed) => this.#hasPassed(followed, revision, timeoutMs)));
+    const visible = await Promise.all(this.#followed.map((followed) => this.#isVisible(followed, revision, timeoutMs)));
     this.#checkOpen(what);
-    if (seen.includes(false)) {
+    if (visible.includes(false)) {
       throw new ConnectionTimeoutError(`${what}: not visible after ${timeoutMs} ms`, { revision });
     }
   }
 
-  stepped(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheUpdate<object>): void {
-    const { log, observer } = this.#parts;
+  updated(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheUpdate<object>): void {
+    const { log, observer } = this.#options;
     observer?.stored(feed.subject, { updates, rejections: rejected.length });
     for (const { key, revision, violations } of rejected) {
-      const kept = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
-      log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${kept}`);
+      const current = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
+      log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${current}`);
     }
     for (const key of healed) log.info(`"${key}" is valid again`);
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
-      log.info('the configuration is complete now');
+      log.info('the configuration is now complete');
     }
-    this.#parts.snapshot?.changed();
+    this.#options.snapshot?.changed();
     this.listeners.notify(changes, feed.definition.type);
   }
 
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void {
-    this.#parts.snapshot?.replaced(feed.subject, isForeign);
+    this.#options.snapshot?.replaced(feed.subject, isForeign);
   }
 
   stripped(key: string, paths: readonly string[]): void {
-    this.#parts.log.warn(`"${key}": left out what its class does not know: ${paths.join(', ')}`);
+    this.#options.log.warn(`"${key}": ignored properties that its class does not know: ${paths.join(', ')}`);
   }
 
   interrupted(feed: DefinitionFeed): void {
@@ -232,14 +234,14 @@ export class DefinitionFeeds implements FeedSink {
     throw new InvalidOptionsError(message, { key: feed.definition.name });
   }
 
-  /** A quiet range is proven by comparing: its stream may not say for minutes that nothing happened. */
-  async #hasPassed({ feed, watched }: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
+  /** Compares an idle range with etcd, because its stream may report progress only after minutes. */
+  async #isVisible({ feed, watched }: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
     const until = performance.now() + timeoutMs;
     while (feed.visibleRevision < revision) {
       const left = until - performance.now();
       if (left <= 0 || this.#abort.signal.aborted) return false;
       if (await this.#hasCaughtUp(watched, revision, left)) return feed.parsedWithin(until - performance.now());
-      await feed.moved(Math.min(left, RECHECK_MS));
+      await feed.nextUpdate(Math.min(left, RECHECK_MS));
     }
     return true;
   }
@@ -247,10 +249,10 @@ export class DefinitionFeeds implements FeedSink {
   async #hasCaughtUp(watched: SharedRange, revision: number, withinMs: number): Promise<boolean> {
     const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(Math.ceil(withinMs))]);
     try {
-      const held = await this.#parts.source.stamps(watched.range, { signal });
-      return held.revision >= revision && watched.cache?.matches(held.stamps) === true;
+      const current = await this.#options.source.stamps(watched.range, { signal });
+      return current.revision >= revision && watched.cache?.matches(current.stamps) === true;
     } catch {
-      // Unreachable for now: the stream, or the next comparison, will tell.
+      // etcd is unreachable: wait for the stream or the next comparison.
       return false;
     }
   }
@@ -260,7 +262,7 @@ export class DefinitionFeeds implements FeedSink {
   }
 }
 
-/** Time between comparisons while a revision is awaited. */
+/** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;
 
 const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.cache !== undefined && isComplete(feed);

@@ -17,8 +17,9 @@ import { type DeleteOptions, type PutOptions, type WriteResult, written } from '
 import type { WriteSide } from './writing/write-side.js';
 
 /**
- * The typed side: configurations as validated, frozen instances of their classes, read from memory without any network. A bad value never replaces
- * a good one, and all changes of one etcd transaction inside a definition are seen at once.
+ * Typed configuration: reads validated, frozen instances of DTO classes from memory, and writes them to etcd. An
+ * invalid value never replaces a valid one. All changes of one etcd transaction within a definition become visible in
+ * one step.
  */
 export class StoreService {
   readonly #feeds: DefinitionFeeds;
@@ -33,37 +34,40 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started without something required or that
-   * could not be read; it becomes `ready` by itself.
+   * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`:
+   * started without a required configuration, or with one that is invalid or unreachable; becomes `ready` when it is
+   * complete.
    */
   get status(): StoreStatus {
     return this.#feeds.status;
   }
 
   /**
-   * The configuration under a key, from memory: frozen, the same object until it changes; `undefined` when there is none.
-   * @throws InvalidOptionsError when no definition covers the key, or one with another class
+   * Returns the configuration of a key from memory, `undefined` if there is none. Frozen; the same object until it
+   * changes.
+   * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
   get<T extends object>(key: string, type: Type<T>): T | undefined {
     return this.#feeds.read(key, type) as T | undefined;
   }
 
   /**
-   * Like `get`.
-   * @throws ConfigNotFoundError when there is none
+   * Like `get`, but never returns `undefined`.
+   * @throws ConfigNotFoundError if there is no configuration
    */
   getOrThrow<T extends object>(key: string, type: Type<T>): T {
     const value = this.get(key, type);
     if (value === undefined) {
       const { violations, rejectedRevision } = this.entry(key, type);
-      const why = violations ? `what etcd holds is not a valid ${type.name}` : `etcd holds no ${type.name} there`;
+      const why = violations ? `the value in etcd is not a valid ${type.name}` : `there is no ${type.name} in etcd`;
       throw new ConfigNotFoundError(`"${key}": ${why}`, { key, revision: rejectedRevision });
     }
     return value;
   }
 
   /**
-   * The configuration and what is known about it: its state, revision, source, and why a newer value was refused.
+   * Returns the configuration with its state, revision and source, and the violations of a newer value that was
+   * rejected.
    * @throws InvalidOptionsError as `get`
    */
   entry<T extends object>(key: string, type: Type<T>): ConfigEntry<T> {
@@ -71,27 +75,29 @@ export class StoreService {
   }
 
   /**
-   * All configurations of a class under a prefix, by key, sorted.
-   * @throws InvalidOptionsError when no definition with this class lies there
+   * Returns all configurations of a class under a prefix, sorted by key.
+   * @throws InvalidOptionsError if no definition of this class has keys under the prefix
    */
   entries<T extends object>(prefix: string, type: Type<T>): ReadonlyMap<string, T> {
     return this.#reader.entries(prefix, type);
   }
 
-  /** Keys that have a configuration, sorted. */
+  /** Returns the keys with a configuration, sorted. */
   keys(prefix = ''): string[] {
     return this.#reader.keys(prefix);
   }
 
-  /** All configurations under a prefix as they are now, for good, whatever the store does afterwards. Costs nothing per key. */
+  /** Returns an immutable view of the current configurations under a prefix, without copying them. */
   snapshot(prefix = ''): ConfigView {
     return this.#reader.view(prefix);
   }
 
   /**
-   * What a function makes of a configuration, always current: called once for each state of it. While results are equal (`isDeepStrictEqual` of
-   * `node:util`: plain data by content, functions by identity) the first of them stays and `changes$` says nothing. Give plain data, and do not change it.
-   * What the function throws, `value` throws; in `changes$` it is logged by class and place, and tried again after the next change.
+   * Returns a reference to a projection of a configuration. `project` is called once per state of the configuration. If
+   * its result equals the previous one (`isDeepStrictEqual` of `node:util`: plain data by content, functions by
+   * identity), the previous result stays and `changes$` does not emit. Return plain data, and do not modify it. `value`
+   * throws the errors of `project`; `changes$` logs them by class and location and calls `project` again after the next
+   * change.
    *
    * @throws InvalidOptionsError as `get`
    */
@@ -105,11 +111,12 @@ export class StoreService {
   }
 
   /**
-   * Asks etcd itself (linearizable), waits until readers of this process see at least what it answered, and gives what they see: as `get`, but never
-   * older than the call.
+   * Like `get`, but never older than the call: reads the key from etcd (linearizable) and waits until readers of this
+   * process see at least that state.
    *
    * @throws InvalidOptionsError as `get`
-   * @throws ConnectionError, ConnectionTimeoutError when etcd does not answer, or the store cannot follow, within `requestTimeoutMs`
+   * @throws ConnectionError, ConnectionTimeoutError if etcd does not answer, or the store does not catch up, within
+   * `requestTimeoutMs`
    */
   async fresh<T extends object>(key: string, type: Type<T>): Promise<T | undefined> {
     this.#feeds.of(key, type);
@@ -118,19 +125,20 @@ export class StoreService {
   }
 
   /**
-   * Validates, writes, and resolves when readers of this process see the value (`visible: false` if they do not within 5 s: the write succeeded).
+   * Validates and writes a value. Resolves when readers of this process see it, or with `visible: false` after 5 s; the
+   * write has succeeded in both cases.
    *
-   * @throws InvalidConfigError when the value is not valid; nothing was sent
-   * @throws InvalidOptionsError when no definition covers the key (`WatcherService.put` writes anything)
-   * @throws RevisionConflictError when `ifRevision` or `ifAbsent` does not hold
-   * @throws UnknownOutcomeError when the answer was lost and nothing proves what became of the write
+   * @throws InvalidConfigError if the value is invalid; nothing was sent
+   * @throws InvalidOptionsError if no definition covers the key (`WatcherService.put` writes any key)
+   * @throws RevisionConflictError if `ifRevision` or `ifAbsent` does not hold
+   * @throws UnknownOutcomeError if the answer was lost and nothing proves whether the write was applied
    */
   async put(key: string, value: object, options: PutOptions = {}): Promise<WriteResult> {
     return this.#writes.writer.put(this.#feeds.feedForRequest('put', key), key, value, options);
   }
 
   /**
-   * Deletes a configuration and resolves when readers of this process see that.
+   * Deletes a configuration. Resolves when readers of this process see the deletion.
    *
    * @throws InvalidOptionsError, RevisionConflictError, UnknownOutcomeError as `put`
    */
@@ -139,11 +147,13 @@ export class StoreService {
   }
 
   /**
-   * Writes what `change` makes of the current value, provided that nobody else has written in between; else `change` is called again with what is
-   * there then, at most 50 times. `change` gets what readers see (frozen: return a new object), and `undefined` when there is nothing.
+   * Writes the result of `change` for the current value by compare-and-swap. After a conflict `change` is called again
+   * with the new value, at most 50 times. `change` receives the frozen value that readers see, or `undefined`, and must
+   * return a new object.
    *
-   * @throws InvalidConfigError, InvalidOptionsError, UnknownOutcomeError as `put`, and whatever `change` throws; then nothing was written
-   * @throws RevisionConflictError when others came first 50 times
+   * @throws InvalidConfigError, InvalidOptionsError, UnknownOutcomeError as `put`, and the errors of `change`; then
+   * nothing was written
+   * @throws RevisionConflictError after 50 conflicts
    */
   async update<T extends object>(key: string, type: Type<T>, change: ConfigUpdate<T>): Promise<WriteResult> {
     this.#feeds.of(key, type);
@@ -153,11 +163,12 @@ export class StoreService {
   }
 
   /**
-   * All of several writes or none: `build` says what they are, synchronously. Each value is checked by the definition of its key before anything is
-   * sent, and so are etcd's limits (128 operations, one less with `outcomes`; 1.5 MiB). Resolves when every definition concerned shows its part.
+   * Applies several writes, all or none; `build` adds them synchronously. All values, and the limits of etcd (128
+   * operations, one less with `outcomes`; 1.5 MiB), are checked before anything is sent. Resolves when readers of this
+   * process see all of the writes.
    *
    * @throws InvalidConfigError, InvalidOptionsError, RevisionConflictError, UnknownOutcomeError as `put`
-   * @throws WriteError when it is larger than etcd takes
+   * @throws WriteError if the transaction exceeds the limits of etcd
    */
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
     const writes = await planTransaction(build, (operation, key) => this.#feeds.feedForRequest(operation, key));
@@ -165,10 +176,11 @@ export class StoreService {
   }
 
   /**
-   * What the key held, newest first, as far back as etcd still holds it (until its next compaction), each checked by today's class.
-   * A life of the key that ended in its deletion is found too, unless it was shorter than the time since.
+   * Returns the values of a key, newest first, as far back as etcd has not compacted them. Each is validated by the
+   * current class. Values before a deletion are included, unless the key existed for a shorter time than the time since
+   * its deletion.
    *
-   * @throws InvalidOptionsError when no definition covers the key, or one with another class
+   * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
   async history<T extends object = object>(key: string, options: HistoryOptions<T> = {}): Promise<ConfigRevision<T>[]> {
     if (options.type) this.#feeds.of(key, options.type);
@@ -177,10 +189,10 @@ export class StoreService {
   }
 
   /**
-   * Writes back what the key held at an earlier revision, byte for byte, provided that nobody else writes meanwhile.
+   * Writes the bytes of the key at an earlier revision, if no other client writes the key in the meantime.
    *
-   * @throws InvalidConfigError when today's class refuses the old value
-   * @throws RevisionUnavailableError when etcd no longer holds that revision, or the key did not exist then
+   * @throws InvalidConfigError if the current class rejects the old value
+   * @throws RevisionUnavailableError if etcd has compacted the revision, or the key did not exist at that revision
    * @throws RevisionConflictError, UnknownOutcomeError as `put`
    */
   async rollback(key: string, revision: number): Promise<WriteResult> {
@@ -188,10 +200,11 @@ export class StoreService {
   }
 
   /**
-   * Calls the listener with what exists under the prefix (`origin: 'initial'`), then with every change of what readers see. Called synchronously, in
-   * the step of the change, unless `debounceMs` says otherwise; what it throws is logged and harms nobody. With `type`, `value` and `previous` are of it.
+   * Calls the listener for the existing configurations under the prefix (`origin: 'initial'`), and then for every
+   * change of the value that readers see. Without `debounceMs` the call is synchronous, in the step of the change.
+   * Errors of the listener are logged and do not affect other listeners. `type` is the class of `value` and `previous`.
    *
-   * @throws InvalidOptionsError for an option that cannot work
+   * @throws InvalidOptionsError for an invalid option
    */
   onChange<T extends object = object>(
     prefix: string,
@@ -201,13 +214,17 @@ export class StoreService {
     return this.#reader.onChange(prefix, listener as (change: ConfigChange) => unknown, options);
   }
 
-  /** The same as an observable; cold, each subscriber gets what exists first. Completes when the module closes. */
+  /**
+   * Like `onChange`, as a cold observable: each subscriber first receives the existing configurations. Completes when
+   * the module closes.
+   */
   changes$<T extends object = object>(prefix = '', options: ChangeOptions<T> = {}): Observable<ConfigChange<T>> {
     return this.#reader.changes$(prefix, options) as Observable<ConfigChange<T>>;
   }
 
   /**
-   * Resolves when readers of this process see everything up to a revision, as it was returned by a write anywhere.
+   * Resolves when readers of this process see all changes up to a revision, such as the result of a write in another
+   * process.
    * @throws ConnectionTimeoutError after `timeoutMs` (default 5,000)
    */
   async waitForRevision(revision: number, { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {

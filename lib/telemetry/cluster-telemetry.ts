@@ -23,12 +23,15 @@ import type {
 } from '../watch/watch-event.js';
 import type { KeyRange } from '../backend/key-range.js';
 import { isThenable } from '../timing/time-limit.js';
-import { type ClusterFigures, observeFigures } from './cluster-figures.js';
+import { type ClusterGaugeValues, observeGauges } from './cluster-gauges.js';
 import { type Counters, createCounters } from './instruments.js';
 
 const SCOPE = 'nestjs-etcd-trigger';
 
-/** Metrics and spans of one cluster, through the OpenTelemetry API: whatever SDK the application has registered receives them. Never a value. */
+/**
+ * Reports metrics and spans of one cluster to the OpenTelemetry SDK that the application has registered. No attribute
+ * contains a value from etcd.
+ */
 export class ClusterTelemetry implements ClusterObserver {
   readonly #counters: Counters;
   readonly #stop: () => void;
@@ -37,52 +40,51 @@ export class ClusterTelemetry implements ClusterObserver {
     readonly cluster: string,
     readonly tracer: Tracer,
     meter: Meter,
-    figures: () => ClusterFigures,
+    gaugeValues: () => ClusterGaugeValues,
   ) {
     this.#counters = createCounters(meter);
-    this.#stop = observeFigures(meter, cluster, figures);
+    this.#stop = observeGauges(meter, cluster, gaugeValues);
   }
 
-  /** `undefined` where no SDK is registered: then there is nobody to tell, and nothing is paid. */
-  static of(cluster: string, figures: () => ClusterFigures): ClusterTelemetry | undefined {
+  /** Returns `undefined` if no SDK is registered, so that telemetry costs nothing then. */
+  static of(cluster: string, gaugeValues: () => ClusterGaugeValues): ClusterTelemetry | undefined {
     const meter = metrics.getMeter(SCOPE);
     if (meter === createNoopMeter() && !isTracing()) return undefined;
-    return new ClusterTelemetry(cluster, trace.getTracer(SCOPE), meter, figures);
+    return new ClusterTelemetry(cluster, trace.getTracer(SCOPE), meter, gaugeValues);
   }
 
   interrupted(range: KeyRange, cause: EtcdTriggerError): void {
-    this.#counters.reconnects.add(1, { ...this.#about(range), 'error.type': cause.code });
+    this.#counters.reconnects.add(1, { ...this.#attributesOf(range), 'error.type': cause.code });
   }
 
   resynced(range: KeyRange, reason: ResyncNotice['reason']): void {
-    this.#counters.resyncs.add(1, { ...this.#about(range), 'etcd_trigger.reason': reason });
+    this.#counters.resyncs.add(1, { ...this.#attributesOf(range), 'etcd_trigger.reason': reason });
   }
 
   changed(range: KeyRange, count: number, origin: WatchOrigin): void {
-    this.#counters.events.add(count, { ...this.#about(range), 'etcd_trigger.origin': origin });
+    this.#counters.events.add(count, { ...this.#attributesOf(range), 'etcd_trigger.origin': origin });
   }
 
   gaveUp({ handler }: WatchFailure, range: KeyRange): void {
-    this.#counters.handlerGivenUp.add(1, { ...this.#about(range), 'etcd_trigger.handler': handler });
+    this.#counters.handlerGivenUp.add(1, { ...this.#attributesOf(range), 'etcd_trigger.handler': handler });
   }
 
   stored(definition: string, { updates, rejections }: { readonly updates: number; readonly rejections: number }): void {
-    const about = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.definition': definition };
-    if (updates > 0) this.#counters.storeUpdates.add(updates, about);
-    if (rejections > 0) this.#counters.storeRejections.add(rejections, about);
+    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.definition': definition };
+    if (updates > 0) this.#counters.storeUpdates.add(updates, attributes);
+    if (rejections > 0) this.#counters.storeRejections.add(rejections, attributes);
   }
 
   observed(handler: WatchHandler, { name, range }: { readonly name: string; readonly range: KeyRange }): WatchHandler {
-    const about = { ...this.#about(range), 'etcd_trigger.handler': name };
+    const attributes = { ...this.#attributesOf(range), 'etcd_trigger.handler': name };
     if ('batch' in handler) {
       return {
-        batch: (batch, context) => this.#call(about, batch, context, () => handler.batch(batch, context)),
+        batch: (batch, context) => this.#call(attributes, batch, context, () => handler.batch(batch, context)),
       };
     }
-    return { event: (event, context) => this.#call(about, event, context, () => handler.event(event, context)) };
+    return { event: (event, context) => this.#call(attributes, event, context, () => handler.event(event, context)) };
   }
 
-  /** The outcome of a write, and how long it took in seconds. */
   wrote(operation: string, outcome: string, seconds: number, error?: unknown): void {
     this.#counters.writeDuration.record(seconds, {
       'etcd_trigger.cluster': this.cluster,
@@ -97,53 +99,58 @@ export class ClusterTelemetry implements ClusterObserver {
     this.#stop();
   }
 
-  #call(about: Attributes, subject: WatchEvent | WatchBatch, context: DeliveryContext, run: () => unknown): unknown {
+  #call(
+    handlerAttributes: Attributes,
+    subject: WatchEvent | WatchBatch,
+    context: DeliveryContext,
+    run: () => unknown,
+  ): unknown {
     const { attempt } = context;
-    if (attempt > 1) this.#counters.handlerRetries.add(1, about);
-    const attributes = { ...about, ...identityOf(subject), 'etcd_trigger.attempt': attempt };
-    const name = `process ${String(about['etcd_trigger.target'])}`;
+    if (attempt > 1) this.#counters.handlerRetries.add(1, handlerAttributes);
+    const attributes = { ...handlerAttributes, ...subjectAttributes(subject), 'etcd_trigger.attempt': attempt };
+    const name = `process ${String(handlerAttributes['etcd_trigger.target'])}`;
     return this.tracer.startActiveSpan(name, { kind: SpanKind.CONSUMER, attributes }, (span) => {
-      const begin = performance.now();
-      const ended = (error?: unknown): void => {
-        const seconds = (performance.now() - begin) / 1_000;
-        this.#counters.handlerDuration.record(seconds, { ...about, ...errorType(error) });
+      const startedAt = performance.now();
+      const onEnd = (error?: unknown): void => {
+        const seconds = (performance.now() - startedAt) / 1_000;
+        this.#counters.handlerDuration.record(seconds, { ...handlerAttributes, ...errorType(error) });
         endSpan(span, error);
       };
-      return settle(run, ended);
+      return runAndReport(run, onEnd);
     });
   }
 
-  #about(range: KeyRange): Attributes {
+  #attributesOf(range: KeyRange): Attributes {
     return { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.target': range.toString() };
   }
 }
 
-/** Runs it, and says when and how it ended, now or later. */
-function settle(run: () => unknown, ended: (error?: unknown) => void): unknown {
+/** Calls `onEnd` when the call returns, throws, or its promise settles. Passes on the result or error. */
+function runAndReport(run: () => unknown, onEnd: (error?: unknown) => void): unknown {
   let result: unknown;
   try {
     result = run();
   } catch (error) {
-    ended(error ?? new Error());
+    onEnd(error ?? new Error());
     throw error;
   }
   if (!isThenable(result)) {
-    ended();
+    onEnd();
     return result;
   }
   return result.then(
     (value) => {
-      ended();
+      onEnd();
       return value;
     },
     (error: unknown) => {
-      ended(error ?? new Error());
+      onEnd(error ?? new Error());
       throw error;
     },
   );
 }
 
-/** An error is told by its class: its message may quote a value. */
+/** Reports an error by its type only: its message may quote a value. */
 export function endSpan(span: Span, error: unknown): void {
   if (error !== undefined) {
     span.setStatus({ code: SpanStatusCode.ERROR });
@@ -158,7 +165,7 @@ export const errorType = (error: unknown): Attributes => {
   return { 'error.type': error instanceof Error ? error.constructor.name : typeof error };
 };
 
-const identityOf = (subject: WatchEvent | WatchBatch): Attributes =>
+const subjectAttributes = (subject: WatchEvent | WatchBatch): Attributes =>
   'events' in subject
     ? { 'etcd_trigger.revision': subject.revision, 'etcd_trigger.batch.size': subject.events.length }
     : {
@@ -167,6 +174,6 @@ const identityOf = (subject: WatchEvent | WatchBatch): Attributes =>
         'etcd_trigger.event': subject.type,
       };
 
-/** Only the spans of an SDK have an identity. This one is never ended, so nobody exports it. */
+/** Only an SDK creates spans with a valid context. The probe span is never ended, so it is not exported. */
 const isTracing = (): boolean =>
-  isSpanContextValid(trace.getTracer(SCOPE).startSpan('is anybody there', { root: true }).spanContext());
+  isSpanContextValid(trace.getTracer(SCOPE).startSpan('probe', { root: true }).spanContext());

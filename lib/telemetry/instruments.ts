@@ -1,59 +1,55 @@
 import type { Counter, Histogram, Meter, MetricOptions, ObservableGauge } from '@opentelemetry/api';
 
-/** Seconds, from a tenth of a millisecond to ten seconds. */
-const BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
+/** In seconds. */
+const DURATION_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
-/** Every instrument: its name, its unit by UCUM, and what it says. All have the attribute `etcd_trigger.cluster`. */
+/** All instruments, with UCUM units. Each has the attribute `etcd_trigger.cluster`. */
 export const INSTRUMENTS = {
   reconnects: counter(
     'etcd_trigger.reconnects',
     '{reconnect}',
-    'Streams that broke and were opened again, by target and error.type',
+    'Watch streams that broke and were reopened, by target and error.type',
   ),
   resyncs: counter(
     'etcd_trigger.resyncs',
     '{resync}',
-    'Net differences that were delivered instead of single changes, by target and reason',
+    'Net differences delivered instead of single changes, by target and reason',
   ),
-  events: counter('etcd_trigger.events', '{event}', 'Changes that came in, by target and origin'),
-  lag: gauge(
-    'etcd_trigger.revision.lag',
-    '{revision}',
-    'How far a handler is behind what its target is known to be at',
-  ),
-  confirmationAge: gauge('etcd_trigger.confirmation.age', 's', 'Time since etcd last said something about a target'),
+  events: counter('etcd_trigger.events', '{event}', 'Changes received, by target and origin'),
+  lag: gauge('etcd_trigger.revision.lag', '{revision}', 'Revisions by which a handler lags behind its target'),
+  confirmationAge: gauge('etcd_trigger.confirmation.age', 's', 'Time since the last message from etcd about a target'),
   handlerDuration: histogram(
     'etcd_trigger.handler.duration',
     's',
-    'Calls of handlers, by handler, target and error.type',
+    'Duration of handler calls, by handler, target and error.type',
   ),
-  handlerRetries: counter(
-    'etcd_trigger.handler.retries',
-    '{call}',
-    'Calls of handlers with what they had failed to take before',
-  ),
-  handlerGivenUp: counter(
-    'etcd_trigger.handler.given_up',
-    '{event}',
-    'What handlers were not called with any more, after they had failed',
-  ),
+  handlerRetries: counter('etcd_trigger.handler.retries', '{call}', 'Handler calls that retried a failed event'),
+  handlerGivenUp: counter('etcd_trigger.handler.given_up', '{event}', 'Events dropped after all retry attempts failed'),
   handlerPending: gauge(
     'etcd_trigger.handler.pending',
     '{event}',
-    'Events that wait for a handler, and calls that run',
+    'Events queued for a handler, plus its running calls',
   ),
-  storeKeys: gauge('etcd_trigger.store.keys', '{key}', 'Configurations that readers see, by definition'),
-  storeInvalid: gauge('etcd_trigger.store.invalid', '{key}', 'Keys that hold what was refused, by definition'),
-  storeUpdates: counter('etcd_trigger.store.updates', '{update}', 'Changes of what readers see, by definition'),
-  storeRejections: counter('etcd_trigger.store.rejections', '{value}', 'Values that were refused, by definition'),
-  writeDuration: histogram('db.client.operation.duration', 's', 'Writes, by db.operation.name, outcome and error.type'),
+  storeKeys: gauge('etcd_trigger.store.keys', '{key}', 'Configurations visible to readers, by definition'),
+  storeInvalid: gauge(
+    'etcd_trigger.store.invalid',
+    '{key}',
+    'Keys whose current value failed validation, by definition',
+  ),
+  storeUpdates: counter('etcd_trigger.store.updates', '{update}', 'Changes of visible configurations, by definition'),
+  storeRejections: counter('etcd_trigger.store.rejections', '{value}', 'Values rejected, by definition'),
+  writeDuration: histogram(
+    'db.client.operation.duration',
+    's',
+    'Duration of writes, by db.operation.name, outcome and error.type',
+  ),
 } as const;
 
-/** The instruments that are written to as things happen. */
+/** The synchronous instruments: recorded as events happen. */
 export type Counters = Readonly<Record<NamesOf<'counter'>, Counter>> &
   Readonly<Record<NamesOf<'histogram'>, Histogram>>;
 
-/** The instruments that are read when somebody collects. */
+/** The observable instruments: read on every collection. */
 export type Gauges = Readonly<Record<NamesOf<'gauge'>, ObservableGauge>>;
 
 type Kind = 'counter' | 'histogram' | 'gauge';
@@ -98,6 +94,6 @@ function gauge(name: string, unit: string, description: string) {
 }
 
 function histogram(name: string, unit: string, description: string) {
-  const options = { unit, description, advice: { explicitBucketBoundaries: BUCKETS } };
+  const options = { unit, description, advice: { explicitBucketBoundaries: DURATION_BUCKETS } };
   return { kind: 'histogram', name, options } as const;
 }

@@ -3,7 +3,7 @@ import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../backend/key-value-store.js';
 import { type ClusterTelemetry, endSpan } from './cluster-telemetry.js';
 
-/** Writes with a span and a duration each; everything else as it is. */
+/** Records a span and a duration for every write. Reads pass through unchanged. */
 export class ObservedKeyValue implements KeyValueStore {
   constructor(
     private readonly inner: KeyValueStore,
@@ -26,18 +26,18 @@ export class ObservedKeyValue implements KeyValueStore {
       `${operation} etcd`,
       { kind: SpanKind.CLIENT, attributes },
       async (span) => {
-        const begin = performance.now();
-        const ended = (outcome: string, error?: unknown): void => {
-          this.telemetry.wrote(operation, outcome, (performance.now() - begin) / 1_000, error);
+        const startedAt = performance.now();
+        const onEnd = (outcome: string, error?: unknown): void => {
+          this.telemetry.wrote(operation, outcome, (performance.now() - startedAt) / 1_000, error);
           span.setAttribute('etcd_trigger.outcome', outcome);
           endSpan(span, error);
         };
         try {
           const result = await this.inner.commit(transaction);
-          ended(result.applied ? 'applied' : 'conflict');
+          onEnd(result.applied ? 'applied' : 'conflict');
           return result;
         } catch (error) {
-          ended(error instanceof UnknownOutcomeError ? 'unknown' : 'refused', error);
+          onEnd(error instanceof UnknownOutcomeError ? 'unknown' : 'refused', error);
           throw error;
         }
       },
@@ -45,7 +45,7 @@ export class ObservedKeyValue implements KeyValueStore {
   }
 }
 
-/** What a write is called: by its one operation, or as a transaction. */
+/** A write with a single operation is named after it. */
 function operationOf({ operations }: Transaction): string {
   const [first] = operations;
   return first && operations.length === 1 ? first.type : 'transaction';

@@ -2,17 +2,17 @@ import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { type ClusterDescription, EtcdTriggerInspector } from '../module/etcd-trigger.inspector.js';
 
-/** What is known of one cluster's health: names and keys, never values. */
+/** Health of one cluster. Contains names and keys, never values. */
 export interface ClusterHealth {
-  /** `up`; `degraded`: it works, with something to look at; `down`: it has not what it needs. */
+  /** `degraded`: the cluster works, but needs attention. `down`: something required is missing. */
   readonly state: 'up' | 'degraded' | 'down';
-  /** Each in one sentence. */
+  /** One sentence each; absent if `up`. */
   readonly reasons?: readonly string[];
 }
 
 /**
- * Health of all clusters of the application, for `@nestjs/terminus`: list it among the providers of your health module. A restart does not bring etcd
- * back, so liveness asks less than readiness.
+ * Health indicator for `@nestjs/terminus` over all clusters of the application. Add it to the providers of your health
+ * module. Liveness checks less than readiness, because restarting the application does not bring etcd back.
  */
 @Injectable()
 export class EtcdTriggerHealthIndicator {
@@ -21,7 +21,7 @@ export class EtcdTriggerHealthIndicator {
     private readonly inspector: EtcdTriggerInspector,
   ) {}
 
-  /** For liveness: `down` only when the module is closed. Whether etcd can be reached is no matter for a restart. */
+  /** For liveness: `down` only if the module is closed. An unreachable etcd does not fail it. */
   live<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const closed = this.inspector
       .describe()
@@ -32,8 +32,9 @@ export class EtcdTriggerHealthIndicator {
   }
 
   /**
-   * For readiness: `down` when something that is required is missing or has never been read, or the module is closed; still `up` with `state: 'degraded'`
-   * when values are stale, refused or kept, or a handler is halted.
+   * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
+   * with `state: 'degraded'` if the store started degraded, a value is invalid, a
+   * watch is interrupted, or a handler is halted.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(
@@ -47,31 +48,30 @@ export class EtcdTriggerHealthIndicator {
 }
 
 function healthOf(cluster: ClusterDescription): ClusterHealth {
-  const missing = shortcomingsOf(cluster);
-  if (missing.length > 0) return { state: 'down', reasons: missing };
+  const failures = failuresOf(cluster);
+  if (failures.length > 0) return { state: 'down', reasons: failures };
   const warnings = warningsOf(cluster);
   return warnings.length > 0 ? { state: 'degraded', reasons: warnings } : { state: 'up' };
 }
 
-/** What the application needs and has not. */
-function shortcomingsOf({ store: { status, definitions } }: ClusterDescription): string[] {
+function failuresOf({ store: { status, definitions } }: ClusterDescription): string[] {
   if (status === 'starting' || status === 'closed') return [`the store is ${status}`];
   return definitions
     .filter(({ required, keys }) => required && !keys.some(({ value }) => value !== undefined))
-    .map(({ target }) => `${target} is required and there is no valid value`);
+    .map(({ target }) => `${target} is required but has no valid value`);
 }
 
 function warningsOf({ store, targets, handlers }: ClusterDescription): string[] {
-  const refused = store.definitions
+  const invalid = store.definitions
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
-    .map(({ key }) => `"${key}" holds a value that was refused`);
+    .map(({ key }) => `the value of "${key}" in etcd is invalid`);
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
-    .map(({ target }) => `${target} is not followed at the moment`);
+    .map(({ target }) => `the watch of ${target} is interrupted`);
   const halted = handlers
     .filter(({ state }) => state === 'halted')
     .map(({ name, target }) => `${name} (${target}) is halted`);
-  const incomplete = store.status === 'degraded' ? ['the store started without something that could not be read'] : [];
-  return [...incomplete, ...refused, ...interrupted, ...halted];
+  const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
+  return [...incomplete, ...invalid, ...interrupted, ...halted];
 }

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** How long to wait before another attempt. Full jitter: many watches that broke together do not come back together. */
+/** Wait times between attempts. They are random, so that watches that broke together do not reconnect together. */
 export interface Backoff {
-  /** Milliseconds before the attempt with this number, counted from 0 since the last success. */
+  /** Milliseconds to wait before the given attempt, counted from 0 since the last success. */
   readonly soon: (attempt: number) => number;
-  /** Milliseconds before trying again what was refused: a permission may be granted later. */
+  /** Milliseconds to wait after a refused request. Permissions may be granted later. */
   readonly refused: () => number;
 }
 
@@ -13,7 +13,19 @@ export const BACKOFF: Backoff = {
   refused: () => 5_000 + Math.random() * 25_000,
 };
 
-/** Resolves after `ms`, or at once when aborted. */
+/**
+ * Exponential backoff with equal jitter, in milliseconds. The limit is `initialMs`, doubled with each further retry up
+ * to `maxMs`; the result is uniformly distributed between half of the limit and the limit. The first retry is number 1.
+ */
+export function exponentialBackoff(
+  retry: number,
+  { initialMs, maxMs }: { readonly initialMs: number; readonly maxMs: number },
+): number {
+  const limit = Math.min(maxMs, initialMs * 2 ** (retry - 1));
+  return (limit * (1 + Math.random())) / 2;
+}
+
+/** Resolves after `ms`, or immediately when aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {
@@ -30,6 +42,6 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** The same, for waiting that is no reason for a process to live. */
+/** Like `pause`, but does not keep the process alive (unref'd timer). */
 export const quietPause = (ms: number, signal: AbortSignal): Promise<void> =>
   sleep(ms, undefined, { ref: false, signal }).catch(() => undefined);

@@ -1,10 +1,10 @@
-/** The port to time of everything that delivers. */
+/** The port for time and timers. Tests replace it by a virtual clock. */
 export interface Clock {
-  /** Milliseconds since some moment; never goes back. */
+  /** Milliseconds since an arbitrary point in time. Monotonic. */
   now(): number;
-  /** Calls once after so many milliseconds, unless what it returns is called before. */
+  /** Calls `call` once after `ms` milliseconds. Returns a function that cancels the call. */
   after(ms: number, call: () => void): () => void;
-  /** Calls once in a later turn of the event loop, unless what it returns is called before. */
+  /** Calls `call` once in a later turn of the event loop. Returns a function that cancels the call. */
   soon(call: () => void): () => void;
 }
 

@@ -1,4 +1,6 @@
-/** What the promise resolves with, or `undefined` after the limit; whatever it does later is not waited for. */
+/**
+ * Resolves with the result of the promise, or with `undefined` after the limit. The promise itself is not cancelled.
+ */
 export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<undefined>((resolve) => {
@@ -11,6 +13,11 @@ export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T
   }
 }
 
-/** Whether a call goes on after it returned. */
+/** True if the result of a call is a promise, of any implementation. */
 export const isThenable = (result: unknown): result is PromiseLike<unknown> =>
   typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function';
+
+/** Prevents an unhandled rejection where the result of an application's function is not awaited. */
+export function ignoreRejection(result: unknown): void {
+  if (isThenable(result)) Promise.resolve(result).catch(() => undefined);
+}

@@ -4,24 +4,22 @@ import {
   InvalidOptionsError,
   WatchError,
 } from '../etcd-trigger.errors.js';
-import type { InitialListWait } from './sharing/initial-list.js';
 import type { KeyRange } from '../backend/key-range.js';
-import { CompactedError, FutureRevisionError, type ListWatcher } from '../backend/list-watcher.js';
-import type { RangeListener, ListenerRegistration } from './sharing/range-listener.js';
-import { isRefusal } from './stream/reflector.js';
+import { CompactedError, FutureRevisionError, isRefusal, type ListWatcher } from '../backend/list-watcher.js';
 import type { WatchOptions } from './delivery/watch-options.js';
+import type { InitialListWait } from './sharing/initial-list.js';
+import type { ListenerRegistration, RangeListener } from './sharing/range-listener.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
 
-/** A listener's place at a range. */
 export interface RegisteredListener {
   readonly registration: ListenerRegistration;
-  /** Gives it up, and with the last one the range. */
+  /** Also releases the range. */
   readonly unregister: () => void;
   /** Rejects as `WatcherService.watch` does. */
   readonly listed: Promise<void>;
 }
 
-/** Gives listeners their seats: from which point on, and why there is none. */
+/** Registers listeners at shared ranges, and explains failures in terms of the watch options. */
 export class ListenerRegistrar {
   readonly #source: ListWatcher;
   readonly #ranges: SharedRanges;
@@ -34,7 +32,7 @@ export class ListenerRegistrar {
     this.#requestTimeoutMs = requestTimeoutMs;
   }
 
-  /** @throws InvalidOptionsError for options that cannot work */
+  /** @throws InvalidOptionsError for invalid options */
   register(
     range: KeyRange,
     options: WatchOptions,
@@ -43,11 +41,9 @@ export class ListenerRegistrar {
   ): RegisteredListener {
     const { initial, fromRevision } = checkStart(options);
     const what = `watch ${range.toString()}`;
-    const watched = this.#ranges.acquire(range, { held: false });
+    const shared = this.#ranges.acquire(range, { paused: false });
     const registration =
-      fromRevision === undefined
-        ? watched.register(listener, { initial })
-        : watched.registerFrom(fromRevision, listener);
+      fromRevision === undefined ? shared.register(listener, { initial }) : shared.registerFrom(fromRevision, listener);
     const listed = registration
       .whenListed({ what, timeoutMs: this.#requestTimeoutMs, signal: options.signal, isFinal, ...wait })
       .then(
@@ -60,22 +56,22 @@ export class ListenerRegistrar {
       );
     const unregister = (): void => {
       registration.unregister();
-      this.#ranges.release(watched);
+      this.#ranges.release(shared);
     };
     return { registration, unregister, listed };
   }
 
-  /** No further seat is given. */
+  /** Rejects further listeners. */
   close(): void {
     this.#isClosed = true;
   }
 
-  /** @throws ConnectionClosedError */
+  /** @throws ConnectionClosedError after `close` */
   checkOpen(what: string): void {
     if (this.#isClosed) throw new ConnectionClosedError(`${what}: the module is closed`);
   }
 
-  /** The error as the caller of `watch` understands it. */
+  /** Translates a failure of the list for the caller of `watch`. */
   async #explain(error: unknown, range: KeyRange, { fromRevision = 0, signal }: WatchOptions): Promise<unknown> {
     const what = `watch ${range.toString()}`;
     if (signal?.aborted) return new WatchError(`${what}: aborted`, { cause: signal.reason });
@@ -87,15 +83,17 @@ export class ListenerRegistrar {
     }
     if (error instanceof CompactedError) {
       const compacted = await this.#compactedAt(range);
-      return new WatchError(
-        `${what}: fromRevision ${fromRevision} is compacted${compacted ? `; the first revision available is ${compacted + 1}` : ''}`,
-        { revision: compacted && compacted + 1, cause: error },
-      );
+      const revision = compacted && compacted + 1;
+      const available = revision ? `; the first revision available is ${revision}` : '';
+      return new WatchError(`${what}: fromRevision ${fromRevision} is compacted${available}`, {
+        revision,
+        cause: error,
+      });
     }
     return error;
   }
 
-  /** A watch from the beginning of time is cancelled with the revision of the last compaction. */
+  /** etcd cancels a watch from revision 1 with the revision of the last compaction. */
   async #compactedAt(range: KeyRange): Promise<number | undefined> {
     const stream = this.#source.watch(range, 1, { fragment: false });
     stream.created.then(
@@ -112,7 +110,7 @@ export class ListenerRegistrar {
 }
 
 /**
- * Where a listener begins.
+ * Resolves the options that determine the first event of a listener.
  * @throws InvalidOptionsError
  */
 export function checkStart({ initial, fromRevision }: Pick<WatchOptions, 'initial' | 'fromRevision'>): {
@@ -122,15 +120,15 @@ export function checkStart({ initial, fromRevision }: Pick<WatchOptions, 'initia
   if (fromRevision === undefined) return { initial: initial ?? true, fromRevision };
   if (!Number.isSafeInteger(fromRevision) || fromRevision < 1) {
     throw new InvalidOptionsError(
-      `fromRevision is a revision of etcd, an integer of at least 1, not ${String(fromRevision)}`,
+      `fromRevision must be a revision of etcd, an integer of at least 1, not ${String(fromRevision)}`,
     );
   }
   if (initial === true) {
-    throw new InvalidOptionsError('fromRevision begins with changes, not with what exists: leave out initial: true');
+    throw new InvalidOptionsError('fromRevision excludes the initial events: remove initial: true');
   }
   return { initial: false, fromRevision };
 }
 
-/** Failures that no later attempt of the list would heal. */
+/** True for failures that another attempt of the list cannot heal. */
 const isFinal = (error: EtcdTriggerError): boolean =>
   isRefusal(error) || error instanceof CompactedError || error instanceof FutureRevisionError;

@@ -3,7 +3,7 @@ import { keyBytesOf, rawKeyOf, type KeyRecord, keyText } from '../backend/key-re
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import type { KeyValue } from './watch-event.js';
 
-/** Reads and writes of single keys as bytes. */
+/** Reads and writes single keys as bytes. */
 export class RawKeys {
   readonly #keyValue: KeyValueStore;
   #isClosed = false;
@@ -29,7 +29,7 @@ export class RawKeys {
     const rawKey = this.#checkKey('put', key);
     const name = keyText(rawKey);
     if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
-      throw new InvalidOptionsError(`put "${name}": the value is a string or a Buffer`, { key: name });
+      throw new InvalidOptionsError(`put "${name}": the value must be a string or a Buffer`, { key: name });
     }
     const { revision } = await this.#keyValue.commit({
       what: `put "${name}"`,
@@ -50,14 +50,14 @@ export class RawKeys {
     return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
   }
 
-  /** Nothing can be asked any more. */
+  /** Further calls reject with `ConnectionClosedError`. */
   close(): void {
     this.#isClosed = true;
   }
 
   #checkKey(operation: string, key: string | Buffer): string {
     if ((typeof key !== 'string' && !Buffer.isBuffer(key)) || key.length === 0) {
-      throw new InvalidOptionsError(`${operation}: the key is a string or a Buffer and not empty`);
+      throw new InvalidOptionsError(`${operation}: the key must be a non-empty string or Buffer`);
     }
     const rawKey = rawKeyOf(key);
     if (this.#isClosed) throw new ConnectionClosedError(`${operation} "${keyText(rawKey)}": the module is closed`);
@@ -65,7 +65,7 @@ export class RawKeys {
   }
 }
 
-/** A record as callers get it. */
+/** Converts a record to its public form. */
 export const keyValueOf = (record: KeyRecord): KeyValue => ({
   key: keyText(record.rawKey),
   keyBytes: keyBytesOf(record.rawKey),

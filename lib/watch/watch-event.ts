@@ -1,49 +1,64 @@
 import type { WatchTarget } from '../backend/key-range.js';
 
-/** How an event came to a listener: read by the first list, followed live, or found by comparing after history was lost. */
+/**
+ * `initial`: read by the initial list. `live`: received from the stream. `resync`: part of the difference after lost
+ * history.
+ */
 export type WatchOrigin = 'initial' | 'live' | 'resync';
 
-/** One change of one key. Immutable; `keyBytes`, `value` and `previous` are shared between listeners and must not be written to. */
+/** One change of one key. Listeners share `keyBytes`, `value` and `previous`, which must not be modified. */
 export interface WatchEvent {
   readonly type: 'put' | 'delete';
   /** The key as UTF-8, without the cluster's `keyPrefix`. */
   readonly key: string;
-  /** The key byte for byte, without the cluster's `keyPrefix`; identity inside the library. */
+  /** The exact bytes of the key, without the cluster's `keyPrefix`. */
   readonly keyBytes: Buffer;
-  /** The bytes written, possibly none (`length` 0); `undefined` on delete. */
+  /** The written bytes, possibly empty; `undefined` for a delete. */
   readonly value: Buffer | undefined;
-  /** What this listener was last given for the key, `undefined` if it was absent. Kept in memory; not asked of etcd. */
+  /**
+   * The value that this listener last received for the key, `undefined` if it was absent. Read from memory, not from
+   * etcd.
+   */
   readonly previous: Buffer | undefined;
-  /** etcd's store revision of the change (`mod_revision`); of a delete found by comparing, the revision of the list. */
+  /**
+   * etcd's store revision of the change (`mod_revision`). For a delete of origin `resync`, the revision of the list.
+   */
   readonly revision: number;
-  /** Revision at which the key came into being; 0 on delete. */
+  /** Revision at which the key was created; 0 for a delete. */
   readonly createRevision: number;
-  /** Number of writes since the key came into being; 0 on delete. */
+  /** Number of writes since the key was created; 0 for a delete. */
   readonly version: number;
-  /** Lease the key hangs on, in decimal (ids exceed 2^53); `undefined` for none. */
+  /** Id of the key's lease, in decimal (ids exceed 2^53); `undefined` for none. */
   readonly lease: string | undefined;
   readonly origin: WatchOrigin;
 }
 
-/** All changes of one revision inside a target; for `initial` and `resync` the whole list or difference, keys in byte order. */
+/**
+ * All changes of one revision in a target. For `initial` and `resync`, the whole list or difference, keys in byte
+ * order.
+ */
 export interface WatchBatch {
   readonly revision: number;
   readonly events: readonly WatchEvent[];
   readonly origin: WatchOrigin;
 }
 
-/** Says that the changes of a range of revisions were not delivered one by one, but as their net difference. */
+/**
+ * Reports that the changes of some revisions are delivered as their net difference, because etcd no longer holds them.
+ */
 export interface ResyncNotice {
   readonly target: WatchTarget;
-  /** First revision that was not delivered one by one. */
+  /** The first revision whose changes are not delivered one by one. */
   readonly fromRevision: number;
-  /** Revision of the list whose difference was delivered instead. */
+  /** The revision of the list whose difference is delivered instead. */
   readonly toRevision: number;
-  /** `compacted`: etcd no longer holds the history; `restored`: the store has another past; `cluster-changed`: it is another cluster. */
+  /**
+   * `compacted`: the history was compacted. `restored`: the store has another history. `cluster-changed`: it is another
+   * cluster.
+   */
   readonly reason: 'compacted' | 'restored' | 'cluster-changed';
 }
 
-/** A key that etcd holds. */
 export interface KeyValue {
   readonly key: string;
   readonly keyBytes: Buffer;
@@ -54,29 +69,29 @@ export interface KeyValue {
   readonly lease: string | undefined;
 }
 
-/** What a handler is told of the call it is in. */
+/** The context of one handler call. */
 export interface DeliveryContext {
-  /** Aborts when the call shall end: its `timeoutMs` is over, or shutdown has waited for `drainTimeoutMs`. */
+  /** Aborts when the call has exceeded its `timeoutMs`, or when shutdown has waited for `drainTimeoutMs`. */
   readonly signal: AbortSignal;
-  /** 1 for the first call with an event, one more for each retry. */
+  /** 1 for the first call with an event, increased by each retry. */
   readonly attempt: number;
 }
 
-/** What is called: for each event, or for each revision. */
+/** A handler for single events, or for whole revisions. */
 export type WatchHandler =
   | { readonly event: (event: WatchEvent, context: DeliveryContext) => unknown }
   | { readonly batch: (batch: WatchBatch, context: DeliveryContext) => unknown };
 
-/** What a handler did not manage to take. */
+/** An event or batch whose last attempt has failed. */
 export interface WatchFailure {
-  /** The event that was given up; of a batch, its first. */
+  /** The event; for a batch, its first event. */
   readonly event: WatchEvent;
-  /** The whole batch, where batches are handled. */
+  /** The whole batch; `undefined` for a handler of single events. */
   readonly batch: WatchBatch | undefined;
   /** `Class.method`, or `handler of prefix "/app/"`. */
   readonly handler: string;
-  /** How often the handler was called with it. */
+  /** Number of calls with the event or batch. */
   readonly attempts: number;
-  /** What the last call threw. It may quote values. */
+  /** The error of the last call. It may quote values. */
   readonly error: unknown;
 }

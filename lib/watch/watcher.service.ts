@@ -1,35 +1,35 @@
-import { Observable } from 'rxjs';
-import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { pause } from '../timing/backoff.js';
-import type { InstanceLog } from '../etcd-trigger.log.js';
+import type { Observable } from 'rxjs';
 import { KeyRange, type WatchTarget } from '../backend/key-range.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
-import type { ClusterObserver } from './sharing/cluster-observer.js';
-import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
+import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { within } from '../timing/time-limit.js';
 import { type DeliveryOptions, resolveDelivery } from './delivery/delivery-options.js';
-import { announceResync } from './delivery/listener-failure.js';
-import type { InitialListWait } from './sharing/initial-list.js';
 import { QueuedSubscription } from './delivery/queued-subscription.js';
-import { RawKeys } from './raw-keys.js';
-import { checkStart, ListenerRegistrar } from './listener-registrar.js';
 import type { ObserveOptions, WatchOptions, WatchSubscription } from './delivery/watch-options.js';
+import { checkStart, ListenerRegistrar } from './listener-registrar.js';
+import { observeRange } from './observe-range.js';
+import { RawKeys } from './raw-keys.js';
+import type { ClusterObserver } from './sharing/cluster-observer.js';
+import type { InitialListWait } from './sharing/initial-list.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
+import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
 
 export interface WatcherServiceOptions {
-  /** Limit for the first list of a watch, in milliseconds. */
+  /** Time limit for the initial list of a watch, in milliseconds. */
   readonly requestTimeoutMs: number;
-  /** What counts for every handler that does not say otherwise. */
+  /** Defaults of all handlers. */
   readonly delivery: DeliveryOptions;
   readonly observer?: ClusterObserver | undefined;
 }
 
 export interface AttachOptions {
-  /** Names the handler in log lines. */
+  /** Name of the handler in log messages. */
   readonly name?: string;
-  /** Called with what was given up, after the option `onError`. */
-  readonly failed?: (failure: WatchFailure) => unknown;
-  /** How long to wait for the first list, and which failures end the waiting. */
+  /** Called after the option `onError`, with the same failure. */
+  readonly onFailure?: (failure: WatchFailure) => unknown;
+  /** Overrides the limits of the wait for the initial list. */
   readonly wait?: Pick<InitialListWait, 'timeoutMs' | 'isFinal'>;
 }
 
@@ -39,12 +39,12 @@ export interface Attachment {
   readonly listed: Promise<void>;
 }
 
-/** How long calls have to end after their signals have aborted. */
+/** Time that calls have to end after their signals have aborted. */
 const ABORT_GRACE_MS = 500;
 
 /**
- * The raw side: bytes in, callbacks out. Every change after the first list is handed to every listener exactly once, in revision order, across lost
- * connections; what etcd no longer holds arrives as a difference that says so.
+ * Watches, reads and writes keys as bytes. Every change after the initial list is delivered to every listener exactly
+ * once, across lost connections. If etcd no longer holds some changes, their net difference is delivered and reported.
  */
 export class WatcherService {
   readonly #registrar: ListenerRegistrar;
@@ -68,13 +68,15 @@ export class WatcherService {
   }
 
   /**
-   * Calls the handler for every change of the target: one call at a time for a key, up to 16 keys at once. Resolves when the list is read; it does
-   * not wait for the handler. A call that throws or rejects is logged and counted, and the next event proceeds.
+   * Calls the handler for every change of the target. By default, the calls of one key start in revision order and
+   * never overlap, and the calls of different keys start in any order, up to 16 at once (see `DeliveryOptions.order`).
+   * Resolves when the initial list has been read, without waiting for the handler. A call that throws or rejects is
+   * logged and counted, and the next event follows.
    *
-   * @throws InvalidOptionsError for a target or option that cannot work, and for a `fromRevision` that does not exist yet
-   * @throws PermissionDeniedError, AuthenticationError when etcd refuses
-   * @throws WatchError when `fromRevision` is compacted (with the first revision available) or the signal aborts
-   * @throws ConnectionTimeoutError when there is no list within `requestTimeoutMs`; nothing is left running
+   * @throws InvalidOptionsError for an invalid target or option, and for a `fromRevision` that does not exist yet
+   * @throws PermissionDeniedError, AuthenticationError if etcd refuses the list
+   * @throws WatchError if `fromRevision` is compacted (with the first available revision), or the signal aborts
+   * @throws ConnectionTimeoutError if there is no list within `requestTimeoutMs`; the watch has then ended
    */
   async watch(
     target: WatchTarget,
@@ -84,7 +86,7 @@ export class WatcherService {
     return this.#subscribe(target, { event: handler }, options);
   }
 
-  /** Like `watch`, with all changes of one revision in one call, and one call at a time. */
+  /** Like `watch`, with all changes of one revision in one call, one call at a time, in revision order. */
   async watchBatch(
     target: WatchTarget,
     handler: (batch: WatchBatch, context: DeliveryContext) => unknown,
@@ -94,43 +96,11 @@ export class WatcherService {
   }
 
   /**
-   * The same as a cold observable: each subscriber is a listener, called synchronously and without a queue. It errors where `watch` rejects,
-   * and completes when the module closes.
+   * Returns a cold observable of the same events. Each subscriber is a listener, called synchronously, in revision
+   * order and without a queue. The observable errors where `watch` rejects, and completes when the module closes.
    */
   observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
-    return new Observable((subscriber) => {
-      const range = KeyRange.of(target);
-      const { events } = resolveDelivery(options, {}, 'event');
-      this.#registrar.checkOpen(`watch ${range.toString()}`);
-      const complete = (): void => {
-        subscriber.complete();
-      };
-      const { unregister, listed } = this.#registrar.register(range, options, {
-        canAccept: () => true,
-        deliver: (batch, notice) => {
-          if (notice) {
-            void announceResync(notice, {
-              name: `observer of ${range.toString()}`,
-              log: this.#log,
-              onResync: options.onResync,
-            });
-          }
-          for (const event of batch.events) {
-            if (!subscriber.closed && (events === 'both' || event.type === events)) subscriber.next(event);
-          }
-        },
-        ended: complete,
-      });
-      listed.catch((error: unknown) => {
-        if (options.signal?.aborted) complete();
-        else subscriber.error(error);
-      });
-      options.signal?.addEventListener('abort', complete);
-      return () => {
-        options.signal?.removeEventListener('abort', complete);
-        unregister();
-      };
-    });
+    return observeRange(this.#registrar, target, this.#log, options);
   }
 
   /**
@@ -142,9 +112,9 @@ export class WatcherService {
   }
 
   /**
-   * Writes one key. `lease`: the decimal id of a lease it shall hang on.
-   * @throws UnknownOutcomeError when the answer was lost: it may or may not have been applied, and was not sent again
-   * @throws WriteError when it is larger than etcd takes
+   * Writes one key. `lease`: the decimal id of the key's lease.
+   * @throws UnknownOutcomeError if the answer was lost; the write may have been applied, and was not retried
+   * @throws WriteError if the write exceeds etcd's limits
    */
   async put(
     key: string | Buffer,
@@ -155,15 +125,15 @@ export class WatcherService {
   }
 
   /**
-   * Deletes one key; `deleted` is 0 when it was absent.
-   * @throws UnknownOutcomeError when the answer was lost
+   * Deletes one key. `deleted` is 0 if the key did not exist.
+   * @throws UnknownOutcomeError if the answer was lost; the delete may have been applied, and was not retried
    */
   async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
     return this.#rawKeys.delete(key);
   }
 
   /**
-   * Handlers that have something to do, and how much.
+   * One line for each handler with pending events, without paused ones.
    * @internal
    */
   get busy(): string[] {
@@ -178,9 +148,9 @@ export class WatcherService {
   }
 
   /**
-   * Ends all watches: no further call starts; those that run may go on reading and writing. Resolves when all have ended - at once when none runs. After so
-   * many milliseconds their signals abort, and they have half a second to follow.
-   * @returns how many watches still have a call that runs
+   * Ends all watches. No further calls start; running ones may continue to read and write. Resolves as soon as all
+   * calls have ended. After `withinMs` their signals abort, and they have half a second to end.
+   * @returns the number of watches whose calls have not ended
    */
   async drain(withinMs: number): Promise<number> {
     this.#registrar.close();
@@ -190,24 +160,24 @@ export class WatcherService {
       return subscription.closed;
     });
     const ended = Promise.all(closed);
-    if (await settlesWithin(ended, withinMs)) return 0;
+    if (await within(ended, withinMs)) return 0;
     for (const subscription of this.#subscriptions) subscription.abort(reason);
-    await settlesWithin(ended, ABORT_GRACE_MS);
+    await within(ended, ABORT_GRACE_MS);
     return this.#subscriptions.size;
   }
 
-  /** Nothing can be asked any more. */
+  /** Further calls reject with `ConnectionClosedError`. */
   close(): void {
     this.#registrar.close();
     this.#rawKeys.close();
   }
 
   /**
-   * Both kinds of watch, for handlers that are found rather than given: the subscription exists at once and goes on trying whatever `listed` says;
-   * who wants it only with its first list closes it when `listed` rejects.
+   * Starts a watch of either kind, for decorated handlers. The subscription exists immediately, and keeps retrying even
+   * if `listed` rejects. A caller that needs the initial list closes the subscription then.
    * @internal
    */
-  attach(target: WatchTarget, handler: WatchHandler, options: WatchOptions, terms: AttachOptions = {}): Attachment {
+  attach(target: WatchTarget, handler: WatchHandler, options: WatchOptions, attach: AttachOptions = {}): Attachment {
     const range = KeyRange.of(target);
     checkHandler(handler);
     checkStart(options);
@@ -217,9 +187,9 @@ export class WatcherService {
     const close = (): void => {
       subscription.end(undefined);
     };
-    const name = terms.name ?? `handler of ${range.toString()}`;
+    const name = attach.name ?? `handler of ${range.toString()}`;
     const { observer } = this.#options;
-    const gaveUp =
+    const observeFailure =
       observer &&
       ((failure: WatchFailure) => {
         observer.gaveUp(failure, range);
@@ -230,14 +200,14 @@ export class WatcherService {
       log: this.#log,
       delivery,
       onResync: options.onResync,
-      onError: [options.onError, terms.failed, gaveUp].filter((listener) => listener !== undefined),
-      ended: () => {
+      onError: [options.onError, attach.onFailure, observeFailure].filter((listener) => listener !== undefined),
+      onEnd: () => {
         signal?.removeEventListener('abort', close);
       },
     });
-    // One that was closed is known until its last call has ended: shutdown waits for that too.
+    // Until the last call has ended, because shutdown waits for it.
     void subscription.closed.then(() => this.#subscriptions.delete(subscription));
-    const { registration, unregister, listed } = this.#registrar.register(range, options, subscription, terms.wait);
+    const { registration, unregister, listed } = this.#registrar.register(range, options, subscription, attach.wait);
     subscription.registered(registration, unregister);
     this.#subscriptions.add(subscription);
     signal?.addEventListener('abort', close);
@@ -256,13 +226,7 @@ export class WatcherService {
   }
 }
 
-async function settlesWithin(promise: Promise<unknown>, timeoutMs: number): Promise<boolean> {
-  const limit = new AbortController();
-  const isSettled = await Promise.race([promise.then(() => true), pause(timeoutMs, limit.signal).then(() => false)]);
-  limit.abort();
-  return isSettled;
-}
-
 function checkHandler({ event, batch }: { readonly event?: unknown; readonly batch?: unknown }): void {
-  if (typeof (event ?? batch) !== 'function') throw new InvalidOptionsError('the handler of a watch is not a function');
+  if (typeof (event ?? batch) !== 'function')
+    throw new InvalidOptionsError('the handler of a watch must be a function');
 }

@@ -6,7 +6,7 @@ const sorted = (model: ReadonlyMap<string, number>, prefix = ''): [string, numbe
   [...model].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
 
 describe('SortedMap', () => {
-  it('behaves like a map that is sorted and filtered on every question, and so does every view taken on the way', () => {
+  it('behaves like a map that is sorted and filtered for each query, and so does every view', () => {
     const key = fc.string({ unit: fc.constantFrom('a', 'b', '/', '\uFFFD', '😀'), maxLength: 5 });
     const step = fc.record({ act: fc.constantFrom('set', 'delete', 'view'), key, value: fc.nat(3) });
 
@@ -36,7 +36,7 @@ describe('SortedMap', () => {
     );
   });
 
-  it('gives the same view until something changes', () => {
+  it('returns the same view until the map changes', () => {
     const map = new SortedMap<number>();
     map.set('a', 1);
     const view = map.view();
@@ -50,7 +50,7 @@ describe('SortedMap', () => {
     expect([view.get('a'), map.view().get('a')]).toEqual([1, 2]);
   });
 
-  it('stays in order over many chunks that fill, split, shrink and merge, with views that do not move', () => {
+  it('stays in order while chunks fill, split, shrink and merge, and views do not change', () => {
     const map = new SortedMap<number>();
     const model = new Map<string, number>();
     const views: [ReturnType<typeof map.view>, [string, number][]][] = [];

@@ -46,7 +46,7 @@ describe('docs/handlers.md', () => {
     await new Delivery(app.get(WatcherService)).show((line) => lines.push(line));
 
     await eventually(() => lines.length === 2);
-    expect(lines).toEqual(['/mails/1 was given up after 3 attempts', '/mails/1 hello, attempt 1']);
+    expect(lines).toEqual(['/mails/1 failed 3 times', '/mails/1 hello, attempt 1']);
   });
 
   it('handles typed values, patterns, batches and denied events', async () => {
@@ -74,7 +74,7 @@ describe('docs/handlers.md', () => {
     await client.put('/guarded/unknown/x').value('x');
     const guarded = await seenBy('guarded.handlers.js', 'GuardedHandlers');
     await eventually(() => guarded.length === 2);
-    expect(guarded).toEqual(['/guarded/a/x', 'GuardedHandlers.onChange gave up /guarded/unknown/x after 1']);
+    expect(guarded).toEqual(['/guarded/a/x', 'GuardedHandlers.onChange failed for /guarded/unknown/x, attempts: 1']);
   });
 
   it('lists, pauses and resumes handlers', async () => {

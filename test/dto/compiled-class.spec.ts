@@ -19,7 +19,7 @@ import { compileClass } from '../../lib/dto/compiled-class.js';
 
 type Decorators = Record<string, (...args: unknown[]) => PropertyDecorator>;
 
-/** Every decorator of class-validator that judges one value, with arguments that make sense for it. */
+/** Every class-validator decorator for a single value, with suitable arguments. */
 const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
   ArrayContains: [[1]],
   ArrayMaxSize: [3],
@@ -132,7 +132,7 @@ const CORPUS: readonly unknown[] = [
 ];
 
 describe('a compiled class', () => {
-  it('gives the verdict of class-validator for every built-in decorator', () => {
+  it('gives the result of class-validator for every built-in decorator', () => {
     expect(BUILT_IN.length).toBeGreaterThan(90);
     const compiledNames: string[] = [];
     for (const [name, decorator] of BUILT_IN) {
@@ -159,7 +159,7 @@ describe('a compiled class', () => {
     expect(new Set(compiledNames).size).toBeGreaterThan(90);
   });
 
-  it('gives the verdict and the instance of class-transformer and class-validator for nested, inherited and conditional ones', () => {
+  it('gives the result of class-transformer and class-validator for nested, inherited and conditional properties', () => {
     class Pool {
       @IsInt() @Min(1) size!: number;
       @IsOptional() @IsString() name?: string;
@@ -228,7 +228,7 @@ describe('a compiled class', () => {
     },
   );
 
-  it('leaves alone what needs class-transformer, a container or a promise', () => {
+  it('is not used for classes that need class-transformer, a container or a promise', () => {
     class Transformed {
       @Transform(({ value }) => String(value)) @IsString() a!: string;
     }

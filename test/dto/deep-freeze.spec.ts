@@ -12,7 +12,7 @@ class Pool {
 }
 
 describe('deepFreeze', () => {
-  it('freezes plain data and class instances at every depth, behind symbols and in cycles', () => {
+  it('freezes plain data and class instances at every depth, including symbol keys and cycles', () => {
     const tag = Symbol('tag');
     const value = { pool: new Pool(), list: [{ a: 1 }], [tag]: { b: 2 }, self: undefined as unknown };
     value.self = value;
@@ -26,7 +26,7 @@ describe('deepFreeze', () => {
     expect(value.pool.first).toBe('a');
   });
 
-  it('calls no accessor and touches neither prototypes nor functions', () => {
+  it('neither calls accessors nor freezes prototypes and functions', () => {
     let calls = 0;
     const act = (): void => undefined;
     const value = {
@@ -44,7 +44,7 @@ describe('deepFreeze', () => {
     expect([act, Pool.prototype, Object.prototype].some(Object.isFrozen)).toBe(false);
   });
 
-  it('makes the mutators of Date, Map and Set throw, and freezes what Maps and Sets hold', () => {
+  it('makes the mutators of Date, Map and Set throw, and freezes the contents of Maps and Sets', () => {
     const date = new Date(0);
     const map = new Map([[{ k: 1 }, { v: 1 }]]);
     const set = new Set([{ s: 1 }]);
@@ -65,7 +65,7 @@ describe('deepFreeze', () => {
     expect([date.getTime(), map.size, set.size, Object.keys(date), Object.keys(map)]).toEqual([0, 1, 1, [], []]);
   });
 
-  it('names what cannot be frozen', () => {
+  it('returns the paths of values that cannot be frozen', () => {
     const value = {
       a: [Buffer.from('x')],
       m: new Map([['k', new Float64Array(1)]]),
@@ -77,7 +77,7 @@ describe('deepFreeze', () => {
     expect(deepFreeze(Buffer.from('x'))).toEqual(['']);
   });
 
-  it('may be used on what is frozen already', () => {
+  it('accepts values that are already frozen', () => {
     const value = Object.freeze({ inner: { a: 1 }, date: new Date(0) });
 
     deepFreeze(value);
@@ -87,7 +87,7 @@ describe('deepFreeze', () => {
     expect(() => value.date.setTime(1)).toThrow(TypeError);
   });
 
-  it('leaves any data as it was, and nothing in it writable', () => {
+  it('changes no data and leaves nothing writable', () => {
     fc.assert(
       fc.property(fc.object({ withDate: true, withMap: true, withSet: true, withNullPrototype: true }), (value) => {
         const before = structuredClone(value);

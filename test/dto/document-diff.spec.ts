@@ -16,14 +16,14 @@ const { json } = fc.letrec<{ json: Json }>((tie) => ({
   ),
 }));
 const document = fc.dictionary(name, json, PLAIN);
-/** Often alike, as a document and its next version are. */
+/** Often similar, like a document and its next version. */
 const pair = fc.oneof(
   fc.tuple(document, document),
   fc.tuple(document, name, json).map(([before, at, value]) => [before, { ...before, [at]: value }] as const),
 );
 
 describe('the changed paths of two documents', () => {
-  it('name what was added, removed or replaced, the smallest parts of it, in a fixed order', () => {
+  it('name the smallest parts that were added, removed or replaced, in a fixed order', () => {
     const before = { pool: { hosts: [{ port: 1 }, { port: 2 }], size: 3 }, old: { x: 1 }, same: [1], kind: [] };
     const after = {
       kind: {},
@@ -45,7 +45,7 @@ describe('the changed paths of two documents', () => {
     expect(changedPaths({ 'a b': 1 }, { 'a b': 2 })).toEqual(['["a b"]']);
   });
 
-  it('are none exactly when both say the same, and do not depend on the order of properties or of the documents', () => {
+  it('are empty only if both are equal, and do not depend on the order of the properties or of the documents', () => {
     fc.assert(
       fc.property(pair, ([before, after]) => {
         const paths = changedPaths(before, after);
@@ -57,7 +57,7 @@ describe('the changed paths of two documents', () => {
     );
   });
 
-  it('are all that has to be taken over from the second to get it out of the first, and nothing that need not', () => {
+  it('are exactly the parts to copy from the second document to turn the first into it', () => {
     fc.assert(
       fc.property(pair, ([before, after]) => {
         const paths = changedPaths(before, after);
@@ -85,7 +85,7 @@ describe('the changed paths of two documents', () => {
   });
 });
 
-/** The same with all properties in the opposite order. */
+/** Returns a copy with all properties in reverse order. */
 function turned(value: Json): Json {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(turned);
@@ -96,7 +96,7 @@ function turned(value: Json): Json {
   );
 }
 
-/** A copy of `before` in which what stands at the paths is as in `after`. */
+/** Returns a copy of `before` with the parts of `after` at the paths. */
 function takenOver(before: Json, after: Json, paths: readonly string[]): Json {
   const copy = structuredClone(before);
   const removed: (() => unknown)[] = [];
@@ -110,7 +110,7 @@ function takenOver(before: Json, after: Json, paths: readonly string[]): Json {
     if (value !== undefined) to[last] = value;
     else removed.unshift(() => (Array.isArray(to) ? to.splice(Number(last), 1) : Reflect.deleteProperty(to, last)));
   }
-  // From the end, so that removing an item moves none that is still to go.
+  // From the end, so that removing an item does not move the remaining paths.
   for (const remove of removed) remove();
   return copy;
 }

@@ -47,7 +47,7 @@ const parse = <T extends object>(type: new () => T, document: unknown, options?:
       : Buffer.from(typeof document === 'string' ? document : JSON.stringify(document)),
   );
 
-/** As one literal: `path: constraint, constraint`. */
+/** Formats violations as `path: constraint, constraint`. */
 const faults = (result: ParseResult<object> | Promise<ParseResult<object>>): string[] | string => {
   if (result instanceof Promise) return 'a promise';
   return result.ok ? 'valid' : result.violations.map(({ path, constraints }) => `${path}: ${constraints.join(', ')}`);
@@ -66,7 +66,7 @@ const asyncConstraint =
   };
 
 describe('a valid document', () => {
-  it('becomes a frozen instance with its nested instances, at once when no validator is async', () => {
+  it('becomes a frozen instance with nested instances, synchronously if no validator is asynchronous', () => {
     const result = parse(Service, { ...valid, owner: 'me' });
 
     expect(result).toMatchObject({ ok: true, value: { id: 'a', owner: 'me', kind: 'service' }, stripped: [] });
@@ -76,11 +76,11 @@ describe('a valid document', () => {
     expect(() => value.pool.hosts.push(new Host())).toThrow(TypeError);
   });
 
-  it('is taken with a byte order mark, which some editors write', () => {
+  it('may start with a byte order mark, which some editors write', () => {
     expect(faults(parse(Host, `\uFEFF{"name":"x","port":1}`))).toBe('valid');
   });
 
-  it('loses what its class does not know, everywhere, and says what that was', () => {
+  it('loses unknown properties at every depth, and their paths are returned', () => {
     const result = parse(Service, {
       ...valid,
       extra: 1,
@@ -97,7 +97,7 @@ describe('a valid document', () => {
     expect(inspect(result)).not.toContain('forged');
   });
 
-  it('is refused for what its class does not know, if the definition says so, together with all else', () => {
+  it('is rejected for unknown properties if the definition says so, together with all other violations', () => {
     const document = { id: 'B', pool: { hosts: [{ name: 'x', port: 1, extra: 2 }] }, other: 1 };
 
     expect(faults(parse(Service, document, { unknown: 'refuse' }))).toEqual([
@@ -151,7 +151,7 @@ describe('a valid document', () => {
   });
 });
 
-describe('poison', () => {
+describe('an invalid document', () => {
   it.each([
     ['invalid UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]), [': utf8']],
     ['nothing', '', [': json']],
@@ -172,18 +172,18 @@ describe('poison', () => {
     ],
     ['constructor', '{"labels":[{"constructor":{"prototype":{}}}]}', ['labels[0].constructor: forbiddenKey']],
     ['a number that is infinite', '{"labels":{"a":1e999}}', ['labels.a: finite']],
-  ])('never passes: %s', (_, document, expected) => {
+  ])('is rejected: %s', (_, document, expected) => {
     expect(faults(parse(Service, document))).toEqual(expected);
     expect({}).not.toHaveProperty('admin');
   });
 
-  it('never passes: more properties than class-transformer handles in time', () => {
+  it('is rejected with more properties than class-transformer can handle in time', () => {
     const labels = Object.fromEntries(Array.from({ length: 20_001 }, (_, index) => [`k${index}`, 0]));
 
     expect(faults(parse(Service, { ...valid, labels }))).toEqual(['labels: properties']);
   });
 
-  it('never passes: numbers as strings, an object for an array, an array for an object', () => {
+  it('is rejected with a string for a number, an object for an array, or an array for an object', () => {
     expect(faults(parse(Service, { ...valid, pool: { hosts: [{ name: 'x', port: '1' }] } }))).toEqual([
       'pool.hosts[0].port: min, isInt',
     ]);
@@ -198,7 +198,7 @@ describe('poison', () => {
 });
 
 describe('violations', () => {
-  it('list everything that is wrong, by path and constraint name', () => {
+  it('list all failed constraints by path and constraint name', () => {
     const document = { id: 7, owner: 5, pool: { hosts: [{ port: 0 }, 3, { name: 'x', port: 1 }], main: {} } };
 
     expect(faults(parse(Service, document))).toEqual([
@@ -212,7 +212,7 @@ describe('violations', () => {
     ]);
   });
 
-  it('hold no value, whatever the value and wherever it stands', () => {
+  it('never contain a value, wherever it occurs in the document', () => {
     const secret = 'sesame-open-9f3';
     const anywhere = fc.oneof(fc.constant(secret), fc.jsonValue(), fc.constant({ [secret.slice(0, 2)]: secret }));
     const documents = fc.oneof(
@@ -231,7 +231,7 @@ describe('violations', () => {
     );
   });
 
-  it('come instead of an exception for any JSON and any bytes', () => {
+  it('are returned instead of an exception for any JSON and any bytes', () => {
     const bytes = fc.oneof(
       fc.uint8Array().map((array) => Buffer.from(array)),
       fc.json().map((json) => Buffer.from(json)),
@@ -246,7 +246,7 @@ describe('violations', () => {
     );
   });
 
-  it('name transforms and validators that throw, without what they said', () => {
+  it('name transforms and validators that throw, without their messages', () => {
     class Throwing {
       @Transform(({ value }) => {
         if (value === 'sesame') throw new Error('sesame');
@@ -270,7 +270,7 @@ describe('violations', () => {
     expect(inspect([transformed, validated])).not.toContain('sesame');
   });
 
-  it('name bytes that a transform made, because they cannot be frozen', () => {
+  it('name bytes that a transform created, because they cannot be frozen', () => {
     class Secret {
       @Transform(({ value }) => ({ key: Buffer.from(value as string) })) @IsObject() secret!: object;
     }
@@ -281,8 +281,8 @@ describe('violations', () => {
 
 describe('async validators', () => {
   it.each([
-    ['flagged as such', true],
-    ['not flagged as such', false],
+    ['flagged as async', true],
+    ['not flagged as async', false],
   ])('are awaited when %s, nested ones too', async (_, flagged) => {
     class Remote {
       @asyncConstraint((value) => Promise.resolve(value === 'up'), flagged) url!: string;
@@ -300,7 +300,7 @@ describe('async validators', () => {
     expect(faults(await bad)).toEqual(['count: isInt', 'items[1].url: reachable']);
   });
 
-  it('are limited in time and may reject', async () => {
+  it('have a time limit and may reject', async () => {
     class Slow {
       @asyncConstraint(() => new Promise(() => undefined), true) url!: string;
       @IsInt() count!: number;

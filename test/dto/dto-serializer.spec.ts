@@ -46,8 +46,8 @@ const outcome = (result: SerializeResult<object> | Promise<SerializeResult<objec
     : result.violations.map(({ path, constraints }) => `${path}: ${constraints.join(', ')}`);
 };
 
-describe('what is written', () => {
-  it('is an instance as its decorators say, and reads back as the same instance, frozen', () => {
+describe('a written value', () => {
+  it('is serialized according to its decorators, and is read back as an equal, frozen instance', () => {
     const value = gateway({ since: new Date(0), id: 12n });
 
     const result = serialize(Gateway, value);
@@ -60,7 +60,7 @@ describe('what is written', () => {
     expect(Object.isFrozen(value)).toBe(false);
   });
 
-  it('is a plain object as it stands, so it uses the names of the document', () => {
+  it('may be a plain object with the property names of the document', () => {
     expect(outcome(serialize(Gateway, { display_name: 'x', limits: { rate: 1, burst: undefined } }))).toBe(
       '{"display_name":"x","limits":{"rate":1}}',
     );
@@ -70,7 +70,7 @@ describe('what is written', () => {
     });
   });
 
-  it('may be a frozen value that was read, with a discriminator too', () => {
+  it('may be a frozen value that was read, also with a discriminator', () => {
     class Circle {
       @IsNumber() radius!: number;
     }
@@ -84,7 +84,7 @@ describe('what is written', () => {
     expect(outcome(serialize(Drawing, read.value))).toBe('{"shapes":[{"radius":1,"is":"circle"}]}');
   });
 
-  it('passes the parser that reads use, async validators included', async () => {
+  it('is validated by the parser of the readers, including asynchronous validators', async () => {
     class Remote {
       url!: string;
     }
@@ -102,7 +102,7 @@ describe('what is written', () => {
   });
 });
 
-describe('what cannot be written', () => {
+describe('a value that cannot be written', () => {
   const circular = { a: { b: {} as object } };
   circular.a.b = circular.a;
   const throwing = {
@@ -130,14 +130,14 @@ describe('what cannot be written', () => {
     ['bytes', gateway({ labels: { a: Buffer.from('sesame') } }), ['labels.a: binary']],
     ['an accessor that throws', { labels: throwing }, [': transform']],
     ['a forbidden key', { labels: JSON.parse('{"__proto__":{}}') as object }, ['labels.__proto__: forbiddenKey']],
-  ])('is named by its path: %s', (_, value, expected) => {
+  ])('is reported by its path: %s', (_, value, expected) => {
     const result = serialize(Gateway, value);
 
     expect(outcome(result)).toEqual(expected);
     expect(inspect(result)).not.toContain('sesame');
   });
 
-  it('never throws, and what it accepts is what was given', () => {
+  it('never causes an exception, and an accepted value is written unchanged', () => {
     class Free {
       @Allow() data!: unknown;
     }

@@ -6,13 +6,13 @@ import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-/** `npm run contention` asks for 1,000. */
+/** `npm run contention` sets 1,000. */
 const INCREMENTS = Number(process.env.CONTENTION_INCREMENTS ?? 8);
 const CUT_EVERY_MS = 60;
 const PROCESSES = ['a', 'b', 'c', 'd'];
 const KEY = '/contention/counter';
 
-type Claim = readonly [attempt: string, what: 'applied' | 'unknown' | 'refused', revision: number | string];
+type Claim = readonly [attempt: string, what: 'applied' | 'unknown' | 'rejected', revision: number | string];
 
 describe(`8 writers in 4 processes that increment one counter ${INCREMENTS} times each, under cut connections,`, () => {
   const etcd = ownEtcd();
@@ -38,7 +38,7 @@ describe(`8 writers in 4 processes that increment one counter ${INCREMENTS} time
   );
 
   it(
-    'without: the sum lies between what is confirmed and that with what is unknown, and no claim is wrong',
+    'without: the sum is between the confirmed and the possible increments, and no claim is wrong',
     async () => {
       const { claims, sum, applied } = await contend();
       const confirmed = claims.filter(([, what]) => what === 'applied').length;
@@ -53,7 +53,7 @@ describe(`8 writers in 4 processes that increment one counter ${INCREMENTS} time
     limit,
   );
 
-  /** What the writers claim, and what was really applied: attempts by revision, seen over a connection that is never cut. */
+  /** The claims of the writers, and the applied attempts by revision, read over a connection that is never cut. */
   async function contend(outcomes?: string): Promise<{
     readonly claims: readonly Claim[];
     readonly sum: number;
@@ -91,22 +91,25 @@ describe(`8 writers in 4 processes that increment one counter ${INCREMENTS} time
   }
 });
 
-/** Each attempt was applied once at most: at the revision claimed, or if that is unknown, or not at all. */
+/**
+ * Each attempt was applied at most once: at the claimed revision, at any revision if the outcome is unknown, or not at
+ * all.
+ */
 function expectTrue(claims: readonly Claim[], applied: ReadonlyMap<number, string>): void {
   const confirmed = claims.filter(([, what]) => what === 'applied');
   for (const [attempt, , revision] of confirmed) expect(applied.get(Number(revision))).toBe(attempt);
   const attempts = [...applied.values()];
   expect(new Set(attempts).size).toBe(attempts.length);
-  const mayBeApplied = new Set(claims.filter(([, what]) => what !== 'refused').map(([attempt]) => attempt));
+  const mayBeApplied = new Set(claims.filter(([, what]) => what !== 'rejected').map(([attempt]) => attempt));
   expect(attempts.filter((attempt) => !mayBeApplied.has(attempt))).toEqual([]);
 }
 
 interface Writer {
-  /** Resolves when its process has ended. */
+  /** Resolves when the process has ended. */
   write(): Promise<Claim[]>;
 }
 
-/** A process with two writers; resolves when it could begin. */
+/** Starts a process with two writers; resolves when it is ready. */
 async function startWriter(hosts: string, name: string, outcomes: string | undefined): Promise<Writer> {
   const args = [hosts, name, String(INCREMENTS), ...(outcomes ? [outcomes] : [])];
   const child = spawn(process.execPath, ['test/fixtures/contention-writer.mjs', ...args], {
@@ -132,5 +135,5 @@ async function startWriter(hosts: string, name: string, outcomes: string | undef
 function summary(how: string, claims: readonly Claim[], sum: number, proxies: readonly TcpProxy[]): string {
   const count = (kind: string): number => claims.filter(([, what]) => what === kind).length;
   const connections = proxies.reduce((all, { accepted }) => all + accepted, 0);
-  return `${how}: sum ${sum}, confirmed ${count('applied')}, unknown ${count('unknown')}, refused ${count('refused')}, over ${connections} connections`;
+  return `${how}: sum ${sum}, confirmed ${count('applied')}, unknown ${count('unknown')}, rejected ${count('rejected')}, over ${connections} connections`;
 }

@@ -13,7 +13,7 @@ class Entry {
 }
 const KEY = '/entries/1';
 const configs = [{ prefix: '/entries/', type: Entry }];
-/** More than any frame that only keeps a connection alive, less than any write. */
+/** Larger than any keep-alive frame, smaller than any write. */
 const REQUEST_BYTES = 60;
 const entry = (count: number, by = 'us'): Entry => ({ count, by });
 
@@ -27,24 +27,24 @@ describe('a write whose answer is lost', () => {
   });
 
   const start = (more: object = {}) => startApp({ hosts: proxy.endpoint, configs, ...more });
-  const held = async (): Promise<{ version: number; revision: number; value: unknown } | undefined> => {
+  const currentRecord = async (): Promise<{ version: number; revision: number; value: unknown } | undefined> => {
     const [found] = (await etcd.direct.get(KEY).exec()).kvs;
     if (!found) return undefined;
     const value: unknown = JSON.parse(found.value.toString());
     return { version: Number(found.version), revision: Number(found.mod_revision), value };
   };
-  /** The request arrives and is applied; its answer never comes. */
-  const losingTheAnswer = async <T>(write: () => Promise<T>): Promise<PromiseSettledResult<T>> => {
-    const before = (await held())?.revision;
+  /** The request is applied, but its answer is lost. */
+  const loseAnswer = async <T>(write: () => Promise<T>): Promise<PromiseSettledResult<T>> => {
+    const before = (await currentRecord())?.revision;
     proxy.freeze('down');
     const [writing] = [Promise.allSettled([write()])];
-    await eventually(async () => (await held())?.revision !== before);
+    await eventually(async () => (await currentRecord())?.revision !== before);
     proxy.cut();
     proxy.thaw();
     return (await writing)[0];
   };
-  /** The request is on its way and never arrives; meanwhile something happens. */
-  const losingTheRequest = async <T>(
+  /** The request is held back and lost, while `meanwhile` runs. */
+  const loseRequest = async <T>(
     write: () => Promise<T>,
     meanwhile: () => Promise<unknown> = () => Promise.resolve(),
   ): Promise<PromiseSettledResult<T>> => {
@@ -52,7 +52,7 @@ describe('a write whose answer is lost', () => {
     proxy.freeze('up');
     const writing = Promise.allSettled([write()]);
     await meanwhile();
-    // What was held back is thrown away with the connection.
+    // The request is discarded with the connection.
     await eventually(() => proxy.heldUp > REQUEST_BYTES);
     expect(proxy.bytesUp).toBe(sent);
     proxy.cut();
@@ -77,40 +77,40 @@ describe('a write whose answer is lost', () => {
       ],
     ];
 
-    it.each(writes)('is known to be applied, once: %s', async (_, write) => {
+    it.each(writes)('is reported as applied exactly once: %s', async (_, write) => {
       await using app = await start({ outcomes });
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheAnswer(() => write(app, revision));
-      const found = await held();
+      const result = await loseAnswer(() => write(app, revision));
+      const found = await currentRecord();
 
       expect(found).toMatchObject({ version: 2, value: entry(2) });
       expect(result).toMatchObject({ status: 'fulfilled', value: { revision: found?.revision, visible: true } });
       proxy.stop();
     });
 
-    it.each(writes)('is applied once where the request was lost: %s', async (_, write) => {
+    it.each(writes)('is applied once if the request was lost: %s', async (_, write) => {
       await using app = await start({ outcomes });
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheRequest(() => write(app, revision));
-      const found = await held();
+      const result = await loseRequest(() => write(app, revision));
+      const found = await currentRecord();
 
       expect(found).toMatchObject({ version: 2, value: entry(2) });
       expect(result).toMatchObject({ status: 'fulfilled', value: { revision: found?.revision } });
       proxy.stop();
     });
 
-    it('says of a deletion whether it removed something', async () => {
+    it('returns whether a deletion removed the key', async () => {
       await using app = await start({ outcomes });
       await app.store.put(KEY, entry(1));
 
-      expect(await losingTheAnswer(() => app.store.delete(KEY))).toMatchObject({ value: { deleted: true } });
+      expect(await loseAnswer(() => app.store.delete(KEY))).toMatchObject({ value: { deleted: true } });
       proxy.stop();
     });
 
-    it('leaves markers only below their prefix, each under a lease, and none for ever', async () => {
+    it('writes markers only under their prefix and with a lease, so all of them expire', async () => {
       await using app = await start({ outcomes });
       await app.store.put(KEY, entry(1));
-      await losingTheAnswer(() => app.store.put(KEY, entry(2)));
+      await loseAnswer(() => app.store.put(KEY, entry(2)));
       const { kvs } = await etcd.direct.getAll().exec();
       const markers = kvs.filter(({ key }) => key.toString() !== KEY);
 
@@ -125,7 +125,7 @@ describe('a write whose answer is lost', () => {
       proxy.stop();
     });
 
-    it('goes on with another lease when etcd no longer knows the one of the markers', async () => {
+    it('uses another lease if etcd no longer knows the lease of the markers', async () => {
       await using app = await start({ outcomes });
       await app.store.put(KEY, entry(1));
       for (const { ID } of (await etcd.direct.leaseClient.leaseLeases()).leases)
@@ -135,7 +135,7 @@ describe('a write whose answer is lost', () => {
       proxy.stop();
     });
 
-    it('needs no other permission than to read and write that prefix', async () => {
+    it('needs no other permission than reading and writing that prefix', async () => {
       await using secured = await startSecured();
       const { hosts } = secured.etcd;
       const options = { hosts, client: { hosts, auth: APP }, configs: [{ prefix: '/allowed/', type: Entry }] };
@@ -149,46 +149,46 @@ describe('a write whose answer is lost', () => {
   });
 
   describe('without outcomes', () => {
-    it('is settled by sending it again where its revision can be demanded once only', async () => {
+    it('is resolved by sending it again if its condition can hold only once', async () => {
       await using app = await start();
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }));
-      const found = await held();
+      const result = await loseRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }));
+      const found = await currentRecord();
 
       expect(found).toMatchObject({ version: 2, value: entry(2) });
       expect(result).toMatchObject({ status: 'fulfilled', value: { revision: found?.revision } });
       proxy.stop();
     });
 
-    it('is a conflict where the first change since proves that it was another', async () => {
+    it('is a conflict if the first change since then proves that another client made it', async () => {
       await using app = await start();
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }), other);
+      const result = await loseRequest(() => app.store.put(KEY, entry(2), { ifRevision: revision }), other);
 
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(RevisionConflictError) as unknown });
-      expect(await held()).toMatchObject({ version: 2, value: entry(9, 'other') });
+      expect(await currentRecord()).toMatchObject({ version: 2, value: entry(9, 'other') });
       proxy.stop();
     });
 
     it.each<[string, (app: StartedApp, revision: number) => Promise<unknown>]>([
       ['that was applied', (app, ifRevision) => app.store.put(KEY, entry(2), { ifRevision })],
-      ['that demands nothing', (app) => app.store.put(KEY, entry(2))],
-    ])('is unknown where nothing proves it: %s', async (_, write) => {
+      ['without a condition', (app) => app.store.put(KEY, entry(2))],
+    ])('is unknown if nothing proves the outcome: %s', async (_, write) => {
       await using app = await start();
       const { revision } = await app.store.put(KEY, entry(1));
-      const result = await losingTheAnswer(() => write(app, revision));
+      const result = await loseAnswer(() => write(app, revision));
 
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(UnknownOutcomeError) as unknown });
-      expect(await held()).toMatchObject({ version: 2 });
+      expect(await currentRecord()).toMatchObject({ version: 2 });
       proxy.stop();
     });
 
-    it('is never sent again where it demands an absence, which may come back', async () => {
+    it('is never sent again with ifAbsent, because the key may become absent again', async () => {
       await using app = await start();
-      const result = await losingTheRequest(() => app.store.put(KEY, entry(1), { ifAbsent: true }));
+      const result = await loseRequest(() => app.store.put(KEY, entry(1), { ifAbsent: true }));
 
       expect(result).toMatchObject({ status: 'rejected', reason: expect.any(UnknownOutcomeError) as unknown });
-      expect(await held()).toBeUndefined();
+      expect(await currentRecord()).toBeUndefined();
       proxy.stop();
     });
   });

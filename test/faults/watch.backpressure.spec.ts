@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { runBackpressure } from './backpressure/backpressure-run.js';
 
-/** A million events are as little as these: `npm run backpressure`. */
+/** `npm run backpressure` runs the same with a million events. */
 const EVENTS = 40_000;
 const LIMIT_BYTES = 32_000_000;
-/** Waiting, and the one whose call never ends. */
+/** The waiting events, and the one whose call never ends. */
 const QUEUE = 1_001;
 
-describe('a listener that is stuck while tens of thousands of events pass', () => {
-  it('costs no memory, delays neither the store nor any other listener, and gets everything when it wakes', async () => {
+describe('a listener that hangs while tens of thousands of events arrive', () => {
+  it('uses no memory, delays neither the store nor others, and receives all events when it continues', async () => {
     const { memory, pending, delays, neighbour, keys, first, expected } = await runBackpressure({
       events: EVENTS,
       mode: 'stuck',
@@ -23,7 +23,7 @@ describe('a listener that is stuck while tens of thousands of events pass', () =
     expect(first).toMatchObject({ events: expected, faults: 0, resyncs: 0 });
   });
 
-  it('gets one resync when it wakes, where etcd has compacted what it has not seen', async () => {
+  it('receives one resync when it continues, if etcd has compacted the missed revisions', async () => {
     const { neighbour, first, expected } = await runBackpressure({ events: EVENTS / 2, mode: 'stuck', compact: true });
 
     expect(neighbour).toMatchObject({ events: expected, faults: 0, resyncs: 0 });

@@ -1,56 +1,36 @@
-import { Etcd3 } from 'etcd3';
-import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { Recorder } from '../support/recorder.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const HISTORY = 5_000;
 
-describe('a watch whose connection is cut', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-  let proxy: TcpProxy;
-  let first: number;
-  let last: number;
+describe('a watch whose connection breaks', () => {
+  const etcd = ownEtcd();
+  const { put } = etcd;
 
-  beforeAll(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-    first = await put('/history/begin', '');
+  it('misses and repeats no event when it is cut at any byte of a catch-up of 5,000 events', async () => {
+    const first = await put('/history/begin', '');
     for (let index = 0; index < HISTORY; index += 50) {
       await Promise.all(
         Array.from({ length: 50 }, (_, offset) => put(`/history/${(index + offset) % 97}`, `value ${index + offset}`)),
       );
     }
-    last = await put('/history/end', '');
-  });
-  beforeEach(async () => {
-    proxy = await TcpProxy.start(etcd.first.clientPort);
-  });
-  afterAll(async () => {
-    direct.close();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: string): Promise<number> => {
-    const { header } = await direct.put(key).value(value);
-    return Number(header.revision);
-  };
-
-  it('at any byte of the catch-up of 5,000 historic events loses nothing and repeats nothing', async () => {
+    const last = await put('/history/end', '');
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
-    // One undisturbed run says how many bytes there are to cut in.
+    // An undisturbed run measures the number of bytes.
     const before = proxy.bytesDown;
-    const calm = new Recorder();
-    const calmly = await app.watcher.watch('/history/', calm.onEvent, { fromRevision: first });
-    await eventually(() => calm.events.length === HISTORY + 2);
-    await calmly.close();
+    const undisturbed = new Recorder();
+    const subscription = await app.watcher.watch('/history/', undisturbed.onEvent, { fromRevision: first });
+    await eventually(() => undisturbed.events.length === HISTORY + 2);
+    await subscription.close();
     const total = proxy.bytesDown - before;
 
     const expected = Array.from({ length: HISTORY + 2 }, (_, index) => first + index);
-    expect(calm.revisions).toEqual(expected);
+    expect(undisturbed.revisions).toEqual(expected);
     for (const at of [1, 9, 10, 40, 300, 5_000, total / 7, total / 3, total / 2, total - 2_000]) {
       const recorder = new Recorder();
       const subscription = await app.watcher.watch('/history/', recorder.onEvent, { fromRevision: first });
@@ -60,10 +40,10 @@ describe('a watch whose connection is cut', () => {
       expect(recorder.notices).toEqual([]);
       await subscription.close();
     }
-    proxy.stop();
   });
 
-  it('again and again during live traffic loses nothing and repeats nothing', async () => {
+  it('misses and repeats no event when it is cut repeatedly during live traffic', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/live/', recorder.onEvent, { onResync: recorder.onResync });
@@ -91,10 +71,10 @@ describe('a watch whose connection is cut', () => {
 
     expect(recorder.revisions).toEqual(written);
     expect(recorder.notices).toEqual([]);
-    proxy.stop();
   });
 
-  it('by a link that goes silent is followed again over a new one, and nothing is missed', async () => {
+  it('reconnects over a new link when the link goes silent, and misses no event', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/silent/', recorder.onEvent);
@@ -103,17 +83,17 @@ describe('a watch whose connection is cut', () => {
     proxy.freeze();
     revisions.push(await put('/silent/2', 'b'));
     const connections = proxy.accepted;
-    // The black hole is noticed by keepalive and by the limit for the next stream; healed, it must be followed soon.
+    // The keepalive and the time limit of the next stream detect the black hole. It must follow soon afterwards.
     await eventually(() => proxy.accepted > connections, { withinMs: 30_000 });
     proxy.thaw();
     revisions.push(await put('/silent/3', 'c'));
     await eventually(() => recorder.events.length === 3, { withinMs: 15_000 });
 
     expect(recorder.revisions).toEqual(revisions);
-    proxy.stop();
   });
 
-  it('survives kill -9 and restart of the server', async () => {
+  it('survives SIGKILL and restart of the server', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/killed/', recorder.onEvent, { onResync: recorder.onResync });
@@ -125,6 +105,5 @@ describe('a watch whose connection is cut', () => {
 
     expect(recorder.revisions).toEqual(revisions);
     expect(recorder.notices).toEqual([]);
-    proxy.stop();
   });
 });

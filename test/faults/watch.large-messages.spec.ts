@@ -5,11 +5,11 @@ import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-describe('messages of any size', () => {
+describe('a watch with messages of any size', () => {
   const etcd = ownEtcd({ args: ['--quota-backend-bytes=4000000000'] });
   const { put } = etcd;
 
-  it('delivers one transaction of 12 MB completely and as one batch', async () => {
+  it('delivers a transaction of 12 MB completely, as one batch', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     const path = 'x'.repeat(1_000);
     const keys = 12_000;
@@ -26,11 +26,11 @@ describe('messages of any size', () => {
     expect(new Set(batches[0]?.events.map(({ type }) => type))).toEqual(new Set(['delete']));
   });
 
-  it('catches up with more than one message can hold, in the middle of which the connection is cut', async () => {
-    const proxy = await TcpProxy.start(etcd.first.clientPort);
+  it('catches up with more than one message can contain, while the connection is cut', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const revisions: number[] = [];
-    // 100 revisions of 1 MiB are one message of the server: more than this client takes at once.
+    // The server sends 100 revisions of 1 MiB as one message, which exceeds the receive limit of the client.
     for (let index = 0; index < 100; index += 1) {
       revisions.push(await put(`/huge/${index % 3}`, Buffer.alloc(1_048_576, index)));
     }
@@ -46,6 +46,5 @@ describe('messages of any size', () => {
     await eventually(() => seen.length >= 100, { withinMs: 50_000 });
 
     expect(seen).toEqual(revisions);
-    proxy.stop();
   });
 });

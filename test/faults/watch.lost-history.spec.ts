@@ -1,34 +1,18 @@
 import { Etcd3 } from 'etcd3';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
 import { Recorder } from '../support/recorder.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-describe('a watch whose history is gone', () => {
-  let etcd: EtcdTestCluster;
-  let direct: Etcd3;
-  let proxy: TcpProxy;
+describe('a watch whose history is lost', () => {
+  const etcd = ownEtcd();
+  const { put, compact } = etcd;
 
-  beforeEach(async () => {
-    etcd = await EtcdTestCluster.start();
-    direct = new Etcd3({ hosts: etcd.hosts });
-    proxy = await TcpProxy.start(etcd.first.clientPort);
-  });
-  afterEach(async () => {
-    direct.close();
-    proxy.stop();
-    await etcd.stop();
-  });
-
-  const put = async (key: string, value: string): Promise<number> =>
-    Number((await direct.put(key).value(value)).header.revision);
-  const compact = async (revision: number): Promise<void> => {
-    await direct.kv.compact({ revision: String(revision), physical: true });
-  };
-
-  it('by a compaction while it was disconnected gets the net difference, deletes included, and one notice', async () => {
+  it('receives the net difference, deletes included, and one notice after a compaction', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     for (const key of ['same', 'changed', 'deleted', 'recreated']) await put(`/k/${key}`, 'before');
     const recorder = new Recorder();
@@ -39,11 +23,11 @@ describe('a watch whose history is gone', () => {
     proxy.cut();
     await put('/k/changed', 'between');
     await put('/k/changed', 'after');
-    await direct.delete().key('/k/deleted');
-    await direct.delete().key('/k/recreated');
+    await etcd.direct.delete().key('/k/deleted');
+    await etcd.direct.delete().key('/k/recreated');
     const recreated = await put('/k/recreated', 'before');
     await put('/k/gone', 'x');
-    await direct.delete().key('/k/gone');
+    await etcd.direct.delete().key('/k/gone');
     const head = await put('/k/new', 'after');
     await compact(head);
     await proxy.accept();
@@ -73,7 +57,8 @@ describe('a watch whose history is gone', () => {
     expect(recorder.events.at(-1)?.origin).toBe('live');
   });
 
-  it('is not disturbed by a compaction while it is connected, nor by one that leaves it what it needs', async () => {
+  it('receives no resync after a compaction while it is connected, or of revisions that it has seen', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     const recorder = new Recorder();
     await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
@@ -88,7 +73,7 @@ describe('a watch whose history is gone', () => {
     expect(recorder.notices).toEqual([]);
   });
 
-  it('because the store was wiped is told so, and gets what is there instead', async () => {
+  it('receives a notice and the new content after the store was wiped', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
     const recorder = new Recorder();
@@ -103,7 +88,7 @@ describe('a watch whose history is gone', () => {
     expect(recorder.notices.map(({ reason }) => reason)).toEqual(['restored']);
   });
 
-  it('because the store was wiped shares its stream with listeners that come later and begin at a revision', async () => {
+  it('shares its stream with later listeners that start at a revision, after the store was wiped', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
     const recorder = new Recorder();
@@ -121,22 +106,25 @@ describe('a watch whose history is gone', () => {
     await eventually(async () => (await etcd.first.metric('etcd_debugging_mvcc_watcher_total')) === 1);
   });
 
-  it('because the store went back and then grew past it is noticed by what it holds', async () => {
+  it('detects by its content that the store went back and then grew past the cursor', async () => {
     const other = await EtcdTestCluster.start();
     const otherDirect = new Etcd3({ hosts: other.hosts });
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
-    for (const key of ['a', 'b', 'c']) await put(`/k/${key}`, 'old');
+    for (const key of ['a', 'b']) await put(`/k/${key}`, 'old');
+    const head = await put('/k/c', 'old');
     const recorder = new Recorder();
     await app.watcher.watch('/k/', recorder.onEvent, { onResync: recorder.onResync });
     await eventually(() => recorder.events.length === 3);
-    // Another store behind the same address, further on than the first one.
-    for (let index = 0; index < 20; index += 1) await otherDirect.put(`/k/${index % 2}`).value(`other ${index}`);
+    // Another store behind the same address, with a higher revision than the first one.
+    const writes = 2 * (head + 10);
+    for (let index = 0; index < writes; index += 1) await otherDirect.put(`/k/${index % 2}`).value(`other ${index}`);
     proxy.retarget(other.first.clientPort);
     proxy.cut();
     await eventually(() => recorder.notices.length === 1);
-    await eventually(() => recorder.state['/k/1'] === 'other 19');
+    await eventually(() => recorder.state['/k/1'] === `other ${writes - 1}`);
 
-    expect(recorder.state).toEqual({ '/k/0': 'other 18', '/k/1': 'other 19' });
+    expect(recorder.state).toEqual({ '/k/0': `other ${writes - 2}`, '/k/1': `other ${writes - 1}` });
     expect(['restored', 'cluster-changed']).toContain(recorder.notices[0]?.reason);
     otherDirect.close();
     await other.stop();

@@ -5,10 +5,10 @@ import { KeyPattern } from '../../lib/handlers/key-pattern.js';
 const patternOf = (text: string): KeyPattern => {
   const pattern = KeyPattern.of(text);
   if (pattern instanceof KeyPattern) return pattern;
-  throw new Error(`${text} is no pattern`);
+  throw new Error(`${text} is not a pattern`);
 };
 
-describe('a target with named segments', () => {
+describe('a key pattern', () => {
   it.each([
     ['/tenants/:tenant/limits', '/tenants/', '/tenants/a/limits', { tenant: 'a' }],
     ['/tenants/:tenant/limits', '/tenants/', '/tenants/a/limits/x', undefined],
@@ -22,7 +22,7 @@ describe('a target with named segments', () => {
     ['/v1.0/:id', '/v1.0/', '/v1x0/a', undefined],
     ['/v1.0/:id', '/v1.0/', '/v1.0/a\nb', { id: 'a\nb' }],
     [String.raw`/jobs/\:all/:id`, '/jobs/:all/', '/jobs/:all/7', { id: '7' }],
-  ])('%s watches %s, and finds in %s: %j', (text, prefix, key, parameters) => {
+  ])('%s watches the prefix %s, and matches %s with %j', (text, prefix, key, parameters) => {
     expect(patternOf(text).prefix).toBe(prefix);
     expect(patternOf(text).match(key)).toEqual(parameters);
   });
@@ -32,29 +32,31 @@ describe('a target with named segments', () => {
     ['/a:b/c:', '/a:b/c:'],
     [String.raw`/jobs/\:all/`, '/jobs/:all/'],
     [String.raw`/a\:b/`, String.raw`/a\:b/`],
-  ])('%s is none, but the prefix %s', (text, prefix) => {
+  ])('%s has no parameters and is the prefix %s', (text, prefix) => {
     expect(KeyPattern.of(text)).toBe(prefix);
   });
 
   it.each([
-    ['/a/:', /":" in the target "\/a\/:" is no parameter/],
-    ['/a/:b.json', /":b.json" in the target .* is no parameter/],
-    ['/a/:1', /a literal segment is written "\\\\:1"/],
+    ['/a/:', /":" in the target "\/a\/:" is not a valid parameter/],
+    ['/a/:b.json', /":b.json" in the target .* is not a valid parameter/],
+    ['/a/:1', /write a literal segment as "\\\\:1"/],
     ['/a/:b/:b', /has the parameter ":b" twice/],
     [':a/b', /begins with a parameter/],
-  ])('%s cannot work, and says why', (text, message) => {
+  ])('%s is rejected with the reason', (text, message) => {
     expect(() => KeyPattern.of(text)).toThrow(message);
   });
 
-  it('finds again what was put in, whatever that is', () => {
+  it('finds the values of all parameters in a key', () => {
     const unit = fc.constantFrom('a', 'b', ':', '\\', '.', '*', '+', '(', ')', '[', '{', '|', '^', '$', '-', '\n', 'é');
     const segment = fc.string({ minLength: 1, maxLength: 6, unit });
     const literal = fc.string({ maxLength: 6, unit });
     fc.assert(
-      fc.property(fc.array(fc.record({ literal, value: segment }), { minLength: 1, maxLength: 4 }), (parts) => {
-        const pattern = patternOf(`/${parts.map((part, index) => `x${part.literal}/:p${index}`).join('/')}`);
-        const key = `/${parts.map((part) => `x${part.literal}/${part.value}`).join('/')}`;
-        expect(pattern.match(key)).toEqual(Object.fromEntries(parts.map(({ value }, index) => [`p${index}`, value])));
+      fc.property(fc.array(fc.record({ literal, value: segment }), { minLength: 1, maxLength: 4 }), (segments) => {
+        const pattern = patternOf(`/${segments.map(({ literal }, index) => `x${literal}/:p${index}`).join('/')}`);
+        const key = `/${segments.map(({ literal, value }) => `x${literal}/${value}`).join('/')}`;
+        expect(pattern.match(key)).toEqual(
+          Object.fromEntries(segments.map(({ value }, index) => [`p${index}`, value])),
+        );
       }),
     );
   });

@@ -155,16 +155,16 @@ describe('the error of', () => {
   it.each([
     ['no hosts', { client: { hosts: [] } }, /"client.hosts" names no host/],
     ['no client', { client: undefined }, /"client" is missing/],
-    ['an unknown policy', { boot: { policy: 'hope' } }, /boot.policy is one of/],
-    ['a limit that is none', { requestTimeoutMs: -1 }, /"requestTimeoutMs" is a number of milliseconds/],
+    ['an unknown policy', { boot: { policy: 'hope' } }, /"boot.policy" must be one of/],
+    ['a limit that is none', { requestTimeoutMs: -1 }, /"requestTimeoutMs" must be a number of milliseconds/],
     ['a password without a user', { client: { hosts: 'a:1', auth: { password: 'x' } } }, /both username and password/],
     [
       'a module-wide order',
       { watchDefaults: { order: 'any' } },
-      /"watchDefaults.order" is one of 'key', 'target', 'none'/,
+      /"watchDefaults.order" must be one of 'key', 'target', 'none'/,
     ],
-    ['defaults that are none', { watchDefaults: 7 }, /"watchDefaults" is an object of delivery options/],
-    ['a prefix that is no text', { keyPrefix: 7 }, /"keyPrefix" is a string/],
+    ['defaults that are none', { watchDefaults: 7 }, /"watchDefaults" must be an object of delivery options/],
+    ['a prefix that is no text', { keyPrefix: 7 }, /"keyPrefix" must be a string/],
   ])('%s is one clear sentence', async (_, options, sentence) => {
     const failed = startApp({ hosts: etcd.hosts, ...(options as object) });
     await expect(failed).rejects.toThrow(InvalidOptionsError);

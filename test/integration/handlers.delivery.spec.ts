@@ -43,7 +43,7 @@ describe('a @WatchKey method', () => {
     startApp({ hosts: etcd.hosts, ...options }, { providers: [Handlers as never] });
 
   describe('with a type', () => {
-    it('gets validated, frozen instances, and undefined for what was deleted', async () => {
+    it('receives validated, frozen instances, and undefined on delete', async () => {
       const seen: [Order | undefined, WatchEvent][] = [];
       class Orders {
         @WatchKey('/orders/', { type: Order })
@@ -63,7 +63,7 @@ describe('a @WatchKey method', () => {
       expect([first?.[1].origin, second?.[0], second?.[1].type]).toEqual(['initial', undefined, 'delete']);
     });
 
-    it('is not called with what is not valid: that is counted, and reported once and without content', async () => {
+    it('is not called with invalid values, which are counted and reported without their content', async () => {
       const seen: unknown[] = [];
       class Orders {
         @WatchKey('/orders/', { type: Order, retry: { attempts: 3 } })
@@ -84,10 +84,10 @@ describe('a @WatchKey method', () => {
       expect(logger.lines.filter(({ level }) => level === 'warn').map(({ text }) => text.replace(/ \[.*/, ''))).toEqual(
         [
           expect.stringMatching(
-            /^Orders.onOrder was not called at revision \d+: as Order, key "\/orders\/1" is not valid: amount$/,
+            /^Orders.onOrder was not called at revision \d+: Order at key "\/orders\/1" is not valid: amount$/,
           ),
           expect.stringMatching(
-            /^Orders.onOrder was not called at revision \d+: as Order, key "\/orders\/1" is not valid: \(document\)$/,
+            /^Orders.onOrder was not called at revision \d+: Order at key "\/orders\/1" is not valid: \(document\)$/,
           ),
         ],
       );
@@ -95,7 +95,7 @@ describe('a @WatchKey method', () => {
       expect(logger.text).not.toContain('s3cret');
     });
 
-    it('fails like a call that throws where that is wanted, and is not tried again', async () => {
+    it('fails without a retry if onInvalid is error', async () => {
       const failures: WatchFailure[] = [];
       class Orders {
         @WatchKey('/orders/', { type: Order, onInvalid: 'error', unknown: 'refuse', retry: { attempts: 3 } })
@@ -122,7 +122,7 @@ describe('a @WatchKey method', () => {
       expect(logger.text).not.toContain('s3cret');
     });
 
-    it('leaves out properties that the class does not know, and says so once', async () => {
+    it('receives values without unknown properties, which are reported once', async () => {
       const seen: unknown[] = [];
       class Orders {
         @WatchKey('/orders/', { type: Order })
@@ -137,10 +137,10 @@ describe('a @WatchKey method', () => {
       await eventually(() => seen.length === 2);
 
       expect(seen[0]).toEqual({ amount: 1, item: { sku: 'a' } });
-      expect(logger.text.match(/Order does not know are left out: more/g)).toHaveLength(1);
+      expect(logger.text.match(/ignored properties that Order does not know: more/g)).toHaveLength(1);
     });
 
-    it('keeps the order of a key while a validator takes its time', async () => {
+    it('keeps the order of a key while a validator is slow', async () => {
       const late = (milliseconds: number) => (owner: object, propertyName: string) => {
         registerDecorator({
           name: 'late',
@@ -174,7 +174,7 @@ describe('a @WatchKey method', () => {
   });
 
   describe('with decorated parameters', () => {
-    it('gets what they name, in the form of the type', async () => {
+    it('receives the value of each decorator, parsed with the type', async () => {
       const seen: unknown[] = [];
       class Limits {
         @WatchKey('/tenants/:tenant/limits/:name', { type: Order })
@@ -205,7 +205,7 @@ describe('a @WatchKey method', () => {
       ]);
     });
 
-    it('gets bytes without a type, and inherits its parameters', async () => {
+    it('receives bytes without a type, and inherits parameter decorators', async () => {
       const seen: unknown[] = [];
       abstract class Base {
         @WatchKey('/raw/')
@@ -227,7 +227,7 @@ describe('a @WatchKey method', () => {
     });
   });
 
-  it('with a pattern as its target is called for the keys that are of it', async () => {
+  it('with a pattern as its target is called for matching keys only', async () => {
     const seen: string[] = [];
     class Limits {
       @WatchKey('/tenants/:tenant/limits')
@@ -253,22 +253,22 @@ describe('a @WatchKey method', () => {
     expect(seen.sort()).toEqual(['/tenants/a/limits', '/tenants/b/limits', 'literal /tenants/:all/1']);
   });
 
-  it('with batch: true gets one revision at a time', async () => {
+  it('with batch: true receives one revision per call', async () => {
     const seen: string[] = [];
-    const say = (name: string, { events, origin }: WatchBatch) =>
+    const record = (name: string, { events, origin }: WatchBatch) =>
       seen.push(`${name} ${origin} ${events.map(({ key }) => key).join()}`);
     class Orders {
       @WatchKey('/orders/', { batch: true })
       onOrders(batch: WatchBatch) {
-        say('plain', batch);
+        record('plain', batch);
       }
       @WatchKey('/orders/', { batch: true })
       withParameters(@Payload() batch: WatchBatch, @Signal() signal: AbortSignal) {
-        if (!signal.aborted) say('decorated', batch);
+        if (!signal.aborted) record('decorated', batch);
       }
       @WatchKey('/orders/:id/lines', { batch: true })
       onLines(batch: WatchBatch) {
-        say('pattern', batch);
+        record('pattern', batch);
       }
     }
     await put('/orders/1', 'x');
@@ -288,7 +288,7 @@ describe('a @WatchKey method', () => {
     ]);
   });
 
-  it('is listed, paused and resumed while the application runs, and starts later where that is wanted', async () => {
+  it('is listed, paused and resumed at run time, and can be registered later', async () => {
     const seen: string[] = [];
     class Orders {
       @WatchKey('/orders/')
@@ -335,13 +335,13 @@ describe('a @WatchKey method', () => {
     expect(seen).toEqual(['/orders/1', ...Array<string>(3).fill('/tenants/a/limits')]);
   });
 
-  it('that could not work as it is written stops the bootstrap, all of them at once', async () => {
-    class Unchecked {
+  it('that can never run fails the bootstrap, which names all such methods', async () => {
+    class Unvalidated {
       anything!: string;
     }
     class Orders {
-      @WatchKey('/a/', { type: Unchecked })
-      unchecked() {}
+      @WatchKey('/a/', { type: Unvalidated })
+      unvalidated() {}
       @WatchKey('/a/:b', { type: Order })
       lost(@KeyParam('tenant') tenant: string) {
         return tenant;
@@ -391,19 +391,19 @@ describe('a @WatchKey method', () => {
 
     expect(failed).toBeInstanceOf(BootError);
     expect((failed as BootError).problems.map(({ message }) => message)).toEqual([
-      'Orders.unchecked: Unchecked, the class of Orders.unchecked, has no class-validator constraint, so it would let anything pass',
+      'Orders.unvalidated: Unvalidated, the class of Orders.unvalidated, has no class-validator constraint, so any value would be valid',
       `Orders.lost: @KeyParam('tenant'): pattern "/a/:b" has no ":tenant"`,
-      'Orders.otherClass: its parameter 0 is declared as Item, but @Payload() gives Order',
-      'Orders.untyped: its parameter 0 is declared as Order, but @Payload() gives Buffer: say { type: Order }',
-      'Orders.undecorated: it takes Order, but is given events: say { type: Order }',
-      'Orders.swapped: it takes Item, but "type" is Order',
-      'Orders.number: its parameter 0 is declared as Number, but @Key() gives String',
-      'Orders.hole: its parameter 0 would be undefined: where one parameter has a decorator, all have one',
-      'Orders.keyOfBatch: a batch has many keys and values: its parameters are @Payload(), the batch, and @Signal()',
-      'Orders.typedBatch: a batch has values of many keys, as bytes: leave out "type", or "batch"',
-      'Orders.pointless: "onInvalid" and "unknown" are about the values of a "type": give one',
+      'Orders.otherClass: parameter 0 is declared as Item, but @Payload() provides Order',
+      'Orders.untyped: parameter 0 is declared as Order, but @Payload() provides Buffer: set { type: Order }',
+      'Orders.undecorated: parameter 0 is declared as Order, but the method receives events: set { type: Order }',
+      'Orders.swapped: parameter 0 is declared as Item, but "type" is Order',
+      'Orders.number: parameter 0 is declared as Number, but @Key() provides String',
+      'Orders.hole: parameter 0 would be undefined: decorate every parameter or none',
+      'Orders.keyOfBatch: a method with "batch" supports only the decorators @Payload() (the batch) and @Signal()',
+      'Orders.typedBatch: "type" cannot be combined with "batch", which delivers the bytes of many keys: remove one of them',
+      'Orders.pointless: "onInvalid" and "unknown" require a "type"',
       'Orders.twice: the target "/a/:b/:b" has the parameter ":b" twice',
-      'Orders.options: "concurrency" is an integer of at least 1',
+      'Orders.options: "concurrency" must be an integer of at least 1',
       expect.stringMatching(/^Orders.onNothing: the target '' would watch every key/),
       expect.stringMatching(/^Orders.onElsewhere: there is no cluster "audit"/),
     ]);

@@ -41,18 +41,18 @@ import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 
-/** What everything here writes into: who has one was constructed by Nest. */
+/** Records the calls and instantiations of the enhancers. Only Nest can inject it. */
 @Injectable()
 class Journal {
   readonly lines: string[] = [];
-  readonly constructed: string[] = [];
+  readonly instantiated: string[] = [];
 }
 
-/** An enhancer that was constructed. */
+/** The base class of enhancers: records that Nest instantiated it. */
 @Injectable()
-class Witness {
+class RecordedEnhancer {
   constructor(@Inject(Journal) protected readonly journal: Journal) {
-    journal.constructed.push(new.target.name);
+    journal.instantiated.push(new.target.name);
   }
 }
 
@@ -60,11 +60,11 @@ const keyOf = (host: ArgumentsHost): string => EtcdTriggerContext.of(host).event
 
 type Decorator = ClassDecorator & MethodDecorator;
 
-/** One enhancer of each kind, of a given scope: it writes its kind and the key it runs for. */
+/** Creates an enhancer of each kind with a given scope. It records its kind and the key that it runs for. */
 const KINDS: Record<string, (scope: Scope) => Decorator> = {
   guard(scope) {
     @Injectable({ scope })
-    class Guard extends Witness implements CanActivate {
+    class Guard extends RecordedEnhancer implements CanActivate {
       canActivate(context: ExecutionContext): boolean {
         this.journal.lines.push(`guard ${keyOf(context)}`);
         return true;
@@ -74,7 +74,7 @@ const KINDS: Record<string, (scope: Scope) => Decorator> = {
   },
   interceptor(scope) {
     @Injectable({ scope })
-    class Interceptor extends Witness implements NestInterceptor {
+    class Interceptor extends RecordedEnhancer implements NestInterceptor {
       intercept(context: ExecutionContext, next: CallHandler) {
         this.journal.lines.push(`interceptor ${keyOf(context)}`);
         return next.handle();
@@ -84,7 +84,7 @@ const KINDS: Record<string, (scope: Scope) => Decorator> = {
   },
   pipe(scope) {
     @Injectable({ scope })
-    class Pipe extends Witness implements PipeTransform<Buffer> {
+    class Pipe extends RecordedEnhancer implements PipeTransform<Buffer> {
       transform(value: Buffer) {
         this.journal.lines.push(`pipe ${value.toString()}`);
         return value;
@@ -95,7 +95,7 @@ const KINDS: Record<string, (scope: Scope) => Decorator> = {
   filter(scope) {
     @Catch(RangeError)
     @Injectable({ scope })
-    class Filter extends Witness implements ExceptionFilter {
+    class Filter extends RecordedEnhancer implements ExceptionFilter {
       catch(_error: RangeError, host: ArgumentsHost): void {
         this.journal.lines.push(`filter ${keyOf(host)}`);
       }
@@ -105,7 +105,7 @@ const KINDS: Record<string, (scope: Scope) => Decorator> = {
 };
 const SCOPES = { singleton: Scope.DEFAULT, 'request-scoped': Scope.REQUEST, transient: Scope.TRANSIENT };
 
-describe('around a handler', () => {
+describe('enhancers of a handler:', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
@@ -116,7 +116,7 @@ describe('around a handler', () => {
     (Object.keys(SCOPES) as (keyof typeof SCOPES)[]).map((scope) => ({ kind, scope })),
   );
   it.each(cases)(
-    'a $scope $kind runs, whatever the scope of the handler, on providers and controllers',
+    'a $scope $kind runs for handlers of every scope, on providers and controllers',
     async ({ kind, scope }) => {
       const decorator = KINDS[kind]?.(SCOPES[scope]) as Decorator;
       const hostOf = (name: string): Type => {
@@ -142,54 +142,54 @@ describe('around a handler', () => {
         return Host;
       });
       await using running = await started({ providers, controllers });
-      const { lines, constructed } = running.app.get(Journal);
+      const { lines, instantiated } = running.app.get(Journal);
       const names = Object.keys(SCOPES).flatMap((name) => [`${name} controller`, `${name} provider`]);
       for (const name of [...names, ...names]) await put(name, name);
       await eventually(() => lines.length === 24);
 
       const expected = names.flatMap((name) => [`${kind} ${name}`, `handler ${name}`]);
       expect(lines.sort()).toEqual([...expected, ...expected].sort());
-      if (scope === 'singleton') expect(constructed).toHaveLength(1);
-      if (scope === 'request-scoped') expect(constructed).toHaveLength(12);
-      if (scope === 'transient') expect(constructed.length).toBeGreaterThanOrEqual(6);
+      if (scope === 'singleton') expect(instantiated).toHaveLength(1);
+      if (scope === 'request-scoped') expect(instantiated).toHaveLength(12);
+      if (scope === 'transient') expect(instantiated.length).toBeGreaterThanOrEqual(6);
     },
   );
 
-  it('everything runs in the order of Nest, and the last declared filter for an error has it', async () => {
+  it('all run in the order of Nest, and the last declared filter for an error handles it', async () => {
     const lines: string[] = [];
-    const say = (line: string) => {
+    const record = (line: string) => {
       lines.push(line);
       return true;
     };
     const wrap = (name: string): NestInterceptor => ({
       intercept: (_context, next) => {
-        say(name);
+        record(name);
         return next.handle();
       },
     });
     @Catch()
     class Any implements ExceptionFilter {
       catch() {
-        say('any');
+        record('any');
       }
     }
     @Catch(RangeError)
     class Range implements ExceptionFilter {
       catch() {
-        say('range');
+        record('range');
       }
     }
-    @UseGuards({ canActivate: () => say('guard of the class') })
+    @UseGuards({ canActivate: () => record('guard of the class') })
     @UseInterceptors(wrap('interceptor of the class'))
     @UsePipes({ transform: (value: Buffer) => `${value.toString()}, piped` })
     @UseFilters(new Any())
     class Orders {
       @WatchKey('/orders/')
-      @UseGuards({ canActivate: () => say('guard of the method') })
+      @UseGuards({ canActivate: () => record('guard of the method') })
       @UseInterceptors(wrap('interceptor of the method'))
       @UseFilters(new Range())
       onOrder(@Payload({ transform: (value: string) => `${value} twice` }) payload: string) {
-        say(payload);
+        record(payload);
         throw payload.startsWith('range') ? new RangeError() : new TypeError();
       }
     }
@@ -209,7 +209,7 @@ describe('around a handler', () => {
     expect(running.app.get(WatchKeyRegistry).list()[0]?.failures).toBe(0);
   });
 
-  it('a filter that throws, and an error that no filter is for, fail the call; no message is logged, not even by Nest', async () => {
+  it('a filter that throws and an error without a filter fail the call, and no error message is logged', async () => {
     const failures: WatchFailure[] = [];
     @Catch(RangeError)
     class Rethrowing implements ExceptionFilter {
@@ -239,14 +239,14 @@ describe('around a handler', () => {
     expect(logger.text).not.toContain('a secret');
   });
 
-  it('a guard that says no is counted and reported, and not asked again; one that breaks is', async () => {
+  it('a call that a guard denies is counted, reported and not retried; one whose guard fails is retried', async () => {
     const failures: WatchFailure[] = [];
-    let asked = 0;
+    let guardCalls = 0;
     class Guard implements CanActivate {
       canActivate(context: ExecutionContext): boolean {
-        asked += 1;
+        guardCalls += 1;
         if (keyOf(context) === '/orders/2') throw new UnauthorizedException('a secret');
-        if (asked === 3) throw new TypeError('a secret');
+        if (guardCalls === 3) throw new TypeError('a secret');
         return keyOf(context) === '/orders/3';
       }
     }
@@ -277,16 +277,14 @@ describe('around a handler', () => {
       [ForbiddenException, 1, 'Orders.onOrder'],
       [UnauthorizedException, 1, 'Orders.onOrder'],
     ]);
-    expect([asked, handled]).toEqual([4, ['/orders/3']]);
+    expect([guardCalls, handled]).toEqual([4, ['/orders/3']]);
     const [handler] = running.app.get(WatchKeyRegistry).list();
     expect([handler?.refused, handler?.failures]).toEqual([2, 3]);
-    expect(logger.text).toMatch(
-      /error Orders.onOrder failed for key "\/orders\/1" at revision \d+: a guard refused it/,
-    );
+    expect(logger.text).toMatch(/error Orders.onOrder failed for key "\/orders\/1" at revision \d+: a guard denied it/);
     expect(logger.text).not.toContain('a secret');
   });
 
-  it('a guard knows the method and the class, the event, the key parameters and the attempt', async () => {
+  it('a guard reads the metadata of method and class, the event, the key parameters and the attempt', async () => {
     const seen: unknown[] = [];
     @Injectable()
     class Roles implements CanActivate {
@@ -313,24 +311,24 @@ describe('around a handler', () => {
     expect(seen).toEqual(['writer', '/tenants/a/limits', 'Orders.onLimits', 1, { tenant: 'a' }, false, '7', true]);
   });
 
-  describe('what is declared for the whole application', () => {
+  describe('global ones', () => {
     const globals = (scope: Scope) => {
       @Injectable({ scope })
-      class Guard extends Witness implements CanActivate {
+      class Guard extends RecordedEnhancer implements CanActivate {
         canActivate(context: ExecutionContext): boolean {
           this.journal.lines.push(`guard ${keyOf(context)}`);
-          return !keyOf(context).endsWith('refused');
+          return !keyOf(context).endsWith('denied');
         }
       }
       @Injectable({ scope })
-      class Interceptor extends Witness implements NestInterceptor {
+      class Interceptor extends RecordedEnhancer implements NestInterceptor {
         intercept(_context: ExecutionContext, next: CallHandler) {
           this.journal.lines.push('interceptor');
           return next.handle();
         }
       }
       @Injectable({ scope })
-      class Pipe extends Witness implements PipeTransform {
+      class Pipe extends RecordedEnhancer implements PipeTransform {
         transform(value: unknown) {
           this.journal.lines.push('pipe');
           return value;
@@ -338,7 +336,7 @@ describe('around a handler', () => {
       }
       @Catch(RangeError)
       @Injectable({ scope })
-      class Filter extends Witness implements ExceptionFilter {
+      class Filter extends RecordedEnhancer implements ExceptionFilter {
         catch() {
           this.journal.lines.push('filter');
         }
@@ -359,19 +357,16 @@ describe('around a handler', () => {
       }
     }
 
-    it.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])(
-      'does not run, or nothing would reach a handler: %s',
-      async (scope) => {
-        await using running = await started({ providers: [...globals(SCOPES[scope]), Orders] });
-        await put('/orders/refused', 'x');
-        const { lines } = running.app.get(Journal);
-        await eventually(() => lines.length > 0);
+    it.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])('do not run by default: %s', async (scope) => {
+      await using running = await started({ providers: [...globals(SCOPES[scope]), Orders] });
+      await put('/orders/denied', 'x');
+      const { lines } = running.app.get(Journal);
+      await eventually(() => lines.length > 0);
 
-        expect(lines).toEqual(['handler /orders/refused']);
-      },
-    );
+      expect(lines).toEqual(['handler /orders/denied']);
+    });
 
-    it.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])('runs where it is asked for: %s', async (scope) => {
+    it.each(Object.keys(SCOPES) as (keyof typeof SCOPES)[])('run with useGlobalEnhancers: %s', async (scope) => {
       await using running = await started(
         { providers: [...globals(SCOPES[scope]), Orders] },
         { handlers: { useGlobalEnhancers: true } },
@@ -379,7 +374,7 @@ describe('around a handler', () => {
       const { lines } = running.app.get(Journal);
       await put('/orders/bad', 'x');
       await eventually(() => lines.length >= 6);
-      await put('/orders/refused', 'x');
+      await put('/orders/denied', 'x');
       await eventually(() => lines.length >= 7);
 
       expect(lines).toEqual([
@@ -389,12 +384,12 @@ describe('around a handler', () => {
         'pipe',
         'handler /orders/bad',
         'filter',
-        'guard /orders/refused',
+        'guard /orders/denied',
       ]);
     });
   });
 
-  it('each event has a context of its own: what is stored for it, and what is constructed for it', async () => {
+  it('each event has a separate AsyncLocalStorage context and separate request-scoped providers', async () => {
     const storage = new AsyncLocalStorage<string>();
     const inContext: NestInterceptor = {
       intercept: (context, next) =>
@@ -425,7 +420,7 @@ describe('around a handler', () => {
     expect(storage.getStore()).toBeUndefined();
   });
 
-  it('a class that two modules provide has the enhancers of each', async () => {
+  it('a class that two modules provide runs with the enhancers of each module', async () => {
     const seen: string[] = [];
     @Injectable()
     class Guard implements CanActivate {
@@ -452,7 +447,7 @@ describe('around a handler', () => {
     expect(seen.sort()).toEqual(['first', 'second']);
   });
 
-  it('an enhancer that Nest would skip, because it did not construct the handler, stops the bootstrap', async () => {
+  it('one that Nest would silently skip fails the bootstrap', async () => {
     class Guard implements CanActivate {
       canActivate(): boolean {
         return false;
@@ -464,7 +459,7 @@ describe('around a handler', () => {
       onOrder() {}
     }
     await expect(started({ providers: [{ provide: Orders, useFactory: () => new Orders() }] })).rejects.toThrow(
-      /Orders.onOrder: Guard is never constructed, because Nest did not construct Orders from its class/,
+      /Orders.onOrder: Guard is never instantiated, because Nest did not create Orders from its class/,
     );
   });
 });

@@ -32,7 +32,7 @@ describe('EtcdTriggerModule', () => {
 
   const options = () => ({ client: { hosts: etcd.hosts }, logger: quiet });
 
-  it('loads configurations before anything that injects the store is constructed, and follows them', async () => {
+  it('loads configurations before any provider that injects the store is created, and follows them', async () => {
     await put('/app/db', { host: 'one', port: 1 });
     const seen: unknown[] = [];
     @Injectable()
@@ -58,7 +58,7 @@ describe('EtcdTriggerModule', () => {
     expect(store.status).toBe('closed');
   });
 
-  it('calls decorated methods of providers and controllers, inherited ones too, with a fresh instance for each event where asked', async () => {
+  it('calls decorated methods of providers and controllers, inherited ones included, with one instance per event if request-scoped', async () => {
     const seen: string[] = [];
     class Base {
       @WatchKey('/events/')
@@ -102,7 +102,7 @@ describe('EtcdTriggerModule', () => {
     await app.close();
   });
 
-  it('keeps named clusters apart, in one application', async () => {
+  it('isolates named clusters in one application', async () => {
     const other = await EtcdTestCluster.start();
     @Injectable()
     class Both {
@@ -129,7 +129,7 @@ describe('EtcdTriggerModule', () => {
     await other.stop();
   });
 
-  it('finds the definitions of features, wherever they are imported', async () => {
+  it('finds the definitions of forFeature in any module', async () => {
     await put('/feature/db', { host: 'f', port: 1 });
     @Module({ imports: [EtcdTriggerModule.forFeature([{ prefix: '/feature/', type: DatabaseConfig }])] })
     class Feature {}
@@ -141,7 +141,7 @@ describe('EtcdTriggerModule', () => {
     await app.close();
   });
 
-  it('takes its options from a factory class, its own or an existing one', async () => {
+  it('takes its options from useClass and useExisting', async () => {
     @Injectable()
     class Settings implements EtcdTriggerOptionsFactory {
       createEtcdTriggerOptions() {
@@ -163,7 +163,7 @@ describe('EtcdTriggerModule', () => {
     await app.close();
   });
 
-  it('gives another module its options from the store', async () => {
+  it('provides the store for the async options of other modules', async () => {
     await put('/target', { host: 'from etcd', port: 5 });
     const seen: DatabaseConfig[] = [];
     @Module({})
@@ -188,7 +188,7 @@ describe('EtcdTriggerModule', () => {
     await app.close();
   });
 
-  it('keeps two applications in one process apart', async () => {
+  it('isolates two applications in one process', async () => {
     const seen: string[] = [];
     const handler = (name: string) => {
       class Handler {
@@ -219,23 +219,23 @@ describe('EtcdTriggerModule', () => {
     await two?.close();
   });
 
-  it('stops the bootstrap when one cluster is imported twice, or a feature is for a cluster that nobody imports', async () => {
-    const twice = Test.createTestingModule({
+  it('fails the bootstrap if a cluster is imported twice, or forFeature names a cluster that is not imported', async () => {
+    const duplicate = Test.createTestingModule({
       imports: [EtcdTriggerModule.forRoot(options()), EtcdTriggerModule.forRoot(options())],
     }).compile();
-    await expect(twice).rejects.toThrow(/imported twice for the cluster "default"/);
-    const lost = Test.createTestingModule({
+    await expect(duplicate).rejects.toThrow(/imported twice for the cluster "default"/);
+    const unknownCluster = Test.createTestingModule({
       imports: [
         EtcdTriggerModule.forRoot(options()),
         EtcdTriggerModule.forFeature([{ key: '/a', type: DatabaseConfig }], 'audit'),
       ],
     }).compile();
-    await expect(lost).rejects.toThrow(
-      /forFeature is for the cluster "audit", which no EtcdTriggerModule.forRoot imports/,
+    await expect(unknownCluster).rejects.toThrow(
+      /forFeature names the cluster "audit", but there is no EtcdTriggerModule.forRoot for it/,
     );
   });
 
-  it('constructs a handler for each event with the providers of its own module', async () => {
+  it('instantiates a request-scoped handler with the providers of its own module', async () => {
     const seen: string[] = [];
     const feature = (name: string) => {
       @Injectable({ scope: Scope.REQUEST })
@@ -264,7 +264,7 @@ describe('EtcdTriggerModule', () => {
     await app.close();
   });
 
-  it('calls a handler once, however often its class is exported, imported or provided under another token', async () => {
+  it('calls a handler once, even if its class is exported, imported or provided under several tokens', async () => {
     const seen: string[] = [];
     @Injectable()
     class Handler {
@@ -296,7 +296,7 @@ describe('EtcdTriggerModule', () => {
     await app.close();
   });
 
-  it('tells @OnWatchResync methods, of that target or of all, what was delivered as a difference', async () => {
+  it('calls the @OnWatchResync methods of the target and of all targets after a resync', async () => {
     const proxy = await TcpProxy.start(etcd.first.clientPort);
     const notices: string[] = [];
     @Injectable()

@@ -1,23 +1,16 @@
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { IsInt, IsString } from 'class-validator';
 import { Etcd3, type IOptions } from 'etcd3';
 import { BootError, type ConfigDefinition, type EtcdTriggerOptions } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
+import { Database, Limit } from '../support/configs.js';
 import { APP, ROOT, type SecuredCluster, startSecured } from '../support/secured-cluster.js';
 import { startApp, type StartedApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { type BootCell, bootTable, type SnapshotState } from './module.boot-table.js';
-
-class Database {
-  @IsString() host!: string;
-}
-class Limit {
-  @IsInt() count!: number;
-}
 
 const CONFIGS: ConfigDefinition[] = [
   { key: '/db', type: Database, required: true },
@@ -26,12 +19,12 @@ const CONFIGS: ConfigDefinition[] = [
   { prefix: '/limits/', type: Limit, required: true },
 ];
 const GOOD = { '/db': '{"host":"live"}', '/limits/a': '{"count":1}', '/optional': '{"count":2}' };
-const OLD = { '/db': '{"host":"kept"}', '/limits/a': '{"count":1}' };
+const SAVED = { '/db': '{"host":"saved"}', '/limits/a': '{"count":1}' };
 const BAD = { '/db': '{"host":4711}', '/limits/a': 'SECRET', '/optional': '{"count":"SECRET"}' };
 
 const EVERY_DEFINITION = ['key "/db"', 'key "/defaulted"', 'key "/optional"', 'prefix "/limits/"'];
-/** What a start without a snapshot complains about: the full list. */
-const COMPLAINTS: Readonly<Record<string, readonly string[]>> = {
+/** The subjects of all problems of a start without a snapshot. */
+const PROBLEM_SUBJECTS: Readonly<Record<string, readonly string[]>> = {
   up: [],
   refused: EVERY_DEFINITION,
   frozen: EVERY_DEFINITION,
@@ -40,10 +33,10 @@ const COMPLAINTS: Readonly<Record<string, readonly string[]>> = {
   invalid: ['/db', '/limits/a', '/optional'],
 };
 
-/** For starts that are to end at the limit, and for those that are to end before. */
+/** The boot timeouts of starts that must reach the limit, and of starts that must not. */
 const SHORT_MS = 2_000;
 const LONG_MS = 20_000;
-/** Far above what a slow machine needs, and below every other limit that could end a start by accident. */
+/** Far above the needs of a slow machine, and below every other limit that could end a start. */
 const SLACK_MS = 12_000;
 const REQUEST_MS = 15_000;
 
@@ -61,8 +54,8 @@ describe.concurrent('an application that starts', () => {
     [etcd, secured] = await Promise.all([EtcdTestCluster.start(), startSecured(['--bcrypt-cost=4'])]);
     direct = new Etcd3({ hosts: etcd.hosts });
     folder = mkdtempSync(join(tmpdir(), 'boot-matrix-'));
-    for (const prefix of ['/up', '/empty', '/invalid']) await keepSnapshot(prefix);
-    await keepSnapshot('/denied', { hosts: secured.etcd.hosts, auth: ROOT });
+    for (const prefix of ['/up', '/empty', '/invalid']) await writeSnapshot(prefix);
+    await writeSnapshot('/denied', { hosts: secured.etcd.hosts, auth: ROOT });
     await direct.delete().all();
     for (const [key, value] of Object.entries(GOOD)) await direct.put(`/up${key}`).value(value);
     for (const [key, value] of Object.entries(BAD)) await direct.put(`/invalid${key}`).value(value);
@@ -88,17 +81,17 @@ describe.concurrent('an application that starts', () => {
     return { hosts, client: { hosts, auth: APP }, keyPrefix: '/denied' };
   };
 
-  /** What a run left behind in which all was well. */
-  const keepSnapshot = async (keyPrefix: string, client: IOptions = { hosts: etcd.hosts }): Promise<void> => {
+  /** Writes a snapshot of valid values, as a previous run of the application would. */
+  const writeSnapshot = async (keyPrefix: string, client: IOptions = { hosts: etcd.hosts }): Promise<void> => {
     const writer = new Etcd3(client);
-    for (const [key, value] of Object.entries(OLD)) await writer.put(keyPrefix + key).value(value);
+    for (const [key, value] of Object.entries(SAVED)) await writer.put(keyPrefix + key).value(value);
     const snapshot = { directory: join(folder, keyPrefix) };
     const app = await startApp({ hosts: [], client, keyPrefix, configs: CONFIGS, snapshot });
     await app[Symbol.asyncDispose]();
     writer.close();
   };
 
-  /** A folder of its own with the file that the cell is about. */
+  /** Creates a directory with a snapshot file in the given state. */
   const snapshotFor = (keyPrefix: string, state: SnapshotState): string => {
     const directory = mkdtempSync(join(folder, 'cell-'));
     const file = join(directory, FILE);
@@ -123,17 +116,17 @@ describe.concurrent('an application that starts', () => {
   it.each(bootTable())('with etcd $etcd, a snapshot $snapshot and the policy $policy: $outcome', async (cell) => {
     const { etcd: situation, snapshot, outcome, starts, fromSnapshot, atTheLimit } = cell;
     const log = new CollectingLogger();
-    const begun = performance.now();
+    const startedAt = performance.now();
     const result = await start(cell, log);
-    const took = performance.now() - begun;
-    const complaints = COMPLAINTS[situation] ?? [];
+    const took = performance.now() - startedAt;
+    const subjects = PROBLEM_SUBJECTS[situation] ?? [];
     const warningsOf = (text: string): number => log.lines.filter((line) => line.text.includes(text)).length;
 
     if (atTheLimit) expect(took).toBeGreaterThan(SHORT_MS - 1);
     expect(took).toBeLessThan((atTheLimit ? SHORT_MS : 0) + SLACK_MS);
     if (result instanceof BootError) {
       expect(starts).toBe(false);
-      expect(result.problems.map(({ subject }) => subject).sort()).toEqual(complaints);
+      expect(result.problems.map(({ subject }) => subject).sort()).toEqual(subjects);
       expect(new Set(result.problems.map(({ reason }) => reason))).toEqual(new Set([outcome]));
       for (const { message } of result.problems) expect(result.message).toContain(message);
     } else {
@@ -141,14 +134,14 @@ describe.concurrent('an application that starts', () => {
       expect(starts).toBe(true);
       expect(app.store.status).toBe(outcome);
       expect(app.store.get('/db', Database)?.host).toBe(
-        fromSnapshot ? 'kept' : situation === 'up' ? 'live' : undefined,
+        fromSnapshot ? 'saved' : situation === 'up' ? 'live' : undefined,
       );
       expect(app.store.get('/defaulted', Limit)).toEqual({ count: 3 });
-      expect(warningsOf('started degraded')).toBe(outcome === 'degraded' ? complaints.length : 0);
+      expect(warningsOf('started degraded')).toBe(outcome === 'degraded' ? subjects.length : 0);
       expect(warningsOf('is used')).toBe(fromSnapshot ? 1 : 0);
       const isUnusable = situation !== 'up' && (snapshot === 'corrupt' || snapshot === 'of another cluster');
       expect(warningsOf('it is not used')).toBe(isUnusable ? 1 : 0);
     }
-    expect(log.text).not.toMatch(/SECRET|4711|kept"/);
+    expect(log.text).not.toMatch(/SECRET|4711|saved"/);
   });
 });

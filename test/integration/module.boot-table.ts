@@ -2,15 +2,15 @@ import { readFileSync } from 'node:fs';
 
 export type Policy = 'fail-fast' | 'wait' | 'degraded';
 
-/** A snapshot file that a start may find. */
+/** The state of the snapshot file at startup. */
 export type SnapshotState = 'present' | 'absent' | 'corrupt' | 'of another cluster';
 
-/** One cell of the table in docs/starting.md, for one of the snapshots that its row is about. */
+/** One cell of the table in docs/starting.md, for one of the snapshot states of its row. */
 export interface BootCell {
   readonly etcd: string;
   readonly snapshot: SnapshotState;
   readonly policy: Policy;
-  /** `ready`, `stale` or `degraded` when it starts; else the reason of every problem. */
+  /** `ready`, `stale` or `degraded` if the application starts, otherwise the reason of all its problems. */
   readonly outcome: string;
   readonly starts: boolean;
   readonly fromSnapshot: boolean;
@@ -23,7 +23,7 @@ const SNAPSHOTS: Readonly<Record<string, readonly SnapshotState[]>> = {
   none: ['absent', 'corrupt', 'of another cluster'],
 };
 
-/** What docs/starting.md promises for every policy in every situation. */
+/** Reads the table in docs/starting.md: the outcome of every policy in every situation. */
 export function bootTable(): BootCell[] {
   const rows = readFileSync('docs/starting.md', 'utf8')
     .split('\n')
@@ -48,9 +48,9 @@ export function bootTable(): BootCell[] {
 }
 
 function outcomeOf(text: string): Pick<BootCell, 'outcome' | 'starts' | 'fromSnapshot' | 'atTheLimit'> {
-  const found = /^(?:BootError \((\w+)\)|(\w+))(, from the snapshot)?(, at the limit)?$/.exec(text);
-  if (!found) throw new Error(`docs/starting.md: "${text}" says no outcome`);
-  const [, reason, status = '', snapshot, limit] = found;
+  const match = /^(?:BootError \((\w+)\)|(\w+))(, from the snapshot)?(, at the limit)?$/.exec(text);
+  if (!match) throw new Error(`docs/starting.md: "${text}" is not an outcome`);
+  const [, reason, status = '', snapshot, limit] = match;
   return {
     outcome: reason ?? status,
     starts: reason === undefined,

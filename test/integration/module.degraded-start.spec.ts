@@ -1,18 +1,12 @@
-import { IsInt, IsString, registerDecorator } from 'class-validator';
+import { registerDecorator } from 'class-validator';
 import { BootError, type ConfigDefinition } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
+import { Database, Limit } from '../support/configs.js';
 import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
 import { APP, startSecured } from '../support/secured-cluster.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
-
-class Database {
-  @IsString() host!: string;
-}
-class Limit {
-  @IsInt() count!: number;
-}
 
 const CONFIGS: ConfigDefinition[] = [
   { key: '/db', type: Database, required: true },
@@ -24,25 +18,28 @@ describe('a degraded start', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
-  it.each(['refuses', 'is silent'])('catches up by itself when etcd, which %s, comes back', async (fault) => {
-    await put('/db', '{"host":"a"}');
-    using proxy = await TcpProxy.start(etcd.first.clientPort);
-    if (fault === 'refuses') proxy.refuse();
-    else proxy.freeze();
-    await using app = await startApp({ hosts: proxy.endpoint, ...DEGRADED });
-    const changes: string[] = [];
-    app.store.onChange('', ({ key, origin }) => changes.push(`${origin} ${key}`));
-    expect([app.store.status, app.store.get('/db', Database)]).toEqual(['degraded', undefined]);
+  it.each(['refuses connections', 'is silent'])(
+    'becomes ready without a restart after etcd, which %s, has recovered',
+    async (fault) => {
+      await put('/db', '{"host":"a"}');
+      using proxy = await TcpProxy.start(etcd.first.clientPort);
+      if (fault === 'refuses connections') proxy.refuse();
+      else proxy.freeze();
+      await using app = await startApp({ hosts: proxy.endpoint, ...DEGRADED });
+      const changes: string[] = [];
+      app.store.onChange('', ({ key, origin }) => changes.push(`${origin} ${key}`));
+      expect([app.store.status, app.store.get('/db', Database)]).toEqual(['degraded', undefined]);
 
-    await proxy.accept();
-    proxy.thaw();
-    await eventually(() => app.store.status === 'ready', { withinMs: 30_000 });
+      await proxy.accept();
+      proxy.thaw();
+      await eventually(() => app.store.status === 'ready', { withinMs: 30_000 });
 
-    expect(app.store.get('/db', Database)).toEqual({ host: 'a' });
-    expect(changes).toEqual(['initial /db']);
-  });
+      expect(app.store.get('/db', Database)).toEqual({ host: 'a' });
+      expect(changes).toEqual(['initial /db']);
+    },
+  );
 
-  it('catches up by itself when it is allowed to read', async () => {
+  it('becomes ready without a restart after it is permitted to read', async () => {
     await using secured = await startSecured();
     await secured.admin.put('/db').value('{"host":"a"}');
     const { hosts } = secured.etcd;
@@ -55,7 +52,7 @@ describe('a degraded start', () => {
     expect(app.store.get('/db', Database)).toEqual({ host: 'a' });
   });
 
-  it('is ready when everything that was missing or invalid is there, not before', async () => {
+  it('becomes ready only when every missing or invalid value is valid', async () => {
     await put('/optional', '{"count":"x"}');
     await using app = await startApp({ hosts: etcd.hosts, ...DEGRADED });
     const write = async (key: string, value: string): Promise<string> => {
@@ -72,48 +69,48 @@ describe('a degraded start', () => {
   });
 });
 
-describe('validators that take their time', () => {
+describe('slow validators', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
-  it('end a start at its limit when they do not answer, and hold back what they have not passed', async () => {
+  it('fail a start at its time limit, and delay values until they have passed', async () => {
     await put('/slow', '{"count":1}');
-    const waiting: (() => void)[] = [];
+    const pending: (() => void)[] = [];
     let isOpen = false;
     class Slow {
-      @AnswersWhen(() => (isOpen ? undefined : new Promise((resolve) => waiting.push(resolve))))
+      @PassesAfter(() => (isOpen ? undefined : new Promise((resolve) => pending.push(resolve))))
       count!: number;
     }
     const configs = [{ key: '/slow', type: Slow, required: true }];
-    const late = startApp({ hosts: etcd.hosts, configs, boot: { timeoutMs: 2_000 } });
+    const start = startApp({ hosts: etcd.hosts, configs, boot: { timeoutMs: 2_000 } });
 
-    await expect(late).rejects.toThrow(BootError);
-    await expect(late).rejects.toThrow(/the validators of Slow did not answer within 2000 ms/);
+    await expect(start).rejects.toThrow(BootError);
+    await expect(start).rejects.toThrow(/the validators of Slow did not finish within 2000 ms/);
 
     isOpen = true;
     await using app = await startApp({ hosts: etcd.hosts, configs });
     isOpen = false;
-    const before = waiting.length;
+    const before = pending.length;
     const revision = await put('/slow', '{"count":2}');
-    await eventually(() => waiting.length > before);
-    const passed = app.store.waitForRevision(revision, { timeoutMs: 300 });
-    await expect(passed).rejects.toThrow(/not visible after 300 ms/);
-    for (const answer of waiting) answer();
+    await eventually(() => pending.length > before);
+    const visible = app.store.waitForRevision(revision, { timeoutMs: 300 });
+    await expect(visible).rejects.toThrow(/not visible after 300 ms/);
+    for (const answer of pending) answer();
     await app.store.waitForRevision(revision);
 
     expect(app.store.get('/slow', Slow)).toEqual({ count: 2 });
   });
 });
 
-/** Valid, as soon as it is allowed to say so. */
-function AnswersWhen(allowed: () => Promise<void> | undefined): PropertyDecorator {
+/** An asynchronous validator that passes when the promise of the gate resolves. */
+function PassesAfter(gate: () => Promise<void> | undefined): PropertyDecorator {
   return (target, propertyName) => {
     registerDecorator({
-      name: 'answersWhen',
+      name: 'passesAfter',
       target: target.constructor,
       propertyName: String(propertyName),
       async: true,
-      validator: { validate: async () => (await allowed(), true) },
+      validator: { validate: async () => (await gate(), true) },
     });
   };
 }

@@ -14,7 +14,7 @@ class Database {
   @IsString() url!: string;
 }
 
-describe('what the Go library could do', () => {
+describe('the features of the Go library', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
@@ -65,7 +65,7 @@ describe('what the Go library could do', () => {
     expect(await client.get('/direct').string()).toBe('x');
   });
 
-  it('PodName, ServiceName: who speaks, in every log line', async () => {
+  it('PodName, ServiceName: the identity of the instance in every log line', async () => {
     const log = new CollectingLogger();
     const proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({
@@ -87,7 +87,7 @@ describe('what the Go library could do', () => {
   });
 });
 
-describe('what is no longer wrong with it', () => {
+describe('the problems of the Go library are solved', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
@@ -107,7 +107,7 @@ describe('what is no longer wrong with it', () => {
       await using app = await startApp({ hosts: etcd.hosts }, { providers: [Handler] });
       expect(app.store.status).toBe('ready');
       await eventually(() => seen.length > 20);
-      // Nobody else writes: every revision is one of these events.
+      // There is no other writer, so every revision is one of these events.
       const first = seen[0]?.revision ?? 0;
       expect(seen.map(({ revision }) => revision)).toEqual(seen.map((_, index) => first + index));
     }
@@ -153,7 +153,7 @@ describe('what is no longer wrong with it', () => {
     expect(seen).toEqual(['first', 'second']);
   });
 
-  it('two configurations of one type live side by side', async () => {
+  it('two configurations of one type are independent', async () => {
     await put('/main', '{"url":"main"}');
     await put('/replica', '{"url":"replica"}');
     await using app = await startApp({
@@ -168,7 +168,7 @@ describe('what is no longer wrong with it', () => {
     expect(app.store.get('/replica', Database)).toBeUndefined();
   });
 
-  it('the key /db does not swallow /db2', async () => {
+  it('the key /db does not include /db2', async () => {
     await put('/db', '{"url":"db"}');
     await put('/db2', '{"url":"db2"}');
     await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/db', type: Database }] });
@@ -176,7 +176,7 @@ describe('what is no longer wrong with it', () => {
     expect(() => app.store.get('/db2', Database)).toThrow(/no definition covers it/);
   });
 
-  it('what is read is not a copy that somebody else changes', async () => {
+  it('a value that is read cannot be changed', async () => {
     await put('/db', '{"url":"db"}');
     await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/db', type: Database }] });
     const database = app.store.getOrThrow('/db', Database);
@@ -186,13 +186,13 @@ describe('what is no longer wrong with it', () => {
     expect(app.store.get('/db', Database)).toEqual({ url: 'db' });
   });
 
-  it('a start that fails fails the application', async () => {
+  it('a failed start fails the application', async () => {
     await expect(
       startApp({ hosts: 'http://127.0.0.1:1', configs: [{ key: '/db', type: Database, required: true }] }),
     ).rejects.toThrow(BootError);
   });
 
-  it('a write is there for the next read, without a sleep', async () => {
+  it('a write is visible to the next read, without a sleep', async () => {
     await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/db', type: Database }] });
     const { store } = { store: app.app.get(StoreService) };
     for (let index = 0; index < 50; index += 1) {

@@ -21,7 +21,7 @@ class Limits {
 const options = () => ({ client: { hosts: '127.0.0.1:1' }, logger: quiet });
 const limits = { key: '/limits', type: Limits, default: { most: 1 } };
 
-/** An application whose options come from a class. */
+/** Compiles an application whose options come from a class. */
 const optionsFrom = (Settings: Type<object>, { isGlobal = true, imports = [] as Type<object>[] } = {}) => {
   @Module({ imports: [...imports, EtcdTriggerModule.forFeature([limits])], providers: [Settings], exports: [Settings] })
   class SettingsModule {}
@@ -32,31 +32,28 @@ const optionsFrom = (Settings: Type<object>, { isGlobal = true, imports = [] as 
   }).compile();
 };
 
-describe('A bootstrap', () => {
-  it.each([true, false])(
-    'goes on with a store that was put in the place of ours, where isGlobal is %s',
-    async (isGlobal) => {
-      const ref = { value: { most: 5 } } as ConfigRef<Limits>;
-      @Injectable()
-      class Reader {
-        constructor(@InjectConfig(Limits) readonly limits: ConfigRef<Limits>) {}
-      }
-      @Module({ imports: [EtcdTriggerModule.forFeature([limits])], providers: [Reader] })
-      class Reading {}
-      const module = await Test.createTestingModule({
-        imports: [EtcdTriggerModule.forRoot({ ...options(), isGlobal }), Reading],
-      })
-        .overrideProvider(StoreService)
-        .useFactory({ factory: () => Promise.resolve({ ref: () => ref }) })
-        .compile();
+describe('a bootstrap', () => {
+  it.each([true, false])('completes with an overridden store, with isGlobal %s', async (isGlobal) => {
+    const ref = { value: { most: 5 } } as ConfigRef<Limits>;
+    @Injectable()
+    class Reader {
+      constructor(@InjectConfig(Limits) readonly limits: ConfigRef<Limits>) {}
+    }
+    @Module({ imports: [EtcdTriggerModule.forFeature([limits])], providers: [Reader] })
+    class Reading {}
+    const module = await Test.createTestingModule({
+      imports: [EtcdTriggerModule.forRoot({ ...options(), isGlobal }), Reading],
+    })
+      .overrideProvider(StoreService)
+      .useFactory({ factory: () => Promise.resolve({ ref: () => ref }) })
+      .compile();
 
-      expect(module.get(Reader, { strict: false }).limits).toBe(ref);
-      await module.close();
-    },
-  );
+    expect(module.get(Reader, { strict: false }).limits).toBe(ref);
+    await module.close();
+  });
 
   it.each([true, false])(
-    'ends where the options need a configuration of their own cluster, and isGlobal is %s',
+    'fails if the options depend on a configuration of their own cluster, with isGlobal %s',
     async (isGlobal) => {
       @Injectable()
       class Settings {
@@ -66,12 +63,12 @@ describe('A bootstrap', () => {
 
       expect(error).toBeInstanceOf(InvalidOptionsError);
       expect((error as Error).message).toBe(
-        'the options of the cluster "default" need Settings, which needs ConfigRef of Limits, which needs StoreService, which needs these options: take them from something that does without this cluster',
+        'the options of the cluster "default" depend on Settings, which depends on ConfigRef of Limits, which depends on StoreService, which depends on these options: take them from a provider that does not depend on this cluster',
       );
     },
   );
 
-  it('names the way, whichever providers it takes', async () => {
+  it('names all providers of the cycle', async () => {
     @Injectable()
     class Audit {
       @Inject(WatcherService) readonly watcher!: WatcherService;
@@ -86,25 +83,25 @@ describe('A bootstrap', () => {
     }
 
     await expect(optionsFrom(Settings, { imports: [Passing] })).rejects.toThrow(
-      /need Settings, which needs AUDIT, which needs Audit, which needs WatcherService, which needs these options/,
+      /depend on Settings, which depends on AUDIT, which depends on Audit, which depends on WatcherService, which depends on these options/,
     );
   });
 
-  it('ends where two clusters need each other for their options', async () => {
-    const needing = (token: ReturnType<typeof getStoreToken>) => ({ inject: [token], useFactory: options });
-    const started = Test.createTestingModule({
+  it('fails if the options of two clusters depend on each other', async () => {
+    const dependingOn = (token: ReturnType<typeof getStoreToken>) => ({ inject: [token], useFactory: options });
+    const compiled = Test.createTestingModule({
       imports: [
-        EtcdTriggerModule.forRootAsync({ cluster: 'one', ...needing(getWatcherToken('two')) }),
-        EtcdTriggerModule.forRootAsync({ cluster: 'two', ...needing(getStoreToken('one')) }),
+        EtcdTriggerModule.forRootAsync({ cluster: 'one', ...dependingOn(getWatcherToken('two')) }),
+        EtcdTriggerModule.forRootAsync({ cluster: 'two', ...dependingOn(getStoreToken('one')) }),
       ],
     }).compile();
 
-    await expect(started).rejects.toThrow(
-      /^the options of the cluster "one" need .*watcher:two, which needs .*store:one/,
+    await expect(compiled).rejects.toThrow(
+      /^the options of the cluster "one" depend on .*watcher:two, which depends on .*store:one/,
     );
   });
 
-  it('takes the options of one cluster from another one', async () => {
+  it('completes if the options of one cluster depend on another cluster', async () => {
     const module = await Test.createTestingModule({
       imports: [
         EtcdTriggerModule.forRoot({ ...options(), cluster: 'first' }),

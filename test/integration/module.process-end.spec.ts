@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { ownEtcd } from '../support/own-etcd.js';
 
-describe('a process ends by itself when its application', () => {
+describe('a process exits when its application', () => {
   const etcd = ownEtcd();
 
   it.each([

@@ -13,36 +13,36 @@ describe('an application that stops', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
-  describe('because of kill -TERM, under load,', () => {
-    const stopped = async (name: string) => {
+  describe('on SIGTERM, under load,', () => {
+    const stopApp = async (name: string) => {
       const child: ChildProcess = spawn(process.execPath, ['test/fixtures/shutdown.mjs', etcd.hosts.join(), name], {
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let output = '';
       child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
       child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-      // Not `exit`: what it said last may still be on its way then.
+      // Not `exit`: the last output may arrive after it.
       const exited = once(child, 'close');
-      const beginnings = (): number => output.match(/^begin/gm)?.length ?? 0;
-      let isOver = false;
+      const startedCalls = (): number => output.match(/^begin/gm)?.length ?? 0;
+      let isStopped = false;
       const load = (async () => {
-        for (let number = 0; !isOver; number += 1) await put(`/load/${number % 500}`, 'x');
+        for (let number = 0; !isStopped; number += 1) await put(`/load/${number % 500}`, 'x');
       })();
-      await eventually(() => beginnings() >= 16);
+      await eventually(() => startedCalls() >= 16);
       child.kill('SIGTERM');
       const [code] = (await exited) as [number | null];
-      isOver = true;
+      isStopped = true;
       await load;
       const lines = output.trim().split('\n');
-      return { code, lines, complaints: lines.filter((line) => !/^(ready|begin|end)\b/.test(line)) };
+      return { code, lines, warnings: lines.filter((line) => !/^(ready|begin|end)\b/.test(line)) };
     };
     const keysOf = (lines: readonly string[], word: string): string[] =>
       lines.filter((line) => line.startsWith(`${word} `)).map((line) => line.slice(word.length + 1));
 
-    it('leaves nothing half-done: what has begun ends, and may write until then', async () => {
-      const { code, lines, complaints } = await stopped('finishes what it began');
+    it('lets running calls finish, including their writes', async () => {
+      const { code, lines, warnings } = await stopApp('finishes what it began');
 
-      expect([code, complaints]).toEqual([0, []]);
+      expect([code, warnings]).toEqual([0, []]);
       expect(keysOf(lines, 'end').sort()).toEqual(keysOf(lines, 'begin').sort());
       const done = await etcd.direct.getAll().prefix('/done/').keys();
       expect(done.sort()).toEqual(
@@ -50,27 +50,27 @@ describe('an application that stops', () => {
       );
     });
 
-    it('does not wait longer than its limit for what follows its signal', async () => {
-      const { code, lines, complaints } = await stopped('follows its signal');
+    it('aborts running calls at its time limit', async () => {
+      const { code, lines, warnings } = await stopApp('follows its signal');
 
-      expect([code, complaints]).toEqual([0, []]);
+      expect([code, warnings]).toEqual([0, []]);
       expect(keysOf(lines, 'begin')).toHaveLength(16);
       expect(keysOf(lines, 'end').sort()).toEqual(keysOf(lines, 'begin').sort());
     });
 
-    it('leaves behind what never ends, and says so', async () => {
-      const { code, complaints } = await stopped('never ends');
+    it('does not wait for calls that ignore their signal, and reports them', async () => {
+      const { code, warnings } = await stopApp('never ends');
 
       expect(code).toBe(0);
-      expect(complaints).toEqual([
+      expect(warnings).toEqual([
         expect.stringMatching(
-          /1 handlers still run after 200 ms, and do not follow their signals; they are left behind/,
+          /1 handlers are still running after the drain limit of 200 ms and ignore their abort signals/,
         ),
       ]);
     });
   });
 
-  it('waits for a call that runs, of a watch that was closed before too, and lets it write', async () => {
+  it('waits for running calls, including those of closed watches, and lets them write', async () => {
     const running = await startApp({ hosts: etcd.hosts });
     let finish = (): void => undefined;
     const finished: string[] = [];
@@ -93,7 +93,7 @@ describe('an application that stops', () => {
     expect(finished).toEqual(['/k']);
   });
 
-  it('waits for methods that were told what was given up, and lets them write; what they reject with is logged', async () => {
+  it('waits for @OnWatchError methods, lets them write, and logs their errors', async () => {
     const rejections: unknown[] = [];
     const onRejection = (reason: unknown): number => rejections.push(reason);
     process.on('unhandledRejection', onRejection);
@@ -129,7 +129,7 @@ describe('an application that stops', () => {
     expect(rejections).toEqual([]);
   });
 
-  it('hands out no further event, at once when idle, and may be told twice', async () => {
+  it('delivers no further event, closes immediately when idle, and may be closed twice', async () => {
     const seen: string[] = [];
     class Handler {
       @WatchKey('/k/')
@@ -147,7 +147,7 @@ describe('an application that stops', () => {
     expect(seen).toEqual([]);
   });
 
-  it('ends while it reconnects, and aborts what waits for etcd in a handler', async () => {
+  it('ends while it reconnects, and aborts the handlers that wait for etcd', async () => {
     const proxy = await TcpProxy.start(etcd.first.clientPort);
     const reasons: unknown[] = [];
     class Handler {
@@ -174,6 +174,6 @@ describe('an application that stops', () => {
     proxy.stop();
 
     expect(reasons).toEqual(['ETCD_CONNECTION_CLOSED']);
-    expect(logger.text).not.toContain('left behind');
+    expect(logger.text).not.toContain('still running');
   });
 });

@@ -23,7 +23,7 @@ class Database {
 class Limit {
   @IsInt() count!: number;
 }
-/** Of the same name as another class, and another one. */
+/** A different class with the same name. */
 const Twin = ((): typeof Limit => {
   class Limit {
     @IsInt() count!: number;
@@ -47,13 +47,13 @@ describe('@InjectConfig', () => {
     opened.push(app);
     return app.init();
   };
-  const faultOf = async (metadata: ModuleMetadata): Promise<Error> => {
+  const failureOf = async (metadata: ModuleMetadata): Promise<Error> => {
     const outcome = await start(metadata).catch((error: unknown) => error);
     expect(outcome).toBeInstanceOf(Error);
     return outcome as Error;
   };
 
-  it('gives a configuration that is there in the constructor and always current, by key or by class alone', async () => {
+  it('injects a configuration that is available in the constructor and always current, by key or by class', async () => {
     await put('/db', { host: 'a' });
     @Injectable()
     class Client {
@@ -69,10 +69,10 @@ describe('@InjectConfig', () => {
     });
     const client = app.get(Client);
     const store = app.get(StoreService);
-    const seen: string[] = [];
+    const emitted: string[] = [];
     let completed = false;
     client.database.changes$.subscribe({
-      next: ({ host }) => seen.push(host),
+      next: ({ host }) => emitted.push(host),
       complete: () => (completed = true),
     });
 
@@ -86,11 +86,11 @@ describe('@InjectConfig', () => {
     expect(await firstValueFrom(client.database.changes$)).toEqual({ host: 'c' });
     await app.close();
 
-    expect(seen).toEqual(['a', 'b', 'c']);
+    expect(emitted).toEqual(['a', 'b', 'c']);
     expect(completed).toBe(true);
   });
 
-  it('gives all keys of a prefix as one map, the same until one of them changes', async () => {
+  it('injects all keys of a prefix as one map, which is the same object until one of them changes', async () => {
     await put('/limits/b', { count: 2 });
     await put('/limits/a', { count: 1 });
     @Injectable()
@@ -112,8 +112,8 @@ describe('@InjectConfig', () => {
     const { all } = app.get(Limits);
     const store = app.get(StoreService);
     const before = all.value;
-    const seen: string[] = [];
-    all.changes$.subscribe((limits) => seen.push([...limits.keys()].join()));
+    const emitted: string[] = [];
+    all.changes$.subscribe((limits) => emitted.push([...limits.keys()].join()));
     await store.put('/db', { host: 'a' });
     expect(all.value).toBe(before);
     await store.waitForRevision(await etcd.putTogether({ '/limits/c': { count: 3 }, '/limits/d': { count: 4 } }));
@@ -125,10 +125,10 @@ describe('@InjectConfig', () => {
     expect(() => {
       (before as Map<string, Limit>).clear();
     }).toThrow(TypeError);
-    expect(seen).toEqual(['/limits/a,/limits/b', '/limits/a,/limits/b,/limits/c,/limits/d']);
+    expect(emitted).toEqual(['/limits/a,/limits/b', '/limits/a,/limits/b,/limits/c,/limits/d']);
   });
 
-  it('is undefined or the default while a key is absent', async () => {
+  it('injects undefined or the default while a key is absent', async () => {
     const app = await start({
       imports: [
         EtcdTriggerModule.forRoot({
@@ -142,17 +142,17 @@ describe('@InjectConfig', () => {
     });
     const limit = app.get<ConfigRef<Limit>>(getConfigToken(Limit));
     const database = app.get<ConfigRef<Database | undefined>>(getConfigToken(Database, '/db'));
-    const seen: unknown[] = [];
-    database.changes$.subscribe((value) => seen.push(value));
+    const emitted: unknown[] = [];
+    database.changes$.subscribe((value) => emitted.push(value));
     const store = app.get(StoreService);
     await store.put('/db', { host: 'a' });
     await store.delete('/db');
 
     expect(limit.value).toEqual({ count: 7 });
-    expect(seen).toEqual([undefined, { host: 'a' }, undefined]);
+    expect(emitted).toEqual([undefined, { host: 'a' }, undefined]);
   });
 
-  it('tells classes apart by identity, clusters by name, and reaches a feature whether or not forRoot is global', async () => {
+  it('distinguishes classes by identity and clusters by name, and works in features with and without a global forRoot', async () => {
     await put('/one', { count: 1 });
     await put('/two', { count: 2 });
     await put('/other/one', { count: 3 });
@@ -189,7 +189,7 @@ describe('@InjectConfig', () => {
     expect([one.value instanceof Limit, two.value instanceof Twin]).toEqual([true, true]);
   });
 
-  it('takes another value in a test', async () => {
+  it('can be overridden in a test', async () => {
     @Injectable()
     class Client {
       constructor(@InjectConfig(Database, '/db') readonly database: ConfigRef<Database>) {}
@@ -206,7 +206,7 @@ describe('@InjectConfig', () => {
     expect(app.get(Client).database.value.host).toBe('test');
   });
 
-  describe('without what it asks for, stops the start and names the fix:', () => {
+  describe('without its configuration, fails the start and names the solution:', () => {
     const asking = (type: typeof Database | typeof Limit, name?: string) => {
       @Injectable()
       class Client {
@@ -220,13 +220,13 @@ describe('@InjectConfig', () => {
         'no definition at all',
         () => asking(Database, '/db'),
         [],
-        'Client asks for Database at "/db", which nothing defines: add EtcdTriggerModule.forFeature([{ key: "/db", type: Database }]) to the imports of its module, or the definition to "configs" beside useFactory',
+        'Client injects Database at "/db", which has no definition: add EtcdTriggerModule.forFeature([{ key: "/db", type: Database }]) to the imports of its module, or add the definition to "configs" next to useFactory',
       ],
       [
         'no definition with the class',
         () => asking(Database),
         [{ prefix: '/limits/', type: Limit }],
-        'Client asks for Database, which no definition has: add EtcdTriggerModule.forFeature([{ key: "/key", type: Database }]) to the imports of its module',
+        'Client injects Database, which has no definition: add EtcdTriggerModule.forFeature([{ key: "/key", type: Database }]) to the imports of its module',
       ],
       [
         'two definitions with the class',
@@ -235,46 +235,46 @@ describe('@InjectConfig', () => {
           { key: '/a', type: Limit },
           { prefix: '/b/', type: Limit },
         ],
-        'Client asks for Limit, which is the class of key "/a" and prefix "/b/": say which, as @InjectConfig(Limit, "/a")',
+        'Client injects Limit, which key "/a" and prefix "/b/" use: choose one, such as @InjectConfig(Limit, "/a")',
       ],
       [
         'another class',
         () => asking(Database, '/a'),
         [{ key: '/a', type: Limit }],
-        'Client asks for Database at "/a", but key "/a" is defined with Limit',
+        'Client injects Database at "/a", but key "/a" is defined with Limit',
       ],
       [
         'a key that a prefix covers',
         () => asking(Limit, '/b/1'),
         [{ prefix: '/b/', type: Limit }],
-        'Client asks for Limit at "/b/1", which has no definition of its own: use StoreService.select, @InjectConfig(Limit, "/b/"), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
+        'Client injects Limit at "/b/1", which only prefix "/b/" covers: use StoreService.select, @InjectConfig(Limit, "/b/"), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
       ],
     ])('%s', async (_, client, configs, sentence) => {
       const providers = [client()];
 
-      const fault = await faultOf({ imports: [EtcdTriggerModule.forRoot({ ...options(), configs })], providers });
+      const failure = await failureOf({ imports: [EtcdTriggerModule.forRoot({ ...options(), configs })], providers });
 
-      expect(fault).toBeInstanceOf(InvalidOptionsError);
-      expect(fault.message).toBe(sentence);
+      expect(failure).toBeInstanceOf(InvalidOptionsError);
+      expect(failure.message).toBe(sentence);
     });
 
-    it('what Nest itself finds missing is told with the line to add', async () => {
+    it('a dependency that Nest cannot resolve, with the line to add', async () => {
       const root = EtcdTriggerModule.forRoot({ ...options(), configs: [] });
-      const fault = await faultOf({ imports: [root], providers: [asking(Database, '/later/')] });
+      const failure = await failureOf({ imports: [root], providers: [asking(Database, '/later/')] });
 
-      expect(fault.message).toContain(
-        'ConfigRef of Database at "/later/", to be defined by EtcdTriggerModule.forFeature([{ prefix: "/later/", type: Database }])',
+      expect(failure.message).toContain(
+        'ConfigRef of Database at "/later/", defined by EtcdTriggerModule.forFeature([{ prefix: "/later/", type: Database }])',
       );
     });
 
-    it('a class that is not there, as it is when files import each other', () => {
+    it('an undefined class, as in a circular import', () => {
       expect(() => InjectConfig(undefined as never, '/db')).toThrow(
-        'the configuration "/db" is injected by its class, which is undefined: do its file and this one import each other?',
+        'the configuration "/db" cannot be injected, because its type is undefined: check for a circular import',
       );
     });
   });
 
-  it('of an ambiguous class is no fault as long as nobody injects it', async () => {
+  it('accepts an ambiguous class that is not injected', async () => {
     await put('/a', { count: 1 });
     const app = await start({
       imports: [

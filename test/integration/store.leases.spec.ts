@@ -17,9 +17,9 @@ describe('a key that is put under a lease', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
-  /** Decimal id of the lease that a key hangs on, `'0'` for none. */
+  /** Decimal id of the lease of a key, `'0'` without one. */
   const leaseOf = async (key: string): Promise<string | undefined> => (await etcd.direct.get(key).exec()).kvs[0]?.lease;
-  /** Seconds left, -1 when it is gone. */
+  /** Remaining seconds; -1 for a lease that does not exist. */
   const secondsLeft = async (lease: string | undefined): Promise<number> =>
     Number((await etcd.direct.leaseClient.leaseTimeToLive({ ID: lease ?? '0' })).TTL);
   const isRenewed = async (lease: string | undefined): Promise<void> => {
@@ -31,7 +31,7 @@ describe('a key that is put under a lease', () => {
     await eventually(async () => (await secondsLeft(lease)) > Number(least));
   };
 
-  it('stays as long as the module is open, and ends with it at once', async () => {
+  it('exists as long as the module is open, and is deleted when it closes', async () => {
     const app = await startApp({ hosts: etcd.hosts, configs });
     await app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds: 5 } });
     await app.store.put('/instances/2', { port: 2 }, { lease: { ttlSeconds: 600 } });
@@ -44,7 +44,7 @@ describe('a key that is put under a lease', () => {
     expect(await secondsLeft(lease)).toBe(-1);
   });
 
-  it('is renewed through another member when one is dead, and after a break', async () => {
+  it('is renewed through another member if one is down, and after an interruption', async () => {
     const proxies = await Promise.all([TcpProxy.start(etcd.first.clientPort), TcpProxy.start(etcd.first.clientPort)]);
     await using app = await startApp({ hosts: proxies.map(({ endpoint }) => endpoint), configs });
     await app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds: 5 } });
@@ -59,7 +59,7 @@ describe('a key that is put under a lease', () => {
     for (const proxy of proxies) proxy.stop();
   });
 
-  it('stays for good when it is written without one, and the old lease is given back', async () => {
+  it('does not expire once it is written without a lease, and the old lease is revoked', async () => {
     await using app = await startApp({ hosts: etcd.hosts, configs });
     for (const write of [
       () => app.store.put(KEY, { port: 2 }),
@@ -81,7 +81,7 @@ describe('a key that is put under a lease', () => {
     await eventually(async () => (await secondsLeft(lease)) === -1);
   });
 
-  it('is left to whoever else writes or deletes it', async () => {
+  it('is not renewed once another client writes or deletes it', async () => {
     await using app = await startApp({ hosts: etcd.hosts, configs });
     await app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds: 2 } });
     await app.store.put('/instances/2', { port: 2 }, { lease: { ttlSeconds: 2 } });
@@ -93,7 +93,7 @@ describe('a key that is put under a lease', () => {
     expect(await etcd.direct.getAll().prefix('/instances/').strings()).toEqual({ [KEY]: '{"port":9}' });
   });
 
-  it('is there again when its lease was lost in a long break, and that is said once', async () => {
+  it('is put again if its lease expired during an outage, which is reported once', async () => {
     const log = new CollectingLogger();
     const proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint, configs, logger: log });
@@ -107,28 +107,28 @@ describe('a key that is put under a lease', () => {
 
     expect(again).not.toBe(lease);
     expect(await etcd.direct.get(KEY).string()).toBe('{"port":4711}');
-    await eventually(() => log.lines.some(({ text }) => text.includes('is there again')));
+    await eventually(() => log.lines.some(({ text }) => text.includes('was put again with a new lease')));
     expect(log.lines.filter(({ text }) => text.includes('lease')).map(({ level }) => level)).toEqual(['warn', 'log']);
     expect(log.text).not.toContain('4711');
     await eventually(() => app.store.get(KEY, Instance)?.port === 4711);
     proxy.stop();
   });
 
-  it('is left as it is when its lease was lost and somebody else wrote it meanwhile', async () => {
+  it('is not put again if its lease expired and another client wrote it in the meantime', async () => {
     const log = new CollectingLogger();
     await using app = await startApp({ hosts: etcd.hosts, configs, logger: log });
-    // Renewed so rarely that the next renewal comes after both.
+    // The renewal interval is long enough for both to happen before the next renewal.
     await app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds: 6 } });
     const lease = (await leaseOf(KEY)) ?? '';
     await etcd.direct.leaseClient.leaseRevoke({ ID: lease });
     await put(KEY, '{"port":9}');
-    await eventually(() => log.text.includes(`"${KEY}" was written by somebody else`));
+    await eventually(() => log.text.includes(`"${KEY}" was written by another client`));
 
     expect(await etcd.direct.get(KEY).string()).toBe('{"port":9}');
     await eventually(async () => (await etcd.direct.leaseClient.leaseLeases()).leases.length === 0);
   });
 
-  it('leaves no lease behind when the write is refused', async () => {
+  it('leaves no lease behind if the write is rejected', async () => {
     await using app = await startApp({ hosts: etcd.hosts, configs });
     await app.store.put(KEY, { port: 1 });
     const refused = app.store.put(KEY, { port: 2 }, { ifAbsent: true, lease: { ttlSeconds: 60 } });
@@ -137,11 +137,11 @@ describe('a key that is put under a lease', () => {
     await eventually(async () => (await etcd.direct.leaseClient.leaseLeases()).leases.length === 0);
   });
 
-  it.each([0, -1, 1.5, Number.NaN, 9_000_000_001])('is refused with a time to live of %s', async (ttlSeconds) => {
+  it.each([0, -1, 1.5, Number.NaN, 9_000_000_001])('is rejected with a time to live of %s', async (ttlSeconds) => {
     await using app = await startApp({ hosts: etcd.hosts, configs });
     const refused = app.store.put(KEY, { port: 1 }, { lease: { ttlSeconds } });
 
     await expect(refused).rejects.toThrow(InvalidOptionsError);
-    await expect(refused).rejects.toThrow(/"\/instances\/1": lease.ttlSeconds is a whole number of seconds/);
+    await expect(refused).rejects.toThrow(/"\/instances\/1": lease.ttlSeconds must be an integer from 1 to/);
   });
 });

@@ -35,7 +35,7 @@ describe('StoreService', () => {
   const start = (configs: object[], more: object = {}) =>
     startApp({ hosts: etcd.hosts, configs: configs as never, ...more });
 
-  it('gives validated instances, nested ones too, frozen and the same until they change', async () => {
+  it('returns validated, frozen instances, also nested ones, which stay the same until they change', async () => {
     await put('/db', { host: 'a', pool: { size: 2 } });
     await using app = await start([{ key: '/db', type: Database }]);
     const database = app.store.getOrThrow('/db', Database);
@@ -52,7 +52,7 @@ describe('StoreService', () => {
     expect(database).toEqual({ host: 'a', pool: { size: 2 } });
   });
 
-  it('refuses keys that no definition covers and classes that are not the one defined, naming all of them', async () => {
+  it('rejects keys without a definition and classes that differ from the definition, and names both', async () => {
     await using app = await start([{ key: '/db', type: Database }]);
 
     expect(() => app.store.get('/nowhere', Database)).toThrow(InvalidOptionsError);
@@ -100,7 +100,7 @@ describe('StoreService', () => {
     expect(await etcd.direct.get('/db/1').string()).toBeNull();
   });
 
-  it('shows every write of this process as soon as it is answered', async () => {
+  it('shows every write of this process as soon as the write resolves', async () => {
     await using app = await start([{ prefix: '/limits/', type: Limit }]);
     for (let count = 1; count <= 200; count += 1) {
       const { revision, visible } = await app.store.put(`/limits/${count % 7}`, { count });
@@ -112,7 +112,7 @@ describe('StoreService', () => {
     expect(await app.store.delete('/limits/1')).toMatchObject({ deleted: false });
   });
 
-  it('writes only at the revision demanded, and gives what is there instead', async () => {
+  it('writes only at the expected revision, and returns the current value in a conflict', async () => {
     await using app = await start([{ key: '/limit', type: Limit }]);
     const { revision } = await app.store.put('/limit', { count: 1 }, { ifAbsent: true });
     await app.store.put('/limit', { count: 2 }, { ifRevision: revision });
@@ -129,7 +129,7 @@ describe('StoreService', () => {
     expect(app.store.get('/limit', Limit)).toEqual({ count: 2 });
   });
 
-  it('waits for the writes of others, also where nothing changes for it', async () => {
+  it('waits for the writes of other clients, also if they do not change a configuration', async () => {
     await put('/quiet', { count: 1 });
     await using app = await start([
       { key: '/quiet', type: Limit },
@@ -144,7 +144,7 @@ describe('StoreService', () => {
     await expect(app.store.waitForRevision(elsewhere + 5, { timeoutMs: 300 })).rejects.toThrow(ConnectionTimeoutError);
   });
 
-  it('lets the exact key govern before a prefix, and a longer prefix before a shorter one', async () => {
+  it('prefers an exact key to a prefix, and a longer prefix to a shorter one', async () => {
     await put('/app/db', { host: 'a' });
     await put('/app/limits/x', { count: 1 });
     await put('/app/limits/x/db', { host: 'b' });
@@ -178,7 +178,7 @@ describe('StoreService', () => {
     expect(torn).toEqual([]);
   });
 
-  it('tells listeners what exists first, then every change; those that throw, end themselves or write harm nobody', async () => {
+  it('delivers existing configurations first and then every change; a listener that throws, closes or writes affects no other', async () => {
     await put('/l/1', { count: 1 });
     const log = new CollectingLogger();
     await using app = await start([{ prefix: '/l/', type: Limit }], { logger: log });
@@ -201,8 +201,8 @@ describe('StoreService', () => {
     await app.store.waitForRevision(same);
     const { revision } = await app.store.delete('/l/1');
 
-    const seen = changes.filter((_, index) => changes.indexOf(changes[index] as ConfigChange) === index);
-    expect(new Set(seen.map(({ type, key, origin }) => `${origin} ${type} ${key}`))).toEqual(
+    const received = changes.filter((_, index) => changes.indexOf(changes[index] as ConfigChange) === index);
+    expect(new Set(received.map(({ type, key, origin }) => `${origin} ${type} ${key}`))).toEqual(
       new Set(['initial put /l/1', 'live put /l/2', 'live put /l/3', 'live delete /l/1']),
     );
     expect(changes.length).toBe(8);
@@ -218,21 +218,21 @@ describe('StoreService', () => {
     expect(log.text).not.toContain('SECRET');
   });
 
-  it('gives changes as an observable that completes with the application', async () => {
+  it('returns changes as an observable that completes with the application', async () => {
     const app = await start([{ prefix: '/l/', type: Limit }]);
-    const seen: string[] = [];
+    const received: string[] = [];
     let completed = false;
     app.store
       .changes$('/l/')
-      .subscribe({ next: ({ key, origin }) => seen.push(`${origin} ${key}`), complete: () => (completed = true) });
+      .subscribe({ next: ({ key, origin }) => received.push(`${origin} ${key}`), complete: () => (completed = true) });
     await app.store.put('/l/1', { count: 1 });
     await app[Symbol.asyncDispose]();
 
-    expect(seen).toEqual(['live /l/1']);
+    expect(received).toEqual(['live /l/1']);
     expect(completed).toBe(true);
   });
 
-  it('awaits asynchronous validators, at the start, on every change and before every write', async () => {
+  it('awaits asynchronous validators at startup, on every change and before every write', async () => {
     class Checked {
       @IsEventuallyEven() count!: number;
     }
@@ -248,7 +248,7 @@ describe('StoreService', () => {
     expect(app.store.get('/even', Checked)).toEqual({ count: 4 });
   });
 
-  it('shows defaults while a key is absent, and keeps the last value of required ones', async () => {
+  it('shows the default while a key is absent, and keeps the last value of a required key', async () => {
     await put('/required', { count: 1 });
     await using app = await start([
       { key: '/defaulted', type: Limit, default: { count: 10 } },
@@ -266,7 +266,7 @@ describe('StoreService', () => {
     expect(app.store.entry('/required', Limit)).toMatchObject({ value: { count: 1 }, state: 'kept' });
   });
 
-  it('strips what a class does not know, with one warning, or refuses it', async () => {
+  it('removes unknown properties with one warning, or rejects the value', async () => {
     await put('/strip', { count: 1, more: 'SECRET' });
     const log = new CollectingLogger();
     await using app = await start([{ key: '/strip', type: Limit }], { logger: log });
@@ -275,14 +275,14 @@ describe('StoreService', () => {
     expect(app.store.get('/strip', Limit)).toEqual({ count: 2 });
     const warnings = log.lines.filter(({ level }) => level === 'warn').map(({ text }) => text);
     expect(warnings.length).toBe(1);
-    expect(warnings[0]).toContain('"/strip": left out what its class does not know: more');
+    expect(warnings[0]).toContain('"/strip": ignored properties that its class does not know: more');
     expect(log.text).not.toContain('SECRET');
     const refused = start([{ key: '/strip', type: Limit, unknown: 'refuse' }]);
     await expect(refused).rejects.toThrow(/more \[unknown\]/);
   });
 
   describe('at boot', () => {
-    it('names everything that is missing or invalid in one error', async () => {
+    it('names all missing and invalid configurations in one error', async () => {
       await put('/bad', { count: 'SECRET' });
       const failed = (await start([
         { key: '/bad', type: Limit },
@@ -299,7 +299,7 @@ describe('StoreService', () => {
       expect(inspect(failed, { depth: Infinity })).not.toContain('SECRET');
     });
 
-    it('fails fast when all hosts refuse, and at its limit when they are silent', async () => {
+    it('fails fast if all hosts refuse connections, and at its limit if they do not answer', async () => {
       const proxy = await TcpProxy.start(etcd.first.clientPort);
       const configs = [{ key: '/limit', type: Limit }] as never;
       proxy.freeze();
@@ -314,7 +314,7 @@ describe('StoreService', () => {
       expect(refused.problems.map(({ reason }) => reason)).toEqual(['unreachable']);
     });
 
-    it('waits for what is missing and for etcd itself with the policy wait', async () => {
+    it('waits for missing configurations and for etcd with the policy wait', async () => {
       const proxy = await TcpProxy.start(etcd.first.clientPort);
       proxy.refuse();
       const starting = startApp({
@@ -331,7 +331,7 @@ describe('StoreService', () => {
       proxy.stop();
     });
 
-    it('starts with what there is with the policy degraded, and catches up by itself', async () => {
+    it('starts without missing configurations with the policy degraded, and catches up later', async () => {
       await put('/there', { count: 1 });
       const proxy = await TcpProxy.start(etcd.first.clientPort);
       proxy.refuse();
@@ -355,7 +355,7 @@ describe('StoreService', () => {
       proxy.stop();
     });
 
-    it('is stale while the connection is interrupted, and ready again afterwards', async () => {
+    it('is stale while the connection is interrupted, and then ready again', async () => {
       await put('/there', { count: 1 });
       const proxy = await TcpProxy.start(etcd.first.clientPort);
       await using app = await startApp({ hosts: proxy.endpoint, configs: [{ key: '/there', type: Limit }] });
@@ -379,19 +379,19 @@ describe('StoreService', () => {
       { key: '/a', type: Limit, default: { count: 'x' } },
       /"default" of key "\/a" is not valid: count \[isInt\]/,
     ],
-  ])('refuses a definition with %s', async (_, definition, sentence) => {
+  ])('rejects a definition with %s', async (_, definition, sentence) => {
     const failed = start([definition]);
     await expect(failed).rejects.toThrow(sentence);
     await expect(failed).rejects.toThrow(InvalidOptionsError);
   });
 
-  it('refuses two different definitions of one target, and shares equal ones', async () => {
+  it('rejects two different definitions of one target, and merges equal ones', async () => {
     await expect(
       start([
         { key: '/a', type: Limit },
         { key: '/a', type: Database },
       ]),
-    ).rejects.toThrow(/key "\/a" is defined twice and differently, with Limit and with Database/);
+    ).rejects.toThrow(/key "\/a" has two different definitions, with Limit and with Database/);
     await using app = await start([
       { key: '/a', type: Limit },
       { key: '/a', type: Limit },
@@ -400,7 +400,7 @@ describe('StoreService', () => {
   });
 });
 
-/** Says so only after a while. */
+/** Resolves after a delay. */
 function IsEventuallyEven(): PropertyDecorator {
   return (target, propertyName) => {
     registerDecorator({

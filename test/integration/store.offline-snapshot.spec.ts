@@ -60,14 +60,14 @@ describe('an offline snapshot', () => {
 
   const start = (more: Partial<EtcdTriggerOptions> = {}, providers: (new () => object)[] = []) =>
     startApp({ hosts: proxy.endpoint, configs: CONFIGS, snapshot: { directory }, ...more }, { providers });
-  /** A run in which all was well, and after it an etcd that is away. */
+  /** Runs the application once and then makes etcd unreachable. */
   const leaveSnapshot = async (more: Partial<EtcdTriggerOptions> = {}): Promise<void> => {
     await (await start(more))[Symbol.asyncDispose]();
     proxy.refuse();
     proxy.cut();
   };
 
-  it('carries the last good configuration over a restart while etcd is away, and says that it is stale', async () => {
+  it('provides the last good configuration for a restart without etcd, with the status stale', async () => {
     const revision = await put('/limits/b', { count: 7 });
     await leaveSnapshot();
     const log = new CollectingLogger();
@@ -88,7 +88,7 @@ describe('an offline snapshot', () => {
     ]);
   });
 
-  it('is left for etcd when that comes back: changes are told, deleted keys go, and what is the same stays the same object', async () => {
+  it('is replaced when etcd is available again: changes and deletions are delivered, and equal values stay the same object', async () => {
     await leaveSnapshot();
     await using app = await start();
     const same = app.store.get('/db', Database);
@@ -126,7 +126,7 @@ describe('an offline snapshot', () => {
     expect(changes.at(-1)).toMatchObject({ key: '/limits/c', origin: 'live' });
   });
 
-  it('is written soon after every change, whole and readable by its owner only', async () => {
+  it('is written soon after every change, and only its owner can read it', async () => {
     await using app = await start();
     const { revision } = await app.store.put('/limits/a', { count: 5 });
     const documents = (): ConfigDocument[] => [...decodeSnapshot(readFileSync(file)).documents];
@@ -141,7 +141,7 @@ describe('an offline snapshot', () => {
     expect(readdirSync(directory)).toEqual(['etcd-trigger.default.snapshot']);
   });
 
-  it('is not overwritten by a start that fails', async () => {
+  it('is not overwritten by a failed start', async () => {
     await leaveSnapshot();
     await proxy.accept();
     await etcd.direct.delete().all();
@@ -152,7 +152,7 @@ describe('an offline snapshot', () => {
     expect(readFileSync(file)).toEqual(before);
   });
 
-  it('leaves secret definitions out, unless it is encrypted; nothing of it is readable then', async () => {
+  it('excludes secret definitions unless it is encrypted, which makes all of it unreadable', async () => {
     await put('/secret', { password: 'hunter2' });
     const configs: ConfigDefinition[] = [...CONFIGS, { key: '/secret', type: Password, secret: true }];
     const encryptionKey = randomBytes(32);
@@ -162,7 +162,7 @@ describe('an offline snapshot', () => {
     const log = new CollectingLogger();
     await using open = await start({ configs, logger: log });
     expect([open.store.status, open.store.get('/secret', Password)]).toEqual(['stale', undefined]);
-    expect(log.text).toContain('it holds nothing of key "/secret"');
+    expect(log.text).toContain('it does not contain key "/secret"');
 
     await proxy.accept();
     await leaveSnapshot({ configs, snapshot: { directory, encryptionKey } });
@@ -174,7 +174,7 @@ describe('an offline snapshot', () => {
     expect(log.text).not.toContain('hunter2');
   });
 
-  it('gives nothing that would be refused today', async () => {
+  it('provides no value that the current class rejects', async () => {
     await leaveSnapshot();
     class Tight {
       @IsInt() @Max(1) count!: number;
@@ -199,7 +199,7 @@ describe('an offline snapshot', () => {
       { encryptionKey: randomBytes(32) },
       'is not encrypted, although there is an encryptionKey',
     ],
-  ])('that %s is said once and not used', async (_, options, reason) => {
+  ])('that %s is reported once and not used', async (_, options, reason) => {
     await leaveSnapshot();
     const log = new CollectingLogger();
     await expect(start({ logger: log, snapshot: { directory, ...options } })).rejects.toThrow(BootError);
@@ -208,7 +208,7 @@ describe('an offline snapshot', () => {
     expect(warnings.map(({ text }) => text)).toEqual([expect.stringContaining(`${file} ${reason}`)]);
   });
 
-  it('of another cluster is discarded when etcd answers, even where the last value is to be kept; said once', async () => {
+  it('of another cluster is discarded when etcd answers, even with keep-last, and reported once', async () => {
     const kept: ConfigDefinition[] = [
       { key: '/db', type: Database, required: true },
       { prefix: '/limits/', type: Limit, onDelete: 'keep-last' },
@@ -233,24 +233,24 @@ describe('an offline snapshot', () => {
     await eventually(() => decodeSnapshot(readFileSync(file)).documents.length === 1);
   });
 
-  it('does not stop an application whose handlers watch etcd: they begin when it is back', async () => {
+  it('does not keep handlers from starting when etcd is available again', async () => {
     await leaveSnapshot();
-    const seen: string[] = [];
+    const received: string[] = [];
     class Handler {
       @WatchKey('/limits/')
       onEvent({ key, origin }: WatchEvent): void {
-        seen.push(`${origin} ${key}`);
+        received.push(`${origin} ${key}`);
       }
     }
     await using app = await start({}, [Handler]);
     expect(app.store.status).toBe('stale');
     await proxy.accept();
-    await eventually(() => seen.length === 2);
+    await eventually(() => received.length === 2);
 
-    expect(seen.sort()).toEqual(['initial /limits/a', 'initial /limits/b']);
+    expect(received.sort()).toEqual(['initial /limits/a', 'initial /limits/b']);
   });
 
-  it('that cannot be written is a warning, said once, and nothing else', async () => {
+  it('that cannot be written causes one warning and nothing else', async () => {
     writeFileSync(file, '');
     const log = new CollectingLogger();
     await using app = await start({ logger: log, snapshot: { directory: file } });
@@ -259,7 +259,7 @@ describe('an offline snapshot', () => {
 
     expect(app.store.status).toBe('ready');
     expect(log.lines.filter(({ level }) => level === 'warn').map(({ text }) => text)).toEqual([
-      expect.stringMatching(/cannot be written \((EEXIST|ENOTDIR)\); it is tried again/),
+      expect.stringMatching(/cannot be written \((EEXIST|ENOTDIR)\); the write is retried/),
     ]);
   });
 });

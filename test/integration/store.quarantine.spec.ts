@@ -11,11 +11,11 @@ class Limit {
   @IsInt() count!: number;
 }
 
-describe('a value that is refused', () => {
+describe('a rejected value', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
-  it('is reported once, across lost connections and lost history, until the next good value heals it', async () => {
+  it('is reported once, across lost connections and lost history, until the next valid value', async () => {
     using proxy = await TcpProxy.start(etcd.first.clientPort);
     await put('/limits/a', '{"count":1}');
     const log = new CollectingLogger();
@@ -56,12 +56,12 @@ describe('a value that is refused', () => {
 
   it.each<[string, Partial<ConfigDefinition>, string, number | undefined]>([
     ['an optional definition', {}, 'absent', undefined],
-    ['an optional one that keeps', { onDelete: 'keep-last' }, 'kept', 1],
+    ['an optional one with keep-last', { onDelete: 'keep-last' }, 'kept', 1],
     ['a required one', { required: true }, 'kept', 1],
-    ['a required one that lets go', { required: true, onDelete: 'remove' }, 'absent', undefined],
+    ['a required one with remove', { required: true, onDelete: 'remove' }, 'absent', undefined],
     ['one with a default', { default: { count: 7 } }, 'absent', 7],
-    ['one with a default that keeps', { default: { count: 7 }, onDelete: 'keep-last' }, 'kept', 1],
-  ])('and then deleted: %s, %o, is then %s and shows %s', async (_, more, state, count) => {
+    ['one with a default and keep-last', { default: { count: 7 }, onDelete: 'keep-last' }, 'kept', 1],
+  ])('that is deleted: the state of %s, %o, is then %s and its value %s', async (_, more, state, count) => {
     await put('/limit', '{"count":1}');
     await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/limit', type: Limit, ...more }] });
     await app.store.waitForRevision(await put('/limit', '[]'));

@@ -19,14 +19,14 @@ class Limit {
   @IsInt() count!: number;
 }
 
-describe('the store, read', () => {
+describe('reading the store', () => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
   const start = (configs: ConfigDefinition[], more: object = {}) => startApp({ hosts: etcd.hosts, configs, ...more });
 
-  describe('as a snapshot', () => {
-    it('stays as it was at its revision, whatever is written afterwards', async () => {
+  describe('as a view', () => {
+    it('stays at its revision after later writes', async () => {
       await put('/limits/a', { count: 1 });
       const revision = await put('/limits/b', { count: 2 });
       await using app = await start([{ prefix: '/limits/', type: Limit }]);
@@ -71,7 +71,7 @@ describe('the store, read', () => {
       expect(torn).toEqual([]);
     });
 
-    it('over several definitions tells the revision of each, and gives each key to the one that governs it', async () => {
+    it('of several definitions has the revision of each, and reads each key from its governing definition', async () => {
       await put('/app/db', { host: 'a', pool: { size: 1 } });
       await put('/app/x', { count: 1 });
       await using app = await start([
@@ -93,7 +93,7 @@ describe('the store, read', () => {
   });
 
   describe('through select', () => {
-    it('calls the function once for each state, and notifies only when its result changes', async () => {
+    it('calls the function once per state, and emits only if its result changes', async () => {
       await put('/db', { host: 'a', pool: { size: 1 } });
       await using app = await start([{ key: '/db', type: Database }]);
       let calls = 0;
@@ -102,29 +102,29 @@ describe('the store, read', () => {
         return { hosts: db ? [db.host] : [] };
       });
       const first = hosts.value;
-      const seen: unknown[] = [];
-      hosts.changes$.subscribe((value) => seen.push(value));
+      const received: unknown[] = [];
+      hosts.changes$.subscribe((value) => received.push(value));
 
       await app.store.put('/db', { host: 'a', pool: { size: 2 } });
       await app.store.put('/db', { host: 'a', pool: { size: 3 } });
       expect(hosts.value).toBe(first);
-      expect([calls, seen]).toEqual([3, [first]]);
+      expect([calls, received]).toEqual([3, [first]]);
       await app.store.put('/db', { host: 'b', pool: { size: 3 } });
       await app.store.delete('/db');
 
-      expect(seen).toEqual([{ hosts: ['a'] }, { hosts: ['b'] }, { hosts: [] }]);
-      expect([hosts.value, hosts.value === seen[2], calls]).toEqual([{ hosts: [] }, true, 5]);
+      expect(received).toEqual([{ hosts: ['a'] }, { hosts: ['b'] }, { hosts: [] }]);
+      expect([hosts.value, hosts.value === received[2], calls]).toEqual([{ hosts: [] }, true, 5]);
     });
 
-    it('logs a function that throws by class and place, and goes on with the next change', async () => {
+    it('logs the error of a function by class and location, and continues with the next change', async () => {
       const log = new CollectingLogger();
       await using app = await start([{ key: '/limit', type: Limit, default: { count: 0 } }], { logger: log });
       const ratio = app.store.select('/limit', Limit, (limit) => {
         if (limit?.count === 1) throw new RangeError('SECRET');
         return limit?.count;
       });
-      const seen: unknown[] = [];
-      ratio.changes$.subscribe((value) => seen.push(value));
+      const received: unknown[] = [];
+      ratio.changes$.subscribe((value) => received.push(value));
 
       await app.store.put('/limit', { count: 1 });
       expect(() => ratio.value).toThrow(RangeError);
@@ -132,7 +132,7 @@ describe('the store, read', () => {
       ratio.changes$.subscribe((value) => late.push(value));
       await app.store.put('/limit', { count: 2 });
 
-      expect([seen, late]).toEqual([[0, 2], [2]]);
+      expect([received, late]).toEqual([[0, 2], [2]]);
       expect(log.text).toContain('a projection of key "/limit" failed: RangeError at ');
       expect(log.text).not.toContain('SECRET');
       expect(() => app.store.select('/nowhere', Limit, String)).toThrow(InvalidOptionsError);
@@ -140,7 +140,7 @@ describe('the store, read', () => {
   });
 
   describe('through changes', () => {
-    it('tells what is different by path, and nothing of writes that change nothing for readers', async () => {
+    it('reports differences by path, and ignores writes that change nothing for readers', async () => {
       await put('/db', { host: 'a', pool: { size: 1 }, unknown: 1 });
       await using app = await start([{ key: '/db', type: Database }]);
       const changes: ConfigChange<Database>[] = [];
@@ -161,41 +161,41 @@ describe('the store, read', () => {
       expect(last?.value).toBe(app.store.get('/db', Database));
     });
 
-    it('may be debounced: a burst is told once, against what was told last', async () => {
+    it('may be debounced: a burst is delivered as one change from the last delivered value', async () => {
       await put('/limit', { count: 0 });
       using proxy = await TcpProxy.start(etcd.first.clientPort);
       await using app = await start([{ key: '/limit', type: Limit }], { hosts: proxy.endpoint });
-      const seen: unknown[] = [];
+      const received: unknown[] = [];
       app.store.onChange<Limit>(
         '/limit',
-        ({ origin, previous, value }) => seen.push([origin, previous?.count, value?.count]),
+        ({ origin, previous, value }) => received.push([origin, previous?.count, value?.count]),
         { debounceMs: 500 },
       );
-      // However long writing takes, they arrive together.
+      // The validator releases them together, however long writing takes.
       proxy.freeze('down');
       for (let count = 1; count <= 20; count += 1) await put('/limit', { count });
       proxy.thaw('down');
-      await eventually(() => seen.length === 2);
+      await eventually(() => received.length === 2);
 
-      expect(seen).toEqual([
+      expect(received).toEqual([
         ['initial', undefined, 0],
         ['live', 0, 20],
       ]);
     });
 
-    it('may be written from: the write is told like any other', async () => {
+    it('may write to the store, and the write is delivered like any other', async () => {
       await using app = await start([{ prefix: '/limits/', type: Limit }]);
-      const seen: string[] = [];
+      const received: string[] = [];
       app.store.onChange<Limit>('/limits/', ({ key, value }) => {
-        seen.push(`${key} ${value?.count}`);
+        received.push(`${key} ${value?.count}`);
         if (value && value.count < 5) return app.store.put(key, { count: value.count + 1 });
         return undefined;
       });
 
       await app.store.put('/limits/a', { count: 1 });
-      await eventually(() => seen.length === 5);
+      await eventually(() => received.length === 5);
 
-      expect(seen).toEqual(['/limits/a 1', '/limits/a 2', '/limits/a 3', '/limits/a 4', '/limits/a 5']);
+      expect(received).toEqual(['/limits/a 1', '/limits/a 2', '/limits/a 3', '/limits/a 4', '/limits/a 5']);
     });
   });
 });

@@ -1,30 +1,22 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { SnapshotFile } from '../../lib/store/snapshot/snapshot-file.js';
 import type { SnapshotContent } from '../../lib/store/snapshot/snapshot-format.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-/** `npm run crash` kills 1,000 times. */
+/** `npm run crash` sets 1,000. */
 const KILLS = Number(process.env.CRASH_KILLS ?? 60);
 const LONGEST_LIFE_MS = 40;
 
 describe('a process that is killed while it writes snapshots', () => {
-  let folder: string;
-
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'snapshot-crash-'));
-  });
-  afterAll(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-
   it(
-    `leaves a whole one each time, the last that was safe or the one after (${KILLS} times)`,
+    `leaves an intact one each time, either the last confirmed one or the next (${KILLS} times)`,
     async () => {
+      const folder = await temporaryFolder();
       const key = randomBytes(32);
       const path = join(folder, 'app.default.snapshot');
       const file = new SnapshotFile(path, key);
@@ -50,7 +42,7 @@ describe('a process that is killed while it writes snapshots', () => {
   );
 });
 
-/** The last number that it said was safe. */
+/** Returns the last number that the process confirmed. */
 async function writeUntilKilled(path: string, first: number, key: Buffer): Promise<number | undefined> {
   const child = spawn(
     process.execPath,
@@ -59,10 +51,10 @@ async function writeUntilKilled(path: string, first: number, key: Buffer): Promi
       stdio: ['ignore', 'pipe', 'inherit'],
     },
   );
-  let said = '';
+  let output = '';
   const begun = new Promise<void>((resolve) => {
     child.stdout.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
+      output += chunk.toString();
       resolve();
     });
   });
@@ -71,6 +63,6 @@ async function writeUntilKilled(path: string, first: number, key: Buffer): Promi
   await sleep(Math.random() * LONGEST_LIFE_MS);
   child.kill('SIGKILL');
   await ended;
-  const numbers = said.split('\n').slice(0, -1);
+  const numbers = output.split('\n').slice(0, -1);
   return numbers.length > 0 ? Number(numbers.at(-1)) : undefined;
 }

@@ -34,7 +34,7 @@ describe('writing through the store', () => {
   const start = (more: object = {}) => startApp({ hosts: etcd.hosts, configs, ...more });
 
   describe('update', () => {
-    it('makes the next value from what readers see, its default and its last good value included', async () => {
+    it('computes the next value from the value that readers see, including a default and a last good value', async () => {
       await put('/counters/bad', { count: 5 });
       await using app = await start();
       await app.store.waitForRevision(await put('/counters/bad', { count: 'x' }));
@@ -46,7 +46,7 @@ describe('writing through the store', () => {
       expect(app.store.get('/defaulted', Counter)).toEqual({ count: 11 });
     });
 
-    it('loses no increment, however many run at once in however many processes', async () => {
+    it('loses no increment of concurrent updates in several processes', async () => {
       await using one = await start();
       await using two = await start();
       await Promise.all(
@@ -58,17 +58,17 @@ describe('writing through the store', () => {
       expect(await one.store.fresh('/counters/1', Counter)).toEqual({ count: 60 });
     });
 
-    it('begins again with what another wrote in between, a deletion too, and gives up after 50 times', async () => {
+    it('retries with the value of a conflicting write or deletion, and gives up after 50 attempts', async () => {
       await put('/counters/1', { count: 1 });
       await using app = await start();
-      const seen: (number | undefined)[] = [];
+      const received: (number | undefined)[] = [];
       await app.store.update('/counters/1', Counter, async (current) => {
-        seen.push(current?.count);
-        if (seen.length === 1) await put('/counters/1', { count: 7 });
-        if (seen.length === 2) await etcd.direct.delete().key('/counters/1');
+        received.push(current?.count);
+        if (received.length === 1) await put('/counters/1', { count: 7 });
+        if (received.length === 2) await etcd.direct.delete().key('/counters/1');
         return increment(current);
       });
-      expect(seen).toEqual([1, 7, undefined]);
+      expect(received).toEqual([1, 7, undefined]);
 
       let tries = 0;
       const never = app.store.update('/counters/1', Counter, async () => {
@@ -83,7 +83,7 @@ describe('writing through the store', () => {
       expect(tries).toBe(50);
     });
 
-    it('writes nothing when the change throws or makes nonsense, and the next one proceeds', async () => {
+    it('writes nothing if the change throws or returns an invalid value, and the next update proceeds', async () => {
       await using app = await start();
       const failure = new Error('mine');
       const failing = app.store.update('/counters/1', Counter, () => {
@@ -101,7 +101,7 @@ describe('writing through the store', () => {
   });
 
   describe('a transaction', () => {
-    it('applies all of it at one revision, and every definition shows its part', async () => {
+    it('is applied at one revision, and every definition shows its part', async () => {
       await put('/counters/old', { count: 1 });
       await using app = await start();
       const { revision, visible } = await app.store.transaction((tx) => {
@@ -117,7 +117,7 @@ describe('writing through the store', () => {
       expect(app.store.keys('/counters/')).toEqual(['/counters/1']);
     });
 
-    it('applies nothing of it when one value is not valid, or one key not as demanded', async () => {
+    it('is not applied if one value is invalid or one condition does not hold', async () => {
       await put('/counters/1', { count: 1 });
       await using app = await start();
       const invalid = app.store.transaction((tx) => {
@@ -140,7 +140,7 @@ describe('writing through the store', () => {
     });
 
     it.each([
-      ['nothing', () => undefined, InvalidOptionsError, /it writes nothing/],
+      ['nothing', () => undefined, InvalidOptionsError, /it contains no write/],
       [
         'one key twice',
         (tx: Tx) => {
@@ -148,7 +148,7 @@ describe('writing through the store', () => {
           tx.delete('/owner');
         },
         InvalidOptionsError,
-        /delete "\/owner" in a transaction: it writes the key already/,
+        /delete "\/owner" in a transaction: the transaction already writes the key/,
       ],
       [
         'what it says later',
@@ -183,7 +183,7 @@ describe('writing through the store', () => {
         WriteError,
         /etcd takes at most 1572864; nothing was sent/,
       ],
-    ])('is refused before it is sent when it writes %s', async (_, build, kind, sentence) => {
+    ])('is rejected before it is sent if it writes %s', async (_, build, kind, sentence) => {
       await using app = await start();
       const refused = app.store.transaction(build);
 
@@ -193,7 +193,7 @@ describe('writing through the store', () => {
     });
   });
 
-  it('never rejects when it succeeded, also where readers do not see it for long', async () => {
+  it('resolves if the write succeeded, even if readers do not see it for a long time', async () => {
     class Slow {
       @SlowlyChecked() count!: number;
     }
@@ -210,7 +210,7 @@ describe('writing through the store', () => {
   });
 
   describe('a fresh read', () => {
-    it('gives what anybody wrote before the call, and the store shows it too', async () => {
+    it('returns the writes of every client before the call, and the store shows them too', async () => {
       await using app = await start();
       for (let count = 1; count <= 50; count += 1) {
         await put('/counters/1', { count });
@@ -222,7 +222,7 @@ describe('writing through the store', () => {
       await expect(app.store.fresh('/counters/1', Owner)).rejects.toThrow(InvalidOptionsError);
     });
 
-    it('rejects rather than giving what is old', async () => {
+    it('rejects rather than returning an old value', async () => {
       const proxy = await TcpProxy.start(etcd.first.clientPort);
       await using app = await start({ hosts: proxy.endpoint, requestTimeoutMs: 500 });
       await app.store.put('/counters/1', { count: 1 });
@@ -235,7 +235,7 @@ describe('writing through the store', () => {
   });
 
   describe('history', () => {
-    it('lists what the key held, newest first, what is invalid today by its violations, and lives before a deletion', async () => {
+    it('lists the values of a key, newest first, with violations of the current class and values before a deletion', async () => {
       await using app = await start();
       const first = await put('/counters/h', { count: 1 });
       const second = await put('/counters/h', { count: 'SECRET' });
@@ -255,10 +255,12 @@ describe('writing through the store', () => {
       await etcd.direct.delete().key('/counters/h');
       expect(await app.store.history('/counters/h', { limit: 1 })).toMatchObject([{ revision: third }]);
       expect(await app.store.history('/counters/never')).toEqual([]);
-      await expect(app.store.history('/counters/h', { limit: 0 })).rejects.toThrow(/limit is a whole number/);
+      await expect(app.store.history('/counters/h', { limit: 0 })).rejects.toThrow(
+        /limit must be an integer of at least 1/,
+      );
     });
 
-    it('ends where etcd was compacted', async () => {
+    it('ends at the compacted revision', async () => {
       await using app = await start();
       const revisions: number[] = [];
       for (let count = 1; count <= 5; count += 1) revisions.unshift(await put('/counters/c', { count }));
@@ -268,7 +270,7 @@ describe('writing through the store', () => {
       expect(history.map(({ revision }) => revision)).toEqual(revisions.slice(0, 3));
     });
 
-    it('is what can be rolled back to, a deleted key too', async () => {
+    it('can be rolled back to, also after a deletion', async () => {
       await using app = await start();
       const { revision } = await app.store.put('/counters/1', { count: 1 });
       await app.store.put('/counters/1', { count: 2 });
@@ -280,7 +282,7 @@ describe('writing through the store', () => {
       expect(app.store.get('/counters/1', Counter)).toEqual({ count: 1 });
     });
 
-    it('cannot be rolled back to what is invalid today, gone, to come, or was not there', async () => {
+    it('cannot be rolled back to an invalid, compacted, future or absent value', async () => {
       await using app = await start();
       const compacted = await put('/counters/1', { count: 1 });
       const invalid = await put('/counters/1', { count: 'SECRET' });
@@ -293,9 +295,9 @@ describe('writing through the store', () => {
       expect(refused).toBeInstanceOf(InvalidConfigError);
       expect(inspect(refused, { depth: Infinity, showHidden: true })).not.toContain('SECRET');
       for (const [key, revision, why] of [
-        ['/counters/1', compacted, 'etcd has compacted it away'],
-        ['/counters/1', elsewhere + 100, 'there is no such revision yet'],
-        ['/counters/2', invalid, 'the key did not exist then'],
+        ['/counters/1', compacted, 'etcd has compacted the revision'],
+        ['/counters/1', elsewhere + 100, 'the revision does not exist yet'],
+        ['/counters/2', invalid, 'the key did not exist at that revision'],
       ] as const) {
         const error = await failing(key, revision);
         expect(error).toBeInstanceOf(RevisionUnavailableError);
@@ -305,9 +307,9 @@ describe('writing through the store', () => {
     });
   });
 
-  it('refuses markers that a definition would take for configurations', async () => {
+  it('rejects markers under the prefix of a definition', async () => {
     await expect(start({ outcomes: { prefix: '/counters/markers' } })).rejects.toThrow(
-      /"outcomes.prefix" lies under the prefix "\/counters\/" of a definition/,
+      /"outcomes.prefix" is under the prefix "\/counters\/" of a definition/,
     );
     await expect(start({ outcomes: { prefix: '' } })).rejects.toThrow(/"outcomes.prefix" is empty/);
   });
@@ -315,7 +317,7 @@ describe('writing through the store', () => {
 
 type Tx = Parameters<Parameters<Awaited<ReturnType<typeof startApp>>['store']['transaction']>[0]>[0];
 
-/** How many values `SlowlyChecked` passes at once; each after them waits for `release`. */
+/** Number of values that `SlowlyChecked` accepts immediately; the next ones wait for `release`. */
 let passing = Infinity;
 let release: () => void = () => undefined;
 

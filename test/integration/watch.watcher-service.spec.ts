@@ -21,7 +21,7 @@ describe('WatcherService', () => {
   });
 
   describe('watch', () => {
-    it('gives what exists first, in the order of the keys, and then every change', async () => {
+    it('delivers the existing keys first, in key order, and then every change', async () => {
       await put('/a/2', 'two');
       await put('/a/1', 'one');
       const recorder = new Recorder();
@@ -47,7 +47,7 @@ describe('WatcherService', () => {
       ]);
     });
 
-    it('lists everything at one revision, however many pages it takes and whatever is written meanwhile', async () => {
+    it('lists all pages at one revision, while keys are being written', async () => {
       const pad = 'x'.repeat(20_000);
       const write = (number: number) => etcd.putTogether({ '/p/0': `${number}`, '/p/999999': `${number}` });
       await write(0);
@@ -75,7 +75,7 @@ describe('WatcherService', () => {
       await writing;
     });
 
-    it('gives only changes without initial', async () => {
+    it('delivers only changes with initial: false', async () => {
       await put('/a/1', 'one');
       const recorder = new Recorder();
       await app.watcher.watch('/a/', recorder.onEvent, { initial: false });
@@ -86,7 +86,7 @@ describe('WatcherService', () => {
       expect(recorder.events[0]?.previous?.toString()).toBe('one');
     });
 
-    it('watches one key exactly where a key is meant', async () => {
+    it('watches exactly one key with { key }', async () => {
       const exact = new Recorder();
       const prefix = new Recorder();
       await app.watcher.watch({ key: '/db' }, exact.onEvent);
@@ -98,7 +98,7 @@ describe('WatcherService', () => {
       expect(exact.events.map(({ key }) => key)).toEqual(['/db']);
     });
 
-    it('lists one key exactly, whatever comes after it in the order of keys', async () => {
+    it('lists exactly one key with { key }, not the keys after it', async () => {
       const exact = new Recorder();
       for (const key of ['/db', '/db2', '/z']) await put(key, 'x');
       const subscription = await app.watcher.watch({ key: '/db' }, exact.onEvent);
@@ -109,7 +109,7 @@ describe('WatcherService', () => {
       expect(exact.events.map(({ key }) => key)).toEqual(['/db']);
     });
 
-    it('leaves bytes as they are: nothing, anything, a mebibyte, any key', async () => {
+    it('preserves the bytes of keys and values, empty and large ones included', async () => {
       const values = [Buffer.alloc(0), Buffer.from([0, 255, 128, 10]), Buffer.alloc(1_048_576, 7), Buffer.from('ü€😀')];
       const keys = ['/b/ü€😀', Buffer.from([0x2f, 0x62, 0x2f, 0xff, 0xfe, 0x00]), '/b/ space\n', '/b/%2F'];
       const seen: WatchEvent[] = [];
@@ -127,7 +127,7 @@ describe('WatcherService', () => {
       expect(found.value.equals(values[3] as Buffer)).toBe(true);
     });
 
-    it('tells revision, createRevision, version and the lease in decimal', async () => {
+    it('reports revision, createRevision, version and the decimal lease id', async () => {
       const lease = etcd.direct.lease(60);
       const id = BigInt(await lease.grant());
       const seen: WatchEvent[] = [];
@@ -138,12 +138,7 @@ describe('WatcherService', () => {
       await eventually(() => seen.length === 3);
 
       expect(
-        seen.map(({ revision, createRevision, version, lease: hangsOn }) => [
-          revision,
-          createRevision,
-          version,
-          hangsOn,
-        ]),
+        seen.map(({ revision, createRevision, version, lease }) => [revision, createRevision, version, lease]),
       ).toEqual([
         [created, created, 1, undefined],
         [changed, created, 2, id.toString()],
@@ -152,7 +147,7 @@ describe('WatcherService', () => {
       await lease.revoke();
     });
 
-    it('gives every change from a revision on, with the right previous, and nothing before it', async () => {
+    it('delivers every change from fromRevision on, with the right previous, and none before it', async () => {
       await put('/f/1', 'a');
       const from = await put('/f/1', 'b');
       await put('/f/2', 'c');
@@ -170,7 +165,7 @@ describe('WatcherService', () => {
       ]);
     });
 
-    it('begins at the revision after the newest one, and refuses one that is further ahead', async () => {
+    it('accepts the revision after the newest one as fromRevision, and rejects later ones', async () => {
       const head = await put('/f/1', 'a');
       const recorder = new Recorder();
       await app.watcher.watch('/f/', recorder.onEvent, { fromRevision: head + 1 });
@@ -183,17 +178,17 @@ describe('WatcherService', () => {
       expect(recorder.revisions).toEqual([next]);
     });
 
-    it('names the first revision that is available where the one asked for is compacted', async () => {
+    it('reports the first available revision if fromRevision is compacted', async () => {
       const first = await put('/f/1', 'a');
       const second = await put('/f/1', 'b');
       const third = await put('/f/1', 'c');
       await etcd.compact(second);
 
-      const refused = await app.watcher
+      const error = await app.watcher
         .watch('/f/', () => undefined, { fromRevision: first })
-        .catch((error: unknown) => error);
-      expect(refused).toBeInstanceOf(WatchError);
-      expect((refused as WatchError).revision).toBe(third);
+        .catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(WatchError);
+      expect((error as WatchError).revision).toBe(third);
 
       const recorder = new Recorder();
       await app.watcher.watch('/f/', recorder.onEvent, { fromRevision: third });
@@ -201,9 +196,9 @@ describe('WatcherService', () => {
       expect(recorder.revisions).toEqual([third]);
     });
 
-    it('shares one etcd watch between the listeners of a target; a late one gets what is known from memory', async () => {
+    it('shares one etcd watch between the listeners of a target, and serves late ones from memory', async () => {
       const watchers = async () => (await etcd.first.metric('etcd_debugging_mvcc_watcher_total')) ?? 0;
-      // The server takes a moment to forget the watches of applications that have ended.
+      // The server removes the watches of closed applications with a delay.
       await eventually(async () => (await watchers()) === 0);
       await put('/s/1', 'a');
       const recorders = [new Recorder(), new Recorder(), new Recorder()];
@@ -221,7 +216,7 @@ describe('WatcherService', () => {
       expect(await watchers()).toBe(1);
     });
 
-    it('ends when it is closed, also from inside its own handler, and when its signal aborts', async () => {
+    it('ends when it is closed, also by its handler, and when its signal aborts', async () => {
       const abort = new AbortController();
       let calls = 0;
       const inside = await app.watcher.watch('/e/', async () => {
@@ -240,7 +235,7 @@ describe('WatcherService', () => {
       await expect(app.watcher.watch('/e/', () => undefined, { signal: abort.signal })).rejects.toThrow(WatchError);
     });
 
-    it('logs and counts a call that fails, without its message, and goes on', async () => {
+    it('logs a failed call without its message, counts it, and continues', async () => {
       const seen: string[] = [];
       const subscription = await app.watcher.watch('/h/', ({ key, value }) => {
         seen.push(key);
@@ -258,7 +253,7 @@ describe('WatcherService', () => {
       expect(log.text).not.toContain('SECRET');
     });
 
-    it('calls for one key one after the other, for up to 16 keys at once', async () => {
+    it('runs the calls of one key one after the other, and up to 16 keys at once', async () => {
       const running = new Map<string, number>();
       let most = 0;
       let open = (): void => undefined;
@@ -296,7 +291,7 @@ describe('WatcherService', () => {
     });
   });
 
-  it('gives one revision a call with watchBatch, the initial list being one', async () => {
+  it('calls watchBatch handlers once per revision, and once for the initial list', async () => {
     await put('/t/1', 'a');
     await put('/t/2', 'b');
     const batches: WatchBatch[] = [];
@@ -318,7 +313,7 @@ describe('WatcherService', () => {
     ]);
   });
 
-  it('observes as a cold observable that ends with the application', async () => {
+  it('returns a cold observable that completes with the application', async () => {
     await put('/o/1', 'a');
     const observable = app.watcher.observe('/o/');
     const seen: string[] = [];
@@ -338,7 +333,7 @@ describe('WatcherService', () => {
     expect(completed).toBe(1);
   });
 
-  it('puts the key prefix before everything and strips it from everything', async () => {
+  it('prepends the key prefix to all keys, and strips it from all results', async () => {
     await using prefixed = await startApp({ hosts: etcd.hosts, keyPrefix: '/tenant-1' });
     const recorder = new Recorder();
     await prefixed.watcher.watch('/k/', recorder.onEvent);
@@ -359,18 +354,18 @@ describe('WatcherService', () => {
     ['both key and prefix', { key: 'a', prefix: 'b' }, /exactly one/],
     ['an empty key', { key: '' }, /empty/],
     ['a number', 7, /not number/],
-  ])('refuses %s with one clear sentence', async (_, target, sentence) => {
+  ])('rejects %s with one sentence', async (_, target, sentence) => {
     await expect(app.watcher.watch(target as never, () => undefined)).rejects.toThrow(InvalidOptionsError);
     await expect(app.watcher.watch(target as never, () => undefined)).rejects.toThrow(sentence);
   });
 
-  it('refuses options that contradict each other, and handlers that are none', async () => {
+  it('rejects contradicting options, and handlers that are not functions', async () => {
     await expect(app.watcher.watch('/a', () => undefined, { fromRevision: 1, initial: true })).rejects.toThrow(
       /initial/,
     );
     await expect(app.watcher.watch('/a', () => undefined, { fromRevision: 0 })).rejects.toThrow(/at least 1/);
-    await expect(app.watcher.watch('/a', 'no function' as never)).rejects.toThrow(/not a function/);
-    await expect(app.watcher.put('', 'x')).rejects.toThrow(/not empty/);
+    await expect(app.watcher.watch('/a', 'no function' as never)).rejects.toThrow(/must be a function/);
+    await expect(app.watcher.put('', 'x')).rejects.toThrow(/non-empty/);
     await expect(app.watcher.put('/a', 7 as never)).rejects.toThrow(/string or a Buffer/);
   });
 });

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { ShutdownHooksReminder } from '../../lib/module/shutdown-hooks.reminder.js';
 import { InstanceLog } from '../../lib/etcd-trigger.log.js';
+import { ShutdownHooksReminder } from '../../lib/module/shutdown-hooks.reminder.js';
 import { CollectingLogger } from '../support/collecting-logger.js';
 
-describe('forgotten shutdown hooks', () => {
+describe('the reminder of shutdown hooks', () => {
   beforeEach(() => {
     vi.useFakeTimers();
   });
@@ -11,7 +11,7 @@ describe('forgotten shutdown hooks', () => {
     vi.useRealTimers();
   });
 
-  const after = (listeners: number, act: (reminder: ShutdownHooksReminder) => void): string => {
+  const warningsWith = (listeners: number, act: (reminder: ShutdownHooksReminder) => void): string => {
     const logger = new CollectingLogger();
     const log = new InstanceLog(logger, { serviceName: 's', podName: 'p' });
     const reminder = new ShutdownHooksReminder(log, (signal) => (signal === 'SIGTERM' ? listeners : 0));
@@ -20,23 +20,23 @@ describe('forgotten shutdown hooks', () => {
     return logger.text;
   };
 
-  it('are said once, a while after the start', () => {
-    const said = after(0, (reminder) => {
-      reminder.started();
+  it('warns once if the process has no SIGTERM listener', () => {
+    const warnings = warningsWith(0, (reminder) => {
+      reminder.start();
     });
-    expect(said.match(/call app.enableShutdownHooks\(\)/g)).toHaveLength(1);
+    expect(warnings.match(/call app.enableShutdownHooks\(\)/g)).toHaveLength(1);
   });
 
-  it('are no matter where somebody listens, nor in an application that has ended', () => {
+  it('does not warn if there is a listener, or if the application has stopped', () => {
     expect(
-      after(1, (reminder) => {
-        reminder.started();
+      warningsWith(1, (reminder) => {
+        reminder.start();
       }),
     ).toBe('');
     expect(
-      after(0, (reminder) => {
-        reminder.started();
-        reminder.stopped();
+      warningsWith(0, (reminder) => {
+        reminder.start();
+        reminder.stop();
       }),
     ).toBe('');
   });

@@ -39,7 +39,7 @@ describe('operating the sample app', () => {
       expect(await health('ready')).toMatchObject({ etcd: { state: 'degraded' } });
     });
     expect(await health('live')).toMatchObject({ status: 200, etcd: { status: 'up' } });
-    expect(JSON.stringify(await health('ready'))).toContain('is not followed at the moment');
+    expect(JSON.stringify(await health('ready'))).toContain('is interrupted');
 
     await cluster.first.start();
     await eventually(async () => {

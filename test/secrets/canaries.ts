@@ -1,25 +1,25 @@
 import { randomBytes } from 'node:crypto';
 
-/** How much of a secret is a leak: parsers quote about ten characters around what they do not understand. */
+/** Length of a part of a secret that counts as a leak: parsers quote about ten characters around an error. */
 const WINDOW = 8;
 
-/** Strings that stand in secret places and nowhere else, and the search for them, or for a part of them, in whatever shape they leave. */
+/** Creates strings for secret places, and finds them, or parts of them, in any encoding. */
 export class Canaries {
   readonly #needles = new Map<string, readonly string[]>();
 
-  /** A new one, to be put into a value, a password, a message. */
+  /** Creates a canary for a value, a password or a message. */
   hatch(name: string): string {
     const secret = Array.from(randomBytes(24), (byte) => ALPHABET.charAt(byte % ALPHABET.length)).join('');
     this.adopt(name, secret);
     return secret;
   }
 
-  /** A secret that was made elsewhere, as a private key. */
+  /** Adds an existing secret, such as a private key. */
   adopt(name: string, secret: string): void {
     this.#needles.set(name, shapesOf(secret));
   }
 
-  /** The names of those that a text holds. */
+  /** Returns the names of the canaries that a text contains. */
   foundIn(text: string): string[] {
     const dense = text.replaceAll(/\s/g, '');
     return [...this.#needles]
@@ -30,7 +30,7 @@ export class Canaries {
 
 const ALPHABET = 'abcdefghjkmnpqrstuvwxyz23456789';
 
-/** Every window of it as text, and as bytes in hexadecimal, decimal and base64. */
+/** Returns every part of it as text, and as bytes in hexadecimal, decimal and base64. */
 function shapesOf(secret: string): string[] {
   return windowsOf(secret, WINDOW).flatMap((part) => {
     const bytes = Buffer.from(part);

@@ -48,7 +48,7 @@ beforeAll(async () => {
   observed = new Observed();
   cluster = await startGuarded(passwords);
   for (const { key } of [cluster.certificates.client, cluster.certificates.stranger]) {
-    // The first line of a key is the same in every key of its kind.
+    // The first line is the same in every key of this type.
     canaries.adopt(key, (await readFile(key, 'utf8')).split('\n')[2] ?? '');
   }
 });
@@ -78,7 +78,7 @@ const start = async (
   more: Partial<EtcdTriggerOptions> = {},
   metadata: ModuleMetadata = {},
 ): Promise<INestApplication> => build({ client: await cluster.clientOptions(), ...more }, metadata);
-/** What an application tells of itself. */
+/** Diagnostics of an application. */
 const inquire = (app: INestApplication): void => {
   evidence.keep('description', app.get(EtcdTriggerInspector).describe());
   evidence.keep('liveness', app.get(EtcdTriggerHealthIndicator).live());
@@ -86,8 +86,8 @@ const inquire = (app: INestApplication): void => {
 };
 const write = (key: string, value: string): Promise<unknown> => cluster.admin.put(key).value(value).exec();
 
-describe('no value, password or key is found in what leaves the library', () => {
-  it('when an application starts, follows, loses its connection and ends', async () => {
+describe('no value, password or key leaves the library', () => {
+  it('when an application starts, follows, loses its connection and stops', async () => {
     await write(KEY, JSON.stringify(valid()));
     const app = await start();
     const store = app.get(StoreService);
@@ -118,7 +118,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     expect(String(error)).toContain(KEY);
   });
 
-  it('when it starts on what its own codec, or YAML, does not understand, on nothing, or on a default that is not valid', async () => {
+  it('when it starts on a value that its codec or YAML cannot decode, on a missing value, or on an invalid default', async () => {
     await write('/open/own/1', bad);
     await write('/open/yaml/1', `token: [${bad}\nconnections: "${bad}`);
     await write('/open/yaml/2', `token: x\nconnections: 1\nother: ${bad}`);
@@ -133,7 +133,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     );
   });
 
-  it('when what is not valid comes while it runs', async () => {
+  it('when it receives invalid values while it runs', async () => {
     await write(KEY, JSON.stringify(valid()));
     const app = await start();
     const store = app.get(StoreService);
@@ -154,7 +154,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     expect(evidence.text).toMatch(/isInt/);
   });
 
-  it('when writes are refused, conflict, or lose their answer', async () => {
+  it('when writes are rejected, conflict, or lose their answer', async () => {
     await write(KEY, JSON.stringify(valid()));
     const app = await start();
     const store = app.get(StoreService);
@@ -193,13 +193,14 @@ describe('no value, password or key is found in what leaves the library', () => 
     await app.close();
   });
 
-  it('when handlers throw what they were given, take too long, or are given what is not valid', async () => {
+  it('when handlers throw their arguments, take too long, or receive invalid values', async () => {
     const app = await start({ shutdown: { drainTimeoutMs: 50 } }, { providers: [Clumsy] });
     const clumsy = app.get(Clumsy);
     for (const folder of ['events', 'rejected', 'odd', 'slow']) await write(`/open/${folder}/1`, good);
     for (const [name, text] of Object.entries(BROKEN)) await write(`/open/typed/${name}`, text);
     await write('/open/typed/valid', JSON.stringify({ ...valid(), other: bad }));
-    // Four that fail, all broken ones of the strict handler, and the valid one of the other; the strict one refuses its unknown property.
+    // Four handlers that fail, all invalid values of the strict handler, and the valid value of the other; the strict
+    // handler rejects the unknown property.
     await eventually(() => clumsy.failures === 4 + Object.keys(BROKEN).length + 2);
     for (const handler of app.get(WatchKeyRegistry).list()) evidence.keep('handler', handler);
     inquire(app);
@@ -210,7 +211,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     expect(observed.spans).not.toEqual([]);
   });
 
-  it('when etcd no longer holds what was missed', async () => {
+  it('when etcd has compacted the missed changes', async () => {
     await write(KEY, JSON.stringify(valid()));
     const app = await start();
     const store = app.get(StoreService);
@@ -232,7 +233,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     await app.close();
   });
 
-  it('when the password is wrong or the certificate is a stranger’s', async () => {
+  it('when the password is wrong or the certificate is unknown', async () => {
     const { stranger } = cluster.certificates;
     const boot = { timeoutMs: 3_000 };
     const withPassword = await cluster.clientOptions({ password: wrongPassword });
@@ -244,7 +245,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     await evidence.refusal('start', () => build({ client: halfway, boot }));
   });
 
-  it.each(['encrypted', 'without what is secret'])('when it keeps a snapshot, %s', async (kind) => {
+  it.each(['encrypted', 'without secret definitions'])('when it keeps a snapshot, %s', async (kind) => {
     const directory = await mkdtemp(join(tmpdir(), 'canary-'));
     const encryptionKey = kind === 'encrypted' ? Buffer.from(encryptionSecret.padEnd(32, '-')) : undefined;
     const snapshot = { directory, ...(encryptionKey && { encryptionKey }) };
@@ -259,7 +260,7 @@ describe('no value, password or key is found in what leaves the library', () => 
     const boot = { policy: 'degraded', timeoutMs: 2_000 } as const;
     const offline = await start({ snapshot, configs: secret, boot });
     inquire(offline);
-    const seen = offline.get(StoreService).get(KEY, Access)?.token;
+    const restored = offline.get(StoreService).get(KEY, Access)?.token;
     await offline.close();
     if (encryptionKey) {
       const another = { directory, encryptionKey: Buffer.alloc(32, bad) };
@@ -269,10 +270,10 @@ describe('no value, password or key is found in what leaves the library', () => 
     await rm(directory, { recursive: true });
 
     expect(files).not.toEqual([]);
-    expect(seen).toBe(encryptionKey ? next : undefined);
+    expect(restored).toBe(encryptionKey ? next : undefined);
   });
 
-  it('when it runs on an etcd in memory', async () => {
+  it('when it runs on a FakeCluster', async () => {
     const fake = new FakeCluster();
     fake.put(KEY, valid());
     const app = await build({ client: fake }, { providers: [Clumsy] });
@@ -298,7 +299,7 @@ describe('no value, password or key is found in what leaves the library', () => 
   });
 });
 
-it('the search finds a value in every shape, and a part of one', () => {
+it('the search finds a value, and a part of one, in every encoding', () => {
   const shapes: Record<string, unknown> = {
     text: `"${good}"`,
     'a part': `..."${good.slice(3, 14)}"... is not valid`,

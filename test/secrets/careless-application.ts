@@ -3,7 +3,7 @@ import { IsInt, IsString } from 'class-validator';
 import { type ConfigDefinition, OnWatchError, type WatchEvent, WatchKey } from 'nestjs-etcd-trigger';
 import { Canaries } from './canaries.js';
 
-/** Every secret of the application below. */
+/** All secrets of the application below. */
 export const canaries = new Canaries();
 export const passwords = { root: canaries.hatch('password of root'), app: canaries.hatch('password of app') };
 export const wrongPassword = canaries.hatch('wrong password');
@@ -43,7 +43,7 @@ function refuseValue(value: unknown): Buffer {
   throw new Error(`cannot write ${JSON.stringify(value)}`);
 }
 
-/** Handlers that throw what they were given, in every way there is. */
+/** Handlers that throw their arguments in every possible way. */
 @Injectable()
 export class Clumsy {
   failures = 0;
@@ -60,7 +60,7 @@ export class Clumsy {
 
   @WatchKey('/open/odd/')
   onOdd({ value }: WatchEvent): void {
-    // Not an Error at all, as some code throws.
+    // Not an Error, as some code throws.
     const odd: unknown = { value: String(value) };
     throw odd;
   }

@@ -4,7 +4,7 @@ import type { LoggerService } from '@nestjs/common';
 import { vi } from 'vitest';
 import type { Canaries } from './canaries.js';
 
-/** Whatever left the library: log lines at every level, what was printed, errors and other things looked at from all sides. */
+/** Everything that left the library: log lines at every level, console output, errors and inspected objects. */
 export class Evidence implements LoggerService {
   readonly #texts: { readonly from: string; readonly text: string }[] = [];
   readonly log = this.#line('log');
@@ -14,9 +14,9 @@ export class Evidence implements LoggerService {
   readonly verbose = this.#line('verbose');
   readonly fatal = this.#line('fatal');
 
-  /** Listens to the console and the standard streams too, until the mocks of the test are restored. */
+  /** Also collects the console and the standard streams, until the mocks of the test are restored. */
   constructor() {
-    // Buffers are to be shown whole.
+    // Buffers are printed completely.
     buffer.INSPECT_MAX_BYTES = Infinity;
     for (const method of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const) {
       vi.spyOn(console, method).mockImplementation(this.#line(`console.${method}`));
@@ -29,12 +29,15 @@ export class Evidence implements LoggerService {
     }
   }
 
-  /** Everything that was kept, for looking at what a test has really met. */
+  /** All collected text, to check which situations a test has covered. */
   get text(): string {
     return this.#texts.map(({ from, text }) => `${from}: ${text}`).join('\n');
   }
 
-  /** Looks at something from all sides: as a sentence, inspected at full depth with what is hidden, as JSON, by its stack and its causes. */
+  /**
+   * Collects every representation of a value: as a string, inspected at full depth with hidden properties, as JSON, its
+   * stack and its causes.
+   */
   keep<T>(from: string, thing: T): T {
     this.#texts.push({ from: `${from}, inspected`, text: inspect(thing, WHOLE) });
     this.#texts.push({ from: `${from}, as JSON`, text: jsonOf(thing) });
@@ -47,7 +50,7 @@ export class Evidence implements LoggerService {
     return thing;
   }
 
-  /** The error that something ends with, which it must. */
+  /** Returns the error of an attempt, which must fail. */
   async refusal(from: string, attempt: () => unknown): Promise<unknown> {
     try {
       await attempt();
@@ -57,7 +60,7 @@ export class Evidence implements LoggerService {
     throw new Error(`${from} was to fail`);
   }
 
-  /** Where which canary was found. */
+  /** Returns the canaries that were found and their locations. */
   leaks(canaries: Canaries): string[] {
     return this.#texts.flatMap(({ from, text }) =>
       canaries.foundIn(text).map((name) => `${name} in ${from}: ${text.slice(0, 600)}`),
@@ -77,12 +80,12 @@ export class Evidence implements LoggerService {
 const WHOLE = { depth: Infinity, showHidden: true, maxArrayLength: null, maxStringLength: null, breakLength: Infinity };
 
 function jsonOf(thing: unknown): string {
-  const seen = new Set<unknown>();
+  const visited = new Set<unknown>();
   const replacer = (_: string, value: unknown): unknown => {
     if (typeof value === 'bigint') return String(value);
     if (typeof value !== 'object' || value === null) return value;
-    if (seen.has(value)) return '(seen)';
-    seen.add(value);
+    if (visited.has(value)) return '(visited)';
+    visited.add(value);
     return value;
   };
   const json: unknown = JSON.stringify(thing, replacer);

@@ -8,10 +8,10 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 
 type Credentials = NonNullable<IOptions['credentials']>;
 
-/** An etcd that wants a certificate, a user and a password; what lies under `/open/` is the application's. Reached through a proxy. */
+/** An etcd behind a proxy that requires a certificate, a user and a password; the application may use `/open/`. */
 export interface GuardedCluster extends AsyncDisposable {
   readonly proxy: TcpProxy;
-  /** Logged in as root, beside the proxy. */
+  /** A root client that does not use the proxy. */
   readonly admin: Etcd3;
   readonly certificates: Certificates;
   /** Options of etcd3 for the application. */

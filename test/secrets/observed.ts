@@ -4,7 +4,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 
-/** An OpenTelemetry SDK that keeps everything it is given. */
+/** An OpenTelemetry SDK that collects everything. */
 export class Observed {
   readonly #spans = new InMemorySpanExporter();
   readonly #metrics = new PrometheusExporter({ preventServerStart: true });
@@ -15,14 +15,14 @@ export class Observed {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager());
   }
 
-  /** All spans that have ended, with whatever they carry. */
+  /** All ended spans with their attributes and events. */
   get spans(): readonly object[] {
     return this.#spans
       .getFinishedSpans()
       .map(({ name, attributes, events, links, status }) => ({ name, attributes, events, links, status }));
   }
 
-  /** All metrics, as they are scraped. */
+  /** All metrics in the format of a scrape. */
   async scrape(): Promise<string> {
     const { resourceMetrics } = await this.#metrics.collect();
     return new PrometheusSerializer().serialize(resourceMetrics);

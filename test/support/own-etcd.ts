@@ -16,6 +16,8 @@ export interface OwnEtcd {
   readonly putTogether: (values: Readonly<Record<string, Value>>) => Promise<number>;
   /** Forgets what was before a revision; resolves when it is gone. */
   readonly compact: (revision: number) => Promise<void>;
+  /** Replaces the store of every member by an empty one. */
+  readonly wipe: () => Promise<void>;
 }
 
 /** An etcd that a suite has for itself: started before its first test, emptied before each, stopped after its last. */
@@ -55,6 +57,7 @@ export function ownEtcd(options?: EtcdTestClusterOptions): OwnEtcd {
     compact: async (revision) => {
       await direct.kv.compact({ revision: String(revision), physical: true });
     },
+    wipe: () => cluster.wipe(),
   };
 }
 

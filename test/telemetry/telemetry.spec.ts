@@ -24,18 +24,17 @@ class LimitConfig {
 
 @Injectable()
 class Orders {
-  inside: string | undefined;
-  fails = 0;
+  activeSpanId: string | undefined;
 
   @WatchKey('/orders/', { retry: { attempts: 2, backoff: { initialMs: 1 } } })
   async onOrder({ key }: WatchEvent): Promise<void> {
-    this.inside = trace.getActiveSpan()?.spanContext().spanId;
+    this.activeSpanId = trace.getActiveSpan()?.spanContext().spanId;
     await Promise.resolve();
     if (key === '/orders/bad') throw new TypeError(`the total is ${SECRET}`);
   }
 }
 
-describe('with an OpenTelemetry SDK registered', () => {
+describe('telemetry with a registered OpenTelemetry SDK', () => {
   const spans = new InMemorySpanExporter();
   const exporter = new PrometheusExporter({ preventServerStart: true });
   let app: TestingModule;
@@ -74,7 +73,7 @@ describe('with an OpenTelemetry SDK registered', () => {
     const { resourceMetrics } = await exporter.collect();
     return new PrometheusSerializer().serialize(resourceMetrics);
   };
-  /** Everything that there is to be measured, once. */
+  /** Causes every kind of measurement at least once. */
   const exercise = async (): Promise<void> => {
     const store = app.get(StoreService);
     etcd.put('/orders/1', 'x');
@@ -93,7 +92,7 @@ describe('with an OpenTelemetry SDK registered', () => {
     await settled(app);
   };
 
-  it('a scrape shows every instrument of the guide, and no value', async () => {
+  it('a scrape contains every instrument of the guide, and no value', async () => {
     await exercise();
     const text = await scrape();
 
@@ -112,7 +111,7 @@ describe('with an OpenTelemetry SDK registered', () => {
     expect(table).toBe((await format(instrumentsTable(), { parser: 'markdown' })).trim());
   });
 
-  it('a handler call is a span that is active inside of it, a failed one says the class of its error', async () => {
+  it('a handler call is an active span, and a failed call has the class of its error as error.type', async () => {
     await exercise();
     const calls = spans.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CONSUMER);
     const [good, first, second] = calls;
@@ -122,10 +121,10 @@ describe('with an OpenTelemetry SDK registered', () => {
       attributes: { 'etcd_trigger.key': '/orders/1', 'etcd_trigger.event': 'put', 'etcd_trigger.attempt': 1 },
     });
     expect([first?.attributes['error.type'], second?.attributes['etcd_trigger.attempt']]).toEqual(['TypeError', 2]);
-    expect(calls.map((span) => span.spanContext().spanId)).toContain(app.get(Orders).inside);
+    expect(calls.map((span) => span.spanContext().spanId)).toContain(app.get(Orders).activeSpanId);
   });
 
-  it('a write is a span with its outcome, and no span holds a value', async () => {
+  it('a write is a span with its outcome, and no span contains a value', async () => {
     await exercise();
     const writes = spans.getFinishedSpans().filter(({ kind }) => kind === SpanKind.CLIENT);
 

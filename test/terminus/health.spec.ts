@@ -53,38 +53,38 @@ describe('the health of an application', () => {
   const ready = () => health.ready().etcd;
   const reasons = () => (ready() as { clusters?: { default?: { reasons?: string[] } } }).clusters?.default?.reasons;
 
-  it('is up while everything is there and followed', () => {
+  it('is up while every required value is valid and every target is followed', () => {
     expect(health.live()).toEqual({ etcd: { status: 'up' } });
     expect(ready()).toEqual({ status: 'up', state: 'up', clusters: { default: { state: 'up' } } });
   });
 
-  it('is degraded while a value is refused, a target is not followed, or a handler is halted', async () => {
+  it('is degraded while a value is invalid, a watch is interrupted, or a handler is halted', async () => {
     etcd.put('/app/tenants/a', { perMinute: 'secret' });
     etcd.put('/orders/1', 'x');
     await eventually(() => reasons()?.length === 2);
     expect(ready()).toMatchObject({ status: 'up', state: 'degraded' });
     expect(reasons()).toEqual([
-      '"/app/tenants/a" holds a value that was refused',
+      'the value of "/app/tenants/a" in etcd is invalid',
       'Orders.onOrder (prefix "/orders/") is halted',
     ]);
 
     etcd.disconnect();
-    await eventually(() => reasons()?.includes('key "/app/limit" is not followed at the moment'));
+    await eventually(() => reasons()?.includes('the watch of key "/app/limit" is interrupted'));
     expect(health.live()).toEqual({ etcd: { status: 'up' } });
     expect(ready()).toMatchObject({ status: 'up', state: 'degraded' });
   });
 
-  it('is down while something required has no value, and when the module is closed', async () => {
+  it('is down while a required key has no value, and after the module is closed', async () => {
     etcd.delete('/app/limit');
     await settled(app);
     expect(ready()).toMatchObject({ status: 'down' });
-    expect(reasons()).toEqual(['key "/app/limit" is required and there is no valid value']);
+    expect(reasons()).toEqual(['key "/app/limit" is required but has no valid value']);
 
     await app.close();
     expect(health.live()).toEqual({ etcd: { status: 'down', reasons: ['cluster "default" is closed'] } });
   });
 
-  it('is described without any value', () => {
+  it('is described without values', () => {
     const described = app.get(EtcdTriggerInspector).describe();
 
     expect(described.clusters).toMatchObject([

@@ -4,7 +4,7 @@ import { TEXT_FORMAT } from './text-format.js';
 import { YamlFormat } from './yaml-format.js';
 import type { CodecChoice, DocumentFormat } from './document-format.js';
 
-/** @throws InvalidOptionsError for `'yaml'` without the package `yaml` */
+/** @throws InvalidOptionsError for `'yaml'` if the package `yaml` is not installed */
 export function formatOf(codec: CodecChoice): DocumentFormat {
   if (codec === 'json') return JSON_FORMAT;
   if (codec === 'text') return TEXT_FORMAT;

@@ -1,27 +1,33 @@
+import { ignoreRejection } from '../../timing/time-limit.js';
 import type { JsonObject } from '../json-object.js';
 import { bufferOf, type DocumentBytes } from './document-bytes.js';
 import type { ConfigCodec, DecodedDocument, DocumentFormat } from './document-format.js';
-import { failed } from './document-text.js';
+import { rejected } from './document-text.js';
 import { plainCopy } from './plain-copy.js';
 
-/** A codec of the application. It keeps what it returned and never sees our bytes: both sides are copied. */
+/**
+ * Adapts the codec of an application. Input and output are copied, so neither side can change the data of the other.
+ */
 export class CustomFormat implements DocumentFormat {
   constructor(private readonly codec: ConfigCodec) {}
 
   read(bytes: DocumentBytes): DecodedDocument {
     try {
-      return plainCopy(this.codec.decode(Buffer.from(bufferOf(bytes))));
+      const decoded = this.codec.decode(Buffer.from(bufferOf(bytes)));
+      ignoreRejection(decoded);
+      return plainCopy(decoded);
     } catch {
-      return failed('codec');
+      return rejected('codec');
     }
   }
 
   write(document: JsonObject): ReturnType<DocumentFormat['write']> {
     try {
       const bytes: unknown = this.codec.encode(JSON.parse(JSON.stringify(document)) as object);
-      return bytes instanceof Uint8Array ? Buffer.from(bytes) : failed('codec');
+      ignoreRejection(bytes);
+      return bytes instanceof Uint8Array ? Buffer.from(bytes) : rejected('codec');
     } catch {
-      return failed('codec');
+      return rejected('codec');
     }
   }
 }

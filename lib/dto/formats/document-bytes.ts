@@ -1,10 +1,10 @@
 /**
- * The bytes of a document: a `Buffer`, or a text with one char a byte (latin1). A text costs a fifth of the time and less memory, and JSON in ASCII is read
- * from it as it is.
+ * The bytes of a document: a `Buffer`, or a string with one character per byte (latin1). A string is cheaper to create
+ * and to keep, and ASCII JSON is parsed from it directly.
  */
 export type DocumentBytes = Buffer | string;
 
-/** A `Buffer` of its own for a text. */
+/** Returns a new `Buffer` for a string. */
 export const bufferOf = (bytes: DocumentBytes): Buffer =>
   typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes;
 

@@ -2,30 +2,38 @@ import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { JsonObject } from '../json-object.js';
 import type { DocumentBytes } from './document-bytes.js';
 
-/** How the bytes of a configuration are a document, in both directions. What it throws is never quoted. */
+/**
+ * Converts between the bytes of a configuration and its document. The messages of errors that it throws are never
+ * reported.
+ */
 export interface ConfigCodec {
-  /** An object of plain data: what JSON could hold. */
+  /** Returns an object of plain data: values that JSON can represent. */
   decode(bytes: Buffer): object;
-  /** Bytes that `decode` reads again. */
+  /** Returns bytes that `decode` can read. */
   encode(document: object): Uint8Array;
 }
 
-/** `'json'`, `'text'` (the whole text is the property `value`), `'yaml'` (with the package `yaml`), or one of your own. */
+/**
+ * `'json'`, `'text'` (the whole text is the property `value`), `'yaml'` (requires the package `yaml`), or a custom
+ * codec.
+ */
 export type CodecChoice = 'json' | 'text' | 'yaml' | ConfigCodec;
 
-/** What bytes say before anything is known of it, or what is wrong with them: names only. */
+/** A decoded value that is not yet checked; or violations, which contain names but never values. */
 export type DecodedDocument =
   | {
       readonly ok: true;
       readonly value: unknown;
-      /** Whether the bytes name each of the document's properties once, given how many it has; of two with one name it has lost one. */
+      /**
+       * True if no name occurs twice in an object of the bytes, given the number of properties in the decoded value.
+       */
       readonly isUnambiguous?: (members: number) => boolean;
     }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
-/** A codec that neither throws nor quotes. What it reads is a tree of plain data of its own. */
+/** A codec that never throws and never reports values. `read` returns a new tree of plain data. */
 export interface DocumentFormat {
   read(bytes: DocumentBytes): DecodedDocument;
-  /** `undefined` and a violation for what it cannot write. */
+  /** Returns violations for a document that the format cannot represent. */
   write(document: JsonObject): Buffer | { readonly violations: readonly ConfigViolation[] };
 }

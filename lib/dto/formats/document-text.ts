@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import { bufferOf, type DocumentBytes } from './document-bytes.js';
 
-/** The text of a document, without a byte order mark; `undefined` when the bytes are no UTF-8. */
+/** Returns the text of a document without a byte order mark; `undefined` if the bytes are not UTF-8. */
 export function textOf(bytes: DocumentBytes): string | undefined {
   if (typeof bytes === 'string' && isAscii(bytes)) return bytes;
   const buffer = bufferOf(bytes);
@@ -13,8 +13,8 @@ export function textOf(bytes: DocumentBytes): string | undefined {
 
 const isAscii = (latin1: string): boolean => !/[\x80-\xff]/.test(latin1);
 
-/** The document as a whole is not what it should be. */
-export const failed = (
+/** Rejects the document with one violation; `''` is the path of the document itself. */
+export const rejected = (
   constraint: string,
   path = '',
 ): { readonly ok: false; readonly violations: readonly ConfigViolation[] } => ({

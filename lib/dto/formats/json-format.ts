@@ -1,29 +1,33 @@
 import type { DocumentFormat } from './document-format.js';
-import { failed, textOf } from './document-text.js';
+import { rejected, textOf } from './document-text.js';
 
-/** JSON, of which a name given twice is refused: parsers differ on what it means. */
+/** JSON without duplicate names in an object, because parsers disagree about their meaning. */
 export const JSON_FORMAT: DocumentFormat = {
   read(bytes) {
     const text = textOf(bytes);
-    if (text === undefined) return failed('utf8');
+    if (text === undefined) return rejected('utf8');
     try {
-      return { ok: true, value: JSON.parse(text) as unknown, isUnambiguous: (members) => namesOnce(text, members) };
+      return {
+        ok: true,
+        value: JSON.parse(text) as unknown,
+        isUnambiguous: (members) => hasUniqueNames(text, members),
+      };
     } catch {
-      return failed('json');
+      return rejected('json');
     }
   },
   write: (document) => Buffer.from(JSON.stringify(document)),
 };
 
-/** A colon each that is not in a string names a property. Counting all of them is quick, and nearly always enough. */
-function namesOnce(text: string, members: number): boolean {
+/** Every colon outside a string belongs to one property. Counting all colons is faster and nearly always sufficient. */
+function hasUniqueNames(text: string, members: number): boolean {
   let colons = 0;
   for (let at = text.indexOf(':'); at !== -1; at = text.indexOf(':', at + 1)) colons += 1;
-  return colons === members || namesIn(text) === members;
+  return colons === members || countNames(text) === members;
 }
 
-/** Colons outside strings: one for each property, however often it is named. */
-function namesIn(text: string): number {
+/** Counts the colons outside strings. */
+function countNames(text: string): number {
   let names = 0;
   let isInString = false;
   for (let index = 0; index < text.length; index += 1) {

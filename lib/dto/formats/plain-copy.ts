@@ -2,22 +2,23 @@ import { MAX_BYTES, MAX_DEPTH } from '../json-object.js';
 import { itemPath, propertyPath } from '../property-path.js';
 import { ViolationList } from '../violation-list.js';
 import type { DecodedDocument } from './document-format.js';
-import { failed } from './document-text.js';
+import { rejected } from './document-text.js';
 
 /**
- * A tree of plain data, as JSON would hold it: what is named twice is there twice, what is not plain is the violation `plain`, and what is larger than any
- * JSON within our limits the violation `size`. Levels beyond the limit are left empty, for the guard to find.
+ * Copies a value into a tree of plain data. A shared object is copied each time it occurs. A value that is not plain
+ * data is the violation `plain`; a tree larger than any JSON document within the limits is the violation `size`. Levels
+ * beyond the depth limit stay empty; `readDocument` rejects them.
  */
 export function plainCopy(value: unknown): DecodedDocument {
   const violations = new ViolationList();
-  let left = MAX_VALUES;
+  let remaining = MAX_VALUES;
   const copied = copyOf(value, '', 1);
-  if (left < 0) return failed('size');
+  if (remaining < 0) return rejected('size');
   return violations.isEmpty() ? { ok: true, value: copied } : { ok: false, violations: violations.toArray() };
 
   function copyOf(part: unknown, path: string, depth: number): unknown {
-    left -= 1;
-    if (left < 0 || part === null || PLAIN.has(typeof part)) return part;
+    remaining -= 1;
+    if (remaining < 0 || part === null || PLAIN.has(typeof part)) return part;
     if (Array.isArray(part)) {
       if (depth > MAX_DEPTH) return [];
       return Array.from(part as unknown[], (item, index) => copyOf(item, itemPath(path, index), depth + 1));
@@ -30,14 +31,14 @@ export function plainCopy(value: unknown): DecodedDocument {
     if (depth > MAX_DEPTH) return copy;
     for (const [name, item] of Object.entries(part)) {
       if (item === undefined) continue;
-      const given = copyOf(item, propertyPath(path, name), depth + 1);
-      Object.defineProperty(copy, name, { value: given, enumerable: true, configurable: true, writable: true });
+      const copied = copyOf(item, propertyPath(path, name), depth + 1);
+      Object.defineProperty(copy, name, { value: copied, enumerable: true, configurable: true, writable: true });
     }
     return copy;
   }
 }
 
-/** No JSON within our limits holds more values: each takes a byte and a comma. */
+/** No JSON document within the size limit has more values: each value takes one byte and a comma. */
 const MAX_VALUES = MAX_BYTES / 2;
 
 const PLAIN: ReadonlySet<string> = new Set(['string', 'number', 'boolean']);

@@ -5,20 +5,20 @@ import type { JsonObject } from '../json-object.js';
 import { propertyPath } from '../property-path.js';
 import type { DocumentBytes } from './document-bytes.js';
 import type { DecodedDocument, DocumentFormat } from './document-format.js';
-import { failed, textOf } from './document-text.js';
+import { rejected, textOf } from './document-text.js';
 import { plainCopy } from './plain-copy.js';
 
-/** Reading YAML takes some 2 us a byte, and blocks the process meanwhile. */
+/** Parsing YAML is slow and blocks the event loop. */
 const MAX_YAML_BYTES = 128 * 1024;
 
 /**
- * One document of YAML 1.2, core schema: JSON's kinds of values. Anchors and aliases are fine within bounds; tags, merge keys, keys that are no
- * scalars and names given twice are refused.
+ * One document of YAML 1.2 with the core schema, which has the value types of JSON. Anchors and a limited number of
+ * aliases are supported. Tags, merge keys, non-scalar keys and duplicate names are rejected.
  */
 export class YamlFormat implements DocumentFormat {
   readonly #yaml: typeof Yaml;
 
-  /** @throws InvalidOptionsError without the package `yaml` */
+  /** @throws InvalidOptionsError if the package `yaml` is not installed */
   constructor(load: (name: string) => unknown = createRequire(import.meta.url)) {
     try {
       this.#yaml = load('yaml') as typeof Yaml;
@@ -28,17 +28,17 @@ export class YamlFormat implements DocumentFormat {
   }
 
   read(bytes: DocumentBytes): DecodedDocument {
-    if (bytes.length > MAX_YAML_BYTES) return failed('size');
+    if (bytes.length > MAX_YAML_BYTES) return rejected('size');
     const text = textOf(bytes);
-    if (text === undefined) return failed('utf8');
+    if (text === undefined) return rejected('utf8');
     try {
       const document = this.#yaml.parseDocument(text, OPTIONS);
-      if (document.errors.length > 0) return failed('yaml');
-      // The only warnings there are: tags that the schema does not know.
-      if (document.warnings.length > 0) return failed('tag');
-      return this.#faultOf(document) ?? plainCopy(document.toJS({ maxAliasCount: MAX_ALIASES }));
+      if (document.errors.length > 0) return rejected('yaml');
+      // The parser warns only about unknown tags.
+      if (document.warnings.length > 0) return rejected('tag');
+      return this.#rejectKeys(document) ?? plainCopy(document.toJS({ maxAliasCount: MAX_ALIASES }));
     } catch (error) {
-      return failed(error instanceof ReferenceError ? 'alias' : 'yaml');
+      return rejected(error instanceof ReferenceError ? 'alias' : 'yaml');
     }
   }
 
@@ -46,25 +46,25 @@ export class YamlFormat implements DocumentFormat {
     return Buffer.from(this.#yaml.stringify(document, { ...OPTIONS, aliasDuplicateObjects: false, lineWidth: 0 }));
   }
 
-  #faultOf(document: Yaml.Document.Parsed): DecodedDocument | undefined {
+  #rejectKeys(document: Yaml.Document.Parsed): DecodedDocument | undefined {
     const { isScalar, visit } = this.#yaml;
-    let fault: DecodedDocument | undefined;
+    let rejection: DecodedDocument | undefined;
     visit(document, {
       Map: (_, { items }) => {
         const names = new Set<string>();
         for (const { key } of items) {
           const name = isScalar(key) ? String(key.value) : '';
-          if (name === '<<') fault ??= failed('mergeKey', propertyPath('', name));
-          else if (names.has(name)) fault ??= failed('duplicateKey');
+          if (name === '<<') rejection ??= rejected('mergeKey', propertyPath('', name));
+          else if (names.has(name)) rejection ??= rejected('duplicateKey');
           names.add(name);
         }
       },
     });
-    return fault;
+    return rejection;
   }
 }
 
-/** How much aliases may make of a document. */
+/** Limits the expansion of aliases. */
 const MAX_ALIASES = 100;
 
 const OPTIONS = {
@@ -73,9 +73,9 @@ const OPTIONS = {
   merge: false,
   resolveKnownTags: false,
   stringKeys: true,
-  // Its own search for them takes quadratic time.
+  // The check of the parser takes quadratic time; #rejectKeys replaces it.
   uniqueKeys: false,
   prettyErrors: false,
-  // 'silent' would keep quiet about a second document.
+  // 'silent' would suppress the error about a second document.
   logLevel: 'error',
 } as const;

@@ -1,9 +1,8 @@
 import type { WatchTarget } from '../../backend/key-range.js';
 import { appendMetadata, metadataOf } from './watch-key.decorator.js';
 
-/** One `@OnWatchError` on a method. */
 export interface OnWatchErrorMetadata {
-  /** `undefined`: every target that a `@WatchKey` of the cluster watches. */
+  /** `undefined`: every target that a `@WatchKey` method of the cluster watches. */
   readonly target: WatchTarget | undefined;
   readonly cluster: string;
 }
@@ -11,10 +10,11 @@ export interface OnWatchErrorMetadata {
 const ON_WATCH_ERROR = Symbol.for('nestjs-etcd-trigger:on-watch-error');
 
 /**
- * Calls the method with a `WatchFailure` for every event that a `@WatchKey` method was called with in vain and that was given up: of the given target,
- * or of every target. What it throws is logged and goes no further.
+ * Calls the method with a `WatchFailure` for every event that a `@WatchKey` method failed to handle after all retry
+ * attempts. Without `target`, the events of all targets are reported. Errors of the method are logged and affect
+ * nothing else.
  *
- * @throws InvalidOptionsError when it does not stand on an instance method
+ * @throws InvalidOptionsError if the decorated member is not an instance method
  */
 export function OnWatchError(
   target?: WatchTarget,

@@ -1,9 +1,8 @@
 import type { WatchTarget } from '../../backend/key-range.js';
 import { appendMetadata, metadataOf } from './watch-key.decorator.js';
 
-/** One `@OnWatchResync` on a method. */
 export interface OnWatchResyncMetadata {
-  /** `undefined`: every target that a `@WatchKey` of the cluster watches. */
+  /** `undefined`: every target that a `@WatchKey` method of the cluster watches. */
   readonly target: WatchTarget | undefined;
   readonly cluster: string;
 }
@@ -11,10 +10,10 @@ export interface OnWatchResyncMetadata {
 const ON_WATCH_RESYNC = Symbol.for('nestjs-etcd-trigger:on-watch-resync');
 
 /**
- * Calls the method with a `ResyncNotice` when the changes of a watched target were delivered as a difference instead of one by one: of the given
- * target, or of every target that a `@WatchKey` method watches.
+ * Calls the method with a `ResyncNotice` when lost history was delivered as a net difference instead of single changes.
+ * Without `target`, the resyncs of every target that a `@WatchKey` method watches are reported.
  *
- * @throws InvalidOptionsError when it does not stand on an instance method
+ * @throws InvalidOptionsError if the decorated member is not an instance method
  */
 export function OnWatchResync(
   target?: WatchTarget,

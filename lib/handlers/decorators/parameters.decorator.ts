@@ -1,29 +1,29 @@
 import type { PipeTransform, Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { PARAMETERS } from '../enhancers/nest-metadata.js';
+import { PARAMETERS } from '../nest-metadata.js';
 
 export type HandlerParameterKind = 'payload' | 'previous' | 'event' | 'key' | 'key-parameter' | 'signal' | 'context';
 
-/** A pipe for one parameter: its class, which is taken from the module of the handler, or an instance. */
+/** A pipe for one parameter: an instance, or a class that Nest resolves from the module of the handler. */
 export type ParameterPipe = Type<PipeTransform> | PipeTransform;
 
-/** One decorated parameter of a handler, in the form that Nest reads. */
+/** One decorated parameter of a handler, in the format of Nest's metadata. */
 export interface HandlerParameter {
-  /** `undefined` for a decorator that is not of this library. */
+  /** `undefined` for a decorator of another library. */
   readonly kind: HandlerParameterKind | undefined;
   readonly index: number;
   /** The name of a key parameter. */
   readonly data: unknown;
   readonly pipes: readonly unknown[];
-  /** What `createParamDecorator` was given. */
+  /** The function passed to `createParamDecorator`. */
   readonly factory: unknown;
 }
 
 /**
- * Numbers by which Nest asks for a parameter. 3 is what it calls the body everywhere (`@Body()`, `@Payload()` of microservices): its `ValidationPipe` looks at
- * that one. The others are unknown to it.
+ * The numbers by which Nest identifies parameter kinds. 3 is the body in all its transports (`@Body()`, `@Payload()` of
+ * microservices), and `ValidationPipe` depends on it. Nest does not use the other numbers.
  */
-const NUMBERS = {
+const KIND_NUMBERS = {
   payload: 3,
   previous: 201,
   event: 202,
@@ -33,7 +33,7 @@ const NUMBERS = {
   context: 206,
 } as const;
 
-/** As sentences call them. */
+/** For messages. */
 export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>> = {
   payload: '@Payload()',
   previous: '@Previous()',
@@ -45,27 +45,31 @@ export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>
 };
 
 /**
- * What was written: with `type` the validated, frozen DTO, else the bytes; `undefined` on delete. With `batch: true` the `WatchBatch`. Pipes may follow.
+ * Injects the value: the validated, frozen DTO if the handler has a `type`, otherwise the bytes; `undefined` on delete.
+ * Injects the `WatchBatch` if the handler has `batch: true`.
  */
 export const Payload = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('payload', undefined, pipes);
 
-/** What this handler was last given for the key, in the form of `@Payload()`; `undefined` when it was absent, or not valid. */
+/**
+ * Injects the value that this handler last received for the key, in the form of `@Payload()`. `undefined` if the key
+ * was absent or its value was invalid.
+ */
 export const Previous = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('previous', undefined, pipes);
 
-/** The `WatchEvent`. */
+/** Injects the `WatchEvent`. */
 export const Event = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('event', undefined, pipes);
 
-/** The key, without the cluster's `keyPrefix`. */
+/** Injects the key, without the cluster's `keyPrefix`. */
 export const Key = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('key', undefined, pipes);
 
-/** What stands in the key where the target has `:name`. */
+/** Injects the segment of the key in place of `:name` in the target. */
 export const KeyParam = (name: string, ...pipes: ParameterPipe[]): ParameterDecorator =>
   parameter('key-parameter', name, pipes);
 
-/** The `AbortSignal` of the call. */
+/** Injects the `AbortSignal` of the call. */
 export const Signal = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('signal', undefined, pipes);
 
-/** The decorated parameters of a method, in any order; inherited ones with it. */
+/** Returns the decorated parameters of a method in any order, inherited ones included. */
 export function parametersOf(type: object, method: string): readonly HandlerParameter[] {
   const metadata = (Reflect.getMetadata(PARAMETERS, type, method) ?? {}) as Record<string, Partial<HandlerParameter>>;
   return Object.values(metadata).map(({ kind, index = 0, data, pipes = [], factory }) => ({
@@ -77,37 +81,36 @@ export function parametersOf(type: object, method: string): readonly HandlerPara
   }));
 }
 
-/** Leaves with a method, under a name of its own, what an undecorated one is called with. */
+/** Stores positional parameters as metadata of a method, under a separate key. */
 export function defineParameters(
-  name: string,
+  key: string,
   type: object,
   method: string,
   kinds: readonly HandlerParameterKind[],
 ): void {
   Reflect.defineMetadata(
-    name,
+    key,
     Object.assign({}, ...kinds.map((kind, index) => entry(kind, index, undefined, []))),
     type,
     method,
   );
 }
 
-/** The kind that Nest asks for by its number. */
 export const kindOf = (number: number): HandlerParameterKind | undefined =>
-  (Object.keys(NUMBERS) as HandlerParameterKind[]).find((kind) => NUMBERS[kind] === number);
+  (Object.keys(KIND_NUMBERS) as HandlerParameterKind[]).find((kind) => KIND_NUMBERS[kind] === number);
 
 function parameter(kind: HandlerParameterKind, data: unknown, pipes: readonly ParameterPipe[]): ParameterDecorator {
   return (owner, method, index) => {
     if (typeof owner === 'function' || method === undefined) {
       throw new InvalidOptionsError(
-        `${PARAMETER_DECORATORS[kind]} stands on a parameter of ${typeof owner === 'function' ? owner.name : owner.constructor.name}'s constructor or of a static method; it belongs on a parameter of a @WatchKey method`,
+        `${PARAMETER_DECORATORS[kind]} decorates a parameter of a constructor or static method of ${typeof owner === 'function' ? owner.name : owner.constructor.name}: decorate a parameter of a @WatchKey method`,
       );
     }
-    const known = (Reflect.getMetadata(PARAMETERS, owner.constructor, method) ?? {}) as object;
-    Reflect.defineMetadata(PARAMETERS, { ...known, ...entry(kind, index, data, pipes) }, owner.constructor, method);
+    const existing = (Reflect.getMetadata(PARAMETERS, owner.constructor, method) ?? {}) as object;
+    Reflect.defineMetadata(PARAMETERS, { ...existing, ...entry(kind, index, data, pipes) }, owner.constructor, method);
   };
 }
 
 const entry = (kind: HandlerParameterKind, index: number, data: unknown, pipes: readonly ParameterPipe[]): object => ({
-  [`${NUMBERS[kind]}:${index}`]: { kind, index, data, pipes },
+  [`${KIND_NUMBERS[kind]}:${index}`]: { kind, index, data, pipes },
 });

@@ -3,23 +3,27 @@ import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { WatchTarget } from '../../backend/key-range.js';
 import type { WatchOptions } from '../../watch/delivery/watch-options.js';
 
-/** How a method is called. */
+/** Options of `@WatchKey`. */
 export interface WatchKeyOptions extends WatchOptions {
-  /** The DTO class of the values: the method gets `(value, event)`, the value validated and frozen, `undefined` on delete. */
+  /**
+   * The DTO class of the values. The method receives `(value, event, context)`; the value is validated and frozen, and
+   * `undefined` on delete.
+   */
   readonly type?: Type<object>;
   /**
-   * What happens with a value that is not valid: the method is not called and one line says where and why, without the value; or the event fails like a
-   * call that throws, with an `InvalidConfigError`, and is not tried again. With `type`.
+   * Handles values that fail validation. `skip`: the method is not called, and one warning names the violations
+   * without the value. `error`: the event fails with an `InvalidConfigError` and is not retried. Requires `type`.
    * @default 'skip'
    */
   readonly onInvalid?: 'skip' | 'error';
   /**
-   * Properties that the class does not know are left out with one line naming them, or make the value invalid. With `type`.
+   * Handles properties that the class does not declare. `strip`: they are removed, and one warning names them.
+   * `refuse`: the value is invalid. Requires `type`.
    * @default 'strip'
    */
   readonly unknown?: 'strip' | 'refuse';
   /**
-   * Call the method with all changes of one revision at once, one call at a time: `(batch: WatchBatch)`.
+   * Calls the method once per revision, with all changes of that revision: `(batch, context)`. Calls never overlap.
    * @default false
    */
   readonly batch?: boolean;
@@ -30,7 +34,6 @@ export interface WatchKeyOptions extends WatchOptions {
   readonly cluster?: string;
 }
 
-/** One `@WatchKey` on a method. */
 export interface WatchKeyMetadata {
   readonly target: WatchTarget;
   readonly options: WatchKeyOptions;
@@ -40,11 +43,14 @@ export interface WatchKeyMetadata {
 const WATCH_KEYS = Symbol.for('nestjs-etcd-trigger:watch-keys');
 
 /**
- * Calls the method for every change of the target, from the first list on: found at application bootstrap on providers and controllers, on inherited
- * methods too. May be repeated on a method. A plain string is a prefix, or with a segment like `:tenant` a pattern: `/tenants/:tenant/limits` is every key
- * with one segment there, `/tenants/:tenant/` every key below one; `\\:` at the beginning of a segment is a literal `:`. `{ key }` is one key exactly.
+ * Calls the method for every key of the target at startup, then for every change. Works on methods of providers and
+ * controllers, inherited methods included, and may be repeated on a method.
  *
- * @throws InvalidOptionsError when it does not stand on an instance method
+ * A string is a prefix, or a pattern if it has a segment like `:tenant`: `/tenants/:tenant/limits` matches every key
+ * with one segment in that place, `/tenants/:tenant/` every key below one such segment. `\\:` at the beginning of a
+ * segment is a literal `:`. `{ key }` is exactly one key.
+ *
+ * @throws InvalidOptionsError if the decorated member is not an instance method
  */
 export function WatchKey(target: WatchTarget, options: WatchKeyOptions = {}): MethodDecorator {
   return (owner, name, descriptor) => {
@@ -55,7 +61,7 @@ export function WatchKey(target: WatchTarget, options: WatchKeyOptions = {}): Me
 export const watchKeysOf = (method: object): readonly WatchKeyMetadata[] =>
   metadataOf(WATCH_KEYS, method) as readonly WatchKeyMetadata[];
 
-/** Adds to the array kept on a method, in the order the decorators are read in. */
+/** Adds an entry to the metadata array of a method, in the order in which the decorators appear in the source. */
 export function appendMetadata(
   key: symbol,
   decorator: string,
@@ -69,7 +75,7 @@ export function appendMetadata(
   const method: unknown = descriptor?.value;
   if (isStatic || typeof method !== 'function') {
     throw new InvalidOptionsError(
-      `${decorator} on ${where} can never run: it belongs on an instance method of a provider or controller`,
+      `${decorator} on ${where} can never run: decorate an instance method of a provider or controller`,
     );
   }
   Reflect.defineMetadata(key, [entry, ...metadataOf(key, method)], method);

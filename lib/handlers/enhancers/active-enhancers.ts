@@ -1,7 +1,7 @@
 import type { CallHandler, ExceptionFilter, ExecutionContext, NestInterceptor } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { EtcdTriggerContext } from '../etcd-trigger.context.js';
-import type { ProviderWrapper } from '../handler.explorer.js';
+import type { ProviderWrapper } from '../decorated-method.js';
 import type { HandlerScope } from './handler.scope.js';
 
 interface ScopedEnhancers {
@@ -11,7 +11,10 @@ interface ScopedEnhancers {
   readonly filters: ReturnType<ApplicationConfig['getGlobalFilters']>;
 }
 
-/** Enhancers that are declared for all handlers; those of them that are constructed for each call are set before it. */
+/**
+ * The global enhancers as Nest's `ApplicationConfig`. Request-scoped ones are instantiated for each call, and set with
+ * `useScoped` before it.
+ */
 export class ActiveEnhancers extends ApplicationConfig {
   #scoped: ScopedEnhancers = { guards: [], interceptors: [], pipes: [], filters: [] };
 
@@ -19,6 +22,7 @@ export class ActiveEnhancers extends ApplicationConfig {
     super();
   }
 
+  /** True if any global enhancer is request-scoped or transient. */
   get isScoped(): boolean {
     const { application } = this;
     return [
@@ -29,7 +33,7 @@ export class ActiveEnhancers extends ApplicationConfig {
     ].some((wrappers) => wrappers.length > 0);
   }
 
-  async construct(scope: HandlerScope): Promise<ScopedEnhancers> {
+  async resolveScoped(scope: HandlerScope): Promise<ScopedEnhancers> {
     const { application } = this;
     const all = <T>(wrappers: readonly ProviderWrapper[]): Promise<T[]> =>
       Promise.all(wrappers.map((wrapper) => scope.resolveFrom<T>(wrapper)));
@@ -42,7 +46,7 @@ export class ActiveEnhancers extends ApplicationConfig {
     return { guards, interceptors, pipes, filters };
   }
 
-  use(scoped: ScopedEnhancers): void {
+  useScoped(scoped: ScopedEnhancers): void {
     this.#scoped = scoped;
   }
 
@@ -50,7 +54,7 @@ export class ActiveEnhancers extends ApplicationConfig {
     return [...this.application.getGlobalGuards(), ...this.#scoped.guards];
   }
 
-  /** The witness is the first of all interceptors: what it has not seen did not pass the guards. */
+  /** The admission interceptor runs first: a call that it has not seen did not pass the guards. */
   override getGlobalInterceptors(): NestInterceptor[] {
     return [ADMISSION_INTERCEPTOR, ...this.application.getGlobalInterceptors(), ...this.#scoped.interceptors];
   }
@@ -73,5 +77,5 @@ const ADMISSION_INTERCEPTOR: NestInterceptor = {
   },
 };
 
-/** Whether the guards have let the call pass. */
+/** True if the guards have admitted the call. */
 export const wasAdmitted = (context: EtcdTriggerContext): boolean => ADMITTED.has(context);

@@ -1,7 +1,7 @@
-import type { DecoratedMethod } from '../handler.explorer.js';
-import { FILTERS, GUARDS, INTERCEPTORS, listAt, PIPES } from './nest-metadata.js';
+import type { DecoratedMethod } from '../decorated-method.js';
+import { FILTERS, GUARDS, INTERCEPTORS, metadataList, PIPES } from '../nest-metadata.js';
 
-/** What is declared on a method and its class, the class's first. */
+/** The enhancers declared on a class and its method. Those of the class come first. */
 export interface DeclaredEnhancers {
   readonly guards: readonly unknown[];
   readonly interceptors: readonly unknown[];
@@ -10,8 +10,11 @@ export interface DeclaredEnhancers {
 }
 
 export function declaredEnhancers({ type, implementation }: DecoratedMethod): DeclaredEnhancers {
-  const at = (key: string): readonly unknown[] => [...listAt(key, type), ...listAt(key, implementation)];
-  return { guards: at(GUARDS), interceptors: at(INTERCEPTORS), pipes: at(PIPES), filters: at(FILTERS) };
+  const listOf = (key: string): readonly unknown[] => [
+    ...metadataList(key, type),
+    ...metadataList(key, implementation),
+  ];
+  return { guards: listOf(GUARDS), interceptors: listOf(INTERCEPTORS), pipes: listOf(PIPES), filters: listOf(FILTERS) };
 }
 
 export const isEnhanced = (declared: DeclaredEnhancers): boolean =>

@@ -1,10 +1,10 @@
 import { type ContextId, ContextIdFactory, ModuleRef } from '@nestjs/core';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import type { ProviderWrapper } from '../handler.explorer.js';
+import type { DecoratedMethod, Method, ProviderWrapper } from '../decorated-method.js';
 
 type Token = ProviderWrapper['token'];
 
-/** A fresh context of Nest for one call: request-scoped and transient providers are constructed in it, and `REQUEST` is what the call is about. */
+/** Nest's DI context of one call: instantiates request-scoped and transient providers, and provides `REQUEST`. */
 export class HandlerScope {
   readonly contextId: ContextId = ContextIdFactory.create();
 
@@ -15,22 +15,38 @@ export class HandlerScope {
     moduleRef.registerRequestByContextId(request, this.contextId);
   }
 
-  /** From the handler's own module: another may provide the same class differently. */
+  /** Resolves from the handler's own module: another module may provide the same class differently. */
   async resolve<T>(token: Token): Promise<T> {
     return this.moduleRef.resolve<T>(token, this.contextId, { strict: true });
   }
 
-  /** From the module that the provider belongs to. */
+  /** Resolves from the module that the provider belongs to. */
   async resolveFrom<T>(wrapper: ProviderWrapper): Promise<T> {
     return moduleRefOf(wrapper).resolve<T>(wrapper.token, this.contextId, { strict: true });
   }
 }
 
-/** Whether there is one instance for all calls. */
+/**
+ * Calls the method on its singleton instance. A request-scoped or transient class is instantiated for each call, with
+ * `request` as its `REQUEST`.
+ */
+export function scopedMethodOf({ wrapper, method }: DecoratedMethod): (request: unknown, args: unknown[]) => unknown {
+  if (isSingleton(wrapper)) {
+    const instance = wrapper.instance as Record<string, Method>;
+    return (_request, args) => instance[method]?.(...args);
+  }
+  const moduleRef = moduleRefOf(wrapper);
+  return async (request, args) => {
+    const instance = await new HandlerScope(moduleRef, request).resolve<Record<string, Method>>(wrapper.token);
+    return instance[method]?.(...args);
+  };
+}
+
+/** True if all calls share one instance. */
 export const isSingleton = (wrapper: ProviderWrapper): boolean =>
   wrapper.isDependencyTreeStatic() && !wrapper.isTransient;
 
-/** @throws InvalidOptionsError when Nest knows no module of it */
+/** @throws InvalidOptionsError if the provider belongs to no module */
 export function moduleRefOf({ host, name }: ProviderWrapper): ModuleRef {
   const moduleRef: unknown = host?.providers.get(ModuleRef)?.instance;
   if (moduleRef instanceof ModuleRef) return moduleRef;

@@ -1,84 +1,83 @@
 import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { ParseResult } from '../../dto/dto-parser.js';
 import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
-import type { Shown } from '../changes/config-change.js';
+import type { VisibleState } from '../changes/config-change.js';
 
-/** What is known of one key. Immutable. */
+/** State of one key. Immutable. */
 export interface ConfigEntry<T> {
-  /** What readers get: frozen, the same object until it changes. */
+  /** Frozen; the same object until the configuration changes. */
   readonly value: T | undefined;
   /**
-   * `valid`: the key holds `value`. `invalid`: the key holds what was refused, `value` is the last good one, the default or nothing.
-   * `kept`: the key was deleted, `value` is the last good one. `absent`: there is no such key, `value` is the default or nothing.
+   * `valid`: `value` is the current value of the key. `invalid`: the current value was rejected; `value` is the last
+   * good value, the default or `undefined`. `kept`: the key was deleted; `value` is the last good value. `absent`: the
+   * key does not exist; `value` is the default or `undefined`.
    */
   readonly state: 'valid' | 'invalid' | 'absent' | 'kept';
-  /** Revision of the write that gave `value`; 0 for none and for a default. */
+  /** Revision of the write of `value`; 0 if there is no value, and for a default. */
   readonly revision: number;
-  /** Revision of the write that was refused, while the key holds it. */
+  /** Revision of the current value, if it was rejected. */
   readonly rejectedRevision?: number;
-  /** Where `value` came from. */
+  /** Origin of `value`. */
   readonly source: 'etcd' | 'default' | 'snapshot';
-  /** Why it was refused: names only. */
+  /** Reasons of the rejection; they contain names but never values. */
   readonly violations?: readonly ConfigViolation[];
 }
 
-/** A write that was refused. */
-interface Refusal {
+/** A write whose value was rejected. */
+interface Rejection {
   readonly revision: number;
   readonly violations: readonly ConfigViolation[];
 }
 
 /**
- * What a cache holds of one key: its entry and what the entry comes from, in one flat object, which a valid document becomes when it is parsed. Whatever outlives
- * a list is copied twice by the garbage collector while the list is read: objects of their own for the change, its result and its entry, and a time that is no
- * whole number, took 180 bytes a key more.
+ * The state of one key with its source, in one flat object that the parser creates directly. The garbage collector
+ * copies every object that outlives a list twice while the list is read, so separate objects for the change, its result
+ * and its entry, or a fractional time, would cost noticeable time and memory per key.
  */
-export interface CacheEntry<T> extends Shown<T> {
+export interface CacheEntry<T> extends VisibleState<T> {
   readonly key: string;
-  /** The class of the value. */
+  /** Class of the value. */
   readonly type: unknown;
-  /** What readers see. */
+  /** Value that readers see. */
   readonly value: T | undefined;
-  /** What `value` was parsed from; `undefined` for none. */
+  /** Bytes that `value` was parsed from; `undefined` without a value. */
   readonly bytes: DocumentBytes | undefined;
   readonly state: ConfigEntry<T>['state'];
   readonly source: ConfigEntry<T>['source'];
-  /** Of the write that gave `value`. */
+  /** Revision of the write of `value`. */
   readonly revision: number;
-  /** Revision of what etcd holds, valid or not; 0 when it holds nothing. */
+  /** Revision of the current value in etcd, valid or not; 0 if the key is absent. */
   readonly head: number;
-  /** In whole milliseconds of `performance.now()`. */
+  /** Time of the last change of the state, in whole milliseconds of `performance.now()`. */
   readonly since: number;
-  /** Of the write that etcd holds. */
-  readonly refusal: Refusal | undefined;
+  /** Set while the current value in etcd is rejected. */
+  readonly rejection: Rejection | undefined;
 }
 
-/** One change of a key in etcd, its value already parsed. */
+/** A change of a key in etcd with its parsed value. */
 export type ParsedChange<T> =
   | (CacheEntry<T> & { readonly state: 'valid' })
   | {
-      readonly state: 'refused';
+      readonly state: 'rejected';
       readonly key: string;
       readonly revision: number;
       readonly violations: readonly ConfigViolation[];
     }
   | { readonly state: 'deleted'; readonly key: string; readonly revision: number };
 
-/** A write of a key, with the bytes of its document. */
 export interface Write {
   readonly key: string;
   readonly revision: number;
   readonly bytes: DocumentBytes;
 }
 
-/** A write, parsed. */
 export function parsedPut<T>(
   { key, revision, bytes }: Write,
   result: ParseResult<T>,
   type: unknown,
   since: number,
 ): ParsedChange<T> {
-  if (!result.ok) return { state: 'refused', key, revision, violations: result.violations };
+  if (!result.ok) return { state: 'rejected', key, revision, violations: result.violations };
   const { value } = result;
   return {
     key,
@@ -90,35 +89,36 @@ export function parsedPut<T>(
     revision,
     head: revision,
     since,
-    refusal: undefined,
+    rejection: undefined,
   };
 }
 
-/** What is known after a write that was refused. `good` is what stays. */
-export function refusedOver<T>(
+/** Returns the entry after a rejected write; its value is that of `good`. */
+export function invalidEntry<T>(
   good: CacheEntry<T> | undefined,
-  { key, revision: head, violations }: ParsedChange<T> & { readonly state: 'refused' },
+  { key, revision: head, violations }: ParsedChange<T> & { readonly state: 'rejected' },
   type: unknown,
   since: number,
 ): CacheEntry<T> {
-  const { value, bytes, source, revision } = good ?? NOTHING;
-  const refusal = { revision: head, violations };
-  return { key, type, value, bytes, state: 'invalid', source, revision, head, since, refusal };
+  const { value, bytes, source, revision } = good ?? EMPTY;
+  const rejection = { revision: head, violations };
+  return { key, type, value, bytes, state: 'invalid', source, revision, head, since, rejection };
 }
 
-/** Whole milliseconds: a fraction would be an object of its own for every key. */
+/** Returns whole milliseconds: V8 stores a fraction in a separate object, which would be one more object per key. */
 export const now = (): number => Math.round(performance.now());
 
-/** As callers of the store get it. */
-export function entryOf<T>({ value, state, revision, source, refusal }: CacheEntry<T> = NOTHING): ConfigEntry<T> {
-  const rejected = refusal && { rejectedRevision: refusal.revision, violations: refusal.violations };
+/** Returns the public part of an entry. */
+export function entryOf<T>({ value, state, revision, source, rejection }: CacheEntry<T> = EMPTY): ConfigEntry<T> {
+  const rejected = rejection && { rejectedRevision: rejection.revision, violations: rejection.violations };
   return Object.freeze({ value, state, revision, source, ...rejected });
 }
 
-/** Whether its value was once read, rather than given as a default. */
-export const hasGood = ({ value, source }: CacheEntry<unknown>): boolean => value !== undefined && source !== 'default';
+/** True if the value was read from etcd or a snapshot; false for a default. */
+export const hasGoodValue = ({ value, source }: CacheEntry<unknown>): boolean =>
+  value !== undefined && source !== 'default';
 
-const NOTHING: CacheEntry<never> = {
+const EMPTY: CacheEntry<never> = {
   key: '',
   type: undefined,
   value: undefined,
@@ -128,5 +128,5 @@ const NOTHING: CacheEntry<never> = {
   revision: 0,
   head: 0,
   since: 0,
-  refusal: undefined,
+  rejection: undefined,
 };

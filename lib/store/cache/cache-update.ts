@@ -3,36 +3,35 @@ import type { WatchOrigin } from '../../watch/watch-event.js';
 import { changeOf, type ConfigChange, type Transition } from '../changes/config-change.js';
 import type { CacheEntry } from './cache-entry.js';
 
-/** What one step of a cache does, for listeners and for the log; collected key by key. */
+/** Collects the effects of one update of a cache, for listeners and for the log. */
 export class CacheUpdate<T> {
-  /** How many keys readers see otherwise. */
+  /** Number of keys whose visible value changed. */
   updates = 0;
-  /** What listeners are told; empty when there are none. */
+  /** Changes for the listeners; empty if there are no listeners. */
   readonly changes: ConfigChange<T>[] = [];
-  /** Each refused write once. */
+  /** Newly rejected writes; each is reported once. */
   readonly rejected: {
     readonly key: string;
     readonly revision: number;
     readonly violations: readonly ConfigViolation[];
   }[] = [];
-  /** Keys whose refused write was replaced by a valid one. */
+  /** Keys whose rejected value was replaced by a valid one. */
   readonly healed: string[] = [];
 
   constructor(
     readonly origin: WatchOrigin,
-    /** Whether anybody listens: a change costs more than all the rest of a step. */
-    private readonly isHeard: boolean,
+    /** Creating changes costs more than the rest of an update, so they are created only for listeners. */
+    private readonly hasListeners: boolean,
   ) {}
 
-  /** Readers see something else. */
-  changed(transition: Transition<T>): void {
+  valueChanged(transition: Transition<T>): void {
     this.updates += 1;
-    if (this.isHeard) this.changes.push(changeOf(transition, this.origin));
+    if (this.hasListeners) this.changes.push(changeOf(transition, this.origin));
   }
 
-  moved(key: string, before: CacheEntry<T> | undefined, after: CacheEntry<T> | undefined): void {
-    const refusal = after?.refusal;
-    if (refusal && refusal.revision !== before?.refusal?.revision) this.rejected.push({ key, ...refusal });
+  entryReplaced(key: string, before: CacheEntry<T> | undefined, after: CacheEntry<T> | undefined): void {
+    const rejection = after?.rejection;
+    if (rejection && rejection.revision !== before?.rejection?.revision) this.rejected.push({ key, ...rejection });
     if (after?.state === 'valid' && before?.state === 'invalid') this.healed.push(key);
   }
 }

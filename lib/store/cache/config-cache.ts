@@ -5,12 +5,12 @@ import { CacheUpdate } from './cache-update.js';
 import { type DocumentDiff, pathsOf } from '../changes/config-change.js';
 import {
   type ConfigEntry,
-  entryOf,
-  hasGood,
   type CacheEntry,
+  entryOf,
+  hasGoodValue,
+  invalidEntry,
   now,
   type ParsedChange,
-  refusedOver,
 } from './cache-entry.js';
 import { type ReadonlySortedMap, SortedMap } from '../../collections/sorted-map.js';
 
@@ -18,18 +18,17 @@ export interface ParsedBatch<T> {
   readonly origin: WatchOrigin;
   readonly changes: readonly ParsedChange<T>[];
   /**
-   * What is known so far came from another cluster: none of it stays as a last good value.
+   * True if the current values came from another cluster: none of them stays as a last good value.
    * @default false
    */
   readonly isForeign?: boolean;
   /**
-   * Whether anybody listens to changes.
    * @default true
    */
-  readonly isHeard?: boolean;
+  readonly hasListeners?: boolean;
 }
 
-/** A valid document: the bytes that readers' value was parsed from, and the revision of the write they came with. */
+/** The bytes of a valid document and the revision of their write. */
 export interface ConfigDocument {
   readonly key: string;
   readonly revision: number;
@@ -37,69 +36,70 @@ export interface ConfigDocument {
 }
 
 export interface ConfigCacheOptions<T> {
-  /** The class of the values. */
+  /** Class of the values. */
   readonly type?: unknown;
-  /** Where values of all caches are found by key: a read is one lookup. */
+  /** Index that the caches of all definitions share, so that a read is one lookup. */
   readonly index?: Map<string, CacheEntry<T>>;
   readonly onDelete: 'remove' | 'keep-last';
-  /** What bytes that were found valid say, as far as the class knows it: values are told apart by that. */
+  /** Parses valid bytes into a document without unknown properties. Values are compared by their documents. */
   readonly documentOf: (bytes: DocumentBytes) => unknown;
-  /** The default of a key, serialised and parsed like any value. */
+  /** The default of a key, serialized and parsed like any value. */
   readonly fallback?: { readonly key: string; readonly value: T; readonly bytes: Buffer } | undefined;
 }
 
-/** The last known good values of one definition. A reader sees all of a batch or nothing of it. */
+/** The last good values of one definition. A batch is applied synchronously, so a reader sees all of it or nothing. */
 export class ConfigCache<T> {
-  /** What readers see, by key; keys of other caches are there, too. */
+  /** Entries with a value, by key; includes the keys of other caches. */
   readonly #index: Map<string, CacheEntry<T>>;
-  /** The same in order. */
+  /** The values of this cache, sorted by key. */
   readonly #readable = new SortedMap<T>();
-  /** What is known of keys that have no value for readers. */
+  /** Entries without a value. */
   readonly #unreadable = new Map<string, CacheEntry<T>>();
-  /** Keys that hold what was refused. */
+  /** Keys whose current value is rejected. */
   readonly #invalid = new Set<string>();
 
-  /** As documents: a class may keep state that no comparison of instances sees. */
+  /** Compares documents, because a class may have private state that a comparison of instances does not see. */
   readonly #diff: DocumentDiff = (before, after) =>
     changedPaths(this.options.documentOf(before), this.options.documentOf(after));
 
   constructor(private readonly options: ConfigCacheOptions<T>) {
     this.#index = options.index ?? new Map<string, CacheEntry<T>>();
     const { fallback } = options;
-    if (fallback) this.#show(fallback.key, this.#withoutWrite(fallback.key, now()));
+    if (fallback) this.#set(fallback.key, this.#defaultEntry(fallback.key, now()));
   }
 
-  /** The value that readers see, `undefined` for none. */
   get(key: string): T | undefined {
     return this.#index.get(key)?.value;
   }
 
   entry(key: string): ConfigEntry<T> {
-    return entryOf(this.#held(key));
+    return entryOf(this.#find(key));
   }
 
-  /** Revision of what etcd holds under the key, valid or not; 0 when it holds nothing. What a compare-and-swap has to name. */
+  /**
+   * Revision of the current value in etcd, valid or not; 0 if the key is absent. A compare-and-swap compares with it.
+   */
   headRevision(key: string): number {
-    return this.#held(key)?.head ?? 0;
+    return this.#find(key)?.head ?? 0;
   }
 
-  /** What readers would see if the key were deleted now. */
+  /** The value that readers would see if the key were deleted now. */
   afterDelete(key: string): T | undefined {
-    return this.#delete(this.#held(key), key, now())?.value;
+    return this.#deletedEntry(this.#find(key), key, now())?.value;
   }
 
-  /** Milliseconds since the key is as it is; 0 when nothing is known of it. */
+  /** Milliseconds since the last change of the key's state; 0 for an unknown key. */
   ageMs(key: string): number {
-    const since = this.#held(key)?.since;
+    const since = this.#find(key)?.since;
     return since === undefined ? 0 : now() - since;
   }
 
-  /** How many keys readers see, and how many hold what was refused. */
+  /** `keys`: the number of keys with a value. `invalid`: the number of keys whose current value is rejected. */
   counts(): { readonly keys: number; readonly invalid: number } {
     return { keys: this.#readable.size, invalid: this.#invalid.size };
   }
 
-  /** Keys that have a value for readers, sorted. */
+  /** Keys with a value, sorted. */
   keys(prefix = ''): string[] {
     return this.#readable.keys(prefix);
   }
@@ -109,87 +109,87 @@ export class ConfigCache<T> {
     return new Map(this.#readable.entries(prefix));
   }
 
-  /** What readers see now, for good; the same object until that changes. */
+  /** An immutable view of the current values; the same object until they change. */
   view(): ReadonlySortedMap<T> {
     return this.#readable.view();
   }
 
-  /** Every key that something is known of, readable or not, in no order. */
-  held(): string[] {
+  /** Keys with a value and keys that are known without one, in no particular order. */
+  knownKeys(): string[] {
     return [...this.#readable.keys(), ...this.#unreadable.keys()];
   }
 
-  /** Keys that hold what was refused, where etcd has not given anything better before, in no order. */
+  /** Keys whose current value is rejected and that never had a good value from etcd, in no particular order. */
   withoutGoodValue(): string[] {
     return [...this.#invalid].filter((key) => {
-      const held = this.#held(key);
-      return held?.value === undefined || held.source !== 'etcd';
+      const entry = this.#find(key);
+      return entry?.value === undefined || entry.source !== 'etcd';
     });
   }
 
-  /** The documents behind what readers see, defaults aside. */
+  /** The documents of all values except defaults. */
   documents(): ConfigDocument[] {
     const documents: ConfigDocument[] = [];
     for (const key of this.#readable.keys()) {
-      const held = this.#index.get(key);
-      if (held?.bytes !== undefined && hasGood(held)) {
-        documents.push({ key, revision: held.revision, bytes: bufferOf(held.bytes) });
+      const entry = this.#index.get(key);
+      if (entry?.bytes !== undefined && hasGoodValue(entry)) {
+        documents.push({ key, revision: entry.revision, bytes: bufferOf(entry.bytes) });
       }
     }
     return documents;
   }
 
-  /** All changes in one synchronous step. */
-  apply({ origin, changes, isForeign = false, isHeard = true }: ParsedBatch<T>): CacheUpdate<T> {
-    const step = new CacheUpdate<T>(origin, isHeard);
+  /** Applies all changes in one synchronous step. */
+  apply({ origin, changes, isForeign = false, hasListeners = true }: ParsedBatch<T>): CacheUpdate<T> {
+    const update = new CacheUpdate<T>(origin, hasListeners);
     const at = now();
-    // A first list names each key once: no need to look.
+    // An initial list contains each key once, so no lookup is needed.
     const isFirst = origin === 'initial' && this.#isEmpty;
     for (const change of changes) {
-      const before = isFirst ? undefined : this.#held(change.key);
-      const next = change.state === 'valid' ? change : this.#without(change, isForeign ? undefined : before, at);
-      this.#move(step, change, before, next);
+      const before = isFirst ? undefined : this.#find(change.key);
+      const next = change.state === 'valid' ? change : this.#entryWithout(change, isForeign ? undefined : before, at);
+      this.#replace(update, change, before, next);
     }
-    return step;
+    return update;
   }
 
   /**
-   * Puts valid documents of an offline snapshot beneath what etcd has said: they are shown where it has said nothing, or nothing valid.
-   * `isListed`: what the cache does not know is absent in etcd, rather than unknown.
+   * Restores valid documents of an offline snapshot for keys without a good value. `isListed`: etcd has listed the
+   * definition, so a key that is not in the cache is absent in etcd.
    */
   restore(documents: readonly (ConfigDocument & { readonly value: T })[], isListed: boolean): CacheUpdate<T> {
-    const step = new CacheUpdate<T>('initial', true);
+    const update = new CacheUpdate<T>('initial', true);
     const at = now();
     for (const document of documents) {
-      const before = this.#held(document.key);
-      if (before && hasGood(before)) continue;
-      const next = isListed ? this.#beneath(before, document, at) : this.#restored(document, 'valid', at);
-      if (next) this.#move(step, document, before, next);
+      const before = this.#find(document.key);
+      if (before && hasGoodValue(before)) continue;
+      const next = isListed ? this.#restoredAfterList(before, document, at) : this.#restored(document, 'valid', at);
+      if (next) this.#replace(update, document, before, next);
     }
-    return step;
+    return update;
   }
 
-  /** `good` is what may stay where the key has no valid value any more. */
-  #without(
-    change: ParsedChange<T> & { readonly state: 'refused' | 'deleted' },
+  /** Returns the entry after a change without a valid value; the value of `good` may stay. */
+  #entryWithout(
+    change: ParsedChange<T> & { readonly state: 'rejected' | 'deleted' },
     good: CacheEntry<T> | undefined,
     at: number,
   ): CacheEntry<T> | undefined {
-    if (change.state === 'deleted') return this.#delete(good, change.key, at);
-    return refusedOver(good ?? this.#withoutWrite(change.key, at), change, this.options.type, at);
+    if (change.state === 'deleted') return this.#deletedEntry(good, change.key, at);
+    return invalidEntry(good ?? this.#defaultEntry(change.key, at), change, this.options.type, at);
   }
 
   get #isEmpty(): boolean {
     return this.#readable.size === 0 && this.#unreadable.size === 0;
   }
 
-  #held(key: string): CacheEntry<T> | undefined {
+  #find(key: string): CacheEntry<T> | undefined {
     return this.#index.get(key) ?? this.#unreadable.get(key);
   }
 
-  /** What readers have keeps its identity while the document says the same. */
-  #move(
-    step: CacheUpdate<T>,
+  /** Readers keep the same object as long as the document stays equal. */
+  #replace(
+    update: CacheUpdate<T>,
     { key, revision }: { readonly key: string; readonly revision: number },
     before: CacheEntry<T> | undefined,
     next: CacheEntry<T> | undefined,
@@ -197,12 +197,12 @@ export class ConfigCache<T> {
     const changedPaths = pathsOf(before, next, this.#diff);
     const isSame = changedPaths.length === 0;
     const after = next && isSame ? { ...next, value: before?.value } : next;
-    this.#show(key, after);
-    step.moved(key, before, after);
-    if (!isSame) step.changed({ key, revision, before, after, diff: this.#diff, changedPaths });
+    this.#set(key, after);
+    update.entryReplaced(key, before, after);
+    if (!isSame) update.valueChanged({ key, revision, before, after, diff: this.#diff, changedPaths });
   }
 
-  #beneath(
+  #restoredAfterList(
     before: CacheEntry<T> | undefined,
     document: ConfigDocument & { readonly value: T },
     at: number,
@@ -221,17 +221,17 @@ export class ConfigCache<T> {
   ): CacheEntry<T> {
     const head = state === 'valid' ? revision : 0;
     const { type } = this.options;
-    return { key, type, value, bytes, state, source: 'snapshot', revision, head, since, refusal: undefined };
+    return { key, type, value, bytes, state, source: 'snapshot', revision, head, since, rejection: undefined };
   }
 
-  /** `good` is what may stay. */
-  #delete(good: CacheEntry<T> | undefined, key: string, since: number): CacheEntry<T> | undefined {
-    if (this.options.onDelete === 'remove' || !good || !hasGood(good)) return this.#withoutWrite(key, since);
-    return { ...good, head: 0, since, state: 'kept', refusal: undefined };
+  /** The value of `good` stays if the definition keeps the last good value. */
+  #deletedEntry(good: CacheEntry<T> | undefined, key: string, since: number): CacheEntry<T> | undefined {
+    if (this.options.onDelete === 'remove' || !good || !hasGoodValue(good)) return this.#defaultEntry(key, since);
+    return { ...good, head: 0, since, state: 'kept', rejection: undefined };
   }
 
-  /** The default, or nothing. */
-  #withoutWrite(key: string, since: number): CacheEntry<T> | undefined {
+  /** Returns the entry of the default; `undefined` if the key has none. */
+  #defaultEntry(key: string, since: number): CacheEntry<T> | undefined {
     const { fallback, type } = this.options;
     if (fallback?.key !== key) return undefined;
     const { value, bytes } = fallback;
@@ -245,21 +245,21 @@ export class ConfigCache<T> {
       revision: 0,
       head: 0,
       since,
-      refusal: undefined,
+      rejection: undefined,
     };
   }
 
-  #show(key: string, held: CacheEntry<T> | undefined): void {
-    if (held?.state === 'invalid') this.#invalid.add(key);
+  #set(key: string, entry: CacheEntry<T> | undefined): void {
+    if (entry?.state === 'invalid') this.#invalid.add(key);
     else this.#invalid.delete(key);
-    if (held?.value === undefined) {
+    if (entry?.value === undefined) {
       this.#readable.delete(key);
       this.#index.delete(key);
     } else {
-      this.#readable.set(key, held.value);
-      this.#index.set(key, held);
+      this.#readable.set(key, entry.value);
+      this.#index.set(key, entry);
     }
-    if (held && held.value === undefined) this.#unreadable.set(key, held);
+    if (entry && entry.value === undefined) this.#unreadable.set(key, entry);
     else this.#unreadable.delete(key);
   }
 }

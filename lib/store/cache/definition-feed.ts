@@ -13,26 +13,30 @@ import type { CacheEntry, ParsedChange } from './cache-entry.js';
 import { DtoParser } from '../../dto/dto-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
 
-/** What a feed tells its store. Called synchronously, in the step in which readers see the change. */
+/** Receives the events of a feed synchronously, in the same step in which readers see the change. */
 export interface FeedSink {
-  stepped(feed: DefinitionFeed, step: CacheUpdate<object>): void;
-  /** Whether anybody listens to changes. */
-  readonly isHeard: boolean;
-  /** A value has properties that its class does not know; each set of names is told once. */
+  updated(feed: DefinitionFeed, update: CacheUpdate<object>): void;
+  readonly hasListeners: boolean;
+  /** Called for a value with unknown properties, once for each set of names. */
   stripped(key: string, paths: readonly string[]): void;
-  /** Its first list replaced what an offline snapshot had given. `isForeign`: a snapshot of another cluster, as it turns out. */
+  /**
+   * Called when the first list has replaced the values of an offline snapshot. `isForeign`: the snapshot was of another
+   * cluster.
+   */
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void;
   interrupted(feed: DefinitionFeed): void;
   following(feed: DefinitionFeed): void;
 }
 
-/** What an offline snapshot says of where it comes from. */
+/** Origin of restored values. */
 export interface RestoredFrom {
   readonly clusterId: string;
   readonly asOf: number;
 }
 
-/** One definition, following its target: bytes become validated values, and the cache moves on in one step for each revision. */
+/**
+ * Follows the target of one definition: parses and validates its values, and updates the cache once for each revision.
+ */
 export class DefinitionFeed implements RangeListener {
   readonly parser: DtoParser<object>;
   readonly serializer: DtoSerializer<object>;
@@ -42,12 +46,12 @@ export class DefinitionFeed implements RangeListener {
   readonly #index: Map<string, CacheEntry<object>>;
   #cache: ConfigCache<object>;
   #registration: ListenerRegistration | undefined;
-  /** Where a validator is asynchronous, revisions wait for the one before. */
+  /** Parsing of the last batch, if a validator is asynchronous; each batch waits for the batch before it. */
   #parsing: Promise<void> | undefined;
-  /** Revision of the last batch that readers see. */
+  /** Revision of the last applied batch. */
   #applied = 0;
   #isClosed = false;
-  /** What it shows comes from there, until the first list is in. */
+  /** Origin of the current values, until the first list is applied. */
   #restored: RestoredFrom | undefined;
   #isListed = false;
   #interruptedAt: number | undefined;
@@ -78,7 +82,7 @@ export class DefinitionFeed implements RangeListener {
     return this.#cache;
   }
 
-  /** As a sentence calls it: `key "/app/db"`. */
+  /** Name for messages, such as `key "/app/db"`. */
   get subject(): string {
     return describeTarget(this.definition.target);
   }
@@ -87,28 +91,31 @@ export class DefinitionFeed implements RangeListener {
     return this.#registration;
   }
 
-  /** Whether readers see what etcd holds. */
+  /** True once the first list of etcd is applied. */
   get isListed(): boolean {
     return this.#isListed;
   }
 
-  /** Of the cluster that what it shows comes from; `undefined` when nothing was read. */
+  /** Identity of the cluster that the current values come from; `undefined` if nothing was read. */
   get clusterId(): string | undefined {
     return this.#restored?.clusterId ?? this.#registration?.clusterId;
   }
 
-  /** When what it shows was last known to be current, in milliseconds since 1970; `undefined` when nothing was read. */
+  /**
+   * Time at which the values were last known to be current, in milliseconds since 1970; `undefined` if nothing was
+   * read.
+   */
   get asOf(): number | undefined {
     if (!this.#isListed) return this.#restored?.asOf;
     return this.#interruptedAt ?? Date.now();
   }
 
-  /** Everything up to this revision is what readers see. */
+  /** Readers see all changes up to this revision. */
   get visibleRevision(): number {
     return this.#parsing ? this.#applied : (this.#registration?.revision ?? 0);
   }
 
-  /** Checks the default like any value and shows it until the first list is in. */
+  /** Validates the default and makes it visible until the first list is applied. */
   async prepare(): Promise<readonly ConfigViolation[]> {
     const { default: value, name } = this.definition;
     if (value === undefined) return [];
@@ -118,7 +125,7 @@ export class DefinitionFeed implements RangeListener {
     return [];
   }
 
-  /** Nothing more will be shown: nobody waits any longer. */
+  /** Ends all waits; the values stay readable. */
   close(): void {
     this.#isClosed = true;
     this.#wake();
@@ -132,7 +139,7 @@ export class DefinitionFeed implements RangeListener {
     return this.#parsing !== undefined;
   }
 
-  /** Shows what passes the parser, beneath what etcd has said already. */
+  /** Restores the valid documents of a snapshot for keys without a good value. */
   async restore(documents: readonly ConfigDocument[], from: RestoredFrom): Promise<void> {
     const governed = documents.filter(({ key }) => this.#governs(key));
     const results = await Promise.all(governed.map(async ({ bytes }) => this.parser.parse(bytes)));
@@ -141,15 +148,15 @@ export class DefinitionFeed implements RangeListener {
       return result?.ok ? [{ ...document, value: result.value }] : [];
     });
     if (!this.#isListed) this.#restored = from;
-    this.#stepped(this.#cache.restore(valid, this.#isListed));
+    this.#publish(this.#cache.restore(valid, this.#isListed));
   }
 
-  /** Resolves when the revisions that are here have been parsed. */
+  /** Resolves when all received revisions are parsed. */
   async parsed(): Promise<void> {
     while (this.#parsing) await this.#parsing;
   }
 
-  /** Resolves with true when the revisions that are here have been parsed, with false after the limit. */
+  /** Resolves with true when all received revisions are parsed, and with false after the limit. */
   async parsedWithin(limitMs: number): Promise<boolean> {
     return (
       (await within(
@@ -159,19 +166,19 @@ export class DefinitionFeed implements RangeListener {
     );
   }
 
-  /** Resolves with true when readers see everything up to `revision`, with false after the limit or when it was closed. */
+  /** Resolves with true when readers see all changes up to `revision`, and with false after the limit or on close. */
   async whenVisible(revision: number, timeoutMs: number): Promise<boolean> {
     const until = performance.now() + timeoutMs;
     while (this.visibleRevision < revision) {
       const left = until - performance.now();
       if (left <= 0 || this.#isClosed) return false;
-      await this.moved(left);
+      await this.nextUpdate(left);
     }
     return true;
   }
 
-  /** Resolves at the next step, after the limit, or when aborted. */
-  moved(withinMs: number, signal?: AbortSignal): Promise<void> {
+  /** Resolves at the next update, after the limit, or when the signal aborts. */
+  nextUpdate(withinMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
@@ -189,7 +196,7 @@ export class DefinitionFeed implements RangeListener {
     return true;
   }
 
-  /** Parses while the member reads what is to come, and in steps of a page. */
+  /** Parses a page while etcd reads the next one, so that the event loop is blocked only for a page at a time. */
   onPage(records: readonly KeyRecord[]): void {
     this.#parser.onPage(records);
   }
@@ -202,16 +209,16 @@ export class DefinitionFeed implements RangeListener {
       return;
     }
     const before = this.#parsing;
-    const parsing = Promise.all(changes.map((change) => Promise.resolve(change))).then(async (late) => {
+    const parsing = Promise.all(changes.map((change) => Promise.resolve(change))).then(async (parsed) => {
       await before;
       if (this.#parsing === parsing) this.#parsing = undefined;
-      this.#apply(revision, origin, late);
+      this.#apply(revision, origin, parsed);
     });
     this.#parsing = parsing;
   }
 
   interrupted(): void {
-    this.#parser.forget();
+    this.#parser.discardPages();
     this.#interruptedAt ??= Date.now();
     this.#sink.interrupted(this);
   }
@@ -232,27 +239,26 @@ export class DefinitionFeed implements RangeListener {
     const restored = this.#restored;
     const isForeign = restored !== undefined && restored.clusterId !== this.#registration?.clusterId;
     const batch = restored
-      ? { ...this.#caughtUp(changes, revision), isForeign }
-      : { origin, changes, isHeard: this.#sink.isHeard };
+      ? { ...this.#resyncBatch(changes, revision), isForeign }
+      : { origin, changes, hasListeners: this.#sink.hasListeners };
     this.#restored = undefined;
     this.#isListed = true;
-    const step = this.#cache.apply(batch);
-    this.#stepped(step);
+    this.#publish(this.#cache.apply(batch));
     if (restored) this.#sink.caughtUp(this, isForeign);
   }
 
-  /** The first list as the difference to what was restored: what it lacks was deleted meanwhile. */
-  #caughtUp(listed: readonly ParsedChange<object>[], revision: number): ParsedBatch<object> {
+  /** Turns the first list into the difference to the restored values: keys that it lacks were deleted. */
+  #resyncBatch(listed: readonly ParsedChange<object>[], revision: number): ParsedBatch<object> {
     const keys = new Set(listed.map(({ key }) => key));
-    const gone = this.#cache.held().filter((key) => !keys.has(key));
+    const deleted = this.#cache.knownKeys().filter((key) => !keys.has(key));
     return {
       origin: 'resync',
-      changes: [...listed, ...gone.map((key) => ({ state: 'deleted' as const, key, revision }))],
+      changes: [...listed, ...deleted.map((key) => ({ state: 'deleted' as const, key, revision }))],
     };
   }
 
-  #stepped(step: CacheUpdate<object>): void {
-    this.#sink.stepped(this, step);
+  #publish(update: CacheUpdate<object>): void {
+    this.#sink.updated(this, update);
     this.#wake();
   }
 

@@ -1,69 +1,71 @@
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkMilliseconds } from '../../option-checks.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { isThenable } from '../../timing/time-limit.js';
 import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener } from './config-listeners.js';
 
-/** What `StoreService.onChange` tells a listener, and when. */
+/** Selection and timing of the changes that `StoreService.onChange` delivers. */
 export interface ChangeOptions<T extends object = object> {
   /**
-   * Only configurations of this class.
+   * Delivers only configurations of this class.
    * @default every class
    */
   readonly type?: Type<T>;
   /**
-   * Changes wait until nothing has changed for so long, in milliseconds; then the last state of each key is told, `previous` being what this listener
-   * was last told. They wait at most ten times as long. What exists first is told at once.
-   * @default 0: every change is told in the step in which readers see it
+   * Delays changes until nothing has changed for this time, in milliseconds, but at most for ten times as long. The
+   * listener then receives the last state of each key; `previous` is the value that it last received. Existing
+   * configurations are delivered immediately.
+   * @default 0: every change is delivered in the step in which readers see it
    */
   readonly debounceMs?: number;
 }
 
-/** What a listener needs of its store. */
+/** The parts of a store that a listener uses. */
 export interface ChangeSource {
   readonly log: InstanceLog;
-  /** What readers see under a prefix now. */
+  /** Returns the current configurations under a prefix. */
   readonly existing: (prefix: string, type: Type<object> | undefined) => readonly ConfigChange[];
 }
 
-/** Tells an application's listener what exists under a prefix, then what changes. What it throws is logged by class and place, and harms nobody. */
+/**
+ * Delivers the existing configurations under a prefix, and then their changes, to a listener of the application. Errors
+ * of the listener are logged by class and location and do not affect other listeners.
+ */
 export class ChangeListener implements ConfigListener {
   readonly #debounce: ChangeDebounce | undefined;
-  /** Has been told what exists; until then changes are part of that. */
+  /** True once the existing configurations are delivered; they include all earlier changes. */
   #isStarted = false;
   #isClosed = false;
 
   /**
-   * Begins in a microtask, so that the listener can be ended from inside.
-   * @throws InvalidOptionsError for an option that cannot work
+   * Starts in a microtask, so that the listener can close its own subscription.
+   * @throws InvalidOptionsError for an invalid option
    */
   constructor(
     private readonly prefix: string,
     private readonly call: (change: ConfigChange) => unknown,
     private readonly options: ChangeOptions,
     private readonly source: ChangeSource,
-    private readonly completed: () => void = () => undefined,
+    private readonly onComplete: () => void = () => undefined,
   ) {
     const { debounceMs = 0, type } = options;
-    if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of a listener is a string');
-    if (typeof call !== 'function') throw new InvalidOptionsError(`the listener of "${prefix}" is a function`);
-    if (!Number.isFinite(debounceMs) || debounceMs < 0 || debounceMs > MAX_DEBOUNCE_MS) {
-      throw new InvalidOptionsError(
-        `"debounceMs" of the listener of "${prefix}" is a number of milliseconds from 0 to ${MAX_DEBOUNCE_MS}`,
-      );
-    }
+    if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of a listener must be a string');
+    if (typeof call !== 'function') throw new InvalidOptionsError(`the listener of "${prefix}" must be a function`);
+    checkMilliseconds(`"debounceMs" of the listener of "${prefix}"`, debounceMs, 0, MAX_DEBOUNCE_MS);
     if (debounceMs > 0) {
       this.#debounce = new ChangeDebounce(debounceMs, (changes) => {
         changes.forEach((change) => {
-          this.#tell(change);
+          this.#deliver(change);
         });
       });
     }
     queueMicrotask(() => {
       this.#isStarted = true;
-      for (const change of source.existing(prefix, type)) this.#tell(change);
+      for (const change of source.existing(prefix, type)) this.#deliver(change);
     });
   }
 
@@ -72,7 +74,7 @@ export class ChangeListener implements ConfigListener {
     for (const change of changes) {
       if (!change.key.startsWith(this.prefix)) continue;
       if (this.#debounce) this.#debounce.add(change);
-      else this.#tell(change);
+      else this.#deliver(change);
     }
   }
 
@@ -81,11 +83,11 @@ export class ChangeListener implements ConfigListener {
     this.#debounce?.close();
   }
 
-  ended(): void {
-    this.completed();
+  completed(): void {
+    this.onComplete();
   }
 
-  #tell(change: ConfigChange): void {
+  #deliver(change: ConfigChange): void {
     if (this.#isClosed) return;
     const failed = (error: unknown): void => {
       this.source.log.error(
@@ -94,7 +96,7 @@ export class ChangeListener implements ConfigListener {
     };
     try {
       const result = this.call(change);
-      if (result instanceof Promise) result.catch(failed);
+      if (isThenable(result)) Promise.resolve(result).catch(failed);
     } catch (error) {
       failed(error);
     }

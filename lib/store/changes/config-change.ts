@@ -1,17 +1,17 @@
 import { type DocumentBytes, isSameBytes } from '../../dto/formats/document-bytes.js';
 import type { WatchOrigin } from '../../watch/watch-event.js';
 
-/** A change of what readers see. Frozen. */
+/** A change of the value that readers see. Frozen. */
 export type ConfigChange<T = unknown> = ConfigPut<T> | ConfigDelete<T>;
 
-/** There is a value now, or another one. */
+/** A new or changed value. */
 export interface ConfigPut<T = unknown> extends ChangeDetails<T> {
   readonly type: 'put';
-  /** Frozen, an instance of its class. */
+  /** Frozen instance of the class of its definition. */
   readonly value: T;
 }
 
-/** Readers see nothing any more; a deleted key with a default is a `put` of the default. */
+/** A removed value. Deleting a key with a default is a `put` of the default. */
 export interface ConfigDelete<T = unknown> extends ChangeDetails<T> {
   readonly type: 'delete';
   readonly value?: undefined;
@@ -19,11 +19,11 @@ export interface ConfigDelete<T = unknown> extends ChangeDetails<T> {
 
 interface ChangeDetails<T> {
   readonly key: string;
-  /** What the listener was told before, frozen. */
+  /** Value that the listener received before, frozen. */
   readonly previous?: T;
   /**
-   * What is different in the document, as `['pool.hosts[0]', 'size']`: the smallest parts that were added, removed or replaced, in a fixed order.
-   * `['']` when the whole came or went. Paths only, never values.
+   * Paths of the smallest parts of the document that were added, removed or replaced, such as `['pool.hosts[0]',
+   * 'size']`, in a fixed order. `['']` if the whole document was added or removed.
    */
   readonly changedPaths: readonly string[];
   /** Revision of the write or deletion in etcd. */
@@ -31,41 +31,41 @@ interface ChangeDetails<T> {
   readonly origin: WatchOrigin;
 }
 
-/** What readers see before or after a change, and the bytes it was parsed from. */
-export interface Shown<T> {
+/** The value that readers see before or after a change, and the bytes it was parsed from. */
+export interface VisibleState<T> {
   readonly value: T | undefined;
   readonly bytes: DocumentBytes | undefined;
 }
 
-/** Paths by which two documents differ. */
+/** Returns the paths of the differences between two documents. */
 export type DocumentDiff = (before: DocumentBytes, after: DocumentBytes) => readonly string[];
 
-/** How a key got from one state to another; `undefined` for nothing. */
+/** The states of a key before and after a change; `undefined` for no value. */
 export interface Transition<T> {
   readonly key: string;
   readonly revision: number;
-  readonly before: Shown<T> | undefined;
-  readonly after: Shown<T> | undefined;
+  readonly before: VisibleState<T> | undefined;
+  readonly after: VisibleState<T> | undefined;
   readonly diff: DocumentDiff;
-  /** Empty when the document says the same. */
+  /** Empty if the documents are equal. */
   readonly changedPaths: readonly string[];
 }
 
-/** A transition as those who listen are told of it. */
+/** Creates the change that listeners receive. */
 export function changeOf<T>(transition: Transition<T>, origin: WatchOrigin): ConfigChange<T> {
   const { key, revision, before, after, changedPaths } = transition;
   const previous = before?.value;
   const value = after?.value;
-  const told = previous === undefined ? undefined : { previous };
+  const optional = previous === undefined ? undefined : { previous };
   const change: ConfigChange<T> =
     value === undefined
-      ? { type: 'delete', key, changedPaths, revision, origin, ...told }
-      : { type: 'put', key, value, changedPaths, revision, origin, ...told };
+      ? { type: 'delete', key, changedPaths, revision, origin, ...optional }
+      : { type: 'put', key, value, changedPaths, revision, origin, ...optional };
   transitions.set(change, transition);
   return Object.freeze(change);
 }
 
-/** Two changes of a key as one; `undefined` when the second took back the first. */
+/** Joins two changes of a key; `undefined` if the second reverts the first. */
 export function joined(first: ConfigChange, last: ConfigChange): ConfigChange | undefined {
   const from = transitions.get(first);
   const to = transitions.get(last);
@@ -74,24 +74,24 @@ export function joined(first: ConfigChange, last: ConfigChange): ConfigChange | 
   return changedPaths.length === 0 ? undefined : changeOf({ ...to, before: from.before, changedPaths }, last.origin);
 }
 
-/** What exists, to a listener that is new. */
+/** Creates the change that reports an existing configuration to a new listener. */
 export const initialChange = <T>(key: string, value: T, revision: number): ConfigPut<T> =>
   Object.freeze({ type: 'put', key, value, changedPaths: WHOLE, revision, origin: 'initial' });
 
-/** The bytes behind a change are nobody's business but ours. */
+/** The bytes of a change are private, so they are not properties of it. */
 const transitions = new WeakMap<ConfigChange, Transition<unknown>>();
 
 /** The document itself. */
 const WHOLE: readonly string[] = Object.freeze(['']);
-const NOTHING: readonly string[] = [];
+const NO_PATHS: readonly string[] = [];
 
-/** What is different; empty when the document says the same. */
+/** Returns the paths of the differences; empty if the documents are equal. */
 export function pathsOf<T>(
-  before: Shown<T> | undefined,
-  after: Shown<T> | undefined,
+  before: VisibleState<T> | undefined,
+  after: VisibleState<T> | undefined,
   diff: DocumentDiff,
 ): readonly string[] {
   const [from, to] = [before?.bytes, after?.bytes];
-  if (from === undefined || to === undefined) return from === to ? NOTHING : WHOLE;
-  return isSameBytes(from, to) ? NOTHING : Object.freeze(diff(from, to));
+  if (from === undefined || to === undefined) return from === to ? NO_PATHS : WHOLE;
+  return isSameBytes(from, to) ? NO_PATHS : Object.freeze(diff(from, to));
 }

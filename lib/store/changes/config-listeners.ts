@@ -3,28 +3,27 @@ import type { ConfigChange } from './config-change.js';
 
 /** A listener of `StoreService.onChange`. */
 export interface ConfigSubscription {
-  /** Ends it at once; idempotent. */
+  /** Closes the subscription immediately; idempotent. */
   close(): void;
 }
 
-/** Who is told of every step of the store. */
+/** Receives every update of the store. */
 export interface ConfigListener {
-  /** Changes of one definition that readers see since now, and the class of its values. Never throws. */
+  /** Receives the changes of one definition and the class of its values. Never throws. */
   receive(changes: readonly ConfigChange[], type: Type<object>): void;
-  /** It is told nothing more. */
+  /** Called when the listener receives nothing more. */
   close(): void;
-  /** The store ends, not the listener. */
-  ended(): void;
+  /** Called when the store closes, but not when the listener closes its subscription. */
+  completed(): void;
 }
 
-/** Who listens to changes of configurations. */
 export class ConfigListeners {
-  /** Replaced, never changed: a notification under way goes on with those it began with. */
+  /** Never modified in place, so a notification continues with the listeners that it started with. */
   #listeners: readonly ConfigListener[] = [];
   #isClosed = false;
 
   add(listener: ConfigListener): ConfigSubscription {
-    if (this.#isClosed) end(listener);
+    if (this.#isClosed) complete(listener);
     else this.#listeners = [...this.#listeners, listener];
     return {
       close: () => {
@@ -47,11 +46,11 @@ export class ConfigListeners {
     const listeners = this.#listeners;
     this.#listeners = [];
     this.#isClosed = true;
-    listeners.forEach(end);
+    listeners.forEach(complete);
   }
 }
 
-function end(listener: ConfigListener): void {
+function complete(listener: ConfigListener): void {
   listener.close();
-  listener.ended();
+  listener.completed();
 }

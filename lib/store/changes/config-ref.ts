@@ -4,27 +4,30 @@ import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener, ConfigListeners } from './config-listeners.js';
 
-/** A configuration that is always current, wherever it is kept: nothing is copied when it is injected. */
+/** A reference to a configuration that is always current. */
 export interface ConfigRef<T> {
-  /** What readers see now: from memory, the same object until it changes. */
+  /** The current value, from memory; the same object until it changes. */
   readonly value: T;
-  /** The value now, at once, then every other one. Cold; completes when the module closes. */
+  /** Emits the current value on subscription, and then every change of it. Cold; completes when the module closes. */
   readonly changes$: Observable<T>;
 }
 
-/** Where a reference gets its value from. */
+/** Source of the value of a reference. */
 export interface RefSource<S> {
-  /** What readers see now; the same until it changes. */
+  /** Returns the current state; the same object until it changes. */
   readonly read: () => S;
-  /** Whether a change may have changed that. */
-  readonly concerns: (change: ConfigChange) => boolean;
+  /** True if a change may affect the state. */
+  readonly isAffectedBy: (change: ConfigChange) => boolean;
   readonly listeners: ConfigListeners;
   readonly log: InstanceLog;
-  /** As a sentence calls it: `key "/app/db"`. */
+  /** Name for messages, such as `key "/app/db"`. */
   readonly subject: string;
 }
 
-/** What a function makes of a configuration: made once for each state of it, and the same object while it comes out the same. */
+/**
+ * Projects a configuration: calls the function once per state, and keeps the previous result as long as the new one is
+ * equal.
+ */
 export class ProjectedConfig<S, R> implements ConfigRef<R> {
   readonly changes$: Observable<R>;
   #memo: { readonly from: S; readonly result: R } | undefined;
@@ -35,20 +38,20 @@ export class ProjectedConfig<S, R> implements ConfigRef<R> {
     private readonly isSame: (a: R, b: R) => boolean = Object.is,
   ) {
     this.changes$ = new Observable((subscriber) => {
-      let told: { readonly value: R } | undefined;
-      const follower = new Follower(source, {
-        look: () => {
+      let emitted: { readonly value: R } | undefined;
+      const listener = new RefListener(source, {
+        update: () => {
           const { value } = this;
-          if (told && Object.is(value, told.value)) return;
-          told = { value };
+          if (emitted && Object.is(value, emitted.value)) return;
+          emitted = { value };
           subscriber.next(value);
         },
-        ended: () => {
+        complete: () => {
           subscriber.complete();
         },
       });
-      follower.look();
-      const subscription = source.listeners.add(follower);
+      listener.update();
+      const subscription = source.listeners.add(listener);
       return () => {
         subscription.close();
       };
@@ -57,31 +60,34 @@ export class ProjectedConfig<S, R> implements ConfigRef<R> {
 
   get value(): R {
     const from = this.source.read();
-    const known = this.#memo;
-    if (known && Object.is(known.from, from)) return known.result;
-    const made = this.project(from);
-    const result = known && this.isSame(known.result, made) ? known.result : made;
+    const memo = this.#memo;
+    if (memo && Object.is(memo.from, from)) return memo.result;
+    const projected = this.project(from);
+    const result = memo && this.isSame(memo.result, projected) ? memo.result : projected;
     this.#memo = { from, result };
     return result;
   }
 }
 
-/** Looks at once, and after every step that may matter. A projection that throws is logged by class and place, and tried again after the next. */
-class Follower implements ConfigListener {
+/**
+ * Updates an observer after every change that affects the source. An error of the projection is logged by class and
+ * location; the next change calls it again.
+ */
+class RefListener implements ConfigListener {
   #isClosed = false;
 
   constructor(
-    private readonly source: Pick<RefSource<unknown>, 'concerns' | 'log' | 'subject'>,
-    private readonly told: { readonly look: () => void; readonly ended: () => void },
+    private readonly source: Pick<RefSource<unknown>, 'isAffectedBy' | 'log' | 'subject'>,
+    private readonly observer: { readonly update: () => void; readonly complete: () => void },
   ) {}
 
   receive(changes: readonly ConfigChange[]): void {
-    if (!this.#isClosed && changes.some(this.source.concerns)) this.look();
+    if (!this.#isClosed && changes.some(this.source.isAffectedBy)) this.update();
   }
 
-  look(): void {
+  update(): void {
     try {
-      this.told.look();
+      this.observer.update();
     } catch (error) {
       this.source.log.error(`a projection of ${this.source.subject} failed: ${describeFailure(error)}`);
     }
@@ -91,7 +97,7 @@ class Follower implements ConfigListener {
     this.#isClosed = true;
   }
 
-  ended(): void {
-    this.told.ended();
+  completed(): void {
+    this.observer.complete();
   }
 }

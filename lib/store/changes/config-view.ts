@@ -8,59 +8,59 @@ import type { ReadonlySortedMap } from '../../collections/sorted-map.js';
 export interface ConfigViewPart {
   /** The definition's key or prefix. */
   readonly target: { readonly key: string } | { readonly prefix: string };
-  /** Everything up to this revision is in the view, and nothing later. */
+  /** The view contains all changes up to this revision and none after it. */
   readonly revision: number;
 }
 
-/** A part with what readers saw of it. */
-export interface SeenDefinition extends ConfigViewPart {
+/** A part with its values. */
+export interface ViewedDefinition extends ConfigViewPart {
   readonly definition: ResolvedConfigDefinition;
   readonly values: ReadonlySortedMap<object>;
 }
 
 /**
- * All configurations under a prefix as they were at one moment: it never changes, whatever the store does. Taking one costs nothing per key. Each
- * definition is shown at one revision; several definitions may stand at different ones.
+ * An immutable view of all configurations under a prefix at one moment. Creating a view does not copy any key. Each
+ * definition is at one revision; different definitions may be at different revisions.
  */
 export class ConfigView {
   readonly parts: readonly ConfigViewPart[];
   readonly #definitions: ConfigDefinitions;
-  readonly #seen: ReadonlyMap<ResolvedConfigDefinition, ReadonlySortedMap<object>>;
+  readonly #values: ReadonlyMap<ResolvedConfigDefinition, ReadonlySortedMap<object>>;
 
   /** @internal */
   constructor(
     readonly prefix: string,
     definitions: ConfigDefinitions,
-    seen: readonly SeenDefinition[],
+    viewed: readonly ViewedDefinition[],
   ) {
     this.#definitions = definitions;
-    this.#seen = new Map(seen.map(({ definition, values }) => [definition, values]));
-    this.parts = Object.freeze(seen.map(({ target, revision }) => Object.freeze({ target, revision })));
+    this.#values = new Map(viewed.map(({ definition, values }) => [definition, values]));
+    this.parts = Object.freeze(viewed.map(({ target, revision }) => Object.freeze({ target, revision })));
     Object.freeze(this);
   }
 
-  /** Everything up to this revision is in the view: the least of its parts; 0 without any. */
+  /** The view contains all changes up to this revision: the lowest revision of its parts, 0 without parts. */
   get revision(): number {
     return this.parts.length === 0 ? 0 : Math.min(...this.parts.map(({ revision }) => revision));
   }
 
   /**
-   * The configuration under a key, `undefined` when there was none or the key does not begin with the view's prefix.
-   * @throws InvalidOptionsError when no definition covers the key, or one with another class
+   * Returns the configuration of a key; `undefined` if there was none or the key does not start with the view's prefix.
+   * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
   get<T extends object>(key: string, type: Type<T>): T | undefined {
     const definition = this.#definitions.of(key, type);
-    return key.startsWith(this.prefix) ? (this.#seen.get(definition)?.get(key) as T | undefined) : undefined;
+    return key.startsWith(this.prefix) ? (this.#values.get(definition)?.get(key) as T | undefined) : undefined;
   }
 
-  /** Keys that had a configuration, sorted. */
+  /** Keys with a configuration, sorted. */
   keys(): string[] {
-    return inOrder([...this.#seen.values()].map((values) => values.keys(this.prefix)));
+    return inOrder([...this.#values.values()].map((values) => values.keys(this.prefix)));
   }
 
-  /** All configurations of a class, by key, sorted. */
+  /** Configurations of a class by key, sorted. */
   entries<T extends object>(type: Type<T>): ReadonlyMap<string, T> {
-    const ofType = [...this.#seen].filter(([definition]) => definition.type === type);
+    const ofType = [...this.#values].filter(([definition]) => definition.type === type);
     return entriesOf<T>(
       this.prefix,
       ofType.map(([, values]) => values),
@@ -68,7 +68,7 @@ export class ConfigView {
   }
 }
 
-/** What several definitions show under a prefix, by key, sorted; frozen. */
+/** Merges the values of several definitions under a prefix, sorted by key; frozen. */
 export function entriesOf<T extends object>(
   prefix: string,
   all: readonly ReadonlySortedMap<object>[],
@@ -78,6 +78,6 @@ export function entriesOf<T extends object>(
   return freeze(new Map(entries.length > 1 ? entries.flat().sort(([a], [b]) => (a < b ? -1 : 1)) : first));
 }
 
-/** Where no two definitions lie in each other this only concatenates: they come in the order of their names. */
+/** The definitions are sorted by name, so the sort has work to do only for nested prefixes. */
 export const inOrder = (keys: readonly string[][]): string[] =>
   keys.length > 1 ? keys.flat().sort() : (keys[0] ?? []);

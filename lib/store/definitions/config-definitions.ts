@@ -10,13 +10,13 @@ import {
 import { className } from '../../dto/dto-type.js';
 import { SortedMap } from '../../collections/sorted-map.js';
 
-/** All definitions of an application, checked once; says which one governs a key. */
+/** All definitions of an application. Finds the definition that governs a key. */
 export class ConfigDefinitions {
   readonly #keys = new Map<string, ResolvedConfigDefinition>();
   readonly #prefixes = new Map<string, ResolvedConfigDefinition>();
-  /** Lengths of the prefixes, longest first: a key is asked once for each length, not for each prefix. */
+  /** Lengths of the prefixes, longest first, so that a lookup takes one step per length and not per prefix. */
   readonly #lengths: readonly number[];
-  /** By name: one key and one prefix may have the same. */
+  /** Definitions by name; a key and a prefix may have the same name. */
   readonly #names = new SortedMap<readonly ResolvedConfigDefinition[]>();
 
   constructor(definitions: Iterable<ConfigDefinition>) {
@@ -27,26 +27,26 @@ export class ConfigDefinitions {
     }
   }
 
-  /** Every definition once, in the order given, keys before prefixes. Its `target` is what to watch. */
+  /** Every definition once, in the order of the options, keys before prefixes. */
   get all(): readonly ResolvedConfigDefinition[] {
     return [...this.#keys.values(), ...this.#prefixes.values()];
   }
 
-  /** The one definition that a key belongs to: exact key before prefix, longer prefix before shorter. */
+  /** Returns the definition of a key. A key takes precedence over a prefix, and a longer prefix over a shorter one. */
   governing(key: string): ResolvedConfigDefinition | undefined {
     return this.#keys.get(key) ?? this.governingPrefix(key);
   }
 
-  /** The longest defined prefix that covers every key beginning with `prefix`. */
+  /** Returns the definition with the longest prefix that covers every key under `prefix`. */
   governingPrefix(prefix: string): ResolvedConfigDefinition | undefined {
     for (const length of this.#lengths) {
-      const found = length <= prefix.length ? this.#prefixes.get(prefix.slice(0, length)) : undefined;
-      if (found) return found;
+      const definition = length <= prefix.length ? this.#prefixes.get(prefix.slice(0, length)) : undefined;
+      if (definition) return definition;
     }
     return undefined;
   }
 
-  /** Those that may have keys that begin with the prefix, in the order of their names: O(result + log n). */
+  /** Returns the definitions that may have keys under the prefix, sorted by name: O(result + log n). */
   under(prefix: string): ResolvedConfigDefinition[] {
     const covering = this.#lengths
       .filter((length) => length < prefix.length)
@@ -54,12 +54,12 @@ export class ConfigDefinitions {
     return [...covering.reverse(), ...this.#names.entries(prefix).flatMap(([, definitions]) => definitions)];
   }
 
-  /** The definition of a key, for a class. `InvalidOptionsError` for a key that none covers, or that has another class. */
+  /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   of<T extends object>(key: string, type: Type<T>): ResolvedConfigDefinition<T> {
     return withClass(`key ${JSON.stringify(key)}`, key, this.governing(key), type);
   }
 
-  /** The definition of all keys under a prefix, for a class. `InvalidOptionsError` when none covers it, or one with another class. */
+  /** @throws InvalidOptionsError if no definition covers the prefix, or its definition has another class */
   ofPrefix<T extends object>(prefix: string, type: Type<T>): ResolvedConfigDefinition<T> {
     return withClass(`prefix ${JSON.stringify(prefix)}`, prefix, this.governingPrefix(prefix), type);
   }
@@ -71,7 +71,7 @@ export class ConfigDefinitions {
       sameKind.set(definition.name, definition);
     } else if (!isSameDefinition(other, definition)) {
       throw new InvalidOptionsError(
-        `${describeTarget(definition.target)} is defined twice and differently, with ${className(other.type)} and with ${className(definition.type)}`,
+        `${describeTarget(definition.target)} has two different definitions, with ${className(other.type)} and with ${className(definition.type)}`,
         { key: definition.name },
       );
     }
@@ -86,20 +86,20 @@ function withClass<T extends object>(
 ): ResolvedConfigDefinition<T> {
   if (!found) {
     throw new InvalidOptionsError(
-      `${subject} was asked for as ${className(type)}, but no definition covers it; add one to "configs" or forFeature()`,
+      `${subject} was requested as ${className(type)}, but no definition covers it; add one to "configs" or forFeature()`,
       { key },
     );
   }
-  if (!isFor(found, type)) {
+  if (!hasType(found, type)) {
     throw new InvalidOptionsError(
-      `${subject} was asked for as ${className(type)}, but ${describeTarget(found.target)} is defined with ${className(found.type)}`,
+      `${subject} was requested as ${className(type)}, but ${describeTarget(found.target)} is defined with ${className(found.type)}`,
       { key },
     );
   }
   return found;
 }
 
-const isFor = <T extends object>(
+const hasType = <T extends object>(
   definition: ResolvedConfigDefinition,
   type: Type<T>,
 ): definition is ResolvedConfigDefinition<T> => definition.type === type;

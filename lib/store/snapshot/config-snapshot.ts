@@ -2,21 +2,22 @@ import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { fileErrorCode } from './file-error-code.js';
 import { SnapshotFile } from './snapshot-file.js';
-import { type SnapshotContent, SnapshotFault } from './snapshot-format.js';
+import { type SnapshotContent, UnusableSnapshotError } from './snapshot-format.js';
 import { SnapshotSaver } from './snapshot-saver.js';
 
-/** Where the last good configuration is kept for a start without etcd. */
+/** Offline snapshot: a file with the last good configuration, for a start without etcd. */
 export interface SnapshotOptions {
-  /** A folder of the application's own; created if need be. It must survive a restart. */
+  /** Folder for the snapshots of the application; created if it does not exist. It must survive a restart. */
   readonly directory: string;
   /**
-   * A snapshot of which more time has passed since it was known to be current is not used, in milliseconds.
+   * Maximum age of a snapshot, in milliseconds since it was last known to be current. An older snapshot is not used.
    * @default any age
    */
   readonly maxAgeMs?: number;
   /**
-   * 32 bytes, for AES-256-GCM. Without it the file is readable by its owner, and definitions marked `secret` are left out.
+   * 32 bytes, for AES-256-GCM. Without it the file is readable by its owner, and `secret` definitions are excluded.
    * @default none
    */
   readonly encryptionKey?: Buffer;
@@ -27,47 +28,50 @@ export interface ConfigSnapshotOptions {
   readonly cluster: string;
   readonly keyPrefix: string;
   readonly serviceName: string;
-  readonly options: SnapshotOptions;
+  readonly snapshot: SnapshotOptions;
   readonly log: InstanceLog;
 }
 
-/** The last good configuration of a store as a file: what a start without etcd begins with, and what is written after changes. */
+/**
+ * Restores the configuration of a store from a file when etcd does not answer at startup, and saves it after changes.
+ */
 export class ConfigSnapshot {
-  readonly #parts: ConfigSnapshotOptions;
+  readonly #options: ConfigSnapshotOptions;
   readonly #file: SnapshotFile;
   #saver: SnapshotSaver | undefined;
-  #saidForeign = false;
+  #isForeignReported = false;
 
-  constructor(parts: ConfigSnapshotOptions) {
-    const { cluster, serviceName, options } = parts;
-    this.#parts = parts;
+  constructor(options: ConfigSnapshotOptions) {
+    const { cluster, serviceName, snapshot } = options;
+    this.#options = options;
     const name = `${encodeURIComponent(serviceName)}.${encodeURIComponent(cluster)}.snapshot`;
-    this.#file = new SnapshotFile(join(options.directory, name), options.encryptionKey);
+    this.#file = new SnapshotFile(join(snapshot.directory, name), snapshot.encryptionKey);
   }
 
   /**
-   * Shows what the file holds of those definitions that etcd has left without something.
-   * @returns whether there is a file that can be used
+   * Restores the incomplete definitions.
+   * @returns false if there is no usable file
    */
-  async restore(left: ReadonlySet<DefinitionFeed>, all: readonly DefinitionFeed[]): Promise<boolean> {
+  async restore(incomplete: ReadonlySet<DefinitionFeed>, all: readonly DefinitionFeed[]): Promise<boolean> {
     const content = await this.#read(all.flatMap(({ clusterId }) => clusterId ?? []));
     if (!content) return false;
-    const restoring = [...left].map((feed) => feed.restore(content.documents, content));
+    const restoring = [...incomplete].map((feed) => feed.restore(content.documents, content));
     await within(Promise.all(restoring), VALIDATORS_LIMIT_MS);
-    const without = [...left].map(({ subject }) => subject).filter((subject) => !content.definitions.includes(subject));
-    const lacks = without.length > 0 ? `; it holds nothing of ${without.join(', ')}` : '';
+    const subjects = [...incomplete].map(({ subject }) => subject);
+    const missing = subjects.filter((subject) => !content.definitions.includes(subject));
+    const exception = missing.length > 0 ? `; it does not contain ${missing.join(', ')}` : '';
     const current = new Date(content.asOf).toISOString();
-    this.#parts.log.warn(`the offline snapshot ${this.#file.path}, current at ${current}, is used${lacks}`);
+    this.#options.log.warn(`the offline snapshot ${this.#file.path}, current at ${current}, is used${exception}`);
     return true;
   }
 
-  /** Saves what these feeds show, from now on after every change. */
-  keep(feeds: readonly DefinitionFeed[]): void {
-    const { log, options } = this.#parts;
+  /** Saves the values of these feeds, now and after every change. */
+  startSaving(feeds: readonly DefinitionFeed[]): void {
+    const { log, snapshot } = this.#options;
     this.#saver = new SnapshotSaver({
       path: this.#file.path,
       log,
-      refreshMs: options.maxAgeMs && Math.min(options.maxAgeMs / REFRESHES, MAX_REFRESH_MS),
+      refreshMs: snapshot.maxAgeMs && Math.min(snapshot.maxAgeMs / REFRESHES, MAX_REFRESH_MS),
       save: async () => {
         const content = this.#contentOf(feeds);
         if (content) await this.#file.write(content);
@@ -76,14 +80,14 @@ export class ConfigSnapshot {
     this.#saver.changed();
   }
 
-  /** etcd has listed what was restored. */
+  /** Reports that the first list of etcd has replaced the restored values. */
   replaced(subject: string, isForeign: boolean): void {
-    const { log } = this.#parts;
+    const { log } = this.#options;
     if (!isForeign) {
-      log.info(`${subject}: etcd is back, and what the offline snapshot gave is current again`);
-    } else if (!this.#saidForeign) {
-      this.#saidForeign = true;
-      log.warn(`the offline snapshot ${this.#file.path} was of another cluster: what it gave is discarded`);
+      log.info(`${subject}: etcd is available again and has replaced the values of the offline snapshot`);
+    } else if (!this.#isForeignReported) {
+      this.#isForeignReported = true;
+      log.warn(`the offline snapshot ${this.#file.path} was of another cluster: its values are discarded`);
     }
   }
 
@@ -91,12 +95,12 @@ export class ConfigSnapshot {
     this.#saver?.changed();
   }
 
-  /** Saves what is not saved yet. */
+  /** Saves pending changes. */
   async close(): Promise<void> {
     await this.#saver?.close();
   }
 
-  /** Ends without saving. */
+  /** Stops without saving. */
   abandon(): void {
     this.#saver?.abandon();
   }
@@ -108,48 +112,48 @@ export class ConfigSnapshot {
       this.#check(content, listed);
       return content;
     } catch (error) {
-      const reason = error instanceof SnapshotFault ? error.message : `cannot be read (${codeOf(error)})`;
-      this.#parts.log.warn(`the offline snapshot ${this.#file.path} ${reason}: it is not used`);
+      const reason =
+        error instanceof UnusableSnapshotError ? error.message : `cannot be read (${fileErrorCode(error)})`;
+      this.#options.log.warn(`the offline snapshot ${this.#file.path} ${reason}: it is not used`);
       return undefined;
     }
   }
 
   #check({ clusterId, cluster, keyPrefix, asOf }: SnapshotContent, listed: readonly string[]): void {
-    const { cluster: ownCluster, keyPrefix: ownPrefix, options } = this.#parts;
+    const { cluster: ownCluster, keyPrefix: ownPrefix, snapshot } = this.#options;
     if (cluster !== ownCluster || keyPrefix !== ownPrefix) {
-      throw new SnapshotFault(`is of another cluster or keyPrefix ("${cluster}", "${keyPrefix}")`);
+      throw new UnusableSnapshotError(`is of another cluster or keyPrefix ("${cluster}", "${keyPrefix}")`);
     }
-    if (listed.some((id) => id !== clusterId)) throw new SnapshotFault('is of another cluster');
-    if (options.maxAgeMs !== undefined && Date.now() - asOf > options.maxAgeMs) {
-      throw new SnapshotFault(`is older than ${options.maxAgeMs} ms (current at ${new Date(asOf).toISOString()})`);
+    if (listed.some((id) => id !== clusterId)) throw new UnusableSnapshotError('is of another cluster');
+    if (snapshot.maxAgeMs !== undefined && Date.now() - asOf > snapshot.maxAgeMs) {
+      throw new UnusableSnapshotError(
+        `is older than ${snapshot.maxAgeMs} ms (current at ${new Date(asOf).toISOString()})`,
+      );
     }
   }
 
-  /** `undefined` while nothing is newer than the file, or the definitions are not known to be of one cluster. */
+  /** Returns `undefined` while nothing is newer than the file, or if the definitions are of different clusters. */
   #contentOf(feeds: readonly DefinitionFeed[]): SnapshotContent | undefined {
-    const { cluster, keyPrefix, options } = this.#parts;
+    const { cluster, keyPrefix, snapshot } = this.#options;
     if (!feeds.some(({ isListed }) => isListed)) return undefined;
     const read = feeds.filter(({ asOf }) => asOf !== undefined);
     const [clusterId, ...others] = new Set(read.map((feed) => feed.clusterId));
     if (clusterId === undefined || others.length > 0) return undefined;
-    const kept = read.filter(({ definition }) => !definition.secret || options.encryptionKey !== undefined);
+    const saved = read.filter(({ definition }) => !definition.secret || snapshot.encryptionKey !== undefined);
     return {
       clusterId,
       cluster,
       keyPrefix,
-      asOf: Math.min(Date.now(), ...kept.map(({ asOf = 0 }) => asOf)),
-      definitions: kept.map(({ subject }) => subject),
-      documents: kept.flatMap(({ cache }) => cache.documents()),
+      asOf: Math.min(Date.now(), ...saved.map(({ asOf = 0 }) => asOf)),
+      definitions: saved.map(({ subject }) => subject),
+      documents: saved.flatMap(({ cache }) => cache.documents()),
     };
   }
 }
 
-/** Validators that wait for something that is away, too, must not hold up the start. */
+/** Validators may depend on a service that is unavailable, too; they must not delay the start. */
 const VALIDATORS_LIMIT_MS = 1_000;
 
-/** How often within its maximal age a file is written anew. */
+/** Number of times that an unchanged file is saved again within its maximum age. */
 const REFRESHES = 4;
 const MAX_REFRESH_MS = 24 * 3_600_000;
-
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'failed unexpectedly';

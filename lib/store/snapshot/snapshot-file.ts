@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { fileErrorCode } from './file-error-code.js';
 import { decodeSnapshot, encodeSnapshot, type SnapshotContent } from './snapshot-format.js';
 
-/** One file that is always either the last snapshot that was written or the one before, whenever the process or the machine ends. */
+/** A file that is replaced atomically: after a crash it is either the last written snapshot or the one before. */
 export class SnapshotFile {
   constructor(
     readonly path: string,
@@ -11,28 +12,28 @@ export class SnapshotFile {
   ) {}
 
   /**
-   * What it holds; `undefined` when there is no such file.
-   * @throws SnapshotFault when it cannot be used
+   * Returns `undefined` if the file does not exist.
+   * @throws UnusableSnapshotError
    * @throws Error of the file system
    */
   async read(): Promise<SnapshotContent | undefined> {
     const bytes = await readFile(this.path).catch((error: unknown) => {
-      if (codeOf(error) === 'ENOENT') return undefined;
+      if (fileErrorCode(error) === 'ENOENT') return undefined;
       throw error;
     });
     return bytes && decodeSnapshot(bytes, this.encryptionKey);
   }
 
   /**
-   * Replaces the file. Readable by its owner only.
-   * @throws Error of the file system; then the file is what it was
+   * Replaces the file, which is readable by its owner only.
+   * @throws Error of the file system; the previous file then remains
    */
   async write(content: SnapshotContent): Promise<void> {
     const folder = dirname(this.path);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     const temporary = `${this.path}.${randomUUID()}${TEMPORARY}`;
     try {
-      await writeDown(temporary, encodeSnapshot(content, this.encryptionKey));
+      await writeDurably(temporary, encodeSnapshot(content, this.encryptionKey));
       await rename(temporary, this.path);
     } catch (error) {
       await rm(temporary, { force: true }).catch(() => undefined);
@@ -42,7 +43,7 @@ export class SnapshotFile {
     await this.#removeLeftovers(folder);
   }
 
-  /** Of processes that ended while they wrote. Another one may be writing now: only old ones. */
+  /** Removes old temporary files of processes that crashed. Recent ones may belong to a process that is writing now. */
   async #removeLeftovers(folder: string): Promise<void> {
     const names = (await readdir(folder)).filter(
       (name) => name.startsWith(`${basename(this.path)}.`) && name.endsWith(TEMPORARY),
@@ -57,8 +58,8 @@ export class SnapshotFile {
 const TEMPORARY = '.tmp';
 const LEFTOVER_MS = 60_000;
 
-/** On the disk, not only in its cache, when it resolves. */
-async function writeDown(path: string, pieces: Iterable<Buffer>): Promise<void> {
+/** Resolves when the content is on the disk and not only in its cache. */
+async function writeDurably(path: string, pieces: Iterable<Buffer>): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     for (const piece of pieces) await file.writeFile(piece);
@@ -68,7 +69,7 @@ async function writeDown(path: string, pieces: Iterable<Buffer>): Promise<void> 
   }
 }
 
-/** The name, too, is on the disk afterwards. Not every file system lets a folder be opened; there the rename itself has to do. */
+/** Flushes the rename to the disk. Some file systems cannot open a folder; there the rename is not flushed. */
 async function syncFolder(path: string): Promise<void> {
   const folder = await open(path, 'r').catch(() => undefined);
   try {
@@ -77,5 +78,3 @@ async function syncFolder(path: string): Promise<void> {
     await folder?.close();
   }
 }
-
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);

@@ -1,42 +1,45 @@
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { within } from '../../timing/time-limit.js';
+import { fileErrorCode } from './file-error-code.js';
 
 export interface SnapshotSaverOptions {
-  /** Writes what readers see now. */
+  /** Saves the current configuration. */
   readonly save: () => Promise<void>;
-  /** Where, for log lines. */
+  /** Path of the file, for log messages. */
   readonly path: string;
   readonly log: InstanceLog;
-  /** How long changes are collected, in milliseconds. */
+  /** Delay between a change and the save, in milliseconds. */
   readonly delayMs?: number;
-  /** Saves also when nothing changed, so that the file does not look older than it is; in milliseconds. */
+  /** Interval of saves without a change, in milliseconds, so that an unchanged file does not expire. */
   readonly refreshMs?: number | undefined;
 }
 
-/** When to save: some time after a change, one at a time, and seldom where it takes long. A disk that fails is said once and tried again. */
+/**
+ * Schedules saves: with a delay after a change, one at a time, and less often if a save takes long. Reports the first
+ * failure and retries.
+ */
 export class SnapshotSaver {
   readonly #options: SnapshotSaverOptions;
   #timer: NodeJS.Timeout | undefined;
-  /** One after the other. */
+  /** The last save; saves run one after the other. */
   #saving: Promise<void> = Promise.resolve();
   #isDirty = false;
   #isFailing = false;
   #isClosed = false;
-  #tookMs = 0;
+  #durationMs = 0;
 
   constructor(options: SnapshotSaverOptions) {
     this.#options = options;
   }
 
-  /** Something changed. */
   changed(): void {
     if (this.#isDirty) return;
     this.#isDirty = true;
     const { delayMs = DELAY_MS } = this.#options;
-    this.#after(Math.max(this.#isFailing ? RETRY_MS : delayMs, this.#tookMs * SHARE));
+    this.#schedule(Math.max(this.#isFailing ? RETRY_MS : delayMs, this.#durationMs * PAUSE_FACTOR));
   }
 
-  /** Saves what is not saved yet, and nothing afterwards. */
+  /** Saves pending changes and then stops. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.abandon();
@@ -46,14 +49,14 @@ export class SnapshotSaver {
     await within(saved, CLOSE_LIMIT_MS);
   }
 
-  /** Ends without saving. */
+  /** Stops without saving. */
   abandon(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
   }
 
-  /** Never keeps a process alive. */
-  #after(ms: number): void {
+  /** The timer does not keep the process alive. */
+  #schedule(ms: number): void {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => {
@@ -62,37 +65,33 @@ export class SnapshotSaver {
   }
 
   async #save(): Promise<void> {
-    const begun = performance.now();
+    const start = performance.now();
     this.#isDirty = false;
-    const failure = await this.#options.save().then(() => undefined, codeOf);
-    this.#tookMs = performance.now() - begun;
-    this.#tell(failure);
+    const failure = await this.#options.save().then(() => undefined, fileErrorCode);
+    this.#durationMs = performance.now() - start;
+    this.#report(failure);
     if (failure !== undefined) this.changed();
-    else this.#refreshLater();
+    else this.#scheduleRefresh();
   }
 
-  #tell(failure: string | undefined): void {
+  #report(failure: string | undefined): void {
     const { path, log } = this.#options;
     const wasFailing = this.#isFailing;
     this.#isFailing = failure !== undefined;
     if (failure !== undefined && !wasFailing) {
-      log.warn(`the offline snapshot ${path} cannot be written (${failure}); it is tried again`);
+      log.warn(`the offline snapshot ${path} cannot be written (${failure}); the write is retried`);
     }
     if (failure === undefined && wasFailing) log.info(`the offline snapshot ${path} can be written again`);
   }
 
-  #refreshLater(): void {
+  #scheduleRefresh(): void {
     const { refreshMs } = this.#options;
-    if (refreshMs !== undefined && !this.#isDirty) this.#after(refreshMs);
+    if (refreshMs !== undefined && !this.#isDirty) this.#schedule(refreshMs);
   }
 }
 
 const DELAY_MS = 500;
 const RETRY_MS = 10_000;
-/** At most one part of the time in so many is spent saving. */
-const SHARE = 20;
+/** The pause between two saves is at least this multiple of the duration of a save. */
+const PAUSE_FACTOR = 20;
 const CLOSE_LIMIT_MS = 2_000;
-
-/** Messages of the file system name paths, its codes say all the rest. */
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : 'failed unexpectedly';

@@ -10,31 +10,34 @@ import type {
 } from '../../backend/key-value-store.js';
 import { firstChangeAfter } from './key-history.js';
 
-/** How a lost answer is settled. */
 export interface OutcomeOptions {
-  /** How long to try, in milliseconds. */
+  /** Limit of the attempts, in milliseconds. */
   readonly limitMs: number;
-  /** Ends trying: the module closes. */
+  /** Stops the attempts when the module closes. */
   readonly signal: AbortSignal;
-  /** Milliseconds before another attempt. @default BACKOFF.soon */
+  /**
+   * Milliseconds before the next attempt.
+   * @default BACKOFF.soon
+   */
   readonly backoff?: (attempt: number) => number;
 }
 
 type Conflict = TransactionResult & { readonly applied: false };
 
 /**
- * Settles a lost answer by the compare itself. A transaction that demands a revision of a key that it writes can be applied once at most, because a
- * revision never comes back: so it may be sent again, and when the key has moved on it never will be applied. Whether it was, is told by the first
- * change of the key after that revision, which is this write or proves that it was not. Where that change could be either, the outcome stays unknown.
+ * Resolves an unknown commit result by the compare of the transaction. A transaction that compares the revision of a
+ * key that it writes can be applied at most once, because a revision never recurs. So it may be sent again, and can no
+ * longer be applied once the key has changed. The first change of the key after that revision is either this write or
+ * proves that the write was not applied. If that change could be either, the outcome stays unknown.
  */
 export class CasOutcomeResolver implements KeyValueStore {
   readonly get: KeyValueStore['get'];
   readonly #keyValue: KeyValueStore;
-  readonly #terms: OutcomeOptions;
+  readonly #options: OutcomeOptions;
 
-  constructor(keyValue: KeyValueStore, terms: OutcomeOptions) {
+  constructor(keyValue: KeyValueStore, options: OutcomeOptions) {
     this.#keyValue = keyValue;
-    this.#terms = terms;
+    this.#options = options;
     this.get = keyValue.get.bind(keyValue);
   }
 
@@ -42,55 +45,64 @@ export class CasOutcomeResolver implements KeyValueStore {
     try {
       return await this.#keyValue.commit(transaction);
     } catch (error) {
-      if (!(error instanceof UnknownOutcomeError) || pinsOf(transaction).length === 0) throw error;
-      return this.#settle(transaction, error);
+      if (!(error instanceof UnknownOutcomeError) || singleUseConditionsOf(transaction).length === 0) throw error;
+      return this.#resolve(transaction, error);
     }
   }
 
-  async #settle(transaction: Transaction, lost: UnknownOutcomeError): Promise<TransactionResult> {
-    const { limitMs, signal, backoff = BACKOFF.soon } = this.#terms;
+  async #resolve(transaction: Transaction, lost: UnknownOutcomeError): Promise<TransactionResult> {
+    const { limitMs, signal, backoff = BACKOFF.soon } = this.#options;
     const until = performance.now() + limitMs;
     for (let attempt = 0; !signal.aborted && performance.now() < until; attempt += 1) {
       try {
         const result = await this.#keyValue.commit(transaction);
-        return result.applied ? result : await this.#verdict(transaction, result, lost);
+        return result.applied ? result : await this.#resolveConflict(transaction, result, lost);
       } catch (error) {
-        if (error === lost || !mayPass(error)) throw lost;
+        if (error === lost || !isTransient(error)) throw lost;
         await quietPause(backoff(attempt), signal);
       }
     }
     throw lost;
   }
 
-  /** The compare failed, which says that the key has moved on: by this write or by another. */
-  async #verdict(transaction: Transaction, conflict: Conflict, lost: UnknownOutcomeError): Promise<TransactionResult> {
-    const pins = pinsOf(transaction);
-    const moved = pins.filter((pin) => heldBy(transaction, conflict, pin)?.revision !== pin.revision);
-    const [pin] = moved;
-    // Only a key that has to be absent stands in the way: it may be deleted, and a request under way be applied then.
-    if (!pin) throw lost;
-    if (moved.length < pins.length) return conflict;
+  /** The compare failed, so the key was changed by this write or by another. */
+  async #resolveConflict(
+    transaction: Transaction,
+    conflict: Conflict,
+    lost: UnknownOutcomeError,
+  ): Promise<TransactionResult> {
+    const conditions = singleUseConditionsOf(transaction);
+    const failed = conditions.filter(
+      (condition) => currentRecordOf(transaction, conflict, condition)?.revision !== condition.revision,
+    );
+    const [first] = failed;
+    // Only an ifAbsent condition failed: the key may be deleted, and a pending request may be applied after that.
+    if (!first) throw lost;
+    if (failed.length < conditions.length) return conflict;
     const readAt = async (rawKey: string, revision: number): Promise<KeyRecord | undefined> =>
       (await this.#keyValue.get(rawKey, { revision })).record;
-    const at = await firstChangeAfter(pin.revision, conflict.revision, (revision) => readAt(pin.rawKey, revision));
-    const then = await Promise.all(transaction.operations.map(({ rawKey }) => readAt(rawKey, at)));
-    if (!transaction.operations.every((operation, index) => isResult(operation, then[index], at))) return conflict;
-    // A lease that was granted for this very write leaves no doubt; the same value may have been written by another.
+    const at = await firstChangeAfter(first.revision, conflict.revision, (revision) => readAt(first.rawKey, revision));
+    const records = await Promise.all(transaction.operations.map(({ rawKey }) => readAt(rawKey, at)));
+    if (!transaction.operations.every((operation, index) => isResult(operation, records[index], at))) return conflict;
+    // A lease that was granted for this write proves it; another client may have written the same value.
     if (transaction.operations.every(hasLease)) return { applied: true, revision: at, deleted: [] };
     throw lost;
   }
 }
 
-/** Conditions that hold until the transaction is applied, and never again. */
-function pinsOf({ conditions = [], operations }: Transaction): readonly Condition[] {
+/** Returns the conditions that can never hold again once the transaction is applied. */
+function singleUseConditionsOf({ conditions = [], operations }: Transaction): readonly Condition[] {
   const written = new Set(operations.map(({ rawKey }) => rawKey));
   return conditions.filter(({ rawKey, revision }) => revision > 0 && written.has(rawKey));
 }
 
-const heldBy = ({ conditions = [] }: Transaction, { current }: Conflict, pin: Condition): KeyRecord | undefined =>
-  current[conditions.indexOf(pin)];
+const currentRecordOf = (
+  { conditions = [] }: Transaction,
+  { current }: Conflict,
+  condition: Condition,
+): KeyRecord | undefined => current[conditions.indexOf(condition)];
 
-/** Whether the key looks as if the operation had been applied at this revision. */
+/** True if the record could be the result of the operation at this revision. */
 const isResult = (operation: Operation, found: KeyRecord | undefined, at: number): boolean =>
   operation.type === 'delete'
     ? found === undefined
@@ -98,6 +110,6 @@ const isResult = (operation: Operation, found: KeyRecord | undefined, at: number
 
 const hasLease = (operation: Operation): boolean => operation.lease !== undefined;
 
-/** Whether asking again may help: the answer was lost again, or etcd is away for now. */
-export const mayPass = (error: unknown): error is EtcdTriggerError =>
+/** True if a retry may succeed: the answer was lost again, or etcd is unreachable. */
+export const isTransient = (error: unknown): error is EtcdTriggerError =>
   error instanceof UnknownOutcomeError || error instanceof ConnectionError;

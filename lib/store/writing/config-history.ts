@@ -1,38 +1,33 @@
 import type { Type } from '@nestjs/common';
-import {
-  type ConfigViolation,
-  InvalidConfigError,
-  InvalidOptionsError,
-  RevisionUnavailableError,
-} from '../../etcd-trigger.errors.js';
+import { type ConfigViolation, InvalidConfigError, RevisionUnavailableError } from '../../etcd-trigger.errors.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
+import { checkInteger } from '../../option-checks.js';
 import { lastLifeBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
 import { type ConfigWriter, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 
-/** What a key held from one revision on. */
+/** Value of a key from one revision on. */
 export interface ConfigRevision<T> {
   readonly revision: number;
-  /** Frozen; `undefined` when it is not valid by today's class. */
+  /** Frozen; `undefined` if the current class rejects it. */
   readonly value: T | undefined;
-  /** Why it is not valid: names only. */
+  /** Reasons of the rejection; they contain names but never values. */
   readonly violations?: readonly ConfigViolation[];
 }
 
-/** How far `StoreService.history` goes back. */
 export interface HistoryOptions<T extends object> {
   /**
-   * How many revisions at most.
+   * Maximum number of revisions.
    * @default 10
    */
   readonly limit?: number;
-  /** The class that is expected; only for the compiler and a check that it is the one defined. */
+  /** Expected class: sets the type of the values; the definition of the key must have the same class. */
   readonly type?: Type<T>;
 }
 
-/** Earlier values of a key, as long as etcd holds them: its own revisions are the history, so nothing is written for it. */
+/** Reads earlier values of a key from etcd's own revisions, until etcd compacts them. */
 export class ConfigHistory {
   readonly #keyValue: KeyValueStore;
   readonly #writer: ConfigWriter;
@@ -42,15 +37,13 @@ export class ConfigHistory {
     this.#writer = writer;
   }
 
-  /** Newest first. */
+  /** Returns the newest revision first. */
   async list(
     { parser }: DefinitionFeed,
     key: string,
     { limit = DEFAULT_LIMIT }: Pick<HistoryOptions<object>, 'limit'>,
   ): Promise<ConfigRevision<object>[]> {
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new InvalidOptionsError(`history "${key}": limit is a whole number of at least 1`, { key });
-    }
+    checkInteger(`history "${key}": limit`, limit, { min: 1, key });
     const records: KeyRecord[] = [];
     for await (const record of this.#walk(rawKeyOf(key))) if (records.push(record) === limit) break;
     return Promise.all(
@@ -63,12 +56,10 @@ export class ConfigHistory {
     );
   }
 
-  /** Compares with what the key holds when it begins: a write by another in between is a conflict. */
+  /** Compares with the current revision of the key: a concurrent write by another client is a conflict. */
   async rollback(feed: DefinitionFeed, key: string, revision: number): Promise<WriteResult> {
     const what = `rollback "${key}" to revision ${revision}`;
-    if (!Number.isSafeInteger(revision) || revision < 1) {
-      throw new InvalidOptionsError(`rollback "${key}": the revision is an integer of at least 1`, { key });
-    }
+    checkInteger(`rollback "${key}": revision`, revision, { min: 1, key });
     const rawKey = rawKeyOf(key);
     const [{ record: current }, old] = await Promise.all([this.#keyValue.get(rawKey), this.#at(what, key, revision)]);
     const parsed = await feed.parser.parse(old.value);
@@ -85,14 +76,14 @@ export class ConfigHistory {
       if (record) return record;
     } catch (error) {
       if (error instanceof CompactedError) {
-        throw new RevisionUnavailableError(`${what}: etcd has compacted it away`, { key, revision, cause: error });
+        throw new RevisionUnavailableError(`${what}: etcd has compacted the revision`, { key, revision, cause: error });
       }
       if (error instanceof FutureRevisionError) {
-        throw new RevisionUnavailableError(`${what}: there is no such revision yet`, { key, revision, cause: error });
+        throw new RevisionUnavailableError(`${what}: the revision does not exist yet`, { key, revision, cause: error });
       }
       throw error;
     }
-    throw new RevisionUnavailableError(`${what}: the key did not exist then`, { key, revision });
+    throw new RevisionUnavailableError(`${what}: the key did not exist at that revision`, { key, revision });
   }
 
   async *#walk(rawKey: string): AsyncGenerator<KeyRecord, void, void> {
@@ -107,7 +98,7 @@ export class ConfigHistory {
         record = before < 1 ? undefined : ((await readAt(before)) ?? (await lastLifeBefore(before, readAt)));
       }
     } catch (error) {
-      // What is older is compacted away.
+      // Older revisions are compacted.
       if (!(error instanceof CompactedError)) throw error;
     }
   }

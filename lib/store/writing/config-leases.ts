@@ -1,37 +1,39 @@
-import { InvalidOptionsError, PermissionDeniedError } from '../../etcd-trigger.errors.js';
+import { PermissionDeniedError } from '../../etcd-trigger.errors.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
+import { within } from '../../timing/time-limit.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { checkInteger } from '../../option-checks.js';
 import { keepAlive } from './lease-keep-alive.js';
 import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { type Lease, LeaseNotFoundError, type LeaseStore } from '../../backend/lease-store.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 
-/** A key that lives as long as this process does. */
+/** Lease of a key that exists as long as this process. */
 export interface LeaseOptions {
-  /** How long the key outlives a process that dies or is cut off, in seconds; etcd may give more. */
+  /** Time after which the key expires when this process ends or is disconnected, in seconds; etcd may extend it. */
   readonly ttlSeconds: number;
 }
 
-/** What was put under a lease of its own. */
+/** A key that was put with its own lease. */
 export interface LeasedPut {
   readonly key: string;
   readonly bytes: Buffer;
   readonly lease: Lease;
   readonly revision: number;
-  /** Of the key: says whether this is still its last write. */
+  /** The feed of the key, which shows later writes. */
   readonly feed: Pick<DefinitionFeed, 'cache' | 'visibleRevision'>;
 }
 
 /**
- * Keys that hang on leases of this process, each on its own: kept alive until the key is written or deleted by anybody. A lease that was lost in a
- * long break is said once, and the key is put again under a new one if it is absent then.
+ * Keeps the leases of this process alive, one per key, until any client writes or deletes the key. A lease that expired
+ * during an outage is reported once; the key is then put again with a new lease if it is absent.
  */
 export class ConfigLeases {
   readonly #leases: LeaseStore;
   readonly #keyValue: KeyValueStore;
   readonly #log: InstanceLog;
-  readonly #held = new Map<string, LeasedKey>();
+  readonly #leasedKeys = new Map<string, LeasedKey>();
   readonly #revoking = new Set<Promise<void>>();
 
   constructor(leases: LeaseStore, keyValue: KeyValueStore, log: InstanceLog) {
@@ -40,84 +42,73 @@ export class ConfigLeases {
     this.#log = log;
   }
 
-  /** @throws InvalidOptionsError for a time to live that etcd does not take */
+  /** @throws InvalidOptionsError for a time to live that etcd does not accept */
   async grant(key: string, { ttlSeconds }: LeaseOptions): Promise<Lease> {
-    if (!Number.isInteger(ttlSeconds) || ttlSeconds < 1 || ttlSeconds > MAX_TTL_SECONDS) {
-      throw new InvalidOptionsError(
-        `put "${key}": lease.ttlSeconds is a whole number of seconds from 1 to ${MAX_TTL_SECONDS}`,
-        { key },
-      );
-    }
+    checkInteger(`put "${key}": lease.ttlSeconds`, ttlSeconds, { min: 1, max: MAX_TTL_SECONDS, key });
     return this.#leases.grant(ttlSeconds);
   }
 
-  /** The key was put and lives on from here. */
-  hold(put: LeasedPut): void {
-    const held = new LeasedKey(put);
-    this.#held.get(put.key)?.stop();
-    this.#held.set(put.key, held);
-    void this.#keep(held);
+  /** Starts to keep the lease of a key alive. */
+  add(put: LeasedPut): void {
+    const leasedKey = new LeasedKey(put);
+    this.#leasedKeys.get(put.key)?.stop();
+    this.#leasedKeys.set(put.key, leasedKey);
+    void this.#keepAlive(leasedKey);
   }
 
-  /** The key was written or deleted by this process: what it hung on before has no purpose any more. */
+  /** Revokes the previous lease of a key after this process has written or deleted the key. */
   release(key: string, revision: number): void {
-    const held = this.#held.get(key);
-    if (held && held.revision < revision) this.#drop(held);
+    const leasedKey = this.#leasedKeys.get(key);
+    if (leasedKey && leasedKey.revision < revision) this.#drop(leasedKey);
   }
 
-  /** A lease whose put was refused. */
+  /** Revokes a lease in the background, if etcd answers in time. */
   discard(lease: Lease): void {
     const signal = AbortSignal.timeout(REVOKE_LIMIT_MS);
-    // Unreachable: then it expires.
+    // An unreachable etcd lets the lease expire.
     const revoking = this.#leases.revoke(lease.id, signal).catch(() => undefined);
     this.#revoking.add(revoking);
     void revoking.then(() => this.#revoking.delete(revoking));
   }
 
-  /** Local and immediate: nothing is renewed any more. */
+  /** Stops all renewals immediately and without requests. */
   stop(): void {
-    for (const held of this.#held.values()) held.stop();
-    this.#held.clear();
+    for (const leasedKey of this.#leasedKeys.values()) leasedKey.stop();
+    this.#leasedKeys.clear();
   }
 
-  /** Ends all leases, and with them their keys, as far as etcd answers within the limit. */
+  /** Revokes all leases, which deletes their keys, if etcd answers within the limit. */
   async close(): Promise<void> {
-    for (const held of this.#held.values()) this.#drop(held);
-    if (this.#revoking.size === 0) return;
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, REVOKE_LIMIT_MS);
-    });
-    await Promise.race([Promise.all(this.#revoking), limit]);
-    clearTimeout(timer);
+    for (const leasedKey of this.#leasedKeys.values()) this.#drop(leasedKey);
+    if (this.#revoking.size > 0) await within(Promise.all(this.#revoking), REVOKE_LIMIT_MS);
   }
 
-  async #keep(held: LeasedKey): Promise<void> {
-    const terms = { signal: held.signal, isNeeded: () => held.isCurrent() };
+  async #keepAlive(leasedKey: LeasedKey): Promise<void> {
+    const options = { signal: leasedKey.signal, isNeeded: () => leasedKey.isCurrent() };
     for (;;) {
-      const end = await keepAlive(held.lease, this.#leases, terms);
-      if (end === 'unneeded') this.#drop(held);
+      const end = await keepAlive(leasedKey.lease, this.#leases, options);
+      if (end === 'unneeded') this.#drop(leasedKey);
       if (end !== 'lost') return;
-      if (!(await this.#restore(held))) return;
+      if (!(await this.#restore(leasedKey))) return;
     }
   }
 
-  /** Puts the key again under a new lease, unless somebody else has. Says whether it is held again. */
-  async #restore(held: LeasedKey): Promise<boolean> {
-    const { key, signal } = held;
-    this.#log.warn(`the lease of "${key}" was lost; putting the key again under a new one if it is absent`);
+  /** Puts the key again with a new lease if it is absent; returns false if another client has written it. */
+  async #restore(leasedKey: LeasedKey): Promise<boolean> {
+    const { key, signal } = leasedKey;
+    this.#log.warn(`the lease of "${key}" expired; the key is put again with a new lease if it is absent`);
     let lease: Lease | undefined;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
-        lease ??= await this.#leases.grant(held.lease.ttlSeconds);
-        const revision = await this.#putIfAbsent(held, lease);
+        lease ??= await this.#leases.grant(leasedKey.lease.ttlSeconds);
+        const revision = await this.#putIfAbsent(leasedKey, lease);
         if (revision === undefined) {
-          this.#log.warn(`"${key}" was written by somebody else meanwhile and is left as it is`);
-          this.#drop(held, lease);
+          this.#log.warn(`"${key}" was written by another client in the meantime and is not put again`);
+          this.#drop(leasedKey, lease);
           return false;
         }
-        held.heldBy(lease, revision);
-        this.#log.info(`"${key}" is there again, under a new lease`);
+        leasedKey.replaceLease(lease, revision);
+        this.#log.info(`"${key}" was put again with a new lease`);
         return true;
       } catch (error) {
         if (error instanceof LeaseNotFoundError) lease = undefined;
@@ -128,7 +119,7 @@ export class ConfigLeases {
     return false;
   }
 
-  /** Sent again after a lost answer: what hangs on the very lease is the write whose answer was lost. */
+  /** May be repeated after a lost answer: a record with this lease is the write whose answer was lost. */
   async #putIfAbsent({ key, bytes }: LeasedKey, lease: Lease): Promise<number | undefined> {
     const rawKey = rawKeyOf(key);
     const result = await this.#keyValue.commit({
@@ -142,14 +133,14 @@ export class ConfigLeases {
     return current?.lease === lease.id ? current.revision : undefined;
   }
 
-  #drop(held: LeasedKey, lease = held.lease): void {
-    held.stop();
-    if (this.#held.get(held.key) === held) this.#held.delete(held.key);
+  #drop(leasedKey: LeasedKey, lease = leasedKey.lease): void {
+    leasedKey.stop();
+    if (this.#leasedKeys.get(leasedKey.key) === leasedKey) this.#leasedKeys.delete(leasedKey.key);
     this.discard(lease);
   }
 }
 
-/** etcd's own limit. */
+/** Limit of etcd. */
 const MAX_TTL_SECONDS = 9_000_000_000;
 const REVOKE_LIMIT_MS = 2_000;
 
@@ -181,13 +172,13 @@ class LeasedKey {
     return this.#abort.signal;
   }
 
-  /** Whether this put is still the key's last write, as far as the store has seen. */
+  /** True if the store has seen no later write of the key. */
   isCurrent(): boolean {
     const { cache, visibleRevision } = this.#feed;
     return visibleRevision < this.#revision || cache.headRevision(this.key) === this.#revision;
   }
 
-  heldBy(lease: Lease, revision: number): void {
+  replaceLease(lease: Lease, revision: number): void {
     this.#lease = lease;
     this.#revision = revision;
   }

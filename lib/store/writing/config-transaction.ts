@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { ignoreRejection, isThenable } from '../../timing/time-limit.js';
 import {
   type DeleteOptions,
   expectedRevision,
@@ -9,16 +10,22 @@ import {
 } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 
-/** What a transaction does, said before any of it is done. */
+/** Collects the writes of a transaction; nothing is sent before all of them are known. */
 export interface ConfigTransaction {
-  /** The value is checked by the definition of its key. `ifRevision`, `ifAbsent`: else nothing of the transaction is done. */
+  /**
+   * Adds a write of a value, which is validated. If `ifRevision` or `ifAbsent` does not hold, the transaction is not
+   * applied.
+   */
   put(key: string, value: object, options?: Pick<PutOptions, 'ifRevision' | 'ifAbsent'>): void;
-  /** `ifRevision`: else nothing of the transaction is done. Deleting what is absent does nothing. */
+  /**
+   * Adds a deletion. If `ifRevision` does not hold, the transaction is not applied. Deleting an absent key has no
+   * effect.
+   */
   delete(key: string, options?: DeleteOptions): void;
 }
 
 /**
- * Collects what a transaction shall do and checks each value by the definition of its key.
+ * Collects the writes of a transaction and validates each value with the definition of its key.
  * @throws InvalidOptionsError, InvalidConfigError
  */
 export async function planTransaction(
@@ -30,9 +37,11 @@ export async function planTransaction(
   const plan = (operation: string, key: string, options: PutOptions, write: PlanWrite): void => {
     const what = `${operation} "${key}" in a transaction`;
     if (!isOpen)
-      throw new InvalidOptionsError(`${what}: the transaction was sent already; build it synchronously`, { key });
+      throw new InvalidOptionsError(`${what}: the transaction has already been sent; build it synchronously`, { key });
     if (planned.has(key))
-      throw new InvalidOptionsError(`${what}: it writes the key already, and can only once`, { key });
+      throw new InvalidOptionsError(`${what}: the transaction already writes the key, and can write it only once`, {
+        key,
+      });
     const feed = feedOf(operation, key);
     const expected = expectedRevision(what, key, options);
     planned.set(key, () => write(feed, key, expected));
@@ -46,13 +55,13 @@ export async function planTransaction(
     },
   });
   isOpen = false;
-  if (result instanceof Promise) {
-    result.catch(() => undefined);
+  if (isThenable(result)) {
+    ignoreRejection(result);
     throw new InvalidOptionsError(
-      'transaction: the function that builds it returned a promise; build it synchronously',
+      'transaction: the build function returned a promise; build the transaction synchronously',
     );
   }
-  if (planned.size === 0) throw new InvalidOptionsError('transaction: it writes nothing; call put or delete');
+  if (planned.size === 0) throw new InvalidOptionsError('transaction: it contains no write; call put or delete');
   return Promise.all(Array.from(planned.values(), (write) => write()));
 }
 

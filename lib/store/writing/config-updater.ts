@@ -3,16 +3,16 @@ import type { KeyRecord } from '../../backend/key-record.js';
 import { type ConfigWriter, plannedPut, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 
-/** Makes the next value from the current one; called again with what is there then when another writer came first. */
+/** Returns the next value for the current one. Called again with the new current value after a conflicting write. */
 export type ConfigUpdate<T> = (current: T | undefined) => T | Promise<T>;
 
-/** How often one update is tried. */
+/** Attempts per update. */
 const MAX_TRIES = 50;
 
-/** Read, change, compare and swap: again when another writer came first, at most 50 times, with jitter; one update of a key at a time. */
+/** Updates a key by compare-and-swap. Retries with jitter after a conflict; runs one update per key at a time. */
 export class ConfigUpdater {
   readonly #writer: ConfigWriter;
-  /** The last update of each key that is under way. */
+  /** The last pending update of each key. */
   readonly #last = new Map<string, Promise<unknown>>();
 
   constructor(writer: ConfigWriter) {
@@ -38,8 +38,8 @@ export class ConfigUpdater {
       const result = await this.#writer.attempt(`update "${key}"`, [write]);
       if (result.applied) return written(result);
       if (tries === MAX_TRIES) throw result.conflict;
-      // The answer to a refused transaction is a linearizable read of what stands in its way.
-      value = await readable(feed, key, result.current);
+      // The response of a failed compare is a linearizable read of the conflicting value.
+      value = await readableValue(feed, key, result.current);
       revision = result.current?.revision ?? 0;
       await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 4 * 2 ** tries));
     }
@@ -48,8 +48,11 @@ export class ConfigUpdater {
 
 const MAX_PAUSE_MS = 200;
 
-/** What readers see of a key that holds this: the last good value when it is not valid, the default or what was kept when it is absent. */
-async function readable(
+/**
+ * Returns the value that readers see for a record: the last good value if it is invalid; the default or the kept value
+ * if it is absent.
+ */
+async function readableValue(
   { cache, parser }: DefinitionFeed,
   key: string,
   record: KeyRecord | undefined,

@@ -4,30 +4,30 @@ import {
   RevisionConflictError,
   UnknownOutcomeError,
 } from '../../etcd-trigger.errors.js';
+import { checkInteger } from '../../option-checks.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { Condition, KeyValueStore, Operation } from '../../backend/key-value-store.js';
 import type { Lease } from '../../backend/lease-store.js';
 import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 
-/** How long a write waits until readers of this process see it. */
+/** A write waits at most this long until readers of this process see it. */
 const VISIBLE_LIMIT_MS = 5_000;
 
-/** What has to hold for a `StoreService.put`. */
+/** Conditions and lease of a `StoreService.put`. */
 export interface PutOptions {
   /** Write only if the key was last written at this revision. */
   readonly ifRevision?: number;
   /** Write only if the key is absent. */
   readonly ifAbsent?: boolean;
   /**
-   * The key lives as long as this process: it hangs on a lease that is kept alive until the key is written or deleted by anybody, or the module
-   * closes.
-   * @default none: the key stays
+   * Attaches the key to a lease, which is kept alive until any client writes or deletes the key, or the module closes.
+   * @default none: the key does not expire
    */
   readonly lease?: LeaseOptions;
 }
 
-/** What has to hold for a `StoreService.delete`. */
+/** Condition of a `StoreService.delete`. */
 export interface DeleteOptions {
   /** Delete only if the key was last written at this revision. */
   readonly ifRevision?: number;
@@ -35,29 +35,31 @@ export interface DeleteOptions {
 
 /** A write that was applied. */
 export interface WriteResult {
-  /** Of the store when it was applied. */
+  /** Revision at which the write was applied. */
   readonly revision: number;
-  /** Whether readers of this process see it already; they will. */
+  /** True if readers of this process see the write; if false, they will see it later. */
   readonly visible: boolean;
 }
 
-/** One checked part of a write. */
+/** One validated operation of a write. */
 export interface KeyWrite {
   readonly feed: DefinitionFeed;
   readonly key: string;
   readonly operation: Operation;
-  /** Revision that the key must be at, 0: absent. */
+  /** Revision that the key must have; 0: the key must be absent; `undefined`: no condition. */
   readonly expected: number | undefined;
 }
 
 export type AppliedWrite = WriteResult & { readonly applied: true; readonly deleted: readonly string[] };
 
-/** What became of a write: applied, or in conflict with what the first key that is not as expected holds. */
+/**
+ * A write that was applied, or that conflicts with `current`, the record of the first key with an unexpected revision.
+ */
 export type WriteAttempt =
   | AppliedWrite
   | { readonly applied: false; readonly conflict: RevisionConflictError; readonly current: KeyRecord | undefined };
 
-/** Validates, writes once, and waits until this process's own readers see it. */
+/** Validates a value, writes it once, and waits until readers of this process see it. */
 export class ConfigWriter {
   readonly #keyValue: KeyValueStore;
   readonly #leases: ConfigLeases;
@@ -84,7 +86,7 @@ export class ConfigWriter {
     return { revision, deleted: deleted.length > 0, visible };
   }
 
-  /** All or nothing; says what happened, also where it is a conflict. `lease`: what the puts hang on. */
+  /** Applies all writes or none, and returns a conflict instead of throwing it. `lease`: attached to all puts. */
   async attempt(what: string, writes: readonly KeyWrite[], lease?: Lease): Promise<WriteAttempt> {
     const [only] = writes;
     const conditional = writes.filter(({ expected }) => expected !== undefined);
@@ -99,11 +101,11 @@ export class ConfigWriter {
     if (!result.applied) return conflictOf(conditional, result.current);
     const { revision, deleted } = result;
     for (const write of writes) this.#noteLease(write, lease, revision);
-    // Deleting what is absent shows nothing that readers could wait for.
-    const shown = writes.filter(({ operation: { type, rawKey } }) => type === 'put' || deleted.includes(rawKey));
-    const feeds = new Set(shown.map(({ feed }) => feed));
-    const seen = await Promise.all([...feeds].map((feed) => feed.whenVisible(revision, VISIBLE_LIMIT_MS)));
-    return { applied: true, revision, deleted, visible: !seen.includes(false) };
+    // Deleting an absent key causes no change that readers could see.
+    const effective = writes.filter(({ operation: { type, rawKey } }) => type === 'put' || deleted.includes(rawKey));
+    const feeds = new Set(effective.map(({ feed }) => feed));
+    const visible = await Promise.all([...feeds].map((feed) => feed.whenVisible(revision, VISIBLE_LIMIT_MS)));
+    return { applied: true, revision, deleted, visible: !visible.includes(false) };
   }
 
   /** @throws RevisionConflictError */
@@ -118,7 +120,7 @@ export class ConfigWriter {
     try {
       return written(await this.apply(what, [write], lease));
     } catch (error) {
-      // What may have been applied ends with its lease, unless the application puts it again.
+      // A write that may have been applied expires with its lease, unless the application repeats it.
       if (!(error instanceof UnknownOutcomeError)) this.#leases.discard(lease);
       throw error;
     }
@@ -126,14 +128,14 @@ export class ConfigWriter {
 
   #noteLease({ feed, key, operation }: KeyWrite, lease: Lease | undefined, revision: number): void {
     this.#leases.release(key, revision);
-    if (lease && operation.type === 'put') this.#leases.hold({ feed, key, bytes: operation.value, lease, revision });
+    if (lease && operation.type === 'put') this.#leases.add({ feed, key, bytes: operation.value, lease, revision });
   }
 }
 
-/** What callers get to know. */
+/** Returns the public part of a result. */
 export const written = ({ revision, visible }: AppliedWrite): WriteResult => ({ revision, visible });
 
-/** @throws InvalidConfigError when a reader would refuse the value */
+/** @throws InvalidConfigError if readers would reject the value */
 export async function plannedPut(
   feed: DefinitionFeed,
   key: string,
@@ -152,33 +154,31 @@ export const plannedDelete = (feed: DefinitionFeed, key: string, expected: numbe
   expected,
 });
 
-/** @throws InvalidOptionsError for conditions that cannot hold */
+/** @throws InvalidOptionsError for invalid conditions */
 export function expectedRevision(
   what: string,
   key: string,
   { ifRevision, ifAbsent }: Pick<PutOptions, 'ifRevision' | 'ifAbsent'>,
 ): number | undefined {
   if (ifRevision !== undefined && ifAbsent) {
-    throw new InvalidOptionsError(`${what}: ifRevision and ifAbsent exclude each other`, { key });
+    throw new InvalidOptionsError(`${what}: use either ifRevision or ifAbsent`, { key });
   }
   if (ifAbsent) return 0;
-  if (ifRevision !== undefined && (!Number.isSafeInteger(ifRevision) || ifRevision < 1)) {
-    throw new InvalidOptionsError(`${what}: ifRevision is a revision of etcd, an integer of at least 1`, { key });
-  }
+  if (ifRevision !== undefined) checkInteger(`${what}: ifRevision`, ifRevision, { min: 1, key });
   return ifRevision;
 }
 
 const conditionOf = ({ operation: { rawKey }, expected = 0 }: KeyWrite): Condition => ({ rawKey, revision: expected });
 
-/** The first key that is not as expected. */
+/** Describes the first key with an unexpected revision. */
 async function conflictOf(
   conditional: readonly KeyWrite[],
-  found: readonly (KeyRecord | undefined)[],
+  records: readonly (KeyRecord | undefined)[],
 ): Promise<WriteAttempt & { readonly applied: false }> {
-  const isAsExpected = ({ expected }: KeyWrite, index: number): boolean => (found[index]?.revision ?? 0) === expected;
+  const isAsExpected = ({ expected }: KeyWrite, index: number): boolean => (records[index]?.revision ?? 0) === expected;
   const index = conditional.findIndex((write, at) => !isAsExpected(write, at));
   const { feed, key, expected } = conditional[index] as KeyWrite;
-  const current = found[index];
+  const current = records[index];
   const parsed = current && (await feed.parser.parse(current.value));
   const value = parsed?.ok ? parsed.value : undefined;
   const demanded = expected ? `at revision ${expected}` : 'absent';

@@ -3,7 +3,7 @@ import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 
-/** Reads through etcd, so that what readers of this process see afterwards is not older than the call. */
+/** Reads the key from etcd and waits until readers of this process see at least that state. */
 export class FreshRead {
   readonly #keyValue: KeyValueStore;
   readonly #timeoutMs: number;
@@ -14,7 +14,7 @@ export class FreshRead {
   }
 
   /**
-   * Asks for the key's newest write (linearizable) and waits until readers see it.
+   * Reads the key's last write (linearizable) and waits until readers see it.
    * @throws ConnectionTimeoutError after the limit
    */
   async read(feed: DefinitionFeed, key: string): Promise<void> {
@@ -27,7 +27,7 @@ export class FreshRead {
         const message = `fresh "${key}": revision ${revision} is not visible after ${this.#timeoutMs} ms`;
         throw new ConnectionTimeoutError(message, { key, revision });
       }
-      await feed.moved(left);
+      await feed.nextUpdate(left);
     }
   }
 }

@@ -1,24 +1,25 @@
 import type { KeyRecord } from '../../backend/key-record.js';
 
 /**
- * What a key last held before it was absent at `absent`, looked for at growing distances: a life of the key that was shorter than the time since it
- * ended may be passed over. `undefined` when there was none, rejects as `readAt` does where etcd no longer holds the past.
+ * Returns the last value of a key before it was absent at `absent`; `undefined` if there was none. Searches backwards
+ * in growing steps, so it may miss a value that existed for a shorter time than the time since its deletion. Rejects,
+ * like `readAt`, if etcd has compacted the history.
  */
 export async function lastLifeBefore(absent: number, readAt: ReadAt): Promise<KeyRecord | undefined> {
-  let gone = absent;
-  for (let step = 1; gone > 1; step *= 2) {
-    const before = Math.max(1, gone - step);
+  let deleted = absent;
+  for (let step = 1; deleted > 1; step *= 2) {
+    const before = Math.max(1, deleted - step);
     const record = await readAt(before);
-    if (record) return endOfLife(record, before, gone, readAt);
-    gone = before;
+    if (record) return endOfLife(record, before, deleted, readAt);
+    deleted = before;
   }
   return undefined;
 }
 
-/** The last write of a life that was still there at `there` and over at `gone`. */
-async function endOfLife(found: KeyRecord, there: number, gone: number, readAt: ReadAt): Promise<KeyRecord> {
+/** Returns the last write of a key that exists at `present` and is absent at `absent`. */
+async function endOfLife(found: KeyRecord, present: number, absent: number, readAt: ReadAt): Promise<KeyRecord> {
   let record = found;
-  let [low, high] = [there, gone];
+  let [low, high] = [present, absent];
   while (high - low > 1) {
     const middle = Math.floor((low + high) / 2);
     const between = await readAt(middle);
@@ -28,24 +29,25 @@ async function endOfLife(found: KeyRecord, there: number, gone: number, readAt: 
   return record;
 }
 
-/** What one key held at a revision. Rejects for revisions that etcd no longer holds. */
+/** Reads one key at a revision. Rejects for revisions that etcd has compacted. */
 export type ReadAt = (revision: number) => Promise<KeyRecord | undefined>;
 
 /**
- * The revision at which a key was first changed or deleted after its write at `written`, given that it was by `changed`. Before it the key holds that
- * write, from it on never again: so a few reads of the past find it, however busy the store is. Near changes are found soonest.
+ * Returns the revision at which a key was first changed or deleted after its write at `written`, given that it has
+ * changed by `changed`. Before that revision the key has the value of that write, and never again after it, so a binary
+ * search finds the revision with a few reads. It starts with small steps, because most changes are close.
  */
 export async function firstChangeAfter(written: number, changed: number, readAt: ReadAt): Promise<number> {
-  let unchanged = written;
-  let moved = changed;
-  for (let step = 1; moved - unchanged > 1; step *= 2) {
-    const middle = Math.min(unchanged + step, unchanged + Math.ceil((moved - unchanged) / 2));
+  let low = written;
+  let high = changed;
+  for (let step = 1; high - low > 1; step *= 2) {
+    const middle = Math.min(low + step, low + Math.ceil((high - low) / 2));
     if ((await readAt(middle))?.revision === written) {
-      unchanged = middle;
+      low = middle;
     } else {
-      moved = middle;
+      high = middle;
       step = Infinity;
     }
   }
-  return moved;
+  return high;
 }

@@ -2,18 +2,19 @@ import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import type { Lease, LeaseStore } from '../../backend/lease-store.js';
 
 export interface KeepAliveOptions {
-  /** Asked after each renewal: whether the lease still serves a purpose. */
+  /** Called after each renewal; returns false if the lease is no longer needed. */
   readonly isNeeded: () => boolean;
   readonly signal: AbortSignal;
-  /** Milliseconds between two attempts; must resolve at once when aborted, and keep no process alive. */
+  /** Waits between two attempts. Must resolve immediately on abort and must not keep the process alive. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Renews a lease at a third of its time to live. A renewal that fails is tried again until etcd says that the lease is gone: whether it has expired
- * during a break only etcd knows, for an election gives every lease its full time again.
+ * Renews a lease after every third of its time to live. A failed renewal is retried until etcd reports that the lease
+ * does not exist: an election extends every lease by its full time to live, so only etcd knows whether it has expired.
  *
- * @returns `lost`: it no longer exists. `unneeded`: it does, and nobody needs it. `stopped`: by the signal.
+ * @returns `lost`: the lease does not exist. `unneeded`: it exists, but is no longer needed. `stopped`: the signal
+ * aborted
  */
 export async function keepAlive(
   lease: Lease,

@@ -1,18 +1,18 @@
 import { ConnectionError } from '../../etcd-trigger.errors.js';
 import type { LeaseStore } from '../../backend/lease-store.js';
 
-/** How long a marker lives, at most; at least this less `USED_FOR_MS`. */
+/** Maximum lifetime of a marker; the minimum is shorter by `USED_FOR_MS`. */
 const TTL_SECONDS = 60;
-/** How long a lease takes further markers: then the last of them has long been read. */
+/** A lease accepts markers for this time, so that its last marker exists long enough to be read. */
 const USED_FOR_MS = 20_000;
 
-/** The lease that markers hang on: one for many, exchanged before it is old, never renewed. So no marker outlives it. */
+/** The shared lease of the markers. It is replaced early and never renewed, so all markers expire. */
 export class MarkerLease {
   #granted: { readonly id: Promise<string>; readonly since: number } | undefined;
 
   constructor(private readonly leases: LeaseStore) {}
 
-  /** Decimal id of a lease that is fresh. */
+  /** Returns the decimal id of a recent lease. */
   current(): Promise<string> {
     if (!this.#granted || performance.now() - this.#granted.since > USED_FOR_MS) {
       const id = this.#grant();
@@ -25,12 +25,12 @@ export class MarkerLease {
     return this.#granted.id;
   }
 
-  /** etcd does not know it any more. */
+  /** Discards a lease that etcd does not know. */
   forget(): void {
     this.#granted = undefined;
   }
 
-  /** Once more after a lost answer: the first one, if there is one, holds nothing and ends by itself. */
+  /** Retries once after a lost answer: a lease that the first request may have granted has no keys and expires. */
   async #grant(): Promise<string> {
     try {
       return (await this.leases.grant(TTL_SECONDS)).id;

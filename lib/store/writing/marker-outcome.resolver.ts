@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConnectionTimeoutError, UnknownOutcomeError } from '../../etcd-trigger.errors.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
-import { mayPass, type OutcomeOptions } from './cas-outcome.resolver.js';
+import { isTransient, type OutcomeOptions } from './cas-outcome.resolver.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../../backend/key-value-store.js';
 import { LeaseNotFoundError } from '../../backend/lease-store.js';
@@ -13,33 +13,35 @@ interface Marker {
 }
 
 /**
- * Settles a lost answer by a marker that is written in the same transaction, on condition that it is absent. Reading that it is absent would prove
- * nothing: the request may still be under way. So the marker is put instead, as a fence: if that succeeds, the transaction can never be applied;
- * if it does not, the marker is there, with the revision of the transaction.
+ * Resolves an unknown commit result by a marker key that the same transaction writes on condition that it is absent.
+ * Reading an absent marker would prove nothing, because the request may still arrive. So the marker is put as a fence
+ * instead: if the put succeeds, the transaction can never be applied; if it fails, the marker has the revision of the
+ * transaction.
  *
- * Transaction and fence name the same lease. While it lives, so does whichever came first; when it has ended, etcd refuses both.
+ * Transaction and fence use the same lease. Until it expires, the marker of whichever was applied first exists; after
+ * that, etcd rejects both.
  */
 export class MarkerOutcomeResolver implements KeyValueStore {
   readonly get: KeyValueStore['get'];
   readonly #keyValue: KeyValueStore;
   readonly #lease: MarkerLease;
   readonly #prefix: string;
-  readonly #terms: OutcomeOptions;
+  readonly #options: OutcomeOptions;
 
   constructor(
     keyValue: KeyValueStore,
     lease: MarkerLease,
-    { prefix, ...terms }: OutcomeOptions & { readonly prefix: string },
+    { prefix, ...options }: OutcomeOptions & { readonly prefix: string },
   ) {
     this.#keyValue = keyValue;
     this.#lease = lease;
     this.#prefix = rawKeyOf(prefix);
-    this.#terms = terms;
+    this.#options = options;
     this.get = keyValue.get.bind(keyValue);
   }
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
-    const until = performance.now() + this.#terms.limitMs;
+    const until = performance.now() + this.#options.limitMs;
     let isLeaseRenewed = false;
     for (;;) {
       const marker = { rawKey: this.#prefix + randomUUID(), lease: await this.#lease.current() };
@@ -47,12 +49,12 @@ export class MarkerOutcomeResolver implements KeyValueStore {
         return withoutMarker(await this.#keyValue.commit(marked(transaction, marker)));
       } catch (error) {
         if (error instanceof LeaseNotFoundError && !isLeaseRenewed) {
-          // Refused, so nothing is under way.
+          // etcd rejected the transaction, so it can be sent again.
           this.#lease.forget();
           isLeaseRenewed = true;
         } else if (error instanceof UnknownOutcomeError) {
-          const written = await this.#settle(transaction.what, marker, until, error);
-          if (written) return this.#applied(transaction, written.revision, error);
+          const written = await this.#fence(transaction.what, marker, until, error);
+          if (written) return this.#appliedResult(transaction, written.revision, error);
         } else {
           throw error;
         }
@@ -61,29 +63,28 @@ export class MarkerOutcomeResolver implements KeyValueStore {
     }
   }
 
-  /** The marker as the transaction wrote it, or `undefined`: it was not applied and never will be. */
-  async #settle(
-    what: string,
-    marker: Marker,
-    until: number,
-    lost: UnknownOutcomeError,
-  ): Promise<KeyRecord | undefined> {
-    const { signal, backoff = BACKOFF.soon } = this.#terms;
+  /** Returns the marker of the transaction; `undefined` if the transaction was not applied and never will be. */
+  async #fence(what: string, marker: Marker, until: number, lost: UnknownOutcomeError): Promise<KeyRecord | undefined> {
+    const { signal, backoff = BACKOFF.soon } = this.#options;
     for (let attempt = 0; !signal.aborted && performance.now() < until; attempt += 1) {
       try {
-        const fence = await this.#keyValue.commit(fenceOf(what, marker));
-        const found = fence.applied ? undefined : fence.current[0];
-        return found?.value.equals(WRITTEN) ? found : undefined;
+        const result = await this.#keyValue.commit(fenceOf(what, marker));
+        const record = result.applied ? undefined : result.current[0];
+        return record?.value.equals(WRITTEN) ? record : undefined;
       } catch (error) {
-        if (!mayPass(error)) throw lost;
+        if (!isTransient(error)) throw lost;
         await quietPause(backoff(attempt), signal);
       }
     }
     throw lost;
   }
 
-  /** What the answer would have said. */
-  async #applied({ operations }: Transaction, revision: number, lost: UnknownOutcomeError): Promise<TransactionResult> {
+  /** Reconstructs the lost result. */
+  async #appliedResult(
+    { operations }: Transaction,
+    revision: number,
+    lost: UnknownOutcomeError,
+  ): Promise<TransactionResult> {
     const deletes = operations.filter(({ type }) => type === 'delete');
     try {
       const before = await Promise.all(
@@ -98,7 +99,7 @@ export class MarkerOutcomeResolver implements KeyValueStore {
 
   #checkTime({ what, key }: Transaction, until: number, cause: unknown): void {
     if (performance.now() < until) return;
-    throw new ConnectionTimeoutError(`${what}: no answer in time; it was not applied and never will be`, {
+    throw new ConnectionTimeoutError(`${what}: no answer in time; the write was not applied and never will be`, {
       key,
       cause,
     });
@@ -117,9 +118,9 @@ const marked = ({ conditions = [], operations, ...rest }: Transaction, { rawKey,
 const withoutMarker = (result: TransactionResult): TransactionResult =>
   result.applied ? result : { ...result, current: result.current.slice(0, -1) };
 
-/** May be sent any number of times. */
+/** Idempotent. */
 const fenceOf = (what: string, { rawKey, lease }: Marker): Transaction => ({
-  what: `settle ${what}`,
+  what: `resolve ${what}`,
   conditions: [{ rawKey, revision: 0 }],
   operations: [{ type: 'put', rawKey, value: FENCED, lease }],
 });

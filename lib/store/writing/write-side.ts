@@ -12,64 +12,63 @@ import { ConfigUpdater } from './config-updater.js';
 import { ConfigWriter } from './config-writer.js';
 import { FreshRead } from './fresh-read.js';
 
-/** On whose terms a store writes. */
 export interface WriteSideOptions {
-  /** Limit of a single request, in milliseconds; a lost answer has twice as long to be settled. */
+  /** Limit of a single request, in milliseconds. An unknown outcome is resolved within twice this limit. */
   readonly requestTimeoutMs: number;
-  /** What the keys of markers begin with; `undefined`: no markers. */
+  /** Prefix of the marker keys; `undefined`: no markers. */
   readonly markerPrefix: string | undefined;
   readonly log: InstanceLog;
 }
 
-/** Everything of a store that goes to etcd itself, and how it ends. */
+/** The parts of a store that send requests to etcd. */
 export class WriteSide {
   readonly writer: ConfigWriter;
   readonly updater: ConfigUpdater;
   readonly history: ConfigHistory;
   readonly fresh: FreshRead;
-  readonly #terms: WriteSideOptions;
+  readonly #options: WriteSideOptions;
   readonly #leases: ConfigLeases;
   readonly #closing = new AbortController();
 
-  constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, terms: WriteSideOptions) {
-    this.#terms = terms;
-    this.#leases = new ConfigLeases(backend.leases, backend.keyValue, terms.log);
-    this.writer = new ConfigWriter(this.#settling(backend), this.#leases);
+  constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, options: WriteSideOptions) {
+    this.#options = options;
+    this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log);
+    this.writer = new ConfigWriter(this.#withResolver(backend), this.#leases);
     this.updater = new ConfigUpdater(this.writer);
     this.history = new ConfigHistory(backend.keyValue, this.writer);
-    this.fresh = new FreshRead(backend.keyValue, terms);
+    this.fresh = new FreshRead(backend.keyValue, options);
   }
 
   /**
-   * A store would take the markers for configurations.
+   * Rejects definitions that cover the markers, because the store would parse the markers as configurations.
    * @throws InvalidOptionsError
    */
   checkMarkers(definitions: ConfigDefinitions): void {
-    const { markerPrefix } = this.#terms;
+    const { markerPrefix } = this.#options;
     const covering = markerPrefix === undefined ? undefined : definitions.governingPrefix(markerPrefix);
     if (!covering) return;
     throw new InvalidOptionsError(
-      `"outcomes.prefix" lies under the prefix "${covering.name}" of a definition: give the markers a prefix of their own`,
+      `"outcomes.prefix" is under the prefix "${covering.name}" of a definition: use a separate prefix for the markers`,
     );
   }
 
-  /** Ends the keys that live as long as this process, as far as etcd answers in time. */
+  /** Revokes the leases of this process, if etcd answers in time, and then closes. */
   async end(): Promise<void> {
     await this.#leases.close();
     this.close();
   }
 
-  /** Local and immediate: what is being settled stays unknown. */
+  /** Closes immediately and without requests: outcomes that are being resolved stay unknown. */
   close(): void {
     this.#closing.abort();
     this.#leases.stop();
   }
 
-  /** Settles lost answers, by markers or else by the compares of the writes. */
-  #settling({ keyValue, leases }: Pick<ClusterBackend, 'keyValue' | 'leases'>): KeyValueStore {
-    const { markerPrefix, requestTimeoutMs } = this.#terms;
-    const terms = { limitMs: 2 * requestTimeoutMs, signal: this.#closing.signal };
-    if (markerPrefix === undefined) return new CasOutcomeResolver(keyValue, terms);
-    return new MarkerOutcomeResolver(keyValue, new MarkerLease(leases), { prefix: markerPrefix, ...terms });
+  /** Resolves unknown outcomes by markers, or by the compares of the writes. */
+  #withResolver({ keyValue, leases }: Pick<ClusterBackend, 'keyValue' | 'leases'>): KeyValueStore {
+    const { markerPrefix, requestTimeoutMs } = this.#options;
+    const options = { limitMs: 2 * requestTimeoutMs, signal: this.#closing.signal };
+    if (markerPrefix === undefined) return new CasOutcomeResolver(keyValue, options);
+    return new MarkerOutcomeResolver(keyValue, new MarkerLease(leases), { prefix: markerPrefix, ...options });
   }
 }

@@ -1,65 +1,77 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkInteger, checkMilliseconds, checkOneOf } from '../../option-checks.js';
 
-/** How events are handed to a handler: the same for `@WatchKey`, `watch()` and `watchBatch()`. */
+/** Delivery of events to a handler. The same options apply to `@WatchKey`, `watch()` and `watchBatch()`. */
 export interface DeliveryOptions {
   /**
-   * What an event waits for: the end of the one before it for the same key (`key`), or of the one before it (`target`), its retries included.
-   * `none`: only that no other call for its key runs - what waits for a retry is overtaken.
+   * The order in which calls start. An event waits for the retries of the calls that it waits for.
+   *
+   * - `key`: calls of one key start in revision order and never overlap. Calls of different keys overlap up to
+   *   `concurrency`, and may start in any order: an event whose key is busy does not delay later events of other keys.
+   * - `target`: one call at a time for the whole target, in revision order. With `delivery: 'latest'` only the calls of
+   *   one key keep this order, because a later event takes the position of the waiting one.
+   * - `none`: calls of one key never overlap, but later events overtake an event that waits for a retry.
+   *
+   * The events of the initial list, and of a resync, count as one revision and start in byte order of their keys.
+   * Batches (`watchBatch()`, `{ batch: true }`) are always called one at a time, in revision order.
    * @default 'key'
    */
   readonly order?: 'key' | 'target' | 'none';
   /**
-   * Calls that run at once, at most. With `order: 'target'` it is always 1.
+   * Maximum number of calls that run at the same time. Always 1 with `order: 'target'`.
    * @default 16
    */
   readonly concurrency?: number;
   /**
-   * `every`: every event is handed over. `latest`: an event that still waits is replaced by the next one of its key, and a key that came and went
-   * in the meantime is not seen; `previous` stays what the handler was last given.
+   * `every`: every event is delivered. `latest`: a waiting event is replaced by the next one of its key, and a key that
+   * was created and deleted in the meantime is not delivered; `previous` is still the value that the handler last
+   * received.
    * @default 'every', and 'latest' with `debounceMs`
    */
   readonly delivery?: 'every' | 'latest';
   /**
-   * How often a call that throws, rejects or times out is made again with the same event.
+   * Retries of a call that throws, rejects or times out, with the same event.
    * @default { attempts: 1 }
    */
   readonly retry?: RetryOptions;
   /**
-   * Milliseconds a call may take. Then its signal aborts and it counts as failed, however it ends; until it ends, its key and its place among
-   * the `concurrency` stay taken.
+   * Time limit of a call, in milliseconds. After it the call's signal aborts and the call counts as failed, however it
+   * ends. Until it ends, its key stays busy and it counts towards `concurrency`.
    * @default none
    */
   readonly timeoutMs?: number;
   /**
-   * What happens when the last attempt has failed. `skip`: the next event proceeds. `halt`: no further call starts, until `resume()` goes on
-   * with the very event that failed.
+   * Behaviour after the last attempt has failed. `skip`: continue with the next event. `halt`: start no further calls
+   * until `resume()`, which continues with the event that failed.
    * @default 'skip'
    */
   readonly onExhausted?: 'skip' | 'halt';
   /**
-   * Which events the handler is called for; `previous` is what the key held before, whether there was a call for it or not.
+   * The types of events that the handler is called for. `previous` is the value before the event, whether or not the
+   * handler was called for it.
    * @default 'both'
    */
   readonly events?: 'put' | 'delete' | 'both';
   /**
-   * Milliseconds a key must be quiet before its last event is handed over. Implies `delivery: 'latest'`.
+   * Milliseconds that a key must not change before its last event is delivered. Implies `delivery: 'latest'`.
    * @default 0
    */
   readonly debounceMs?: number;
 }
 
-/** How often, and how far apart, a call that failed is made again. */
+/** Retries of a failed call. */
 export interface RetryOptions {
-  /** Calls with one event in all, the first one included. */
+  /** Maximum number of calls with one event, including the first one. */
   readonly attempts: number;
   /**
-   * Milliseconds between attempts: about `initialMs`, doubled for each further one up to `maxMs`, with jitter.
+   * Wait time between attempts, in milliseconds: exponential backoff with equal jitter. Its limit is `initialMs`,
+   * doubled with each further retry up to `maxMs`; each wait is a random time between half of the limit and the limit.
    * @default { initialMs: 100, maxMs: 30_000 }
    */
   readonly backoff?: { readonly initialMs?: number; readonly maxMs?: number };
 }
 
-/** Checked, with every default filled in. */
+/** Checked options, with all defaults filled in. */
 export interface ResolvedDelivery {
   readonly order: NonNullable<DeliveryOptions['order']>;
   readonly concurrency: number;
@@ -72,12 +84,12 @@ export interface ResolvedDelivery {
   readonly debounceMs: number;
 }
 
-/** Options that mean nothing where a whole revision is handed over, one at a time. */
+/** Options that do not apply to batches. */
 const EVENTS_ONLY = ['order', 'concurrency', 'delivery', 'debounceMs'] as const;
 
 /**
- * What counts for one handler: its own options before those of the module.
- * @throws InvalidOptionsError naming the first option that cannot work
+ * Merges the options of one handler with those of the module. The handler's options take precedence.
+ * @throws InvalidOptionsError naming the first invalid option
  */
 export function resolveDelivery(
   own: DeliveryOptions,
@@ -86,8 +98,9 @@ export function resolveDelivery(
 ): ResolvedDelivery {
   checkDelivery(own);
   const { attempts = 1, backoff = {} } = own.retry ?? moduleWide.retry ?? {};
-  const { order, concurrency, delivery, debounceMs } = kind === 'batch' ? wholeRevisions(own) : calls(own, moduleWide);
-  // Name by name: there may be ten thousand handlers, and an object made by spreading others takes several times the memory.
+  const { order, concurrency, delivery, debounceMs } =
+    kind === 'batch' ? batchOptions(own) : eventOptions(own, moduleWide);
+  // Without spreads: an object built by spreading takes several times the memory, and there may be many handlers.
   return {
     order,
     concurrency,
@@ -103,22 +116,29 @@ export function resolveDelivery(
 
 type CallOptions = Pick<ResolvedDelivery, 'order' | 'concurrency' | 'delivery' | 'debounceMs'>;
 
-const WHOLE_REVISIONS: CallOptions = { order: 'target', concurrency: 1, delivery: 'every', debounceMs: 0 };
+const BATCH_OPTIONS: CallOptions = { order: 'target', concurrency: 1, delivery: 'every', debounceMs: 0 };
 
-function wholeRevisions(own: DeliveryOptions): CallOptions {
-  const wrong = EVENTS_ONLY.find((option) => own[option] !== undefined);
-  if (wrong) throw new InvalidOptionsError(`"${wrong}" is for events: batches come whole and one at a time`);
-  return WHOLE_REVISIONS;
+function batchOptions(own: DeliveryOptions): CallOptions {
+  const invalid = EVENTS_ONLY.find((option) => own[option] !== undefined);
+  if (invalid) {
+    throw new InvalidOptionsError(
+      `"${invalid}" does not apply to batches: they are delivered whole, one at a time, in revision order`,
+    );
+  }
+  return BATCH_OPTIONS;
 }
 
-function calls(own: DeliveryOptions, moduleWide: DeliveryOptions): CallOptions {
+function eventOptions(own: DeliveryOptions, moduleWide: DeliveryOptions): CallOptions {
   const order = own.order ?? moduleWide.order ?? 'key';
   const concurrency = order === 'target' ? 1 : (own.concurrency ?? moduleWide.concurrency ?? 16);
   const { delivery, debounceMs } = coalescing(own, moduleWide);
   return { order, concurrency, delivery, debounceMs };
 }
 
-/** A handler that says `every` is not debounced by a default of the module; one that says `debounceMs` is coalesced whatever the default. */
+/**
+ * A handler with `delivery: 'every'` ignores the module's `debounceMs`. A handler with `debounceMs` is coalesced,
+ * whatever the module's `delivery` is.
+ */
 function coalescing(
   own: DeliveryOptions,
   moduleWide: DeliveryOptions,
@@ -129,44 +149,33 @@ function coalescing(
   return { delivery: own.delivery ?? moduleWide.delivery ?? 'every', debounceMs };
 }
 
-/** @throws InvalidOptionsError naming the first option that cannot work; `path` is put before its name */
+/** @throws InvalidOptionsError naming the first invalid option, preceded by `path` */
 export function checkDelivery(options: DeliveryOptions, path = ''): void {
-  checkOneOf(`${path}order`, options.order, ['key', 'target', 'none']);
-  checkCount(`${path}concurrency`, options.concurrency);
-  checkOneOf(`${path}delivery`, options.delivery, ['every', 'latest']);
+  checkOneOf(`"${path}order"`, options.order, ['key', 'target', 'none']);
+  checkCount(`"${path}concurrency"`, options.concurrency);
+  checkOneOf(`"${path}delivery"`, options.delivery, ['every', 'latest']);
   checkRetry(`${path}retry`, options.retry);
-  checkMilliseconds(`${path}timeoutMs`, options.timeoutMs, 1);
-  checkOneOf(`${path}onExhausted`, options.onExhausted, ['skip', 'halt']);
-  checkOneOf(`${path}events`, options.events, ['put', 'delete', 'both']);
-  checkMilliseconds(`${path}debounceMs`, options.debounceMs, 0);
+  checkMilliseconds(`"${path}timeoutMs"`, options.timeoutMs, 1);
+  checkOneOf(`"${path}onExhausted"`, options.onExhausted, ['skip', 'halt']);
+  checkOneOf(`"${path}events"`, options.events, ['put', 'delete', 'both']);
+  checkMilliseconds(`"${path}debounceMs"`, options.debounceMs, 0);
   if (options.delivery === 'every' && (options.debounceMs ?? 0) > 0) {
-    throw new InvalidOptionsError(`"${path}debounceMs" hands over last states only: leave out "${path}delivery"`);
+    throw new InvalidOptionsError(`"${path}debounceMs" implies "${path}delivery": 'latest': remove "${path}delivery"`);
   }
 }
 
 function checkRetry(option: string, retry: unknown): void {
   if (retry === undefined) return;
   if (typeof retry !== 'object' || retry === null || !('attempts' in retry)) {
-    throw new InvalidOptionsError(`"${option}" is { attempts, backoff? }, as { attempts: 3 }`);
+    throw new InvalidOptionsError(`"${option}" must be { attempts, backoff? }, for example { attempts: 3 }`);
   }
   const { attempts, backoff = {} } = retry as RetryOptions;
-  checkCount(`${option}.attempts`, attempts);
+  checkCount(`"${option}.attempts"`, attempts);
   const { initialMs = 100, maxMs = 30_000 } = backoff;
-  checkMilliseconds(`${option}.backoff.initialMs`, initialMs, 1);
-  checkMilliseconds(`${option}.backoff.maxMs`, maxMs, initialMs);
+  checkMilliseconds(`"${option}.backoff.initialMs"`, initialMs, 1);
+  checkMilliseconds(`"${option}.backoff.maxMs"`, maxMs, initialMs);
 }
 
-function checkOneOf(option: string, value: string | undefined, known: readonly string[]): void {
-  if (value === undefined || known.includes(value)) return;
-  throw new InvalidOptionsError(`"${option}" is one of ${known.map((name) => `'${name}'`).join(', ')}`);
-}
-
-function checkCount(option: string, value: number | undefined): void {
-  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return;
-  throw new InvalidOptionsError(`"${option}" is an integer of at least 1`);
-}
-
-function checkMilliseconds(option: string, value: number | undefined, least: number): void {
-  if (value === undefined || (Number.isFinite(value) && value >= least && value <= 2 ** 31 - 1)) return;
-  throw new InvalidOptionsError(`"${option}" is a number of milliseconds, at least ${least}`);
+function checkCount(subject: string, value: number | undefined): void {
+  if (value !== undefined) checkInteger(subject, value, { min: 1 });
 }

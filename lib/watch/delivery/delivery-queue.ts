@@ -1,71 +1,73 @@
-import type { IBackoff, IBackoffFactory } from 'cockatiel';
-import type { Clock } from '../../timing/clock.js';
 import { Fifo } from '../../collections/fifo.js';
+import type { Clock } from '../../timing/clock.js';
+import { Deferred } from '../../timing/deferred.js';
 
-/** What comes of a call. `again`: another attempt, after a wait. `keep`: another attempt as soon as the queue is resumed. */
+/** Outcome of a call. `retry`: call again after a wait. `hold`: call again as soon as the queue is resumed. */
 export type CallOutcome = 'done' | 'retry' | 'hold';
 
-/** A call that goes on. */
+/** A call that has not ended yet. */
 export interface PendingCall {
-  /** Calls once it has ended. */
-  whenEnded(ended: (outcome: CallOutcome) => void): void;
+  /** Invokes the callback once the call has ended. */
+  whenEnded(callback: (outcome: CallOutcome) => void): void;
 }
 
-/** How the items of one listener are called. */
+/** Defines how a queue calls its items. */
 export interface Delivery<Item> {
-  /** Called for each attempt, counted from 1; a call that goes on keeps the lane busy. Does not throw. */
+  /** Runs one attempt, counted from 1. The lane of the item stays busy while the call is pending. Must not throw. */
   readonly call: (item: Item, attempt: number) => CallOutcome | PendingCall;
-  /** There will be no further call for the item. */
+  /** Invoked after the last call for an item. */
   readonly done: (item: Item) => void;
-  /** Items of one lane are never called at the same time. */
+  /** The queue never runs two calls of one lane at the same time. */
   readonly laneOf: (item: Item) => string;
-  /** Whether the items of a lane are called in order, so that they wait for the last attempt of the one before. */
+  /** True if an item waits for the last attempt of its predecessor in the lane. */
   readonly keepsOrder: boolean;
   readonly weightOf: (item: Item) => number;
-  /** Calls that run at once. */
+  /** Maximum number of calls that run at the same time. */
   readonly concurrency: number;
-  /** Weight that may wait. */
+  /** Maximum total weight of the waiting items. */
   readonly bound: number;
-  /** How long to wait before another attempt. */
-  readonly backoff: IBackoffFactory<unknown>;
+  /** Milliseconds to wait before the given retry, counted from 1. */
+  readonly backoff: (retry: number) => number;
   readonly clock: Clock;
-  /** Called after `hasRoom` has said no, as soon as half of the queue is free. */
+  /** Invoked once half of the queue is free, after `canAccept` has returned false. */
   readonly onDrain: () => void;
 }
 
-/** Longest run of handlers that finish synchronously, before other work of the process gets its turn. */
+/** Handlers that finish synchronously yield to the event loop after this time. */
 const SLICE_MS = 20;
+/** Number of calls between two looks at the clock. */
 const SLICE_CHECK = 64;
 
 /**
- * The bounded queue of one listener: calls start in order; one for a busy lane waits for it without holding up the others, and so does one that
- * failed and waits for another attempt. Handlers that finish synchronously cost no allocation.
+ * The bounded queue of one listener. Items of one lane start in order and never overlap; an item whose lane is busy, or
+ * waits for a retry, does not delay the items of other lanes. Items of different lanes may therefore start in any
+ * order. Handlers that finish synchronously cause no allocation.
  */
 export class DeliveryQueue<Item> {
   readonly #delivery: Delivery<Item>;
-  /** What came and was not looked at yet. */
+  /** Items that have not been assigned to a lane yet. */
   readonly #ready = new Fifo<Item | Retry<Item>>();
-  /** Lanes where a call runs, or rests, or is due; and what waits for it, if anything does. */
+  /** Lanes that run a call, wait for a retry or are due, each with its waiting items, if there are any. */
   readonly #lanes = new Map<string, Fifo<Item | Retry<Item>> | undefined>();
-  /** Lanes whose first one may be called now: older than everything that is ready. */
+  /** Lanes whose first item may be called now. Their items are older than all ready ones. */
   readonly #due = new Fifo<string>();
-  /** Timers of what rests before another attempt. */
-  readonly #resting = new Set<() => void>();
+  /** Each cancels the timer of a retry. */
+  readonly #retryTimers = new Set<() => void>();
   #waiting = 0;
   #running = 0;
   #isStarted = false;
   #isPaused = false;
   #isPumping = false;
   #isClosed = false;
-  #wantsRoom = false;
+  #needsDrain = false;
   #cancelSlice: (() => void) | undefined;
-  #idle: { readonly promise: Promise<void>; readonly resolve: () => void } | undefined;
+  #idle: Deferred | undefined;
 
   constructor(delivery: Delivery<Item>) {
     this.#delivery = delivery;
   }
 
-  /** Weight that waits, and calls that run. */
+  /** Weight of the waiting items plus the number of running calls. */
   get pending(): number {
     return this.#waiting + this.#running;
   }
@@ -74,11 +76,11 @@ export class DeliveryQueue<Item> {
     return this.#isPaused;
   }
 
-  /** An item heavier than the bound is admitted when nothing waits. */
+  /** An empty queue accepts an item of any weight. */
   canAccept(weight: number): boolean {
-    const room = this.#waiting === 0 || this.#waiting + weight <= this.#delivery.bound;
-    if (!room) this.#wantsRoom = true;
-    return room;
+    const isAccepted = this.#waiting === 0 || this.#waiting + weight <= this.#delivery.bound;
+    if (!isAccepted) this.#needsDrain = true;
+    return isAccepted;
   }
 
   push(item: Item): void {
@@ -94,13 +96,13 @@ export class DeliveryQueue<Item> {
     this.#pump();
   }
 
-  /** Before this, items only wait. */
+  /** Allows calls. Items pushed before this wait. */
   start(): void {
     this.#isStarted = true;
     this.#pump();
   }
 
-  /** No further call starts until `resume`; items wait. */
+  /** Starts no further calls until `resume`. Running calls continue. */
   pause(): void {
     this.#isPaused = true;
   }
@@ -110,12 +112,12 @@ export class DeliveryQueue<Item> {
     this.#pump();
   }
 
-  /** No further call starts; what waits is dropped. */
+  /** Drops the waiting items and starts no further calls. Running calls continue. */
   close(): void {
     this.#isClosed = true;
     this.#cancelSlice?.();
-    for (const cancel of this.#resting) cancel();
-    this.#resting.clear();
+    for (const cancel of this.#retryTimers) cancel();
+    this.#retryTimers.clear();
     this.#ready.clear();
     this.#due.clear();
     this.#lanes.clear();
@@ -123,17 +125,10 @@ export class DeliveryQueue<Item> {
     this.#settleIdle();
   }
 
-  /** Resolves when no call runs any more. */
+  /** Resolves when no call is running. */
   idle(): Promise<void> {
     if (this.#running === 0) return Promise.resolve();
-    if (!this.#idle) {
-      let resolve!: () => void;
-      const promise = new Promise<void>((settle) => {
-        resolve = settle;
-      });
-      this.#idle = { promise, resolve };
-    }
-    return this.#idle.promise;
+    return (this.#idle ??= new Deferred()).promise;
   }
 
   #mayCall(): boolean {
@@ -155,21 +150,21 @@ export class DeliveryQueue<Item> {
       }
     }
     this.#isPumping = false;
-    this.#offerRoom();
+    this.#drainIfHalfFree();
   }
 
-  /** @returns whether there was something to do */
+  /** Processes one item. Returns false if there is none. */
   #next(): boolean {
     const due = this.#due.shift();
     if (due !== undefined) {
       const first = this.#lanes.get(due)?.shift();
-      if (first !== undefined && this.#take(first, due)) this.#free(due);
+      if (first !== undefined && this.#take(first, due)) this.#release(due);
       return true;
     }
     const ready = this.#ready.shift();
     if (ready === undefined) return false;
     const lane = this.#delivery.laneOf(ready instanceof Retry ? ready.item : ready);
-    if (this.#lanes.size > 0 && this.#lanes.has(lane)) this.#behind(lane).push(ready);
+    if (this.#lanes.size > 0 && this.#lanes.has(lane)) this.#waitingIn(lane).push(ready);
     else this.#take(ready, lane);
     return true;
   }
@@ -181,68 +176,67 @@ export class DeliveryQueue<Item> {
     return this.#run(item, lane, retry);
   }
 
-  /** @returns whether the lane is free afterwards */
+  /** Returns true if the lane is free afterwards. */
   #run(item: Item, lane: string, retry?: Retry<Item>): boolean {
-    const outcome = this.#delivery.call(item, retry === undefined ? 1 : retry.attempt);
-    if (typeof outcome === 'string') return this.#settle(outcome, item, lane, retry);
+    const attempt = retry === undefined ? 1 : retry.attempt;
+    const outcome = this.#delivery.call(item, attempt);
+    if (typeof outcome === 'string') return this.#settle(outcome, item, lane, attempt);
     this.#running += 1;
     if (!this.#lanes.has(lane)) this.#lanes.set(lane, undefined);
     outcome.whenEnded((late) => {
       this.#running -= 1;
-      if (this.#settle(late, item, lane, retry)) this.#free(lane);
+      if (this.#settle(late, item, lane, attempt)) this.#release(lane);
       this.#settleIdle();
       this.#pump();
     });
     return false;
   }
 
-  /** @returns whether the lane is free afterwards */
-  #settle(outcome: CallOutcome, item: Item, lane: string, retry: Retry<Item> | undefined): boolean {
+  /** Returns true if the lane is free afterwards. */
+  #settle(outcome: CallOutcome, item: Item, lane: string, attempt: number): boolean {
     if (outcome === 'done' || this.#isClosed) {
       this.#delivery.done(item);
       return true;
     }
     this.#waiting += this.#delivery.weightOf(item);
     if (outcome === 'hold') {
-      this.#behind(lane).unshift(item);
+      this.#waitingIn(lane).unshift(item);
       this.#due.push(lane);
       return false;
     }
     const { backoff, keepsOrder } = this.#delivery;
-    const rest = (retry?.rest ?? backoff).next(undefined);
-    const another = new Retry(item, (retry?.attempt ?? 1) + 1, rest);
-    if (keepsOrder) this.#behind(lane).unshift(another);
-    this.#after(rest.duration, () => {
+    const retry = new Retry(item, attempt + 1);
+    if (keepsOrder) this.#waitingIn(lane).unshift(retry);
+    this.#after(backoff(attempt), () => {
       if (keepsOrder) this.#due.push(lane);
-      else this.#ready.push(another);
+      else this.#ready.push(retry);
     });
     return !keepsOrder;
   }
 
   #after(ms: number, call: () => void): void {
     const cancel = this.#delivery.clock.after(ms, () => {
-      this.#resting.delete(cancel);
+      this.#retryTimers.delete(cancel);
       call();
       this.#pump();
     });
-    this.#resting.add(cancel);
+    this.#retryTimers.add(cancel);
   }
 
-  /** What waits behind the call, or the rest, of a lane. */
-  #behind(lane: string): Fifo<Item | Retry<Item>> {
-    let queue = this.#lanes.get(lane);
-    if (!queue) this.#lanes.set(lane, (queue = new Fifo()));
-    return queue;
+  #waitingIn(lane: string): Fifo<Item | Retry<Item>> {
+    let items = this.#lanes.get(lane);
+    if (!items) this.#lanes.set(lane, (items = new Fifo()));
+    return items;
   }
 
-  #free(lane: string): void {
+  #release(lane: string): void {
     if ((this.#lanes.get(lane)?.size ?? 0) > 0) this.#due.push(lane);
     else this.#lanes.delete(lane);
   }
 
-  #offerRoom(): void {
-    if (!this.#wantsRoom || this.#isClosed || this.#waiting > this.#delivery.bound / 2) return;
-    this.#wantsRoom = false;
+  #drainIfHalfFree(): void {
+    if (!this.#needsDrain || this.#isClosed || this.#waiting > this.#delivery.bound / 2) return;
+    this.#needsDrain = false;
     this.#delivery.onDrain();
   }
 
@@ -253,11 +247,10 @@ export class DeliveryQueue<Item> {
   }
 }
 
-/** An item that failed, and what is known of its next attempt. */
+/** A failed item that waits for its next attempt. */
 class Retry<Item> {
   constructor(
     readonly item: Item,
     readonly attempt: number,
-    readonly rest: IBackoff<unknown>,
   ) {}
 }

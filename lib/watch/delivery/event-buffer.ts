@@ -1,34 +1,33 @@
-import type { IBackoffFactory } from 'cockatiel';
 import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
 import type { Clock } from '../../timing/clock.js';
 import type { ResolvedDelivery } from './delivery-options.js';
 import type { DeliveryQueue } from './delivery-queue.js';
 import type { HandlerRunner } from './handler-runner.js';
 
-/** What is handed over in one call. */
+/** The argument of one handler call. */
 export type Deliverable = ChangeEvent | ChangeBatch;
 
-/** Takes what comes for a listener, and lets its queue call the handler. */
+/** Buffers the events of one listener; its queue calls the handler. */
 export interface EventBuffer {
   readonly queue: Pick<DeliveryQueue<never>, 'start' | 'pause' | 'resume' | 'isPaused' | 'idle'>;
-  /** Events that wait, and calls that run. */
+  /** Number of waiting events and running calls. */
   readonly pending: number;
-  /** Whether the handler has still to finish with something of origin `initial`. */
+  /** True if the handler has not finished with all events of origin `initial`. */
   readonly hasInitial: boolean;
   canAccept(count: number): boolean;
-  take(batch: ChangeBatch): void;
-  /** What waits is dropped, and no further call starts. */
+  push(batch: ChangeBatch): void;
+  /** Drops the waiting events and starts no further calls. */
   close(): void;
 }
 
 export interface EventBufferOptions {
   readonly runner: HandlerRunner<Deliverable>;
   readonly delivery: ResolvedDelivery;
-  /** Waiting times before further attempts. */
-  readonly backoff: IBackoffFactory<unknown>;
+  /** Milliseconds to wait before the given retry, counted from 1. */
+  readonly backoff: (retry: number) => number;
   readonly clock: Clock;
-  /** There is room again, after there was none. */
+  /** Invoked when the buffer can accept events again, after `canAccept` has returned false. */
   readonly onDrain: () => void;
-  /** The handler has finished with everything of origin `initial`. */
-  readonly initialDone: () => void;
+  /** Invoked when the handler has finished with all events of origin `initial`. */
+  readonly onInitialDone: () => void;
 }

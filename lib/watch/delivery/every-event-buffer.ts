@@ -2,15 +2,15 @@ import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
 import { DeliveryQueue } from './delivery-queue.js';
 import type { Deliverable, EventBuffer, EventBufferOptions } from './event-buffer.js';
 
-/** Events, or events in batches, that may wait for a handler before it leaves the shared stream. */
+/** Maximum number of waiting events. A listener beyond it leaves the shared stream. */
 const QUEUE_BOUND = 1_000;
 
-/** Hands over every event, or every batch. */
+/** Delivers every event, or every batch. */
 export class EveryEventBuffer implements EventBuffer {
   readonly queue: DeliveryQueue<Deliverable>;
   readonly #isBatched: boolean;
   readonly #options: EventBufferOptions;
-  #initialLeft = 0;
+  #pendingInitial = 0;
 
   constructor(kind: 'event' | 'batch', options: EventBufferOptions) {
     const { backoff, runner, clock, delivery, onDrain } = options;
@@ -38,26 +38,27 @@ export class EveryEventBuffer implements EventBuffer {
   }
 
   get hasInitial(): boolean {
-    return this.#initialLeft > 0;
+    return this.#pendingInitial > 0;
   }
 
   canAccept(count: number): boolean {
     return this.queue.canAccept(count);
   }
 
-  take(batch: ChangeBatch): void {
-    const wanted = this.#wantedOf(batch);
-    if (wanted.events.length === 0) return;
-    if (wanted.origin === 'initial') this.#initialLeft += this.#isBatched ? 1 : wanted.events.length;
-    if (this.#isBatched) this.queue.push(wanted);
-    else for (const event of wanted.events) this.queue.push(event);
+  push(batch: ChangeBatch): void {
+    const selected = this.#select(batch);
+    if (selected.events.length === 0) return;
+    if (selected.origin === 'initial') this.#pendingInitial += this.#isBatched ? 1 : selected.events.length;
+    if (this.#isBatched) this.queue.push(selected);
+    else for (const event of selected.events) this.queue.push(event);
   }
 
   close(): void {
     this.queue.close();
   }
 
-  #wantedOf(batch: ChangeBatch): ChangeBatch {
+  /** Applies the option `events`. */
+  #select(batch: ChangeBatch): ChangeBatch {
     const { events } = this.#options.delivery;
     if (events === 'both') return batch;
     const { revision, origin } = batch;
@@ -65,6 +66,6 @@ export class EveryEventBuffer implements EventBuffer {
   }
 
   #done({ origin }: Deliverable): void {
-    if (origin === 'initial' && (this.#initialLeft -= 1) === 0) this.#options.initialDone();
+    if (origin === 'initial' && (this.#pendingInitial -= 1) === 0) this.#options.onInitialDone();
   }
 }

@@ -8,18 +8,20 @@ import { FinalFailure } from './listener-failure.js';
 
 export interface HandlerRunnerOptions<Item> {
   readonly handler: (item: Item, context: DeliveryContext) => unknown;
-  readonly terms: Pick<ResolvedDelivery, 'attempts' | 'timeoutMs' | 'onExhausted'>;
+  readonly delivery: Pick<ResolvedDelivery, 'attempts' | 'timeoutMs' | 'onExhausted'>;
   readonly clock: Clock;
   /** Begins the message of a timeout: `Class.method did not finish with key "/a"`. */
   readonly describe: (item: Item) => string;
-  /** All attempts have failed, the last with this error. */
-  readonly gaveUp: (item: Item, attempts: number, error: unknown) => void;
+  /** Invoked with the error of the last attempt, after all attempts have failed. */
+  readonly onFailure: (item: Item, attempts: number, error: unknown) => void;
 }
 
-/** Calls a handler once, within its time, and says what comes of it. Calls that end synchronously share one context and allocate nothing. */
+/**
+ * Runs single handler calls within `timeoutMs`. Calls that end synchronously share one context and allocate nothing.
+ */
 export class HandlerRunner<Item> {
   readonly #options: HandlerRunnerOptions<Item>;
-  /** In any order. */
+  /** The calls that have not ended, in any order. */
   readonly #running: RunningCall[] = [];
   #next = new RunningCall();
   #calls = 0;
@@ -30,17 +32,17 @@ export class HandlerRunner<Item> {
     this.#options = options;
   }
 
-  /** Calls that began so far. */
+  /** Number of calls started so far. */
   get calls(): number {
     return this.#calls;
   }
 
-  /** Calls that failed so far. */
+  /** Number of calls that have failed so far. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** What comes of it, or the call when it goes on. */
+  /** Returns the outcome, or the pending call if the handler is asynchronous. */
   call(item: Item, attempt: number): CallOutcome | RunningCall {
     this.#calls += 1;
     const call = this.#next;
@@ -52,7 +54,7 @@ export class HandlerRunner<Item> {
         this.#follow(result, item, call);
         return call;
       }
-      if (call.isTaken) this.#next = new RunningCall();
+      if (call.hasSignal) this.#next = new RunningCall();
       return 'done';
     } catch (error) {
       this.#next = new RunningCall();
@@ -60,15 +62,16 @@ export class HandlerRunner<Item> {
     }
   }
 
-  /** Tells the calls that run to end; how they end does not matter any more. */
+  /** Aborts the signals of all running calls. From then on a call that fails is not counted and not retried. */
   abort(reason: unknown): void {
     this.#isAborted = true;
     for (const call of [...this.#running]) call.abort(reason);
   }
 
   #follow(result: PromiseLike<unknown>, item: Item, call: RunningCall): void {
-    call.place = this.#running.push(call) - 1;
-    if (this.#options.terms.timeoutMs !== undefined) this.#limit(this.#options.terms.timeoutMs, item, call);
+    call.index = this.#running.push(call) - 1;
+    const { timeoutMs } = this.#options.delivery;
+    if (timeoutMs !== undefined) this.#limit(timeoutMs, item, call);
     result.then(
       () => {
         this.#ended(call);
@@ -76,58 +79,57 @@ export class HandlerRunner<Item> {
       },
       (error: unknown) => {
         this.#ended(call);
-        const isOver = this.#isAborted || call.late !== undefined;
-        call.end(isOver ? 'done' : this.#failed(item, call.attempt, error));
+        const isDecided = this.#isAborted || call.timeoutOutcome !== undefined;
+        call.end(isDecided ? 'done' : this.#failed(item, call.attempt, error));
       },
     );
   }
 
-  #ended({ place }: RunningCall): void {
+  #ended({ index }: RunningCall): void {
     const last = this.#running.pop();
-    if (!last || last.place === place) return;
-    this.#running[place] = last;
-    last.place = place;
+    if (!last || last.index === index) return;
+    this.#running[index] = last;
+    last.index = index;
   }
 
-  /** A call that ran out of time has failed, however it ends; until it does, it keeps its lane. */
+  /** A call that exceeds its time counts as failed, however it ends. Its lane stays busy until it ends. */
   #limit(timeoutMs: number, item: Item, call: RunningCall): void {
     const { clock, describe } = this.#options;
     call.cancelTimeout = clock.after(timeoutMs, () => {
       if (this.#isAborted) return;
       const error = new HandlerTimeoutError(`${describe(item)} within ${timeoutMs} ms`);
-      call.late = this.#failed(item, call.attempt, error);
+      call.timeoutOutcome = this.#failed(item, call.attempt, error);
       call.abort(error);
     });
   }
 
   #failed(item: Item, attempt: number, error: unknown): CallOutcome {
     this.#failures += 1;
-    const { attempts, onExhausted } = this.#options.terms;
+    const { attempts, onExhausted } = this.#options.delivery;
     if (attempt < attempts && !(error instanceof FinalFailure)) return 'retry';
-    this.#options.gaveUp(item, attempt, error);
+    this.#options.onFailure(item, attempt, error);
     return onExhausted === 'halt' ? 'hold' : 'done';
   }
 }
 
-/** One call of a handler, and its context. The signal is made when it is read: most handlers never do. */
+/** One handler call, and the context that the handler receives. The signal is created when it is first read. */
 export class RunningCall implements DeliveryContext {
   attempt = 1;
-  /** Where its caller finds it. */
-  place = 0;
-  /** Stops what watches over its time. */
+  /** Position in the runner's list of running calls. */
+  index = 0;
   cancelTimeout: (() => void) | undefined;
-  /** What its time decided, before it ended. */
-  late: CallOutcome | undefined;
+  /** Set when the call has exceeded its time. */
+  timeoutOutcome: CallOutcome | undefined;
   #abort: AbortController | undefined;
   #outcome: CallOutcome | undefined;
-  #ended: ((outcome: CallOutcome) => void) | undefined;
+  #onEnd: ((outcome: CallOutcome) => void) | undefined;
 
   get signal(): AbortSignal {
     return (this.#abort ??= new AbortController()).signal;
   }
 
-  /** Whether somebody may still look at its signal, so that it cannot stand for another call. */
-  get isTaken(): boolean {
+  /** True if the handler has read the signal. Such a context must not be reused for another call. */
+  get hasSignal(): boolean {
     return this.#abort !== undefined;
   }
 
@@ -135,16 +137,15 @@ export class RunningCall implements DeliveryContext {
     (this.#abort ??= new AbortController()).abort(reason);
   }
 
-  /** It has ended, and this comes of it. */
   end(outcome: CallOutcome): void {
     this.cancelTimeout?.();
-    this.#outcome = this.late ?? outcome;
-    this.#ended?.(this.#outcome);
+    this.#outcome = this.timeoutOutcome ?? outcome;
+    this.#onEnd?.(this.#outcome);
   }
 
-  /** Calls once it has ended: a promise would cost another turn. */
-  whenEnded(ended: (outcome: CallOutcome) => void): void {
-    if (this.#outcome === undefined) this.#ended = ended;
-    else ended(this.#outcome);
+  /** A callback rather than a promise, which would take another turn of the event loop. */
+  whenEnded(callback: (outcome: CallOutcome) => void): void {
+    if (this.#outcome === undefined) this.#onEnd = callback;
+    else callback(this.#outcome);
   }
 }

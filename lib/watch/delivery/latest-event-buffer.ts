@@ -2,28 +2,30 @@ import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
 import { type PendingCall, DeliveryQueue, type CallOutcome } from './delivery-queue.js';
 import type { EventBuffer, EventBufferOptions } from './event-buffer.js';
 
-/** One key of which something is to be handed over. */
+/** The undelivered state of one key. */
 interface LatestKey {
   readonly rawKey: string;
-  /** What came and was not handed over: at most one event, for the next one takes its place. */
+  /** The undelivered event. A later event of the key replaces it. */
   waiting: ChangeEvent | undefined;
-  /** What the handler is called with, until it is done with it. */
+  /** The event that the handler is called with. */
   current: ChangeEvent | undefined;
-  /** Calls with `current`. */
+  /** Number of calls with `current`. */
   attempts: number;
-  /** When it will have been quiet for long enough. */
+  /** End of the debounce time, by the clock. */
   quietAt: number;
 }
 
 /**
- * Hands over last states. It holds as many keys as the target has, or the handler was given, and so always has room: a key that came and went before
- * its turn is forgotten.
+ * Delivers the latest state of each key. It never stores more than one waiting event per key, so it always accepts
+ * events. A key that was created and deleted before its call is not delivered. The calls of one key start in revision
+ * order; the calls of different keys do not, because a later event replaces the waiting one and keeps its position.
  */
 export class LatestEventBuffer implements EventBuffer {
   readonly queue: DeliveryQueue<LatestKey>;
   readonly #keys = new Map<string, LatestKey>();
   readonly #options: EventBufferOptions;
-  readonly #initial = new Set<string>();
+  readonly #pendingInitial = new Set<string>();
+  /** Each cancels a debounce timer. */
   readonly #timers = new Set<() => void>();
 
   constructor(options: EventBufferOptions) {
@@ -52,15 +54,15 @@ export class LatestEventBuffer implements EventBuffer {
   }
 
   get hasInitial(): boolean {
-    return this.#initial.size > 0;
+    return this.#pendingInitial.size > 0;
   }
 
   canAccept(): boolean {
     return true;
   }
 
-  take({ origin, events }: ChangeBatch): void {
-    if (origin === 'initial') for (const { rawKey } of events) this.#initial.add(rawKey);
+  push({ origin, events }: ChangeBatch): void {
+    if (origin === 'initial') for (const { rawKey } of events) this.#pendingInitial.add(rawKey);
     for (const event of events) this.#add(event);
   }
 
@@ -78,32 +80,32 @@ export class LatestEventBuffer implements EventBuffer {
     if (!known) this.#keys.set(event.rawKey, key);
     key.waiting = key.waiting ? event.since(key.waiting) : event;
     if (delivery.debounceMs > 0) key.quietAt = clock.now() + delivery.debounceMs;
-    // One that is queued is handed over in its turn; one that rests looks at `quietAt` when its time is over.
+    // A known key is queued already, or its debounce timer checks `quietAt` again.
     if (!known) this.#enqueue(key);
   }
 
-  /** As soon as it has been quiet for long enough. */
+  /** Queues the key after its debounce time. */
   #enqueue(key: LatestKey): void {
-    const rest = this.#restOf(key);
-    if (rest <= 0) {
+    const remainingMs = this.#remainingQuietMs(key);
+    if (remainingMs <= 0) {
       this.queue.push(key);
       return;
     }
-    const cancel = this.#options.clock.after(rest, () => {
+    const cancel = this.#options.clock.after(remainingMs, () => {
       this.#timers.delete(cancel);
       this.#enqueue(key);
     });
     this.#timers.add(cancel);
   }
 
-  #restOf({ quietAt }: LatestKey): number {
+  #remainingQuietMs({ quietAt }: LatestKey): number {
     const { clock, delivery } = this.#options;
     return delivery.debounceMs > 0 ? quietAt - clock.now() : 0;
   }
 
-  /** Another attempt is made with what has come in the meantime, if anything has; what is not quiet any more rests again. */
+  /** A retry uses the waiting event if one has arrived. A key that changed during its debounce time waits again. */
   #call(key: LatestKey, attempt: number): CallOutcome | PendingCall {
-    if (key.waiting && this.#restOf(key) > 0) return 'done';
+    if (key.waiting && this.#remainingQuietMs(key) > 0) return 'done';
     if (key.waiting || attempt === 1) key.attempts = 0;
     key.current = key.waiting ?? key.current;
     key.waiting = undefined;
@@ -121,7 +123,7 @@ export class LatestEventBuffer implements EventBuffer {
       return;
     }
     this.#keys.delete(key.rawKey);
-    if (this.#initial.delete(key.rawKey) && this.#initial.size === 0) this.#options.initialDone();
+    if (this.#pendingInitial.delete(key.rawKey) && this.#pendingInitial.size === 0) this.#options.onInitialDone();
   }
 }
 

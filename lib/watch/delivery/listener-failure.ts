@@ -1,10 +1,12 @@
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { type ResyncNotice, type WatchFailure } from '../watch-event.js';
 
-/** Thrown by what surrounds a handler (a guard, a parser): no later attempt would end otherwise, so there is none. The message holds no value. */
+/**
+ * A failure that a retry cannot heal, for example a denied event or an invalid payload. The message contains no values.
+ */
 export class FinalFailure extends Error {
   constructor(
-    /** What the event is given up with. */
+    /** The error that `WatchFailure.error` reports. */
     readonly error: unknown,
     message: string,
   ) {
@@ -12,15 +14,15 @@ export class FinalFailure extends Error {
   }
 }
 
-/** What can be said of an error thrown by an application's code: its class and where it was thrown. Its message may quote a value. */
+/** Describes an error of application code by its class and the place that threw it. Its message may quote a value. */
 export function describeFailure(error: unknown): string {
   if (error instanceof FinalFailure) return error.message;
-  if (!(error instanceof Error)) return `a ${typeof error} that is no Error`;
+  if (!(error instanceof Error)) return `a ${typeof error} that is not an Error`;
   const frame = error.stack?.split('\n').find((line) => line.startsWith('    at '));
   return `${error.constructor.name}${frame ? ` ${frame.trim()}` : ''}`;
 }
 
-/** Calls `onResync`; what it throws is logged and harms nobody. Resolves when that has ended. */
+/** Calls `onResync` and logs its errors. Resolves when the callback has ended. */
 export function announceResync(
   notice: ResyncNotice,
   listener: {
@@ -32,7 +34,7 @@ export function announceResync(
   return announce(listener.onResync, notice, `onResync of ${listener.name}`, listener.log);
 }
 
-/** Calls `onError`; likewise. */
+/** Calls `onError` and logs its errors. Resolves when the callback has ended. */
 export function announceFailure(
   failure: WatchFailure,
   listener: { readonly log: InstanceLog; readonly onError: ((failure: WatchFailure) => unknown) | undefined },
@@ -40,15 +42,15 @@ export function announceFailure(
   return announce(listener.onError, failure, `onError of ${failure.handler}`, listener.log);
 }
 
-/** The call is made before this returns. */
-async function announce<News>(
-  callback: ((news: News) => unknown) | undefined,
-  news: News,
+/** Calls the callback synchronously. */
+async function announce<Announcement>(
+  callback: ((announcement: Announcement) => unknown) | undefined,
+  announcement: Announcement,
   name: string,
   log: InstanceLog,
 ): Promise<void> {
   try {
-    await callback?.(news);
+    await callback?.(announcement);
   } catch (error) {
     log.error(`${name} failed: ${describeFailure(error)}`);
   }

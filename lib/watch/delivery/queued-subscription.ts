@@ -1,6 +1,7 @@
-import { ExponentialBackoff, type IBackoffFactory } from 'cockatiel';
 import type { EtcdTriggerError } from '../../etcd-trigger.errors.js';
+import { exponentialBackoff } from '../../timing/backoff.js';
 import { type Clock, SYSTEM_CLOCK } from '../../timing/clock.js';
+import { Deferred } from '../../timing/deferred.js';
 import { KeyRange, type WatchTarget } from '../../backend/key-range.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
@@ -21,47 +22,50 @@ export interface QueuedSubscriptionOptions {
   readonly log: InstanceLog;
   readonly delivery: ResolvedDelivery;
   readonly onResync: ((notice: ResyncNotice) => unknown) | undefined;
-  /** Each is called with what was given up. */
+  /** Invoked with each event or batch whose last attempt has failed. */
   readonly onError: readonly ((failure: WatchFailure) => unknown)[];
-  /** Called once, when it ends. */
-  readonly ended: () => void;
-  /** @default the system's */
+  /** Invoked once, when the subscription ends. */
+  readonly onEnd: () => void;
+  /** @default SYSTEM_CLOCK */
   readonly clock?: Clock;
-  /** @default exponential, with jitter, within the limits of `delivery.backoff` */
-  readonly backoff?: IBackoffFactory<unknown>;
+  /**
+   * Milliseconds to wait before the given retry, counted from 1.
+   * @default exponential with jitter, within the limits of `delivery.backoff`
+   */
+  readonly backoff?: (retry: number) => number;
 }
 
-/** A handler behind its queue: what it does slowly, wrongly or never delays only its own events. */
+/** A handler behind its queue. A handler that is slow, fails or hangs delays only its own events. */
 export class QueuedSubscription implements RangeListener, WatchSubscription {
   readonly target: WatchTarget;
-  readonly initialDelivered: Promise<void>;
-  readonly closed: Promise<EtcdTriggerError | undefined>;
   readonly #options: QueuedSubscriptionOptions;
   readonly #runner: HandlerRunner<Deliverable>;
   readonly #buffer: EventBuffer;
   #registration: ListenerRegistration | undefined;
   #unregister: () => void = () => undefined;
-  #settleInitial!: () => void;
-  #settleClosed!: (reason: EtcdTriggerError | undefined) => void;
-  /** Calls of `onResync` and `onError` that go on. */
-  readonly #announcing = new Set<Promise<void>>();
+  readonly #initialDelivered = new Deferred();
+  readonly #closed = new Deferred<EtcdTriggerError | undefined>();
+  /** Calls of `onResync` and `onError` that have not ended. */
+  readonly #announcements = new Set<Promise<void>>();
   #isClosed = false;
   #halted: WatchFailure | undefined;
 
   constructor(handler: WatchHandler, options: QueuedSubscriptionOptions) {
     this.target = options.target;
     this.#options = options;
-    this.initialDelivered = new Promise((resolve) => {
-      this.#settleInitial = resolve;
-    });
-    this.closed = new Promise((resolve) => {
-      this.#settleClosed = resolve;
-    });
     this.#runner = this.#runnerOf(handler);
     this.#buffer = this.#bufferOf('batch' in handler ? 'batch' : 'event');
   }
 
-  /** As a sentence calls its target: `prefix "/app/"`. */
+  get initialDelivered(): Promise<void> {
+    return this.#initialDelivered.promise;
+  }
+
+  get closed(): Promise<EtcdTriggerError | undefined> {
+    return this.#closed.promise;
+  }
+
+  /** The target for messages: `prefix "/app/"`. */
   get targetName(): string {
     return KeyRange.of(this.target).toString();
   }
@@ -80,7 +84,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     return this.#registration?.revision ?? 0;
   }
 
-  /** Revisions that this listener is behind what is known of its target. */
+  /** Number of revisions that this listener is behind the newest known revision of its target. */
   get lag(): number {
     return this.#registration?.lag ?? 0;
   }
@@ -114,15 +118,14 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     this.#buffer.queue.resume();
   }
 
-  /** The listener has its place; `leave` gives it up. */
   registered(registration: ListenerRegistration, unregister: () => void): void {
     this.#registration = registration;
     this.#unregister = unregister;
   }
 
-  /** Calls begin in a later turn of the event loop, so that who awaits the subscription has it before the first call. */
+  /** Calls start in a later turn of the event loop, so that the caller of `watch` has the subscription before them. */
   listed(): void {
-    if (!this.#buffer.hasInitial) this.#settleInitial();
+    if (!this.#buffer.hasInitial) this.#initialDelivered.resolve();
     this.#clock.soon(() => {
       this.#buffer.queue.start();
     });
@@ -133,8 +136,8 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
-    if (notice) this.#await(announceResync(notice, this.#options));
-    this.#buffer.take(batch);
+    if (notice) this.#track(announceResync(notice, this.#options));
+    this.#buffer.push(batch);
   }
 
   close(): Promise<void> {
@@ -142,20 +145,20 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     return Promise.resolve();
   }
 
-  /** Like `close`, for a reason. */
+  /** Like `close`, with the reason that `closed` resolves with. */
   end(reason: EtcdTriggerError | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#unregister();
     this.#buffer.close();
-    this.#settleInitial();
+    this.#initialDelivered.resolve();
     void this.#idle().then(() => {
-      this.#settleClosed(reason);
+      this.#closed.resolve(reason);
     });
-    this.#options.ended();
+    this.#options.onEnd();
   }
 
-  /** Tells the calls that still run to end. */
+  /** Aborts the signals of the running calls. */
   abort(reason: unknown): void {
     this.#runner.abort(reason);
   }
@@ -169,55 +172,53 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     const { delivery, name } = this.#options;
     return new HandlerRunner<Deliverable>({
       handler: call as (item: Deliverable, context: DeliveryContext) => unknown,
-      terms: delivery,
+      delivery,
       clock: this.#clock,
       describe: (item) => `${name} did not finish with ${subjectOf(item)}`,
-      gaveUp: (item, attempts, error) => {
-        this.#gaveUp(item, attempts, error);
+      onFailure: (item, attempts, error) => {
+        this.#failed(item, attempts, error);
       },
     });
   }
 
   #bufferOf(kind: 'event' | 'batch'): EventBuffer {
     const { backoff, delivery } = this.#options;
-    const { initialMs: initialDelay, maxMs: maxDelay } = delivery.backoff;
     const options: EventBufferOptions = {
       runner: this.#runner,
       delivery,
-      // Made when something failed: most handlers never need it.
-      backoff: backoff ?? { next: () => new ExponentialBackoff({ initialDelay, maxDelay }).next() },
+      backoff: backoff ?? ((retry) => exponentialBackoff(retry, delivery.backoff)),
       clock: this.#clock,
       onDrain: () => this.#registration?.onDrain(),
-      initialDone: () => {
-        this.#settleInitial();
+      onInitialDone: () => {
+        this.#initialDelivered.resolve();
       },
     };
     return delivery.delivery === 'latest' ? new LatestEventBuffer(options) : new EveryEventBuffer(kind, options);
   }
 
-  #gaveUp(item: Deliverable, attempts: number, error: unknown): void {
+  #failed(item: Deliverable, attempts: number, error: unknown): void {
     const { delivery, log, name, onError } = this.#options;
     const failure: WatchFailure = { ...contentsOf(item), handler: name, attempts, error: causeOf(error) };
-    const halts = delivery.onExhausted === 'halt';
-    if (halts) {
+    const isHalted = delivery.onExhausted === 'halt';
+    if (isHalted) {
       this.#halted ??= failure;
       this.pause();
     }
-    log.error(
-      `${name} failed for ${subjectOf(item)}${attempts > 1 ? `, ${attempts} times` : ''}: ${describeFailure(error)}${halts ? '; it is halted until resume()' : ''}`,
-    );
-    for (const listener of onError) this.#await(announceFailure(failure, { log, onError: listener }));
+    const repeated = attempts > 1 ? `, ${attempts} times` : '';
+    const consequence = isHalted ? '; it is halted until resume()' : '';
+    log.error(`${name} failed for ${subjectOf(item)}${repeated}: ${describeFailure(error)}${consequence}`);
+    for (const listener of onError) this.#track(announceFailure(failure, { log, onError: listener }));
   }
 
-  #await(announcing: Promise<void>): void {
-    this.#announcing.add(announcing);
-    void announcing.then(() => this.#announcing.delete(announcing));
+  #track(announcement: Promise<void>): void {
+    this.#announcements.add(announcement);
+    void announcement.then(() => this.#announcements.delete(announcement));
   }
 
-  /** The last calls may have been given up, and announce that. */
+  /** The announcements come last, because the last calls may fail and add some. */
   async #idle(): Promise<void> {
     await this.#buffer.queue.idle();
-    await Promise.all(this.#announcing);
+    await Promise.all(this.#announcements);
   }
 }
 

@@ -4,54 +4,61 @@ import type { StreamState } from '../sharing/range-listener.js';
 import type { ResyncNotice, WatchFailure } from '../watch-event.js';
 import type { DeliveryOptions } from './delivery-options.js';
 
-/** How a target is watched, and how its events are handed over. */
+/** Options of one watch, including the delivery of its events. */
 export interface WatchOptions extends DeliveryOptions {
   /**
-   * Hand over what exists first, as events with `origin: 'initial'`.
+   * Deliver the existing keys first, as events with `origin: 'initial'`.
    * @default true, and false with `fromRevision`
    */
   readonly initial?: boolean;
-  /** Hand over every change from this revision on (1 or more). Implies `initial: false`. */
+  /** Deliver every change from this revision on (1 or more). Implies `initial: false`. */
   readonly fromRevision?: number;
   /** Ends the watch when it aborts. */
   readonly signal?: AbortSignal;
-  /** Called as soon as changes will be delivered as a net difference instead of one by one. */
+  /** Called when etcd no longer holds the history of some changes, before their net difference is delivered. */
   readonly onResync?: (notice: ResyncNotice) => unknown;
-  /** Called with every event that was given up, because the handler failed. */
+  /** Called with every event whose last attempt has failed. */
   readonly onError?: (failure: WatchFailure) => unknown;
 }
 
-/** How a target is observed: an observable has no queue, and rxjs has operators for the rest. */
+/** Options of an observable. It has no queue, so the delivery options other than `events` do not apply. */
 export type ObserveOptions = Pick<WatchOptions, 'initial' | 'fromRevision' | 'signal' | 'onResync' | 'events'>;
 
-/** A watch that runs. */
+/** A running watch. */
 export interface WatchSubscription {
   readonly target: WatchTarget;
   /**
-   * `starting`: the list may be in, but etcd has not accepted a stream yet. `following`: it has. `interrupted`: the connection was lost or permission
-   * withdrawn; the watch goes on trying and will miss nothing.
+   * `starting`: etcd has not accepted a stream yet, although the list may have been read. `following`: etcd has
+   * accepted the stream. `interrupted`: the connection was lost or permission was withdrawn; the watch reconnects and
+   * misses nothing.
    */
   readonly status: StreamState | 'closed';
-  /** Everything up to this revision has been handed to this listener (queued, if its handler is busy). */
+  /** The last revision up to which everything has been delivered to this listener, or queued for it. */
   readonly revision: number;
-  /** Resolves when the handler has finished with the initial events, or the watch was closed before. */
+  /** Resolves when the handler has finished with the initial events, or when the watch is closed. */
   readonly initialDelivered: Promise<void>;
-  /** Resolves when the last call, also of `onError` and `onResync`, has ended after the watch did; with the reason, if it did not end by `close()` or its signal. */
+  /**
+   * Resolves when the watch and its last call have ended, including calls of `onError` and `onResync`. The value is the
+   * reason, or `undefined` if `close()` or the signal ended the watch.
+   */
   readonly closed: Promise<EtcdTriggerError | undefined>;
-  /** Calls that began so far, also those that were made again. */
+  /** Number of calls started so far, including retries. */
   readonly calls: number;
-  /** Calls that failed so far. */
+  /** Number of calls that have failed so far. */
   readonly failures: number;
-  /** Events that wait for the handler, and calls that run. */
+  /** Number of waiting events and running calls. */
   readonly pending: number;
-  /** Whether calls are held back, by `pause()` or because the watch is halted. */
+  /** True if no further calls start, because of `pause()` or because the watch is halted. */
   readonly paused: boolean;
-  /** What was given up when the watch halted (`onExhausted: 'halt'`); `undefined` otherwise, and after `resume()`. */
+  /** The failure that halted the watch (`onExhausted: 'halt'`); `undefined` otherwise, and after `resume()`. */
   readonly halted: WatchFailure | undefined;
-  /** Starts no further call until `resume()`: events wait, and beyond the queue's bound the watch follows at its own pace. */
+  /**
+   * Starts no further calls until `resume()`. Events wait in the queue; beyond its bound the watch lags, without losing
+   * any.
+   */
   pause(): void;
-  /** Goes on after `pause()`, or with the very event that halted the watch. */
+  /** Continues after `pause()`, or with the event that halted the watch. */
   resume(): void;
-  /** Ends the watch at once: no further call starts. Calls that run are not waited for (`closed` does). */
+  /** Ends the watch immediately: no further calls start. Does not wait for running calls; `closed` does. */
   close(): Promise<void>;
 }

@@ -6,30 +6,30 @@ import {
   EtcdTriggerError,
   PermissionDeniedError,
 } from '../../etcd-trigger.errors.js';
+import { isRefusal } from '../../backend/list-watcher.js';
 import type { InitialListWait } from './initial-list.js';
-import { isRefusal } from '../stream/reflector.js';
 
-/** What the application does when etcd or its configuration is not there at boot. */
+/** Startup behaviour while etcd is unavailable or its configuration is incomplete. */
 export interface BootPolicy {
   /**
-   * `fail-fast`: fail at the first certain answer (refused by all hosts, denied, missing, invalid). `wait`: keep trying, fail at `timeoutMs`.
-   * `degraded`: try like `fail-fast`, then start with what there is and go on trying.
+   * `fail-fast`: fail at the first certain answer (refused by all hosts, denied, missing, invalid). `wait`: retry until
+   * `timeoutMs`, then fail. `degraded`: try like `fail-fast`, then start with what is available and keep retrying.
    */
   readonly policy: 'fail-fast' | 'wait' | 'degraded';
   readonly timeoutMs: number;
 }
 
-/** How long a list is waited for at boot, and which failures end the waiting. */
+/** The limits that a boot policy sets for the wait for an initial list. */
 export const bootWait = ({ policy, timeoutMs }: BootPolicy): Pick<InitialListWait, 'timeoutMs' | 'isFinal'> => ({
   timeoutMs,
   isFinal: policy === 'wait' ? () => false : isCertain,
 });
 
-/** Silence proves nothing; a refusal does. */
+/** A timeout proves nothing; a refusal does. */
 const isCertain = (error: EtcdTriggerError): boolean =>
   isRefusal(error) || (error instanceof ConnectionError && !(error instanceof ConnectionTimeoutError));
 
-/** The failure of a list as one line of a `BootError`. */
+/** Converts the failure of a list to one line of a `BootError`. */
 export const bootProblem = (cluster: string, subject: string, error: EtcdTriggerError): BootProblem => ({
   cluster,
   subject,
@@ -38,7 +38,7 @@ export const bootProblem = (cluster: string, subject: string, error: EtcdTrigger
   error,
 });
 
-/** A wait that ran out is told by what kept failing until then, where that is known. */
+/** A timeout is reported by its cause, the last failure before it, if that is known. */
 function reasonOf(error: EtcdTriggerError): BootProblem['reason'] {
   if (error instanceof PermissionDeniedError || error instanceof AuthenticationError) return 'denied';
   if (error instanceof ConnectionTimeoutError) {

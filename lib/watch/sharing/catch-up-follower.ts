@@ -1,21 +1,22 @@
 import { ConnectionClosedError, type EtcdTriggerError } from '../../etcd-trigger.errors.js';
-import { InitialList } from './initial-list.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
-import type { RangeListener, StreamState } from './range-listener.js';
-import type { RangeUpdate, RangeCache } from '../stream/range-cache.js';
+import type { RangeCache, RangeUpdate } from '../stream/range-cache.js';
 import { Reflector, type ReflectorOptions, type ReflectorSink } from '../stream/reflector.js';
 import type { ResyncNotice } from '../watch-event.js';
+import { InitialList } from './initial-list.js';
+import type { RangeListener, StreamState } from './range-listener.js';
 
 /**
- * One listener on a stream of its own, with its own cursor and its own memory of what it was given: because it was slow, or because it began at
- * an older revision. It is over as soon as it has seen exactly what the shared stream has seen.
+ * Follows a range for one lagging listener, with a separate stream, cursor and cache. A listener lags if it was slow,
+ * or if it started at an older revision. The follower ends as soon as the listener has caught up with the shared
+ * stream.
  */
 export class CatchUpFollower implements ReflectorSink {
   readonly list = new InitialList();
   readonly #reflector: Reflector;
   readonly #listener: RangeListener;
-  readonly #hasCaughtUp: (cache: RangeCache) => boolean;
+  readonly #rejoinIfCaughtUp: (cache: RangeCache) => boolean;
   #state: StreamState;
 
   constructor(
@@ -23,14 +24,14 @@ export class CatchUpFollower implements ReflectorSink {
     range: KeyRange,
     listener: RangeListener,
     from: NonNullable<ReflectorOptions['from']>,
-    /** Whether the shared stream has seen the same; who says yes has taken the listener over. */
-    hasCaughtUp: (cache: RangeCache) => boolean,
+    /** Returns true if the shared stream has seen the same changes. The listener has then rejoined it. */
+    rejoinIfCaughtUp: (cache: RangeCache) => boolean,
   ) {
     this.#listener = listener;
-    this.#hasCaughtUp = hasCaughtUp;
-    // What is known was followed until now.
+    this.#rejoinIfCaughtUp = rejoinIfCaughtUp;
+    // A cache comes from the shared stream, which was followed until now.
     this.#state = 'cache' in from ? 'following' : 'starting';
-    if ('cache' in from) this.list.succeeded(from.cache);
+    if ('cache' in from) this.list.complete(from.cache);
     this.#reflector = new Reflector(source, range, this, { from });
     this.#reflector.start();
   }
@@ -45,21 +46,21 @@ export class CatchUpFollower implements ReflectorSink {
 
   close(): void {
     this.#reflector.close();
-    this.list.ended(new ConnectionClosedError('the watch is closed'));
+    this.list.close(new ConnectionClosedError('the watch is closed'));
   }
 
   listed(cache: RangeCache): void {
-    this.list.succeeded(cache);
+    this.list.complete(cache);
     this.#listener.listed?.();
-    this.#rejoinIfCaughtUp(cache);
+    this.#closeIfCaughtUp(cache);
   }
 
-  changed(change: RangeUpdate, notice: ResyncNotice | undefined): void {
+  changed(update: RangeUpdate, notice: ResyncNotice | undefined): void {
     const { cache } = this.list;
     if (!cache) return;
-    const batch = cache.apply(change);
+    const batch = cache.apply(update);
     this.#listener.deliver(batch, notice);
-    this.#rejoinIfCaughtUp(cache);
+    this.#closeIfCaughtUp(cache);
   }
 
   following(): void {
@@ -69,7 +70,7 @@ export class CatchUpFollower implements ReflectorSink {
 
   interrupted(reason: EtcdTriggerError): void {
     this.#state = 'interrupted';
-    this.list.failed(reason);
+    this.list.fail(reason);
     this.#listener.interrupted?.(reason);
   }
 
@@ -77,7 +78,7 @@ export class CatchUpFollower implements ReflectorSink {
     return this.#listener.canAccept(count);
   }
 
-  #rejoinIfCaughtUp(cache: RangeCache): void {
-    if (this.#hasCaughtUp(cache)) this.close();
+  #closeIfCaughtUp(cache: RangeCache): void {
+    if (this.#rejoinIfCaughtUp(cache)) this.close();
   }
 }

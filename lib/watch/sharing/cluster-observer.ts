@@ -2,18 +2,18 @@ import type { EtcdTriggerError } from '../../etcd-trigger.errors.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { ResyncNotice, WatchFailure, WatchHandler, WatchOrigin } from '../watch-event.js';
 
-/** Is told what happens in a cluster, for metrics and spans. Called synchronously; must not throw. Where there is none, nothing is paid for it. */
+/** Observes a cluster for metrics and spans. It is called synchronously and must not throw. */
 export interface ClusterObserver {
-  /** The stream of a range broke: told once until it follows again. */
+  /** The stream of a range broke. Called once per interruption, not for each failed attempt. */
   interrupted(range: KeyRange, cause: EtcdTriggerError): void;
   /** Changes were delivered as their net difference. */
   resynced(range: KeyRange, reason: ResyncNotice['reason']): void;
-  /** So many changes came in one step. */
+  /** A range has changed by one update of `count` changes. */
   changed(range: KeyRange, count: number, origin: WatchOrigin): void;
-  /** What is called in a handler's place. */
+  /** Wraps a handler. The result is called in its place. */
   observed(handler: WatchHandler, about: { readonly name: string; readonly range: KeyRange }): WatchHandler;
-  /** A handler did not manage to take something. */
+  /** The last attempt of a handler has failed. */
   gaveUp(failure: WatchFailure, range: KeyRange): void;
-  /** Readers of the store see so many changes of a definition, and so many new values were refused. */
+  /** A definition was updated in the store: the number of visible changes, and of new values that were rejected. */
   stored(definition: string, step: { readonly updates: number; readonly rejections: number }): void;
 }

@@ -1,45 +1,48 @@
 import { ConnectionTimeoutError, type EtcdTriggerError } from '../../etcd-trigger.errors.js';
+import { Deferred } from '../../timing/deferred.js';
+import { within } from '../../timing/time-limit.js';
 import type { RangeCache } from '../stream/range-cache.js';
 
 export interface InitialListWait {
-  /** For the message of the timeout, as `watch prefix "/app/"`. */
+  /** Begins the message of the timeout, for example `watch prefix "/app/"`. */
   readonly what: string;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Which failures end the waiting; after the others the list is tried again. */
+  /** True for failures that end the wait. After other failures the list is retried. */
   readonly isFinal: (error: EtcdTriggerError) => boolean;
 }
 
 interface Waiter {
-  readonly ended: (error: EtcdTriggerError) => void;
-  readonly succeeded: (cache: RangeCache) => void;
-  readonly failed: (error: EtcdTriggerError) => void;
+  readonly isFinal: InitialListWait['isFinal'];
+  readonly list: Deferred<RangeCache>;
 }
 
-/** The first list of a range, for those who wait for it, each with limits of its own. */
+/** The initial list of a range. Each caller waits for it within its own limits. */
 export class InitialList {
   #cache: RangeCache | undefined;
   #failure: EtcdTriggerError | undefined;
   readonly #waiters = new Set<Waiter>();
 
+  /** Undefined before the list is complete. */
   get cache(): RangeCache | undefined {
     return this.#cache;
   }
 
-  succeeded(cache: RangeCache): void {
+  complete(cache: RangeCache): void {
     this.#cache = cache;
     this.#failure = undefined;
-    for (const waiter of [...this.#waiters]) waiter.succeeded(cache);
+    for (const { list } of this.#waiters) list.resolve(cache);
   }
 
-  failed(error: EtcdTriggerError): void {
+  /** An attempt to list has failed. There may be further attempts. */
+  fail(error: EtcdTriggerError): void {
     this.#failure = error;
-    for (const waiter of [...this.#waiters]) waiter.failed(error);
+    for (const { isFinal, list } of this.#waiters) if (isFinal(error)) list.reject(error);
   }
 
-  /** There will be no list: nobody waits any longer. */
-  ended(error: EtcdTriggerError): void {
-    for (const waiter of [...this.#waiters]) waiter.ended(error);
+  /** There will be no further attempts. All waits fail. */
+  close(error: EtcdTriggerError): void {
+    for (const { list } of this.#waiters) list.reject(error);
   }
 
   /**
@@ -47,45 +50,27 @@ export class InitialList {
    * @throws ConnectionTimeoutError after `timeoutMs`, with the last failure as `cause`
    * @throws unknown the signal's reason
    */
-  wait({ what, timeoutMs, signal, isFinal }: InitialListWait): Promise<RangeCache> {
-    if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    if (this.#cache) return Promise.resolve(this.#cache);
-    if (this.#failure && isFinal(this.#failure)) return Promise.reject(this.#failure);
-    return new Promise((resolve, reject) => {
-      const end = (): void => {
-        this.#waiters.delete(waiter);
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', aborted);
-      };
-      const waiter: Waiter = {
-        succeeded: (cache) => {
-          end();
-          resolve(cache);
-        },
-        failed: (error) => {
-          if (isFinal(error)) waiter.ended(error);
-        },
-        ended: (error) => {
-          end();
-          reject(error);
-        },
-      };
-      const aborted = (): void => {
-        end();
-        reject(signal?.reason as Error);
-      };
-      const timer = setTimeout(() => {
-        end();
-        const cause = this.#failure;
-        reject(
-          new ConnectionTimeoutError(
-            `${what}: etcd did not answer within ${timeoutMs} ms${cause ? ` (${cause.message})` : ''}`,
-            { cause },
-          ),
-        );
-      }, timeoutMs);
-      signal?.addEventListener('abort', aborted);
-      this.#waiters.add(waiter);
-    });
+  async wait({ what, timeoutMs, signal, isFinal }: InitialListWait): Promise<RangeCache> {
+    signal?.throwIfAborted();
+    if (this.#cache) return this.#cache;
+    if (this.#failure && isFinal(this.#failure)) throw this.#failure;
+    const waiter: Waiter = { isFinal, list: new Deferred() };
+    const abort = (): void => {
+      waiter.list.reject(signal?.reason);
+    };
+    signal?.addEventListener('abort', abort);
+    this.#waiters.add(waiter);
+    try {
+      const cache = await within(waiter.list.promise, timeoutMs);
+      if (cache) return cache;
+    } finally {
+      this.#waiters.delete(waiter);
+      signal?.removeEventListener('abort', abort);
+    }
+    const cause = this.#failure;
+    throw new ConnectionTimeoutError(
+      `${what}: etcd did not answer within ${timeoutMs} ms${cause ? ` (${cause.message})` : ''}`,
+      { cause },
+    );
   }
 }

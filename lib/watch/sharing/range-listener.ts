@@ -1,46 +1,53 @@
 import type { EtcdTriggerError } from '../../etcd-trigger.errors.js';
-import type { ChangeBatch } from '../stream/change-event.js';
-import type { InitialListWait } from './initial-list.js';
 import type { KeyRecord } from '../../backend/key-record.js';
+import type { ChangeBatch } from '../stream/change-event.js';
 import type { ResyncNotice } from '../watch-event.js';
+import type { InitialListWait } from './initial-list.js';
 
-/** Who receives the batches of a range: the store, an observer, a handler's queue. Called synchronously; must not throw. */
+/**
+ * Receives the batches of a range: the store, an observable, or a handler's queue. Called synchronously; must not
+ * throw.
+ */
 export interface RangeListener {
-  /** Takes nothing for now, because somebody wants it so. */
+  /** True while the application has paused the listener. */
   readonly paused?: boolean;
-  /** Whether so many events can be taken now. Who says no leaves the shared stream and calls `Seat.roomAgain` later. */
+  /**
+   * True if `count` events can be accepted. A listener that returns false leaves the shared stream, and calls
+   * `ListenerRegistration.onDrain` later.
+   */
   canAccept(count: number): boolean;
   /**
-   * Records of the first list while the rest is on its way, in byte order, for who has work to do with each: a start takes a tenth less when the store parses
-   * while the member reads. Nothing is delivered by that, and after `interrupted` it was in vain.
+   * Receives records of the initial list while the rest is being read, in byte order, so that the listener can parse
+   * them early. They are not a delivery, and must be discarded after `interrupted`.
    */
   onPage?(records: readonly KeyRecord[]): void;
-  /** The first list is in, and what was to be given of it has been given. */
+  /** The initial list has been read, and its events have been delivered if the listener wants them. */
   listed?(): void;
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void;
   interrupted?(reason: EtcdTriggerError): void;
   following?(): void;
-  /** The module is closed: nothing will be delivered any more. */
+  /** The module has been closed. Nothing is delivered afterwards. */
   ended?(): void;
 }
 
-/** Where a stream is: not accepted by etcd yet, accepted, or broken and tried again. */
+/** `starting`: no member has accepted the stream yet. `following`: accepted. `interrupted`: broken, being retried. */
 export type StreamState = 'starting' | 'following' | 'interrupted';
 
-/** A listener's place at a range. */
+/** The registration of a listener at a range. */
 export interface ListenerRegistration {
-  /** Everything up to this revision has been handed to the listener. */
+  /** The last revision up to which everything has been delivered to the listener. */
   readonly revision: number;
-  /** Revisions that the listener is behind what is known of the range. */
+  /** Number of revisions that the listener is behind the newest known revision of the range. */
   readonly lag: number;
-  /** Of the cluster that was listed; `undefined` before. */
+  /** Id of the listed cluster; `undefined` before the list. */
   readonly clusterId: string | undefined;
   readonly state: StreamState;
-  /** Follows by itself for now, because it was slow or began at an older revision. */
+  /** True while a separate stream serves the listener, because it was slow or started at an older revision. */
   readonly isLagging: boolean;
+  /** To be called when the listener can accept events again. */
   onDrain(): void;
-  /** The first list, within the limits of who waits for it. */
+  /** Waits for the initial list. Rejects as `InitialList.wait` does. */
   whenListed(wait: InitialListWait): Promise<unknown>;
-  /** Local, immediate, idempotent: nothing is delivered afterwards. */
+  /** Local, immediate and idempotent. Nothing is delivered afterwards. */
   unregister(): void;
 }

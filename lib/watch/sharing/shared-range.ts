@@ -1,19 +1,19 @@
 import { ConnectionClosedError, type EtcdTriggerError } from '../../etcd-trigger.errors.js';
-import { InitialList, type InitialListWait } from './initial-list.js';
-import type { ClusterObserver } from './cluster-observer.js';
-import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { KeyRecord, KeyStamp } from '../../backend/key-record.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
-import type { RangeListener, ListenerRegistration, StreamState } from './range-listener.js';
-import type { RangeUpdate, RangeCache } from '../stream/range-cache.js';
+import type { InstanceLog } from '../../etcd-trigger.log.js';
+import type { RangeCache, RangeUpdate } from '../stream/range-cache.js';
 import { Reflector, type ReflectorSink } from '../stream/reflector.js';
-import { CatchUpFollower } from './catch-up-follower.js';
 import type { ResyncNotice } from '../watch-event.js';
+import { CatchUpFollower } from './catch-up-follower.js';
+import type { ClusterObserver } from './cluster-observer.js';
+import { InitialList, type InitialListWait } from './initial-list.js';
+import type { ListenerRegistration, RangeListener, StreamState } from './range-listener.js';
 
 /**
- * One target and everybody who listens to it: one list, one stream, one memory. A listener without room leaves the shared stream before it is
- * given more than it can take, and comes back when it has caught up.
+ * One target and its listeners, with one list, one stream and one cache. A listener that cannot accept an update leaves
+ * the shared stream before the update, and rejoins it when it has caught up.
  */
 export class SharedRange implements ReflectorSink {
   readonly #source: ListWatcher;
@@ -21,7 +21,7 @@ export class SharedRange implements ReflectorSink {
   readonly #observer: ClusterObserver | undefined;
   readonly #reflector: Reflector;
   readonly #list = new InitialList();
-  /** Replaced, never changed: a dispatch under way goes on with the seats it began with. */
+  /** Copied on write, so that a running dispatch continues with the registrations it began with. */
   #registrations: readonly RangeRegistration[] = [];
   #state: StreamState = 'starting';
 
@@ -29,16 +29,16 @@ export class SharedRange implements ReflectorSink {
     source: ListWatcher,
     readonly range: KeyRange,
     log: InstanceLog,
-    { held, observer }: { readonly held: boolean; readonly observer: ClusterObserver | undefined },
+    { paused, observer }: { readonly paused: boolean; readonly observer: ClusterObserver | undefined },
   ) {
     this.#source = source;
     this.#log = log;
     this.#observer = observer;
-    this.#reflector = new Reflector(source, range, this, { held });
+    this.#reflector = new Reflector(source, range, this, { paused });
     this.#reflector.start();
   }
 
-  /** What is known, once the first list is in. */
+  /** Undefined before the initial list has been read. */
   get cache(): RangeCache | undefined {
     return this.#list.cache;
   }
@@ -51,41 +51,41 @@ export class SharedRange implements ReflectorSink {
     return this.#registrations.length;
   }
 
-  /** Whether exactly these writes have been handed to everybody who listens and is not paused. */
+  /** True if every listener that is not paused has received exactly these writes. */
   hasCaughtUpWith(stamps: readonly KeyStamp[]): boolean {
-    const alone = this.#registrations.flatMap(({ follower, listener }) =>
+    const laggingCaches = this.#registrations.flatMap(({ follower, listener }) =>
       follower && listener.paused !== true ? [follower.list.cache] : [],
     );
-    return [this.cache, ...alone].every((cache) => cache?.matches(stamps) === true);
+    return [this.cache, ...laggingCaches].every((cache) => cache?.matches(stamps) === true);
   }
 
-  /** The first list, within the limits of who waits for it. */
+  /** Rejects as `InitialList.wait` does. */
   whenListed(wait: InitialListWait): Promise<RangeCache> {
     return this.#list.wait(wait);
   }
 
-  /** Lets a held range follow. */
-  open(): void {
-    this.#reflector.open();
+  /** A range that has not listed yet stops retrying until `resume()`. Others are not affected. */
+  pause(): void {
+    this.#reflector.pause();
   }
 
-  /** Gives up trying to list until it is opened. */
-  hold(): void {
-    this.#reflector.hold();
+  /** Follows the range after the list. */
+  resume(): void {
+    this.#reflector.resume();
   }
 
-  /** The listener gets what is known first, if it wants that, and then what changes. */
+  /** With `initial`, the listener receives the known records first. */
   register(listener: RangeListener, { initial }: { readonly initial: boolean }): ListenerRegistration {
     const registration = this.#add(listener, initial);
     if (this.cache) registration.listed(this.cache);
     return registration;
   }
 
-  /** The listener gets every change from `revision` on; where the shared stream is past it, on a stream of its own until it has caught up. */
+  /** The listener receives every change from `revision` on. It lags if the shared stream is past that revision. */
   registerFrom(revision: number, listener: RangeListener): ListenerRegistration {
-    if (this.cache?.hasNothingFrom(revision)) return this.register(listener, { initial: false });
+    if (this.cache?.canJoinAt(revision)) return this.register(listener, { initial: false });
     const registration = this.#add(listener, false);
-    this.#separate(registration, { revision: revision - 1 });
+    this.#startCatchUp(registration, { revision: revision - 1 });
     return registration;
   }
 
@@ -95,7 +95,7 @@ export class SharedRange implements ReflectorSink {
 
   close(): void {
     this.#reflector.close();
-    this.#list.ended(new ConnectionClosedError(`${this.range.toString()}: the module is closed`));
+    this.#list.close(new ConnectionClosedError(`${this.range.toString()}: the module is closed`));
     for (const registration of this.#registrations) {
       registration.unregister();
       registration.listener.ended?.();
@@ -108,26 +108,27 @@ export class SharedRange implements ReflectorSink {
   }
 
   listed(cache: RangeCache): void {
-    this.#list.succeeded(cache);
+    this.#list.complete(cache);
     this.#observer?.changed(this.range, cache.size, 'initial');
     for (const registration of this.#registrations) if (!registration.follower) registration.listed(cache);
   }
 
-  changed(change: RangeUpdate, notice: ResyncNotice | undefined): void {
+  changed(update: RangeUpdate, notice: ResyncNotice | undefined): void {
     const { cache } = this;
     if (!cache) return;
-    if (notice) this.#resynced(notice, change.changes.length);
-    this.#observer?.changed(this.range, change.changes.length, change.origin);
+    if (notice) this.#resynced(notice, update.changes.length);
+    this.#observer?.changed(this.range, update.changes.length, update.origin);
     const registrations = this.#registrations;
     for (const registration of registrations) {
-      if (!registration.follower && !registration.listener.canAccept(change.changes.length))
-        this.#separate(registration, { cache: cache.copy() });
+      if (!registration.follower && !registration.listener.canAccept(update.changes.length))
+        this.#startCatchUp(registration, { cache: cache.copy() });
     }
-    const isCrowded = registrations.some(({ isLagging }) => isLagging);
-    const shared = isCrowded ? registrations.filter(({ isLagging }) => !isLagging) : registrations;
-    const batch = cache.apply(change);
-    for (const registration of shared) if (!registration.isUnregistered) registration.listener.deliver(batch, notice);
-    if (isCrowded) for (const registration of registrations) registration.rejoinIfCaughtUp(cache);
+    const hasLagging = registrations.some(({ isLagging }) => isLagging);
+    const following = hasLagging ? registrations.filter(({ isLagging }) => !isLagging) : registrations;
+    const batch = cache.apply(update);
+    for (const registration of following)
+      if (!registration.isUnregistered) registration.listener.deliver(batch, notice);
+    if (hasLagging) for (const registration of registrations) registration.rejoinIfCaughtUp(cache);
   }
 
   following(): void {
@@ -137,7 +138,7 @@ export class SharedRange implements ReflectorSink {
   }
 
   interrupted(reason: EtcdTriggerError): void {
-    this.#list.failed(reason);
+    this.#list.fail(reason);
     if (this.#state !== 'interrupted' && this.cache) {
       this.#log.warn(`${this.range.toString()}: interrupted, trying again (${reason.message})`);
       this.#observer?.interrupted(this.range, reason);
@@ -157,26 +158,25 @@ export class SharedRange implements ReflectorSink {
     return registration;
   }
 
-  #separate(
+  /** Serves the listener by a separate stream until it has caught up. */
+  #startCatchUp(
     registration: RangeRegistration,
     from: { readonly cache: RangeCache } | { readonly revision: number },
-  ): CatchUpFollower {
-    const hasCaughtUp = (cache: RangeCache): boolean =>
-      registration.isUnregistered || (this.cache?.hasSeenTheSameAs(cache) === true && registration.rejoin());
-    return (registration.follower = new CatchUpFollower(
-      this.#source,
-      this.range,
-      registration.listener,
-      from,
-      hasCaughtUp,
-    ));
+  ): void {
+    const rejoinIfCaughtUp = (cache: RangeCache): boolean => {
+      if (registration.isUnregistered) return true;
+      if (this.cache?.hasSeenTheSameAs(cache) !== true) return false;
+      registration.follower = undefined;
+      return true;
+    };
+    const { listener } = registration;
+    registration.follower = new CatchUpFollower(this.#source, this.range, listener, from, rejoinIfCaughtUp);
   }
 
   #resynced({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
     this.#observer?.resynced(this.range, reason);
-    this.#log.warn(
-      `${this.range.toString()}: listed again (${reason}); revisions ${fromRevision} to ${toRevision} are delivered as their difference of ${changes} keys`,
-    );
+    const difference = `revisions ${fromRevision} to ${toRevision} are delivered as a difference of ${changes} keys`;
+    this.#log.warn(`${this.range.toString()}: listed again (${reason}); ${difference}`);
   }
 }
 
@@ -235,18 +235,13 @@ class RangeRegistration implements ListenerRegistration {
     this.#range.unregister(this);
   }
 
-  /** Called when the shared stream has moved on: this may be the very point where the listener stands. */
+  /** To be called after each update of the shared stream, which may have reached the listener's cursor. */
   rejoinIfCaughtUp(shared: RangeCache): void {
     const { follower } = this;
     if (follower?.list.cache?.hasSeenTheSameAs(shared)) {
-      this.rejoin();
+      this.follower = undefined;
       follower.close();
     }
-  }
-
-  rejoin(): true {
-    this.follower = undefined;
-    return true;
   }
 
   get #cache(): RangeCache | undefined {

@@ -1,10 +1,10 @@
-import type { ClusterObserver } from './cluster-observer.js';
-import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
+import type { InstanceLog } from '../../etcd-trigger.log.js';
+import type { ClusterObserver } from './cluster-observer.js';
 import { SharedRange } from './shared-range.js';
 
-/** The ranges of one cluster that somebody watches: one stream for each target, however many listen. */
+/** The watched ranges of one cluster. All listeners of a target share one stream. */
 export class SharedRanges {
   readonly #source: ListWatcher;
   readonly #log: InstanceLog;
@@ -21,27 +21,31 @@ export class SharedRanges {
     return Array.from(this.#ranges.values(), ({ range }) => range);
   }
 
-  /** The range with the same target, or a new one; to be released. `held`: it need not follow yet. */
-  acquire(range: KeyRange, { held }: { readonly held: boolean }): SharedRange {
+  /**
+   * Returns the range of the target, or creates it. The caller must release it. `paused`: a new range lists, but does
+   * not follow before `resume()`. Without it, a paused range is resumed.
+   */
+  acquire(range: KeyRange, { paused }: { readonly paused: boolean }): SharedRange {
     let entry = this.#ranges.get(range.identity);
     if (!entry) {
-      entry = { range: new SharedRange(this.#source, range, this.#log, { held, observer: this.#observer }), users: 0 };
+      const options = { paused, observer: this.#observer };
+      entry = { range: new SharedRange(this.#source, range, this.#log, options), users: 0 };
       this.#ranges.set(range.identity, entry);
     }
     entry.users += 1;
-    if (!held) entry.range.open();
+    if (!paused) entry.range.resume();
     return entry.range;
   }
 
-  /** The last one closes the stream. */
-  release(watched: SharedRange): void {
-    const { identity } = watched.range;
+  /** The last release closes the stream. */
+  release(range: SharedRange): void {
+    const { identity } = range.range;
     const entry = this.#ranges.get(identity);
-    if (entry?.range !== watched) return;
+    if (entry?.range !== range) return;
     entry.users -= 1;
     if (entry.users > 0) return;
     this.#ranges.delete(identity);
-    watched.close();
+    range.close();
   }
 
   close(): void {

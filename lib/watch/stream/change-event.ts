@@ -9,7 +9,7 @@ import {
 } from '../../backend/key-record.js';
 import type { WatchEvent, WatchOrigin } from '../watch-event.js';
 
-/** A `WatchEvent` over what is kept anyway: texts and bytes are made when they are read. */
+/** A `WatchEvent` backed by the records of the cache. Strings and buffers are created when they are read. */
 export class ChangeEvent implements WatchEvent {
   readonly #change: KeyChange;
   readonly #before: KeyRecord | undefined;
@@ -23,7 +23,10 @@ export class ChangeEvent implements WatchEvent {
     this.#before = before;
   }
 
-  /** This event and the one before it for its key as one, where neither was given; `undefined` when the key came and went. */
+  /**
+   * Merges this event with an undelivered earlier one of its key. Returns `undefined` if the key was created and
+   * deleted.
+   */
   since(older: ChangeEvent): ChangeEvent | undefined {
     if (older.#before === undefined && isRemoval(this.#change)) return undefined;
     return new ChangeEvent(this.#change, older.#before, this.origin);
@@ -37,7 +40,6 @@ export class ChangeEvent implements WatchEvent {
     return isRemoval(this.#change) ? 'delete' : 'put';
   }
 
-  /** The key with one char a byte: what the library itself tells keys apart by. */
   get rawKey(): string {
     return this.#change.rawKey;
   }
@@ -54,7 +56,7 @@ export class ChangeEvent implements WatchEvent {
     return this.#change.value;
   }
 
-  /** The value as it is kept: a short one as text with one char a byte. */
+  /** The value as it is stored: a short one as a string with one char per byte. */
   get packedValue(): Buffer | string | undefined {
     return isRemoval(this.#change) ? undefined : packedValueOf(this.#change);
   }
@@ -76,16 +78,19 @@ export class ChangeEvent implements WatchEvent {
   }
 }
 
-/** One revision (or one list, or one difference) of a range, as handed to its listeners. */
+/** One revision of a range, its list, or the difference after a resync, as its listeners receive it. */
 export interface ChangeBatch {
   readonly revision: number;
   readonly events: readonly ChangeEvent[];
   readonly origin: WatchOrigin;
-  /** Of a list: what the events are made of. */
+  /** The records of a list, from which its events are created. */
   readonly records?: readonly KeyRecord[];
 }
 
-/** Everything that is known of a range, keys in byte order. Events are made when they are read: who has parsed the records already needs none. */
+/**
+ * The content of a cache, keys in byte order. Events are created when they are read: the store parses the records
+ * directly.
+ */
 export class InitialBatch implements ChangeBatch {
   readonly origin = 'initial';
   readonly records: readonly KeyRecord[];
@@ -96,7 +101,7 @@ export class InitialBatch implements ChangeBatch {
     records: Iterable<KeyRecord>,
   ) {
     const all = [...records];
-    // As a list left them, they are in order: looking takes a fifth of the time of sorting.
+    // Usually they are still in the order of the list, and checking is cheaper than sorting.
     this.records = isInOrder(all) ? all : all.sort(byRawKey);
   }
 

@@ -10,26 +10,27 @@ import type { RangeList } from '../../backend/list-watcher.js';
 import type { WatchOrigin } from '../watch-event.js';
 import { type ChangeBatch, ChangeEvent, InitialBatch } from './change-event.js';
 
-/** What happened to a range: one revision of a stream, or the difference that a list made. */
+/** Changes of a range: one revision of a stream, or the difference that a list has shown. */
 export interface RangeUpdate {
   readonly revision: number;
   readonly changes: readonly KeyChange[];
   readonly origin: Exclude<WatchOrigin, 'initial'>;
-  /** Set when the store has another past from here on: the cluster it is now. */
+  /** Set if the store has another history from here on: the id of its cluster. */
   readonly clusterId?: string;
 }
 
 /**
- * What is known of a range, and the cursor: the first revision that is not known yet. From it come `previous`, the difference after history
- * was lost, the comparison after a reconnect, and what a late listener is given.
+ * The known records of a range, and the cursor: the first revision that is not known yet. The cache provides
+ * `previous`, the difference after lost history, the comparison after a reconnect, and the initial events of late
+ * listeners.
  */
 export class RangeCache {
   readonly #records: Map<string, KeyRecord>;
   #next: number;
-  /** No change above this one was applied; bookmarks move the cursor only. */
+  /** The revision of the last change. Bookmarks move only the cursor. */
   #lastChange: number;
   #clusterId: string;
-  /** When etcd last said something about the range, by `performance.now()`. */
+  /** Time of the last message from etcd about the range, by `performance.now()`. */
   #confirmedAt = performance.now();
 
   private constructor(records: Map<string, KeyRecord>, revision: number, clusterId: string) {
@@ -39,12 +40,11 @@ export class RangeCache {
     this.#clusterId = clusterId;
   }
 
-  /** What a list found. */
   static of({ revision, records, clusterId }: RangeList): RangeCache {
     return new RangeCache(records, revision, clusterId);
   }
 
-  /** First revision that is not known yet. */
+  /** The cursor: the first revision that is not known yet. */
   get next(): number {
     return this.#next;
   }
@@ -65,24 +65,27 @@ export class RangeCache {
     return this.#records.get(rawKey);
   }
 
-  /** The same knowledge for a listener that goes on alone. Records are shared, they never change. */
+  /** A copy for a lagging listener. It shares the records, which are immutable. */
   copy(): RangeCache {
     const copy = new RangeCache(new Map(this.#records), this.#next - 1, this.#clusterId);
     copy.#lastChange = this.#lastChange;
     return copy;
   }
 
-  /** Whether both know exactly the same, wherever their cursors stand. Of a store that was replaced, revisions alone would not tell. */
+  /**
+   * True if both caches have applied the same changes, even if their cursors differ. Revisions alone cannot show that
+   * after the store was replaced.
+   */
   hasSeenTheSameAs(other: RangeCache): boolean {
-    return this.#next > other.#lastChange && other.#next > this.#lastChange && this.#holdsTheSameAs(other);
+    return this.#next > other.#lastChange && other.#next > this.#lastChange && this.#hasSameRecordsAs(other);
   }
 
-  /** Whether what follows here, from `revision` on, lacks nothing. */
-  hasNothingFrom(revision: number): boolean {
+  /** True if a listener that starts at `revision` can join here without missing or repeating a change. */
+  canJoinAt(revision: number): boolean {
     return this.#lastChange < revision && revision <= this.#next;
   }
 
-  /** One revision, or one difference, in one step. */
+  /** Applies an update in one synchronous step. */
   apply({ revision, changes, origin, clusterId }: RangeUpdate): ChangeBatch {
     if (clusterId !== undefined) this.#clusterId = clusterId;
     const records = this.#records;
@@ -98,17 +101,19 @@ export class RangeCache {
     return { revision, events, origin };
   }
 
-  /** Nothing happened up to `revision`. */
+  /** Moves the cursor past `revision`, up to which nothing has changed. */
   bookmark(revision: number): void {
     this.#next = Math.max(this.#next, revision + 1);
   }
 
-  /** etcd has just said something about the range. */
+  /** To be called for each message from etcd about the range. */
   confirm(): void {
     this.#confirmedAt = performance.now();
   }
 
-  /** What must be applied to get from what is known to the list, keys in byte order; a key that is gone, is gone as of the list's revision. */
+  /**
+   * The changes from the cache to the list, keys in byte order. A missing key counts as deleted at the list's revision.
+   */
   difference({ revision, records }: RangeList): KeyChange[] {
     const changes: KeyChange[] = [];
     for (const record of records.values()) {
@@ -121,12 +126,12 @@ export class RangeCache {
     return changes.sort(byRawKey);
   }
 
-  /** Everything that is known, as a late listener gets it. */
+  /** The initial batch of a late listener. */
   current(): ChangeBatch {
     return new InitialBatch(this.#next - 1, this.#records.values());
   }
 
-  /** Whether these are exactly the writes that are known. */
+  /** True if the cache consists of exactly these writes. */
   matches(stamps: readonly KeyStamp[]): boolean {
     return (
       stamps.length === this.#records.size &&
@@ -137,18 +142,18 @@ export class RangeCache {
     );
   }
 
-  #holdsTheSameAs(other: RangeCache): boolean {
+  #hasSameRecordsAs(other: RangeCache): boolean {
     const others = other.#records;
     if (others.size !== this.#records.size) return false;
     for (const [rawKey, record] of this.#records) {
-      const theirs = others.get(rawKey);
-      if (!theirs || !isSame(record, theirs)) return false;
+      const otherRecord = others.get(rawKey);
+      if (!otherRecord || !isSame(record, otherRecord)) return false;
     }
     return true;
   }
 }
 
-/** A copied memory shares its records with the one it was made from. */
+/** Records of a copied cache are usually identical objects. */
 const isSame = (a: KeyRecord, b: KeyRecord): boolean => a === b || (isSameWrite(a, b) && hasSameValue(a, b));
 
 const isSameWrite = (a: KeyStamp, b: KeyStamp): boolean =>

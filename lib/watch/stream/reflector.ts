@@ -1,56 +1,63 @@
-import {
-  AuthenticationError,
-  EtcdTriggerError,
-  InvalidOptionsError,
-  PermissionDeniedError,
-  WatchError,
-} from '../../etcd-trigger.errors.js';
-import { type Backoff, BACKOFF, pause } from '../../timing/backoff.js';
+import { EtcdTriggerError, WatchError } from '../../etcd-trigger.errors.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import {
   CompactedError,
-  FutureRevisionError,
+  isRefusal,
   type ListWatcher,
   MessageTooLargeError,
   type WatchHeader,
   type WatchStream,
 } from '../../backend/list-watcher.js';
-import { type RangeUpdate, RangeCache } from './range-cache.js';
-import { RevisionFlow } from './revision-flow.js';
+import { type Backoff, BACKOFF, pause } from '../../timing/backoff.js';
+import { Gate } from '../../timing/gate.js';
 import type { ResyncNotice } from '../watch-event.js';
+import { checkHistory } from './history-check.js';
+import { RangeCache, type RangeUpdate } from './range-cache.js';
+import { RevisionFlow } from './revision-flow.js';
 
-/** Who follows a range through a reflector. Called synchronously; must not throw. */
+/** Follows a range through a reflector. The reflector calls it synchronously; it must not throw. */
 export interface ReflectorSink {
-  /** Records of the first list, while the rest is on its way. */
+  /** Receives records of the initial list while the rest is still being read. */
   onPage?(records: readonly KeyRecord[]): void;
-  /** The first list is in; `memory` is what is known from now on. */
+  /** The initial list has been read into the cache. */
   listed(cache: RangeCache): void;
-  /** To be applied to the memory before returning. */
-  changed(change: RangeUpdate, notice: ResyncNotice | undefined): void;
+  /** Must apply the update to the cache before it returns. */
+  changed(update: RangeUpdate, notice: ResyncNotice | undefined): void;
+  /** A member has accepted the stream and has the same history. */
   following(): void;
-  /** The list failed or the stream broke; the reflector goes on trying. */
+  /** The list failed or the stream broke. The reflector retries. */
   interrupted(reason: EtcdTriggerError): void;
-  /** Whether so many events can be taken now. Who says no calls `Reflector.roomAgain` later. */
+  /** True if `count` events can be accepted. After false, the sink calls `Reflector.onDrain` later. */
   canAccept(count: number): boolean;
 }
 
 export interface ReflectorOptions {
-  /** Where to begin: from what is known, or else from a list of this revision (the newest by default). */
+  /**
+   * Start from a cache, or from a list at this revision.
+   * @default a list at the newest revision
+   */
   readonly from?: { readonly cache: RangeCache } | { readonly revision: number } | undefined;
-  /** After the list, wait for `open()` before following. */
-  readonly held?: boolean;
+  /** List, but do not follow before `resume()`. */
+  readonly paused?: boolean;
   readonly backoff?: Backoff;
 }
 
 type ResyncReason = ResyncNotice['reason'];
 
-/** Why a stream was left. `again`: nothing is wrong, another stream is wanted. */
-type Outcome = { readonly relist: ResyncReason } | { readonly again: true } | { readonly broken: EtcdTriggerError };
+/** The result of one attempt to list and follow. */
+interface Attempt {
+  /** True if the stream was followed. The backoff then starts again from the beginning. */
+  readonly hasFollowed: boolean;
+  readonly outcome: Outcome;
+}
+
+/** The reason why a stream ended. `reopen`: without a failure, because another stream is needed. */
+type Outcome = { readonly relist: ResyncReason } | { readonly reopen: true } | { readonly broken: EtcdTriggerError };
 
 /**
- * Lists a range once, then follows it: resumes at the cursor after a break, lists again and hands on the difference only when history is gone
- * or is another one. It ends when it is closed, never by itself.
+ * Lists a range once, then follows it. After a break it resumes at the cursor. It lists again and passes on the
+ * difference only if etcd no longer holds the history, or the history is another one. It runs until it is closed.
  */
 export class Reflector {
   readonly #source: ListWatcher;
@@ -59,51 +66,52 @@ export class Reflector {
   readonly #backoff: Backoff;
   readonly #abort = new AbortController();
   readonly #listAt: number | undefined;
-  readonly #gate = new Gate();
-  readonly #room = new Gate();
+  /** Closed while the reflector is paused. */
+  readonly #running = new Gate();
+  /** Closed while the sink cannot accept events. */
+  readonly #drain = new Gate();
   #cache: RangeCache | undefined;
   #relist: ResyncReason | undefined;
   #fragment = false;
   #flow: RevisionFlow | undefined;
 
   constructor(source: ListWatcher, range: KeyRange, sink: ReflectorSink, options: ReflectorOptions = {}) {
-    const { from, held = false, backoff = source.backoff ?? BACKOFF } = options;
+    const { from, paused = false, backoff = source.backoff ?? BACKOFF } = options;
     this.#source = source;
     this.#range = range;
     this.#sink = sink;
     this.#backoff = backoff;
     if (from && 'cache' in from) this.#cache = from.cache;
     else this.#listAt = from?.revision;
-    if (!held) this.#gate.open();
+    if (!paused) this.#running.open();
   }
 
-  /** The sink is first called after this has returned. */
+  /** Does not call the sink before it returns. */
   start(): void {
     queueMicrotask(() => void this.#run());
   }
 
-  /** Lets a held reflector follow. */
-  open(): void {
-    this.#gate.open();
+  /** A reflector that has not listed yet waits for `resume()` before its next attempt. Others are not affected. */
+  pause(): void {
+    this.#running.close();
   }
 
-  /** Makes a reflector that has not listed yet wait for `open()` before it tries again. */
-  hold(): void {
-    this.#gate.close();
+  resume(): void {
+    this.#running.open();
   }
 
-  /** The sink may have room again. */
+  /** To be called when the sink can accept events again. */
   onDrain(): void {
-    this.#room.open();
+    this.#drain.open();
     this.#flow?.drain();
   }
 
-  /** Local, immediate, idempotent: the sink is not called afterwards. */
+  /** Local, immediate and idempotent. The sink is not called afterwards. */
   close(): void {
     this.#abort.abort();
     this.#flow?.stop();
-    this.#gate.open();
-    this.#room.open();
+    this.#running.open();
+    this.#drain.open();
   }
 
   #isClosed(): boolean {
@@ -111,36 +119,37 @@ export class Reflector {
   }
 
   async #run(): Promise<void> {
-    for (let attempt = 0; !this.#isClosed(); attempt += 1) {
-      const outcome = await this.#attempt(() => {
-        attempt = -1;
-      });
+    let attempt = 0;
+    while (!this.#isClosed()) {
+      const { hasFollowed, outcome } = await this.#attempt();
       if (this.#isClosed()) return;
+      attempt = hasFollowed ? 0 : attempt + 1;
       if ('relist' in outcome) this.#relist = outcome.relist;
       if ('broken' in outcome) {
         this.#sink.interrupted(outcome.broken);
-        await pause(this.#waitBefore(attempt + 1, outcome.broken), this.#abort.signal);
-        if (!this.#cache) await this.#gate.passed;
-      } else if (attempt > 0) {
-        await pause(this.#backoff.soon(attempt), this.#abort.signal);
+        await pause(this.#waitBefore(attempt, outcome.broken), this.#abort.signal);
+        if (!this.#cache) await this.#running.whenOpen();
+      } else if (attempt > 1) {
+        // The first reopening is immediate, later ones back off.
+        await pause(this.#backoff.soon(attempt - 1), this.#abort.signal);
       }
     }
   }
 
-  async #attempt(succeeded: () => void): Promise<Outcome> {
+  async #attempt(): Promise<Attempt> {
     try {
-      const isFresh = this.#gate.isOpen && (await this.#listIfNeeded());
+      const isFresh = this.#running.isOpen && (await this.#listIfNeeded());
       const cache = this.#cache ?? (await this.#initialList());
-      await this.#gate.passed;
+      await this.#running.whenOpen();
       await this.#drained();
-      if (this.#isClosed()) return { again: true };
-      return await this.#follow(cache, isFresh, succeeded);
+      if (this.#isClosed()) return { hasFollowed: false, outcome: { reopen: true } };
+      return await this.#follow(cache, isFresh);
     } catch (error) {
-      return this.#outcomeOf(error);
+      return { hasFollowed: false, outcome: this.#outcomeOf(error) };
     }
   }
 
-  /** @returns whether what is known was listed right now */
+  /** Returns true if the cache was listed now. */
   async #listIfNeeded(): Promise<boolean> {
     if (!this.#cache) await this.#initialList();
     else if (this.#relist) await this.#listAgain(this.#cache, this.#relist);
@@ -154,7 +163,7 @@ export class Reflector {
       if (!signal.aborted) this.#sink.onPage?.(records);
     };
     const cache =
-      // Revision 0 of a Range means now: the state before revision 1 is known to be empty.
+      // A Range request at revision 0 reads the newest revision. The state before revision 1 is empty anyway.
       this.#listAt === 0
         ? RangeCache.of({ revision: 0, clusterId: '', records: new Map() })
         : RangeCache.of(await this.#source.list(this.#range, { revision: this.#listAt, signal, onPage }));
@@ -183,7 +192,7 @@ export class Reflector {
     );
   }
 
-  async #follow(cache: RangeCache, isFresh: boolean, succeeded: () => void): Promise<Outcome> {
+  async #follow(cache: RangeCache, isFresh: boolean): Promise<Attempt> {
     const stream = this.#source.watch(this.#range, cache.next, { fragment: this.#fragment });
     const cancel = (): void => {
       stream.cancel();
@@ -191,11 +200,10 @@ export class Reflector {
     this.#abort.signal.addEventListener('abort', cancel);
     try {
       const header = await stream.created;
-      const relist = await this.#anotherPast(stream, header, cache, isFresh);
-      if (relist) return { relist };
-      succeeded();
+      const relist = await checkHistory(stream, header, cache, { isFresh });
+      if (relist) return { hasFollowed: false, outcome: { relist } };
       this.#sink.following();
-      return await this.#deliver(stream, header, cache);
+      return { hasFollowed: true, outcome: await this.#deliver(stream, header, cache) };
     } finally {
       this.#flow?.stop();
       this.#flow = undefined;
@@ -204,55 +212,29 @@ export class Reflector {
     }
   }
 
-  /**
-   * Whether the store has another past than the one that is known. A member that lags is no such case; a store that was restored and has grown
-   * past the cursor shows in no header, so the writes themselves are compared, on the very member of the stream and before it delivers.
-   */
-  async #anotherPast(
-    stream: WatchStream,
-    header: WatchHeader,
-    cache: RangeCache,
-    isFresh: boolean,
-  ): Promise<ResyncReason | undefined> {
-    if (cache.clusterId !== '' && header.clusterId !== cache.clusterId) return 'cluster-changed';
-    const known = cache.next - 1;
-    const isBehind = header.revision < known;
-    if (known === 0 || (isFresh && !isBehind)) return undefined;
-    try {
-      const { stamps } = await stream.stampsAt(known, { linearizable: isBehind });
-      return cache.matches(stamps) ? undefined : 'restored';
-    } catch (error) {
-      if (isBehind && error instanceof FutureRevisionError) return 'restored';
-      throw error;
-    }
-  }
-
   #deliver(stream: WatchStream, header: WatchHeader, cache: RangeCache): Promise<Outcome> {
     return new Promise((resolve) => {
-      const flow = new RevisionFlow(
-        stream,
-        {
-          wants: (revision) => revision >= cache.next,
-          heard: () => {
-            cache.confirm();
-          },
-          canAccept: (count) => this.#sink.canAccept(count),
-          take: (revision) => {
-            this.#sink.changed(revision, undefined);
-            if (this.#fragment && cache.next > header.revision) {
-              // Caught up. Fragments cost the server time quadratic in the number of small events.
-              this.#fragment = false;
-              resolve({ again: true });
-            }
-          },
-          bookmark: (revision) => {
-            cache.bookmark(revision);
-          },
+      const flow = new RevisionFlow(stream, {
+        wants: (revision) => revision >= cache.next,
+        canAccept: (count) => this.#sink.canAccept(count),
+        onMessage: () => {
+          cache.confirm();
         },
-        () => {
-          resolve({ again: true });
+        onUpdate: (update) => {
+          this.#sink.changed(update, undefined);
+          if (this.#fragment && cache.next > header.revision) {
+            // Caught up. The server's cost of fragments is quadratic in the number of small events.
+            this.#fragment = false;
+            resolve({ reopen: true });
+          }
         },
-      );
+        onBookmark: (revision) => {
+          cache.bookmark(revision);
+        },
+        onStall: () => {
+          resolve({ reopen: true });
+        },
+      });
       this.#flow = flow;
       void stream.ended.then((reason) => {
         resolve(this.#outcomeOf(reason));
@@ -265,57 +247,22 @@ export class Reflector {
     if (error instanceof CompactedError && this.#cache) return { relist: 'compacted' };
     if (error instanceof MessageTooLargeError && !this.#fragment) {
       this.#fragment = true;
-      return { again: true };
+      return { reopen: true };
     }
     if (error instanceof EtcdTriggerError) return { broken: error };
     return { broken: new WatchError(`following ${this.#range.toString()} failed unexpectedly`, { cause: error }) };
   }
 
-  /** Without a count: until everything handed on before has been worked off. */
+  /** Waits until the sink can accept `count` events. Without a count, until it has processed all earlier ones. */
   async #drained(count = Infinity): Promise<void> {
     while (!this.#isClosed() && !this.#sink.canAccept(count)) {
-      this.#room.close();
-      await this.#room.passed;
+      this.#drain.close();
+      await this.#drain.whenOpen();
     }
   }
 
   #waitBefore(attempt: number, reason: EtcdTriggerError): number {
     const isPatient = this.#cache !== undefined || attempt > 10;
     return isPatient && isRefusal(reason) ? this.#backoff.refused() : this.#backoff.soon(attempt);
-  }
-}
-
-/** etcd answered, and the answer was no: trying again soon is of no use. */
-export const isRefusal = (error: EtcdTriggerError): boolean =>
-  error instanceof PermissionDeniedError ||
-  error instanceof AuthenticationError ||
-  error instanceof InvalidOptionsError;
-
-class Gate {
-  #passed: Promise<void> = Promise.resolve();
-  #open: (() => void) | undefined;
-
-  constructor() {
-    this.close();
-  }
-
-  get passed(): Promise<void> {
-    return this.#passed;
-  }
-
-  get isOpen(): boolean {
-    return this.#open === undefined;
-  }
-
-  open(): void {
-    this.#open?.();
-    this.#open = undefined;
-  }
-
-  close(): void {
-    if (this.#open) return;
-    this.#passed = new Promise((resolve) => {
-      this.#open = resolve;
-    });
   }
 }

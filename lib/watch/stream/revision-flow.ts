@@ -2,35 +2,38 @@ import type { WatchMessage, WatchStream } from '../../backend/list-watcher.js';
 import type { KeyChange } from '../../backend/key-record.js';
 import type { RangeUpdate } from './range-cache.js';
 
-/** How long a stream may be paused: the server keeps in its memory what a paused stream does not read. */
+/** Maximum time for which a stream is paused. The server buffers in memory what a paused stream does not read. */
 const STALL_LIMIT_MS = 5_000;
 
-/** Who takes the revisions of one stream. */
+/** Receives the revisions of one stream. */
 export interface RevisionConsumer {
-  /** Whether a revision is not known yet: the server may send older ones. */
+  /** True for a revision that is not known yet. The server may send older ones. */
   wants(revision: number): boolean;
-  /** The member has said something. */
-  heard(): void;
   canAccept(count: number): boolean;
-  take(revision: RangeUpdate): void;
-  /** Nothing happened up to this revision. */
-  bookmark(revision: number): void;
+  /** The member has sent a message. */
+  onMessage(): void;
+  onUpdate(update: RangeUpdate): void;
+  /** Nothing has changed up to this revision. */
+  onBookmark(revision: number): void;
+  /** The stream was paused for too long. The flow has stopped. */
+  onStall(): void;
 }
 
-/** Hands on the whole revisions of one stream, no faster than they are taken: without room the stream is paused, and after 5 s given up. */
+/**
+ * Passes on the complete revisions of one stream, as fast as the consumer accepts them. While the consumer does not
+ * accept any, the stream is paused, and closed after the limit.
+ */
 export class RevisionFlow {
   readonly #assembler = new RevisionAssembler();
   readonly #stream: WatchStream;
-  readonly #taker: RevisionConsumer;
-  readonly #stalled: () => void;
+  readonly #consumer: RevisionConsumer;
   #backlog: RangeUpdate[] = [];
-  #stall: NodeJS.Timeout | undefined;
-  #over = false;
+  #stallTimer: NodeJS.Timeout | undefined;
+  #isStopped = false;
 
-  constructor(stream: WatchStream, taker: RevisionConsumer, stalled: () => void) {
+  constructor(stream: WatchStream, consumer: RevisionConsumer) {
     this.#stream = stream;
-    this.#taker = taker;
-    this.#stalled = stalled;
+    this.#consumer = consumer;
   }
 
   start(): void {
@@ -39,85 +42,86 @@ export class RevisionFlow {
     });
   }
 
-  /** There may be room again. */
+  /** To be called when the consumer may accept revisions again. */
   drain(): void {
-    if (this.#stall === undefined) return;
-    let taken = 0;
-    for (const revision of this.#backlog) {
-      if (this.#over || !this.#taker.canAccept(revision.changes.length)) break;
-      this.#taker.take(revision);
-      taken += 1;
+    if (this.#stallTimer === undefined) return;
+    let drained = 0;
+    for (const update of this.#backlog) {
+      if (this.#isStopped || !this.#consumer.canAccept(update.changes.length)) break;
+      this.#consumer.onUpdate(update);
+      drained += 1;
     }
-    this.#backlog = this.#backlog.slice(taken);
-    if (this.#over || this.#backlog.length > 0) return;
-    clearTimeout(this.#stall);
-    this.#stall = undefined;
+    this.#backlog = this.#backlog.slice(drained);
+    if (this.#isStopped || this.#backlog.length > 0) return;
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
     this.#stream.resume();
   }
 
   stop(): void {
-    this.#over = true;
+    this.#isStopped = true;
     this.#backlog = [];
-    clearTimeout(this.#stall);
-    this.#stall = undefined;
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
   }
 
   #receive(message: WatchMessage): void {
-    this.#taker.heard();
+    this.#consumer.onMessage();
     if (message.changes.length === 0) {
-      // A bookmark overtakes nothing: it counts only when everything before it has been taken.
-      if (this.#backlog.length === 0 && !this.#assembler.waiting) this.#taker.bookmark(message.revision);
+      // A bookmark counts only after everything before it has been accepted.
+      if (this.#backlog.length === 0 && !this.#assembler.isIncomplete) this.#consumer.onBookmark(message.revision);
       return;
     }
-    for (const revision of this.#assembler.push(message)) {
-      if (this.#over) return;
-      if (!this.#taker.wants(revision.revision)) continue;
-      if (this.#backlog.length === 0 && this.#taker.canAccept(revision.changes.length)) this.#taker.take(revision);
-      else this.#backlog.push(revision);
+    for (const update of this.#assembler.push(message)) {
+      if (this.#isStopped) return;
+      if (!this.#consumer.wants(update.revision)) continue;
+      if (this.#backlog.length === 0 && this.#consumer.canAccept(update.changes.length))
+        this.#consumer.onUpdate(update);
+      else this.#backlog.push(update);
     }
-    if (this.#backlog.length > 0 && this.#stall === undefined) this.#pause();
+    if (this.#backlog.length > 0 && this.#stallTimer === undefined) this.#pause();
   }
 
   #pause(): void {
     this.#stream.pause();
-    this.#stall = setTimeout(() => {
+    this.#stallTimer = setTimeout(() => {
       this.stop();
-      this.#stalled();
+      this.#consumer.onStall();
     }, STALL_LIMIT_MS);
   }
 }
 
 /**
- * Makes whole revisions out of the messages of one stream. A message that is a fragment may end in the middle of a revision: all revisions
- * below its last one are complete, the last waits for the message that is no fragment. A new stream gets a new assembler, and with it what
- * was incomplete is forgotten.
+ * Assembles complete revisions from the messages of one stream. A fragment may end in the middle of a revision: all
+ * revisions below its last one are complete, and the last one waits for the message that is not a fragment. A new
+ * stream needs a new assembler, so that an incomplete revision is discarded.
  */
 export class RevisionAssembler {
   #pending: readonly KeyChange[] = [];
 
-  /** Part of a revision is here, the rest of it is not. */
-  get waiting(): boolean {
+  /** True if a part of a revision is buffered. */
+  get isIncomplete(): boolean {
     return this.#pending.length > 0;
   }
 
   push({ changes, fragment }: Pick<WatchMessage, 'changes' | 'fragment'>): RangeUpdate[] {
     const all = this.#pending.length === 0 ? changes : [...this.#pending, ...changes];
-    const revisions = inRevisions(all);
-    this.#pending = (fragment ? revisions.pop()?.changes : undefined) ?? [];
-    return revisions;
+    const updates = splitByRevision(all);
+    this.#pending = (fragment ? updates.pop()?.changes : undefined) ?? [];
+    return updates;
   }
 }
 
-function inRevisions(changes: readonly KeyChange[]): RangeUpdate[] {
+function splitByRevision(changes: readonly KeyChange[]): RangeUpdate[] {
   const revision = changes[0]?.revision;
   if (revision === undefined) return [];
-  // Live, a message is one revision; looking at its ends saves looking at all of it.
+  // A live message is usually one revision. Comparing its ends avoids a look at all changes.
   if (changes.at(-1)?.revision === revision) return [{ revision, changes, origin: 'live' }];
-  const revisions: RangeUpdate[] = [];
-  let own: KeyChange[] = [];
+  const updates: RangeUpdate[] = [];
+  let current: KeyChange[] = [];
   for (const change of changes) {
-    if (own[0]?.revision === change.revision) own.push(change);
-    else revisions.push({ revision: change.revision, changes: (own = [change]), origin: 'live' });
+    if (current[0]?.revision === change.revision) current.push(change);
+    else updates.push({ revision: change.revision, changes: (current = [change]), origin: 'live' });
   }
-  return revisions;
+  return updates;
 }

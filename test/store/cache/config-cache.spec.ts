@@ -31,8 +31,8 @@ const cacheOf = (options: Partial<ConfigCacheOptions<Value>> = {}): ConfigCache<
 
 const fallback = { key: 'a', value: Object.freeze({ n: 0 }), bytes: Buffer.from('{"n":0}') };
 
-describe('the last known good value', () => {
-  it('is what readers see: a put changes it, a delete removes it', () => {
+describe('the last good value', () => {
+  it('is the value that readers see: a put changes it, a delete removes it', () => {
     const cache = cacheOf();
 
     const first = cache.apply({ origin: 'initial', changes: [good('a', 1, 5), good('b', 2, 6)] });
@@ -52,7 +52,7 @@ describe('the last known good value', () => {
     expect(cache.entry('b')).toEqual({ value: undefined, state: 'absent', revision: 0, source: 'etcd' });
   });
 
-  it('survives what is refused, which is reported once and healed by the next valid value', () => {
+  it('stays after a rejected value, which is reported once until the next valid value', () => {
     const cache = cacheOf();
     cache.apply(live(good('a', 1, 5)));
     const value = cache.get('a');
@@ -81,18 +81,18 @@ describe('the last known good value', () => {
     expect(cache.entry('a')).toEqual({ value: { n: 2 }, state: 'valid', revision: 7, source: 'etcd' });
   });
 
-  it('is nothing when the first value is refused; the key is then known but not listed', () => {
+  it('is undefined if the first value is rejected; the key is then known but not listed', () => {
     const cache = cacheOf();
 
     cache.apply(live(bad('a', 6)));
 
     expect(cache.entry('a')).toMatchObject({ value: undefined, state: 'invalid', revision: 0, rejectedRevision: 6 });
-    expect([cache.keys(), [...cache.held()], cache.headRevision('a')]).toEqual([[], ['a'], 6]);
+    expect([cache.keys(), cache.knownKeys(), cache.headRevision('a')]).toEqual([[], ['a'], 6]);
     expect(cache.apply(live(gone('a', 7))).changes).toEqual([]);
-    expect([...cache.held()]).toEqual([]);
+    expect(cache.knownKeys()).toEqual([]);
   });
 
-  it('keeps its identity while the document says the same, and tells nobody', () => {
+  it('keeps its identity while the document stays equal, and no listener is called', () => {
     const cache = cacheOf();
     cache.apply(live(good('a', 1, 5)));
     const value = cache.get('a');
@@ -128,7 +128,7 @@ describe('an offline snapshot', () => {
     value: Object.freeze({ n }),
   });
 
-  it('is shown until etcd says the same, which changes nothing for readers, or something else', () => {
+  it('is visible until etcd has listed the key; an equal value in etcd changes nothing for readers', () => {
     const cache = cacheOf();
     const shown = cache.restore([kept('a', 1, 5), kept('b', 1, 5)], false);
     const value = cache.get('a');
@@ -144,7 +144,7 @@ describe('an offline snapshot', () => {
     expect(cache.get('a')).toBe(value);
   });
 
-  it('gives a last good value to what etcd holds and was refused, and to nothing that is valid or absent there', () => {
+  it('provides a last good value for keys that are invalid in etcd, but not for valid or absent ones', () => {
     const cache = cacheOf();
     cache.apply({ origin: 'initial', changes: [bad('a', 9), good('b', 2, 8)] });
 
@@ -167,7 +167,7 @@ describe('an offline snapshot', () => {
     expect(cache.apply(live(good('a', 3, 10))).healed).toEqual(['a']);
   });
 
-  it('keeps what was deleted where the last value is to be kept', () => {
+  it('keeps deleted values with keep-last', () => {
     const cache = cacheOf({ onDelete: 'keep-last' });
 
     cache.restore([kept('a', 1, 5)], true);
@@ -191,7 +191,7 @@ describe('an offline snapshot', () => {
     expect(cache.keys()).toEqual(['b']);
   });
 
-  it('holds the documents that readers see, defaults aside', () => {
+  it('contains the documents that readers see, without defaults', () => {
     const cache = cacheOf({ fallback, onDelete: 'keep-last' });
     cache.apply(live(good('b', 1, 1), good('c', 1, 1), bad('d', 1)));
     cache.apply(live(bad('b', 2), gone('c', 2)));
@@ -204,7 +204,7 @@ describe('an offline snapshot', () => {
 });
 
 describe('a default', () => {
-  it('is shown and listed while the key is absent, before and after', () => {
+  it('is visible and listed while the key is absent, before and after a value', () => {
     const cache = cacheOf({ fallback });
     const shown = { value: { n: 0 }, state: 'absent', revision: 0, source: 'default' };
     expect([cache.entry('a'), cache.keys()]).toEqual([shown, ['a']]);
@@ -217,7 +217,7 @@ describe('a default', () => {
     expect(cache.entry('a')).toEqual(shown);
   });
 
-  it('that says what was deleted changes nothing for readers', () => {
+  it('that equals the deleted value changes nothing for readers', () => {
     const cache = cacheOf({ fallback });
     cache.apply(live(good('a', 1, 5), good('a', 0, 6)));
     const value = cache.get('a');
@@ -228,7 +228,7 @@ describe('a default', () => {
     expect(cache.entry('a')).toMatchObject({ state: 'absent', source: 'default' });
   });
 
-  it('is shown while the only value is refused, and is not a last good value', () => {
+  it('is visible while the only value is rejected, and is not a last good value', () => {
     const cache = cacheOf({ fallback, onDelete: 'keep-last' });
 
     cache.apply(live(bad('a', 5)));
@@ -245,7 +245,7 @@ describe('a default', () => {
 });
 
 describe('the cache as a whole', () => {
-  it('lists keys and values of a prefix, sorted', () => {
+  it('lists the keys and values of a prefix, sorted', () => {
     const cache = cacheOf();
     cache.apply(live(good('/b/2', 2, 1), good('/a', 0, 1), bad('/b/x', 1), good('/b/1', 1, 1)));
 
@@ -257,7 +257,7 @@ describe('the cache as a whole', () => {
     ]);
   });
 
-  it('tells in its changes exactly what readers see, whatever comes', () => {
+  it('reports in its changes exactly the values that readers see, for any sequence of batches', () => {
     const change = fc
       .tuple(fc.constantFrom('a', 'b', 'c'), fc.constantFrom('good', 'bad', 'gone'), fc.integer({ min: 0, max: 2 }))
       .map(
@@ -273,23 +273,23 @@ describe('the cache as a whole', () => {
     fc.assert(
       fc.property(options, fc.array(fc.array(change, { maxLength: 4 }), { maxLength: 20 }), (given, batches) => {
         const cache = cacheOf(given);
-        const told = new Map(cache.entries());
+        const reported = new Map(cache.entries());
 
         batches.forEach((batch, index) => {
           const before = cache.view();
           const shown = cache.entries();
           const { changes } = cache.apply(live(...batch.map((at) => at(index + 1))));
           for (const { type, key, value, previous, changedPaths } of changes) {
-            expect(previous).toBe(told.get(key));
+            expect(previous).toBe(reported.get(key));
             expect(value).not.toEqual(previous);
             expect(changedPaths).toEqual(value && previous ? ['n'] : ['']);
-            if (type === 'put') told.set(key, value);
-            else told.delete(key);
+            if (type === 'put') reported.set(key, value);
+            else reported.delete(key);
           }
           expect(new Map(before.entries())).toEqual(shown);
           expect(cache.view() === before).toBe(changes.length === 0);
-          expect(cache.keys()).toEqual([...told.keys()].sort());
-          for (const [key, value] of told) expect(cache.get(key)).toBe(value);
+          expect(cache.keys()).toEqual([...reported.keys()].sort());
+          for (const [key, value] of reported) expect(cache.get(key)).toBe(value);
         });
       }),
     );

@@ -10,8 +10,8 @@ class Limit {
 }
 
 const nobody: FeedSink = {
-  isHeard: false,
-  stepped: () => undefined,
+  hasListeners: false,
+  updated: () => undefined,
   stripped: () => undefined,
   caughtUp: () => undefined,
   interrupted: () => undefined,
@@ -27,7 +27,7 @@ const written = (rawKey: string, revision: number, n: number): KeyRecord => ({
   lease: undefined,
 });
 
-/** A feed that counts the documents it reads. */
+/** A feed that counts the documents that it reads. */
 class Feed {
   read = 0;
   readonly #feed = new DefinitionFeed(
@@ -69,20 +69,20 @@ describe('the first list of a definition', () => {
   const [a, b, c] = [written('/a', 1, 1), written('/b', 2, 2), written('/c', 3, 3)];
   const other = written('/other/x', 2, 7);
 
-  it('is read while it comes in, each document once, and shown as a whole', () => {
+  it('is parsed page by page, each document once, and becomes visible as a whole', () => {
     const feed = new Feed();
 
     feed.onPage(a, b);
     feed.onPage(c, other);
-    const early = feed.shown;
+    const beforeDelivery = feed.shown;
     feed.listed(a, b, c, other);
 
-    expect(early).toEqual({});
+    expect(beforeDelivery).toEqual({});
     expect(feed.shown).toEqual({ '/a': 1, '/b': 2, '/c': 3 });
     expect(feed.read).toBe(3);
   });
 
-  it('is what was delivered, whatever came of one that broke off', () => {
+  it('ignores the pages of a failed list', () => {
     const feed = new Feed();
 
     feed.onPage(a, b);
@@ -94,10 +94,10 @@ describe('the first list of a definition', () => {
   });
 
   it.each([
-    ['its first part was not heard', [b, c]],
-    ['it came twice', [a, b, a, b, c]],
+    ['its first page was missed', [b, c]],
+    ['it was read twice', [a, b, a, b, c]],
     ['keys were written in between', [a, written('/b', 1, 20), c]],
-  ])('is complete where %s', (_, arrived) => {
+  ])('is complete if %s', (_, arrived) => {
     const feed = new Feed();
 
     feed.onPage(...arrived);

@@ -14,7 +14,7 @@ interface Value {
 class Limit {}
 class Other {}
 
-/** A cache whose steps go to listeners, without any etcd. */
+/** A cache whose updates go to listeners, without etcd. */
 class Store {
   readonly cache = new ConfigCache<Value>({
     onDelete: 'remove',
@@ -54,11 +54,11 @@ const textOf = ({ type, key, value, previous, changedPaths, origin }: ConfigChan
 const started = (): Promise<void> => Promise.resolve();
 
 describe('a listener of changes', () => {
-  it('is told what exists first, then what changes, never what does not', async () => {
+  it('receives existing configurations first, then only changes', async () => {
     const store = new Store();
-    const seen: string[] = [];
+    const received: string[] = [];
     store.put('/a/1', 1);
-    store.listen('/a/', (change) => seen.push(textOf(change)));
+    store.listen('/a/', (change) => received.push(textOf(change)));
     store.put('/a/2', 2);
     await started();
 
@@ -68,7 +68,7 @@ describe('a listener of changes', () => {
     store.delete('/a/2');
     store.delete('/a/2');
 
-    expect(seen).toEqual([
+    expect(received).toEqual([
       'initial put /a/1 ->1 []',
       'initial put /a/2 ->2 []',
       'live put /a/1 1>3 [n]',
@@ -76,19 +76,24 @@ describe('a listener of changes', () => {
     ]);
   });
 
-  it('may throw, reject, end itself, be registered twice and listen anew from inside, and harms nobody', async () => {
+  it('may throw, reject, close itself, be added twice and add listeners, and affects no other listener', async () => {
     const store = new Store();
-    const seen: string[] = [];
-    const record = (change: ConfigChange): void => void seen.push(textOf(change));
+    const received: string[] = [];
+    const record = (change: ConfigChange): void => void received.push(textOf(change));
     store.listen('/', () => {
       throw new Error('SECRET');
     });
     store.listen('/', () => Promise.reject(new Error('SECRET')));
     const once = store.listen('/', ({ key }) => {
-      seen.push(`once ${key}`);
+      received.push(`once ${key}`);
       once.close();
-      if (key === '/1') store.listen('/', ({ origin }) => seen.push(`inner ${origin}`));
+      if (key === '/1') store.listen('/', ({ origin }) => received.push(`inner ${origin}`));
     });
+    store.listen('/', () => ({
+      then: (_: unknown, reject: (error: Error) => void) => {
+        reject(new Error('SECRET'));
+      },
+    }));
     const first = store.listen('/', record);
     store.listen('/', record);
     await started();
@@ -98,9 +103,9 @@ describe('a listener of changes', () => {
     first.close();
     first.close();
     store.put('/2', 2);
-    await started();
+    await new Promise(setImmediate);
 
-    expect(seen).toEqual([
+    expect(received).toEqual([
       'once /1',
       'live put /1 ->1 []',
       'live put /1 ->1 []',
@@ -108,24 +113,24 @@ describe('a listener of changes', () => {
       'live put /2 ->2 []',
       'inner live',
     ]);
-    expect(store.logger.lines.length).toBe(4);
+    expect(store.logger.lines.length).toBe(6);
     expect(store.logger.text).toContain('a listener of changes under "/" failed for "/1": Error at ');
     expect(store.logger.text).not.toContain('SECRET');
   });
 
-  it('may ask for one class, and is told nothing of others', async () => {
+  it('may select one class, and receives no changes of others', async () => {
     const store = new Store();
-    const seen: string[] = [];
-    store.listen('/', ({ key }) => seen.push(`limit ${key}`), { type: Limit });
-    store.listen('/', ({ key }) => seen.push(`other ${key}`), { type: Other });
+    const received: string[] = [];
+    store.listen('/', ({ key }) => received.push(`limit ${key}`), { type: Limit });
+    store.listen('/', ({ key }) => received.push(`other ${key}`), { type: Other });
     await started();
 
     store.put('/1', 1);
 
-    expect(seen).toEqual(['limit /1']);
+    expect(received).toEqual(['limit /1']);
   });
 
-  it('gets changes that nobody can change', async () => {
+  it('receives frozen changes', async () => {
     const store = new Store();
     const changes: ConfigChange[] = [];
     store.put('/1', 1);
@@ -138,12 +143,12 @@ describe('a listener of changes', () => {
       expect([Object.isFrozen(change), Object.isFrozen(change.changedPaths)]).toEqual([true, true]);
   });
 
-  it('ends with the store, also one that comes later', () => {
+  it('completes with the store, also if it is added later', () => {
     const store = new Store();
     const ended: string[] = [];
     store.listen(
       '/',
-      () => ended.push('told'),
+      () => ended.push('change'),
       {},
       () => ended.push('first'),
     );
@@ -151,7 +156,7 @@ describe('a listener of changes', () => {
     store.listeners.close();
     store.listen(
       '/',
-      () => ended.push('told'),
+      () => ended.push('change'),
       {},
       () => ended.push('second'),
     );
@@ -161,11 +166,17 @@ describe('a listener of changes', () => {
   });
 
   it.each([
-    ['a prefix that is no string', 7, String, {}, 'the prefix of a listener is a string'],
-    ['no function', '/a/', undefined, {}, 'the listener of "/a/" is a function'],
-    ['a negative time', '/a/', String, { debounceMs: -1 }, '"debounceMs" of the listener of "/a/" is a number'],
-    ['a time that is no number', '/a/', String, { debounceMs: '5' }, '"debounceMs" of the listener of "/a/" is'],
-  ])('is refused for %s', (_, prefix, call, options, sentence) => {
+    ['a prefix that is not a string', 7, String, {}, 'the prefix of a listener must be a string'],
+    ['a listener that is not a function', '/a/', undefined, {}, 'the listener of "/a/" must be a function'],
+    ['a negative time', '/a/', String, { debounceMs: -1 }, '"debounceMs" of the listener of "/a/" must be a number'],
+    [
+      'a time that is not a number',
+      '/a/',
+      String,
+      { debounceMs: '5' },
+      '"debounceMs" of the listener of "/a/" must be',
+    ],
+  ])('is rejected for %s', (_, prefix, call, options, sentence) => {
     const listen = (): unknown => new Store().listen(prefix as never, call as never, options as never);
 
     expect(listen).toThrow(InvalidOptionsError);
@@ -183,17 +194,17 @@ describe('a listener with debounceMs', () => {
 
   const listening = async (debounceMs: number) => {
     const store = new Store();
-    const seen: string[] = [];
+    const received: string[] = [];
     store.put('/1', 1);
     store.put('/2', 1);
-    const subscription = store.listen('/', (change) => seen.push(textOf(change)), { debounceMs });
+    const subscription = store.listen('/', (change) => received.push(textOf(change)), { debounceMs });
     await started();
-    seen.length = 0;
-    return { store, seen, subscription };
+    received.length = 0;
+    return { store, received, subscription };
   };
 
-  it('is told the last state of each key once it is quiet, against what it was last told', async () => {
-    const { store, seen } = await listening(100);
+  it('receives the last state of each key after the debounce time, with the value that it last received', async () => {
+    const { store, received } = await listening(100);
 
     store.put('/1', 2);
     store.delete('/2');
@@ -201,18 +212,18 @@ describe('a listener with debounceMs', () => {
     store.put('/1', 3);
     store.put('/3', 1);
     vi.advanceTimersByTime(99);
-    expect(seen).toEqual([]);
+    expect(received).toEqual([]);
     vi.advanceTimersByTime(1);
-    expect(seen).toEqual(['live put /1 1>3 [n]', 'live delete /2 1>- []', 'live put /3 ->1 []']);
+    expect(received).toEqual(['live put /1 1>3 [n]', 'live delete /2 1>- []', 'live put /3 ->1 []']);
 
-    seen.length = 0;
+    received.length = 0;
     store.put('/1', 4);
     vi.advanceTimersByTime(100);
-    expect(seen).toEqual(['live put /1 3>4 [n]']);
+    expect(received).toEqual(['live put /1 3>4 [n]']);
   });
 
-  it('is told nothing of what was taken back meanwhile', async () => {
-    const { store, seen } = await listening(100);
+  it('receives nothing for a change that was reverted in the meantime', async () => {
+    const { store, received } = await listening(100);
 
     store.put('/1', 2);
     store.put('/1', 1);
@@ -222,22 +233,22 @@ describe('a listener with debounceMs', () => {
     store.put('/2', 1);
     vi.advanceTimersByTime(1_000);
 
-    expect(seen).toEqual([]);
+    expect(received).toEqual([]);
   });
 
-  it('waits at most ten times as long for changes that never cease', async () => {
-    const { store, seen } = await listening(100);
+  it('waits at most ten times the debounce time for continuous changes', async () => {
+    const { store, received } = await listening(100);
 
     for (let n = 2; n <= 25; n += 1) {
       store.put('/1', n);
       vi.advanceTimersByTime(50);
     }
 
-    expect(seen).toEqual(['live put /1 1>21 [n]']);
+    expect(received).toEqual(['live put /1 1>21 [n]']);
   });
 
-  it('is told nothing after its end, and leaves no timer', async () => {
-    const { store, seen, subscription } = await listening(100);
+  it('receives nothing after close, and leaves no timer', async () => {
+    const { store, received, subscription } = await listening(100);
 
     store.put('/1', 2);
     subscription.close();
@@ -247,6 +258,6 @@ describe('a listener with debounceMs', () => {
     other.store.put('/1', 2);
     other.store.listeners.close();
 
-    expect([seen, other.seen, vi.getTimerCount()]).toEqual([[], [], 0]);
+    expect([received, other.received, vi.getTimerCount()]).toEqual([[], [], 0]);
   });
 });

@@ -20,7 +20,7 @@ class Bare {
 
 class Inheriting extends Database {}
 
-const faultOf = (...definitions: unknown[]): string => {
+const problemOf = (...definitions: unknown[]): string => {
   try {
     new ConfigDefinitions(definitions as ConfigDefinition[]);
   } catch (error) {
@@ -31,7 +31,7 @@ const faultOf = (...definitions: unknown[]): string => {
 };
 
 describe('a definition', () => {
-  it('gets its defaults: optional ones are removed on delete, required ones keep their last value', () => {
+  it('has defaults: optional values are removed on delete, required values are kept', () => {
     const { all } = new ConfigDefinitions([
       { key: '/db', type: Database },
       { prefix: '/redis/', type: Redis, required: true },
@@ -49,7 +49,7 @@ describe('a definition', () => {
     ['both key and prefix', { key: '/a', prefix: '/b', type: Database }, /both key "\/a" and prefix "\/b"/],
     ['neither key nor prefix', { type: Database }, /neither "key" nor "prefix"/],
     ['an empty key', { key: '', type: Database }, /"key" of a definition is empty/],
-    ['a key that is no string', { key: 7, type: Database }, /is a string/],
+    ['a key that is not a string', { key: 7, type: Database }, /must be a string/],
     ['no class', { key: '/a', type: undefined }, /key "\/a" needs a class/],
     ['a class without constraints', { key: '/a', type: Bare }, /Bare, the class of key "\/a", has no class-validator/],
     [
@@ -62,22 +62,26 @@ describe('a definition', () => {
       { key: '/a', type: Database, required: true, default: { host: 'a' } },
       /"required" and has/,
     ],
-    ['a default that is no object', { key: '/a', type: Database, default: [] }, /"default" of key "\/a"/],
-    ['an unknown choice', { key: '/a', type: Database, onDelete: 'keep' }, /"onDelete" of key "\/a" is one of/],
+    ['a default that is not an object', { key: '/a', type: Database, default: [] }, /"default" of key "\/a"/],
+    ['an unknown choice', { key: '/a', type: Database, onDelete: 'keep' }, /"onDelete" of key "\/a" must be one of/],
     [
       'an unknown codec',
       { key: '/a', type: Database, codec: 'xml' },
-      /"codec" of key "\/a" is 'json', 'text', 'yaml' or/,
+      /"codec" of key "\/a" must be 'json', 'text', 'yaml' or/,
     ],
-    ['half a codec', { key: '/a', type: Database, codec: { decode: String } }, /"codec" of key "\/a" is 'json'/],
+    [
+      'an incomplete codec',
+      { key: '/a', type: Database, codec: { decode: String } },
+      /"codec" of key "\/a" must be 'json'/,
+    ],
     ['a text without a value', { key: '/a', type: Database, codec: 'text' }, /so Database needs a property "value"/],
-    ['another unknown choice', { key: '/a', type: Database, unknown: 'warn' }, /"unknown" of key "\/a" is one of/],
-  ])('is refused for %s, in one sentence that names it', (_, definition, sentence) => {
-    expect(faultOf(definition)).toMatch(sentence);
+    ['another unknown choice', { key: '/a', type: Database, unknown: 'warn' }, /"unknown" of key "\/a" must be one of/],
+  ])('is rejected for %s, in one sentence that names the option', (_, definition, sentence) => {
+    expect(problemOf(definition)).toMatch(sentence);
   });
 
-  it('takes a class whose constraints are inherited', () => {
-    expect(faultOf({ key: '/a', type: Inheriting })).toBe('accepted');
+  it('accepts a class that inherits its constraints', () => {
+    expect(problemOf({ key: '/a', type: Inheriting })).toBe('accepted');
   });
 });
 
@@ -116,40 +120,40 @@ describe('nested classes of a definition', () => {
   }
 
   it.each([
-    [NotNested, 'NotNested.redis, for key "/a", holds Redis, which has constraints, but lacks @ValidateNested()'],
-    [OnlyTyped, 'OnlyTyped.redis, for key "/a", holds Redis, which has constraints, but lacks @ValidateNested()'],
+    [NotNested, 'NotNested.redis, for key "/a", contains Redis, which has constraints, but lacks @ValidateNested()'],
+    [OnlyTyped, 'OnlyTyped.redis, for key "/a", contains Redis, which has constraints, but lacks @ValidateNested()'],
     [NotTyped, 'NotTyped.redis, for key "/a", has @ValidateNested() but lacks @Type(() => Redis)'],
     [UntypedArray, 'UntypedArray.redis, for key "/a", has @ValidateNested() but lacks @Type(() => Class)'],
     [NestedBare, 'NestedBare.bare, for key "/a", has @ValidateNested(), but Bare has no class-validator constraint'],
     [Deep, 'NotTyped.redis, for key "/a", has @ValidateNested() but lacks @Type(() => Redis)'],
-    [Inherits, 'Inherits.redis, for key "/a", holds Redis, which has constraints, but lacks @ValidateNested()'],
+    [Inherits, 'Inherits.redis, for key "/a", contains Redis, which has constraints, but lacks @ValidateNested()'],
     [Binary, 'Binary.secret, for key "/a", is a Buffer, which cannot be frozen'],
     [BinaryItems, 'BinaryItems.parts, for key "/a", is a Uint8Array, which cannot be frozen'],
-  ])('are refused where anything would pass: %o', (type, sentence) => {
-    expect(faultOf({ key: '/a', type })).toContain(sentence);
+  ])('are rejected if a value would not be validated: %o', (type, sentence) => {
+    expect(problemOf({ key: '/a', type })).toContain(sentence);
   });
 
-  it('may contain themselves', () => {
-    expect(faultOf({ key: '/a', type: Tree })).toBe('accepted');
+  it('may be recursive', () => {
+    expect(problemOf({ key: '/a', type: Tree })).toBe('accepted');
   });
 });
 
 describe('all definitions together', () => {
-  it('share equal ones and refuse two that differ for one target', () => {
+  it('merge equal definitions and reject two different ones of one target', () => {
     const equal = { key: '/a', type: Database, default: { host: 'x' } };
     const { all } = new ConfigDefinitions([equal, { ...equal, default: { host: 'x' } }, { prefix: '/a', type: Redis }]);
 
     expect(all.map(({ target }) => target)).toEqual([{ key: '/a' }, { prefix: '/a' }]);
-    expect(faultOf({ key: '/a', type: Database }, { key: '/a', type: Redis })).toBe(
-      'key "/a" is defined twice and differently, with Database and with Redis',
+    expect(problemOf({ key: '/a', type: Database }, { key: '/a', type: Redis })).toBe(
+      'key "/a" has two different definitions, with Database and with Redis',
     );
-    expect(faultOf({ prefix: '/a', type: Redis }, { prefix: '/a', type: Redis, required: true })).toContain(
-      'differently',
+    expect(problemOf({ prefix: '/a', type: Redis }, { prefix: '/a', type: Redis, required: true })).toContain(
+      'two different definitions',
     );
-    expect(faultOf(equal, { ...equal, default: { host: 'y' } })).toContain('differently');
+    expect(problemOf(equal, { ...equal, default: { host: 'y' } })).toContain('two different definitions');
   });
 
-  it('govern a key by exactly one of them: exact before prefix, longer before shorter', () => {
+  it('govern a key by exactly one definition: key before prefix, longer prefix before shorter', () => {
     const definitions = new ConfigDefinitions([
       { prefix: '/a/', type: Database },
       { prefix: '/a/b/', type: Redis },
@@ -165,7 +169,7 @@ describe('all definitions together', () => {
     expect(definitions.governingPrefix('/a')?.name).toBeUndefined();
   });
 
-  it('are found under a prefix as one by one they would be, in the order of their names', () => {
+  it('are found under a prefix like in a linear search, sorted by name', () => {
     const name = fc.string({ unit: fc.constantFrom('a', '/', 'é'), minLength: 1, maxLength: 4 });
     const target = fc.oneof(fc.record({ key: name }), fc.record({ prefix: fc.oneof(fc.constant(''), name) }));
 
@@ -189,7 +193,7 @@ describe('all definitions together', () => {
     );
   });
 
-  it('are found under a prefix in a small part of the time that looking at all of them takes', () => {
+  it('are found under a prefix much faster than in a linear search', () => {
     const targets = Array.from({ length: 20_000 }, (_, index) => ({ prefix: `/tenants/${index}/`, type: Database }));
     const definitions = new ConfigDefinitions(targets);
     const timeOf = (times: number, ask: (prefix: string) => unknown): number => {
@@ -204,7 +208,7 @@ describe('all definitions together', () => {
     expect(found).toBeLessThan(compared / 5);
   });
 
-  it('give the definition for a class, or say which classes disagree', () => {
+  it('return the definition of a class, or name the classes that differ', () => {
     const definitions = new ConfigDefinitions([
       { prefix: '/a/', type: Database },
       { key: '/a/redis', type: Redis },
@@ -213,10 +217,10 @@ describe('all definitions together', () => {
     expect(definitions.of('/a/db', Database).target).toEqual({ prefix: '/a/' });
     expect(definitions.ofPrefix('/a/r', Database).target).toEqual({ prefix: '/a/' });
     expect(() => definitions.of('/a/redis', Database)).toThrow(
-      'key "/a/redis" was asked for as Database, but key "/a/redis" is defined with Redis',
+      'key "/a/redis" was requested as Database, but key "/a/redis" is defined with Redis',
     );
     expect(() => definitions.of('/b', Database)).toThrow(
-      'key "/b" was asked for as Database, but no definition covers it',
+      'key "/b" was requested as Database, but no definition covers it',
     );
     expect(() => definitions.ofPrefix('/', Database)).toThrow(InvalidOptionsError);
   });

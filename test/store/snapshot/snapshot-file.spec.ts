@@ -19,7 +19,7 @@ describe('the file of a snapshot', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('is what it was when the disk is full in the middle of writing, and nothing is left lying about', () => {
+  it('is unchanged if the disk becomes full during a write, and no temporary file remains', () => {
     const output = execFileSync('sh', [
       '-c',
       'ulimit -f 64; exec "$0" test/fixtures/full-disk.mjs "$1"',
@@ -27,11 +27,15 @@ describe('the file of a snapshot', () => {
       path,
     ]);
 
-    expect(output.toString().trim().split('\n')).toEqual(['written, holds 10', 'EFBIG, holds 10', 'written, holds 20']);
+    expect(output.toString().trim().split('\n')).toEqual([
+      'written, contains 10',
+      'EFBIG, contains 10',
+      'written, contains 20',
+    ]);
     expect(readdirSync(join(folder, 'deep'))).toEqual(['app.snapshot']);
   });
 
-  it('is nothing when there is none, and makes the folder it needs', async () => {
+  it('reads as undefined if it does not exist, and creates its folder', async () => {
     const file = new SnapshotFile(path);
 
     expect(await file.read()).toBeUndefined();
@@ -40,7 +44,7 @@ describe('the file of a snapshot', () => {
     expect(await file.read()).toEqual(CONTENT);
   });
 
-  it('takes away what processes that died left lying about, and nothing of those that live', async () => {
+  it('removes temporary files of crashed processes, but not recent ones', async () => {
     const file = new SnapshotFile(path);
     await file.write(CONTENT);
     for (const name of ['old', 'new']) writeFileSync(`${path}.${name}.tmp`, '');

@@ -24,7 +24,7 @@ const reasonOf = (file: Buffer, key?: Buffer): string => {
 };
 
 describe('a snapshot file', () => {
-  it('gives back what was written, whatever it is, encrypted or not', () => {
+  it('reads back any content, encrypted or not', () => {
     const documents = fc.array(
       fc.record({
         key: fc.string({ unit: 'binary' }),
@@ -42,7 +42,7 @@ describe('a snapshot file', () => {
     );
   });
 
-  it('is refused when anything of it was changed or is missing', () => {
+  it('is rejected if any byte is changed or missing', () => {
     const file = encoded(content([['/db', 7, '{"host":"a"}']]), KEY);
     for (let index = 0; index < file.length; index += 1) {
       const changed = Buffer.from(file);
@@ -53,22 +53,22 @@ describe('a snapshot file', () => {
     expect(reasonOf(file, KEY)).toBe('none');
   });
 
-  it('says what is wrong with it', () => {
+  it('reports the reason if it cannot be used', () => {
     const plain = encoded(content([['/db', 7, '{}']]));
     const sealed = encoded(content([['/db', 7, '{}']]), KEY);
 
     expect(reasonOf(plain.subarray(0, -5))).toBe('is damaged or incomplete');
-    expect(reasonOf(Buffer.from('hello\n'))).toBe('is no snapshot, or is damaged');
-    expect(reasonOf(Buffer.alloc(0))).toBe('is no snapshot, or is damaged');
+    expect(reasonOf(Buffer.from('hello\n'))).toBe('is not a snapshot or is damaged');
+    expect(reasonOf(Buffer.alloc(0))).toBe('is not a snapshot or is damaged');
     expect(reasonOf(Buffer.from(plain.toString('latin1').replace('/1 ', '/2 '), 'latin1'))).toBe(
-      'has version 2 of the format, which is not 1',
+      'has format version 2, which is not 1',
     );
     expect(reasonOf(sealed, randomBytes(32))).toBe('was written with another encryptionKey');
-    expect(reasonOf(sealed)).toBe('is encrypted, and there is no encryptionKey');
+    expect(reasonOf(sealed)).toBe('is encrypted, but there is no encryptionKey');
     expect(reasonOf(plain, KEY)).toBe('is not encrypted, although there is an encryptionKey');
   });
 
-  it('shows nothing of keys and values when it is encrypted, and never the same bytes twice', () => {
+  it('contains no readable keys and values if it is encrypted, and never the same bytes twice', () => {
     const given = content([['/db', 7, 'a value that nobody may see']]);
     const [first, second] = [encoded(given, KEY), encoded(given, KEY)];
 

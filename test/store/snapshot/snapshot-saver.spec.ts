@@ -17,7 +17,7 @@ describe('saving a snapshot', () => {
     return { logger, saver: new SnapshotSaver({ save, path: '/x', log, delayMs: 500, refreshMs }) };
   };
 
-  it('collects what changes within its delay, and saves again what changed meanwhile', async () => {
+  it('collects the changes within its delay, and saves later changes again', async () => {
     const save = vi.fn(() => Promise.resolve());
     const { saver } = savedBy(save);
 
@@ -34,7 +34,7 @@ describe('saving a snapshot', () => {
     expect(save).toHaveBeenCalledTimes(2);
   });
 
-  it('goes on after a disk that fails, which is said once, and so is its end', async () => {
+  it('continues after a disk failure, and reports its start and its end once', async () => {
     let isFull = true;
     const full = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
     const save = vi.fn(() => (isFull ? Promise.reject(full) : Promise.resolve()));
@@ -47,12 +47,12 @@ describe('saving a snapshot', () => {
     await vi.advanceTimersByTimeAsync(10_000);
 
     expect(logger.lines.map(({ level, text }) => `${level} ${text.replace(/ \[service.*/, '')}`)).toEqual([
-      'warn the offline snapshot /x cannot be written (ENOSPC); it is tried again',
+      'warn the offline snapshot /x cannot be written (ENOSPC); the write is retried',
       'log the offline snapshot /x can be written again',
     ]);
   });
 
-  it('saves at the end what is not saved yet, and nothing after that', async () => {
+  it('saves pending changes on close, and nothing after that', async () => {
     const save = vi.fn(() => Promise.resolve());
     const { saver } = savedBy(save);
     saver.changed();
@@ -64,7 +64,7 @@ describe('saving a snapshot', () => {
     expect(save).toHaveBeenCalledTimes(1);
   });
 
-  it('does not wait for ever for a disk that hangs', async () => {
+  it('does not wait forever for a disk that does not respond', async () => {
     const { saver } = savedBy(() => new Promise(() => undefined));
     saver.changed();
 
@@ -74,7 +74,7 @@ describe('saving a snapshot', () => {
     await expect(closed).resolves.toBeUndefined();
   });
 
-  it('is done anew where a file must not look older than it is, although nothing changes', async () => {
+  it('repeats without a change, so that the file does not expire', async () => {
     const save = vi.fn(() => Promise.resolve());
     const { saver } = savedBy(save, 3_000);
     saver.changed();

@@ -1,66 +1,74 @@
 import fc from 'fast-check';
+import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
-import { firstChangeAfter, lastLifeBefore } from '../../../lib/store/writing/key-history.js';
-import { SimulatedEtcd } from '../../support/simulated-etcd.js';
+import type { KeyRecord } from '../../../lib/backend/key-record.js';
+import { firstChangeAfter, lastLifeBefore, type ReadAt } from '../../../lib/store/writing/key-history.js';
+import { openBackend } from '../../testing/contract/open-backend.js';
 
-/** A key and its neighbour: put, deleted, or only the neighbour written. */
-const steps = fc.array(fc.constantFrom('put', 'delete', 'elsewhere'), { maxLength: 60 });
+/** The key is put or deleted, or only another key is written. */
+const actions = fc.array(fc.constantFrom('put', 'delete', 'elsewhere'), { maxLength: 60 });
 
-function etcdAfter(actions: readonly string[]): {
-  etcd: SimulatedEtcd;
-  readAt: Parameters<typeof firstChangeAfter>[2];
-  reads: () => number;
-} {
-  const etcd = new SimulatedEtcd();
-  const write = (rawKey: string): void =>
-    void etcd.apply({ what: 'put', operations: [{ type: 'put', rawKey, value: Buffer.from('') }] });
-  for (const action of actions) {
-    if (action === 'put') write('key');
-    else if (action === 'elsewhere') write('other');
-    else etcd.apply({ what: 'delete', operations: [{ type: 'delete', rawKey: 'key' }] });
-  }
-  let reads = 0;
-  const readAt = (revision: number) => {
-    reads += 1;
-    return Promise.resolve(etcd.read('key', revision));
-  };
-  return { etcd, readAt, reads: () => reads };
+interface KeyHistory {
+  /** Current revision of the cluster. */
+  readonly revision: number;
+  /** Record of the key at each revision; index 0 is unused. */
+  readonly records: readonly (KeyRecord | undefined)[];
+  readonly readAt: ReadAt;
+  readonly reads: () => number;
 }
 
-describe('the past of a key', () => {
-  it('shows the first change after a write with a few reads, however many revisions lie between', async () => {
-    await fc.assert(
-      fc.asyncProperty(steps, steps, async (before, after) => {
-        const { etcd, readAt, reads } = etcdAfter([...before, 'put', ...after]);
-        const revisions = Array.from({ length: etcd.revision }, (_, index) => index + 1);
-        const own = revisions.filter((revision) => etcd.read('key', revision)?.revision === revision);
-        const written = own[before.filter((action) => action === 'put').length] ?? 0;
-        const expected = revisions.find((at) => at > written && etcd.read('key', at)?.revision !== written);
-        if (expected === undefined) return;
+async function historyOf(actions: readonly string[]): Promise<KeyHistory> {
+  const fake = new FakeCluster();
+  for (const action of actions) {
+    if (action === 'put') fake.put('key', '');
+    else if (action === 'elsewhere') fake.put('other', '');
+    else fake.delete('key');
+  }
+  const { revision } = fake;
+  const { keyValue } = openBackend(fake);
+  let reads = 0;
+  const readAt: ReadAt = async (at) => {
+    reads += 1;
+    return (await keyValue.get('key', { revision: at })).record;
+  };
+  const revisions = Array.from({ length: revision }, (_, index) => index + 1);
+  const records = [undefined, ...(await Promise.all(revisions.map(readAt)))];
+  reads = 0;
+  return { revision, records, readAt, reads: () => reads };
+}
 
-        expect(await firstChangeAfter(written, etcd.revision, readAt)).toBe(expected);
-        expect(reads()).toBeLessThanOrEqual(2 * Math.ceil(Math.log2(etcd.revision)) + 2);
+describe('the history of a key', () => {
+  it('contains the first change after a write, which takes a few reads for any number of revisions', async () => {
+    await fc.assert(
+      fc.asyncProperty(actions, actions, async (before, after) => {
+        const { revision, records, readAt, reads } = await historyOf([...before, 'put', ...after]);
+        const puts = records.flatMap((record, at) => (record?.revision === at ? [at] : []));
+        const written = puts[before.filter((action) => action === 'put').length] ?? 0;
+        const expected = records.findIndex((record, at) => at > written && record?.revision !== written);
+        if (expected === -1) return;
+
+        expect(await firstChangeAfter(written, revision, readAt)).toBe(expected);
+        expect(reads()).toBeLessThanOrEqual(2 * Math.ceil(Math.log2(revision)) + 2);
       }),
     );
   });
 
-  it('shows what was last there before it was deleted, if that lived longer than it is gone', async () => {
-    const lives = fc.array(fc.constantFrom('put', 'elsewhere'), { maxLength: 40 });
+  it('contains the last value before a deletion if it existed for longer than the time since the deletion', async () => {
+    const lifetime = fc.array(fc.constantFrom('put', 'elsewhere'), { maxLength: 40 });
     await fc.assert(
-      fc.asyncProperty(lives, fc.nat(60), async (life, since) => {
+      fc.asyncProperty(lifetime, fc.nat(60), async (life, since) => {
         const quiet = Array.from({ length: since }, () => 'elsewhere');
-        const { etcd, readAt } = etcdAfter(['put', ...life, 'delete', ...quiet]);
-        const last = etcd.read('key', etcd.revision - since - 1);
-        const found = await lastLifeBefore(etcd.revision, readAt);
+        const { revision, records, readAt } = await historyOf(['put', ...life, 'delete', ...quiet]);
+        const found = await lastLifeBefore(revision, readAt);
 
-        if (found || life.length > since) expect(found).toEqual(last);
+        if (found || life.length > since) expect(found).toEqual(records[revision - since - 1]);
       }),
     );
   });
 
-  it('is empty where there was none', async () => {
-    const { etcd, readAt } = etcdAfter(['elsewhere', 'elsewhere']);
+  it('is empty if the key never existed', async () => {
+    const { revision, readAt } = await historyOf(['elsewhere', 'elsewhere']);
 
-    expect(await lastLifeBefore(etcd.revision, readAt)).toBeUndefined();
+    expect(await lastLifeBefore(revision, readAt)).toBeUndefined();
   });
 });

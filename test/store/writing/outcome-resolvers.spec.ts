@@ -1,14 +1,18 @@
 import fc from 'fast-check';
 import { ConnectionTimeoutError, UnknownOutcomeError } from 'nestjs-etcd-trigger';
+import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
-import { CasOutcomeResolver } from '../../../lib/store/writing/cas-outcome.resolver.js';
+import type { ClusterBackend } from '../../../lib/backend/cluster-backend.js';
 import type { KeyValueStore, Operation, Transaction, TransactionResult } from '../../../lib/backend/key-value-store.js';
-import { MarkerOutcomeResolver } from '../../../lib/store/writing/marker-outcome.resolver.js';
+import { CasOutcomeResolver } from '../../../lib/store/writing/cas-outcome.resolver.js';
 import { MarkerLease } from '../../../lib/store/writing/marker-lease.js';
-import { type Fate, SimulatedEtcd, SimulatedLink } from '../../support/simulated-etcd.js';
+import { MarkerOutcomeResolver } from '../../../lib/store/writing/marker-outcome.resolver.js';
+import { openBackend } from '../../testing/contract/open-backend.js';
+import { type Fate, UnreliableKeyValue } from './unreliable-key-value.js';
 
-const TERMS = { limitMs: 200, signal: new AbortController().signal, backoff: () => 0 };
+const OPTIONS = { limitMs: 200, signal: new AbortController().signal, backoff: () => 0 };
 const KEYS = ['a', 'b'];
+const INITIAL = { a: 'value 0', b: 'value 0' };
 
 const fates = fc.array(
   fc.oneof(
@@ -23,36 +27,36 @@ const operation: fc.Arbitrary<Operation> = fc
   .record({ rawKey: fc.constantFrom(...KEYS), value: fc.nat(2), puts: fc.boolean() })
   .map(({ rawKey, value, puts }) => (puts ? put(rawKey, `value ${value}`) : { type: 'delete', rawKey }));
 const operations = fc.uniqueArray(operation, { selector: ({ rawKey }) => rawKey, minLength: 1 });
-/** What others do before each request: mostly nothing. */
-const others = fc.array(fc.option(operation, { freq: 2 }), { maxLength: 12 });
-/** Of each key written: demand what it holds, demand its absence, or demand nothing. */
-const demands = fc.array(fc.constantFrom('held', 'absent', 'nothing'), { minLength: 2, maxLength: 2 });
+/** Writes of other clients before each request; mostly none. */
+const otherWrites = fc.array(fc.option(operation, { freq: 2 }), { maxLength: 12 });
+/** Condition of each written key: its current revision, its absence, or none. */
+const demands = fc.array(fc.constantFrom('current', 'absent', 'none'), { minLength: 2, maxLength: 2 });
 
 const put = (rawKey: string, value: string): Operation => ({ type: 'put', rawKey, value: Buffer.from(value) });
 
 type Outcome = TransactionResult | 'unknown' | 'never applied';
 
-describe('what is claimed of a write, whatever becomes of its requests and whoever writes in between,', () => {
+describe('the outcome of a write, when requests are lost and other clients write,', () => {
   it.each([
-    ['with markers', marked],
-    ['without', (link: SimulatedLink) => new CasOutcomeResolver(link, TERMS)],
-  ])('is true and stays true when late requests arrive, %s', async (_, settling) => {
-    const seen = new Set<string>();
+    ['with markers', withMarkers],
+    ['without markers', (link: UnreliableKeyValue) => new CasOutcomeResolver(link, OPTIONS)],
+  ])('is true and stays true when delayed requests arrive, %s', async (_, resolverOf) => {
+    const outcomes = new Set<string>();
     await fc.assert(
-      fc.asyncProperty(fates, operations, others, demands, async (fate, written, between, demanded) => {
-        const etcd = new SimulatedEtcd();
-        etcd.apply({ what: 'begin', operations: KEYS.map((rawKey) => put(rawKey, 'value 0')) });
-        const waiting = [...between];
-        const link = new SimulatedLink(etcd, fate, () => {
+      fc.asyncProperty(fates, operations, otherWrites, demands, async (fate, written, others, demanded) => {
+        const fake = new FakeCluster(INITIAL);
+        using backend = openBackend(fake);
+        const waiting = [...others];
+        const link = new UnreliableKeyValue(backend.keyValue, fate, () => {
           const next = waiting.shift();
-          if (next) etcd.apply({ what: 'other', operations: [next] });
+          if (next) writeAsOther(fake, next);
         });
-        const transaction = demanding(etcd, written, demanded);
+        const transaction = demanding(fake, written, demanded);
 
-        const outcome = await outcomeOf(settling(link, etcd), transaction);
-        link.deliverAll();
+        const outcome = await outcomeOf(resolverOf(link, backend), transaction);
+        await link.applyAllDelayed();
 
-        seen.add(typeof outcome === 'string' ? outcome : outcome.applied ? 'applied' : 'conflict');
+        outcomes.add(typeof outcome === 'string' ? outcome : outcome.applied ? 'applied' : 'conflict');
         expect(link.applied.length).toBeLessThanOrEqual(1);
         if (outcome === 'unknown') return;
         const revisions = link.applied.map(({ revision }) => revision);
@@ -60,70 +64,79 @@ describe('what is claimed of a write, whatever becomes of its requests and whoev
       }),
       { numRuns: 1_000 },
     );
-    expect(seen).toContain('applied');
-    expect(seen).toContain('conflict');
+    expect(outcomes).toContain('applied');
+    expect(outcomes).toContain('conflict');
   });
 
-  it('leaves nothing unknown with markers, as long as etcd answers in the end and their lease lives', async () => {
+  it('is always known with markers if etcd answers in the end and the lease of the markers exists', async () => {
     await fc.assert(
       fc.asyncProperty(fates, operations, demands, async (fate, written, demanded) => {
-        const etcd = new SimulatedEtcd();
-        etcd.apply({ what: 'begin', operations: KEYS.map((rawKey) => put(rawKey, 'value 0')) });
-        const link = new SimulatedLink(etcd, fate, () => undefined);
+        const fake = new FakeCluster(INITIAL);
+        using backend = openBackend(fake);
+        const link = new UnreliableKeyValue(backend.keyValue, fate);
 
-        expect(await outcomeOf(marked(link, etcd), demanding(etcd, written, demanded))).not.toBe('unknown');
+        const outcome = await outcomeOf(withMarkers(link, backend), demanding(fake, written, demanded));
+        expect(outcome).not.toBe('unknown');
       }),
       { numRuns: 300 },
     );
   });
 
-  it('is unknown with markers when their lease has ended before the answer is settled', async () => {
-    const etcd = new SimulatedEtcd();
+  it('is unknown with markers if their lease expires before the outcome is resolved', async () => {
+    const fake = new FakeCluster();
+    using backend = openBackend(fake);
+    const lease = new MarkerLease(backend.leases);
+    const leaseId = await lease.current();
     let requests = 0;
-    const link = new SimulatedLink(etcd, ['lost after it was applied'], () => {
+    const link = new UnreliableKeyValue(backend.keyValue, ['lost after it was applied'], () => {
       requests += 1;
-      if (requests === 2) void etcd.revoke('1');
+      if (requests === 2) fake.revokeLease(leaseId);
     });
-    const outcome = await outcomeOf(marked(link, etcd), { what: 'put', operations: [put('a', 'x')] });
+    const resolver = new MarkerOutcomeResolver(link, lease, { prefix: 'm/', ...OPTIONS });
+    const outcome = await outcomeOf(resolver, { what: 'put', operations: [put('a', 'x')] });
 
     expect(outcome).toBe('unknown');
-    expect(etcd.read('a')?.value.toString()).toBe('x');
+    expect(fake.text('a')).toBe('x');
   });
 
-  it('says which deletes removed something, also where the answer was lost', async () => {
-    const etcd = new SimulatedEtcd();
-    etcd.apply({ what: 'begin', operations: [put('a', 'x')] });
-    const link = new SimulatedLink(etcd, ['lost after it was applied'], () => undefined);
+  it('contains the deleted keys even if the answer was lost', async () => {
+    using backend = openBackend(new FakeCluster({ a: 'x' }));
+    const link = new UnreliableKeyValue(backend.keyValue, ['lost after it was applied']);
     const operations = KEYS.map((rawKey) => ({ type: 'delete', rawKey }) as const);
+    const outcome = await outcomeOf(withMarkers(link, backend), { what: 'delete', operations });
 
-    expect(await outcomeOf(marked(link, etcd), { what: 'delete', operations })).toMatchObject({ deleted: ['a'] });
+    expect(outcome).toMatchObject({ deleted: ['a'] });
   });
 
-  it('is that a put under a lease of its own was applied, where only the lease can tell', async () => {
-    const etcd = new SimulatedEtcd();
-    etcd.apply({ what: 'begin', operations: [put('a', 'x')] });
-    const { id: lease } = await etcd.grant(5);
-    const link = new SimulatedLink(etcd, ['lost after it was applied'], () => undefined);
-    const outcome = await outcomeOf(new CasOutcomeResolver(link, TERMS), {
+  it('is proven without markers by a lease that only this write uses', async () => {
+    const fake = new FakeCluster({ a: 'x' });
+    using backend = openBackend(fake);
+    const link = new UnreliableKeyValue(backend.keyValue, ['lost after it was applied']);
+    const outcome = await outcomeOf(new CasOutcomeResolver(link, OPTIONS), {
       what: 'put',
       conditions: [{ rawKey: 'a', revision: 2 }],
-      operations: [{ type: 'put', rawKey: 'a', value: Buffer.from('x'), lease }],
+      operations: [{ type: 'put', rawKey: 'a', value: Buffer.from('x'), lease: fake.grantLease(5) }],
     });
 
     expect(outcome).toEqual({ applied: true, revision: 3, deleted: [] });
   });
 });
 
-function marked(link: SimulatedLink, etcd: SimulatedEtcd): MarkerOutcomeResolver {
-  return new MarkerOutcomeResolver(link, new MarkerLease(etcd), { prefix: 'm/', ...TERMS });
+function withMarkers(link: UnreliableKeyValue, { leases }: Pick<ClusterBackend, 'leases'>): MarkerOutcomeResolver {
+  return new MarkerOutcomeResolver(link, new MarkerLease(leases), { prefix: 'm/', ...OPTIONS });
 }
 
-function demanding(etcd: SimulatedEtcd, operations: readonly Operation[], demands: readonly string[]): Transaction {
+function writeAsOther(fake: FakeCluster, operation: Operation): void {
+  if (operation.type === 'put') fake.put(operation.rawKey, operation.value);
+  else fake.delete(operation.rawKey);
+}
+
+function demanding(fake: FakeCluster, operations: readonly Operation[], demands: readonly string[]): Transaction {
   const conditions = operations.flatMap(({ rawKey }, index) => {
     const demand = demands[index];
-    return demand === 'nothing'
+    return demand === 'none'
       ? []
-      : [{ rawKey, revision: demand === 'held' ? (etcd.read(rawKey)?.revision ?? 0) : 0 }];
+      : [{ rawKey, revision: demand === 'current' ? (fake.get(rawKey)?.revision ?? 0) : 0 }];
   });
   return { what: 'write', conditions, operations };
 }

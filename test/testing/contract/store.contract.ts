@@ -27,7 +27,7 @@ export function storeContract(cluster: () => ContractCluster): void {
       await store.put('/st/a', { count: 2 }, { ifRevision: base + 1 });
       const conflict: unknown = await store.put('/st/a', { count: 3 }, { ifRevision: base + 1 }).catch(String);
       expect(conflict).toBe(
-        `RevisionConflictError: "/st/a" was to be at revision ${base + 1}, but is at revision ${base + 2}`,
+        `RevisionConflictError: "/st/a" was expected to be at revision ${base + 1}, but is at revision ${base + 2}`,
       );
       const error: unknown = await store
         .put('/st/a', { count: 3 }, { ifAbsent: true })

@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { InvalidOptionsError } from '../../../lib/etcd-trigger.errors.js';
 import { type DeliveryOptions, resolveDelivery } from '../../../lib/watch/delivery/delivery-options.js';
 
-describe('delivery options', () => {
-  it('have the defaults that are documented', () => {
+describe('resolveDelivery', () => {
+  it('fills in the documented defaults', () => {
     expect(resolveDelivery({}, {}, 'event')).toEqual({
       order: 'key',
       concurrency: 16,
@@ -17,27 +17,27 @@ describe('delivery options', () => {
     });
   });
 
-  it('count before those of the module', () => {
+  it('prefers the options of the handler to those of the module', () => {
     const moduleWide: DeliveryOptions = { order: 'target', retry: { attempts: 5 }, timeoutMs: 1_000 };
     const resolved = resolveDelivery({ order: 'none', concurrency: 2 }, moduleWide, 'event');
 
     expect(resolved).toMatchObject({ order: 'none', concurrency: 2, attempts: 5, timeoutMs: 1_000 });
   });
 
-  it('coalesce what is debounced, unless a handler says every', () => {
-    const of = (own: DeliveryOptions, moduleWide: DeliveryOptions = {}): unknown[] => {
+  it('coalesces debounced events, unless the handler has delivery: every', () => {
+    const coalescing = (own: DeliveryOptions, moduleWide: DeliveryOptions = {}): unknown[] => {
       const { delivery, debounceMs } = resolveDelivery(own, moduleWide, 'event');
       return [delivery, debounceMs];
     };
 
-    expect(of({ debounceMs: 50 })).toEqual(['latest', 50]);
-    expect(of({ debounceMs: 50 }, { delivery: 'every' })).toEqual(['latest', 50]);
-    expect(of({ delivery: 'every' }, { debounceMs: 50 })).toEqual(['every', 0]);
-    expect(of({ delivery: 'latest' }, { debounceMs: 50 })).toEqual(['latest', 50]);
-    expect(of({}, { delivery: 'latest' })).toEqual(['latest', 0]);
+    expect(coalescing({ debounceMs: 50 })).toEqual(['latest', 50]);
+    expect(coalescing({ debounceMs: 50 }, { delivery: 'every' })).toEqual(['latest', 50]);
+    expect(coalescing({ delivery: 'every' }, { debounceMs: 50 })).toEqual(['every', 0]);
+    expect(coalescing({ delivery: 'latest' }, { debounceMs: 50 })).toEqual(['latest', 50]);
+    expect(coalescing({}, { delivery: 'latest' })).toEqual(['latest', 0]);
   });
 
-  it('hand over batches one at a time, whatever the module says of events', () => {
+  it('delivers batches one at a time, whatever the options of the module are', () => {
     const moduleWide: DeliveryOptions = { order: 'none', delivery: 'latest', debounceMs: 50, retry: { attempts: 3 } };
 
     expect(resolveDelivery({}, moduleWide, 'batch')).toMatchObject({
@@ -50,34 +50,49 @@ describe('delivery options', () => {
   });
 
   it.each<[string, object, 'event' | 'batch', string]>([
-    ['an order', { order: 'any' }, 'event', `"order" is one of 'key', 'target', 'none'`],
-    ['a concurrency', { concurrency: 0 }, 'event', '"concurrency" is an integer of at least 1'],
-    ['a delivery', { delivery: 'some' }, 'event', `"delivery" is one of 'every', 'latest'`],
-    ['a retry', { retry: 3 }, 'event', '"retry" is { attempts, backoff? }, as { attempts: 3 }'],
-    ['attempts', { retry: { attempts: 1.5 } }, 'event', '"retry.attempts" is an integer of at least 1'],
+    ['an unknown order', { order: 'any' }, 'event', `"order" must be one of 'key', 'target', 'none'`],
+    ['no concurrency', { concurrency: 0 }, 'event', '"concurrency" must be an integer of at least 1'],
+    ['an unknown delivery', { delivery: 'some' }, 'event', `"delivery" must be one of 'every', 'latest'`],
     [
-      'a backoff',
+      'a retry that is a number',
+      { retry: 3 },
+      'event',
+      '"retry" must be { attempts, backoff? }, for example { attempts: 3 }',
+    ],
+    [
+      'a fraction of attempts',
+      { retry: { attempts: 1.5 } },
+      'event',
+      '"retry.attempts" must be an integer of at least 1',
+    ],
+    [
+      'a backoff that shrinks',
       { retry: { attempts: 2, backoff: { initialMs: 50, maxMs: 10 } } },
       'event',
-      '"retry.backoff.maxMs" is a number of milliseconds, at least 50',
+      '"retry.backoff.maxMs" must be a number of milliseconds from 50 to 2147483647',
     ],
-    ['a time', { timeoutMs: 0 }, 'event', '"timeoutMs" is a number of milliseconds, at least 1'],
-    ['an end', { onExhausted: 'stop' }, 'event', `"onExhausted" is one of 'skip', 'halt'`],
-    ['a kind of events', { events: 'all' }, 'event', `"events" is one of 'put', 'delete', 'both'`],
-    ['a rest', { debounceMs: -1 }, 'event', '"debounceMs" is a number of milliseconds, at least 0'],
+    ['no time limit', { timeoutMs: 0 }, 'event', '"timeoutMs" must be a number of milliseconds from 1 to 2147483647'],
+    ['an unknown onExhausted', { onExhausted: 'stop' }, 'event', `"onExhausted" must be one of 'skip', 'halt'`],
+    ['an unknown type of events', { events: 'all' }, 'event', `"events" must be one of 'put', 'delete', 'both'`],
     [
-      'every last state',
+      'a negative debounce time',
+      { debounceMs: -1 },
+      'event',
+      '"debounceMs" must be a number of milliseconds from 0 to 2147483647',
+    ],
+    [
+      'every event of a debounced handler',
       { delivery: 'every', debounceMs: 5 },
       'event',
-      '"debounceMs" hands over last states only: leave out "delivery"',
+      `"debounceMs" implies "delivery": 'latest': remove "delivery"`,
     ],
     [
-      'latest batches',
+      'the latest batches',
       { delivery: 'latest' },
       'batch',
-      '"delivery" is for events: batches come whole and one at a time',
+      '"delivery" does not apply to batches: they are delivered whole, one at a time, in revision order',
     ],
-  ])('refuse %s that cannot be, in one sentence', (_, options, kind, sentence) => {
+  ])('rejects %s with one sentence', (_name, options, kind, sentence) => {
     const resolving = (): unknown => resolveDelivery(options, {}, kind);
     expect(resolving).toThrow(InvalidOptionsError);
     expect(resolving).toThrow(sentence);

@@ -1,5 +1,4 @@
 import fc from 'fast-check';
-import { ConstantBackoff } from 'cockatiel';
 import { describe, expect, it } from 'vitest';
 import { DeliveryQueue, type CallOutcome } from '../../../lib/watch/delivery/delivery-queue.js';
 import { VirtualClock } from '../../support/virtual-clock.js';
@@ -9,7 +8,7 @@ interface Item {
   readonly number: number;
 }
 
-/** A queue whose calls end when the test says so, and as it says. */
+/** A queue whose calls end when the test ends them, with the given outcome. */
 function startQueue({ concurrency = 4, bound = 10, keepsOrder = true } = {}) {
   const running: { item: Item; attempt: number; end: (outcome?: CallOutcome) => Promise<void> }[] = [];
   const started: Item[] = [];
@@ -43,15 +42,15 @@ function startQueue({ concurrency = 4, bound = 10, keepsOrder = true } = {}) {
     weightOf: () => 1,
     concurrency,
     bound,
-    backoff: new ConstantBackoff(5),
+    backoff: () => 5,
     clock,
     onDrain: () => (onDrain += 1),
   });
   return { queue, running, started, ended, clock, onDrain: () => onDrain };
 }
 
-describe('the queue of a listener', () => {
-  it('calls nothing before it is started, and then in order', () => {
+describe('DeliveryQueue', () => {
+  it('starts no calls before it is started, and then calls its items in order', () => {
     const { queue, started } = startQueue();
     for (const lane of ['a', 'b', 'c']) queue.push({ lane, number: 0 });
     expect(started).toEqual([]);
@@ -59,7 +58,7 @@ describe('the queue of a listener', () => {
     expect(started.map(({ lane }) => lane)).toEqual(['a', 'b', 'c']);
   });
 
-  it('keeps its bound and loses nothing, whatever comes, ends, is tried again, kept, paused and resumed', async () => {
+  it('keeps its bound and loses no item, for any sequence of items, retries, holds, pauses and resumes', async () => {
     const steps = fc.array(
       fc.oneof(
         { weight: 4, arbitrary: fc.record({ push: fc.constantFrom('a', 'b', 'c', 'd', 'e') }) },
@@ -78,7 +77,7 @@ describe('the queue of a listener', () => {
         const { queue, running, ended, clock, onDrain } = startQueue({ concurrency, bound, keepsOrder });
         queue.start();
         const pushed: Item[] = [];
-        let refused = false;
+        let rejected = false;
         for (const step of schedule) {
           if (step === 'wait') await clock.runUntil();
           else if (typeof step === 'string') queue[step]();
@@ -86,11 +85,11 @@ describe('the queue of a listener', () => {
           else if (queue.canAccept(1)) {
             pushed.push({ lane: step.push, number: pushed.length });
             queue.push(pushed.at(-1) as Item);
-          } else refused = true;
+          } else rejected = true;
           expect(running.length).toBeLessThanOrEqual(concurrency);
           expect(new Set(running.map(({ item }) => item.lane)).size).toBe(running.length);
           expect(queue.pending).toBe(pushed.length - ended.length);
-          // What failed waits again, beside what took its room meanwhile: never more than one for each place.
+          // A failed item waits again, in addition to the items that were accepted during its call.
           expect(queue.pending - running.length).toBeLessThanOrEqual(bound + concurrency);
         }
         queue.resume();
@@ -102,7 +101,7 @@ describe('the queue of a listener', () => {
 
         expect(ended.length).toBe(pushed.length);
         expect(new Set(ended)).toEqual(new Set(pushed));
-        if (refused) expect(onDrain()).toBeGreaterThan(0);
+        if (rejected) expect(onDrain()).toBeGreaterThan(0);
         for (const lane of keepsOrder ? 'abcde' : '') {
           const of = (items: Item[]): number[] =>
             items.filter((item) => item.lane === lane).map(({ number }) => number);
@@ -113,7 +112,7 @@ describe('the queue of a listener', () => {
     );
   });
 
-  it('has room up to its bound, admits a heavier item when nothing waits, and says when half of it is free again', async () => {
+  it('accepts items up to its bound, a heavier one when it is empty, and drains when half is free', async () => {
     const { queue, running, onDrain } = startQueue({ concurrency: 1, bound: 4 });
     queue.start();
     expect(queue.canAccept(100)).toBe(true);
@@ -125,7 +124,7 @@ describe('the queue of a listener', () => {
     expect(onDrain()).toBe(1);
   });
 
-  it('lets others pass while one waits for another attempt: of its own lane only where no order is kept', async () => {
+  it('lets items of other lanes overtake a retry, and items of its lane only if no order is kept', async () => {
     const order = async (keepsOrder: boolean): Promise<string[]> => {
       const { queue, running, started, clock } = startQueue({ concurrency: 1, keepsOrder });
       queue.start();
@@ -147,7 +146,7 @@ describe('the queue of a listener', () => {
     expect(await order(false)).toEqual(['a1', 'a2', 'b3', 'a1']);
   });
 
-  it('begins with what was kept when it is resumed', async () => {
+  it('starts with the held item when it is resumed', async () => {
     const { queue, running, started } = startQueue({ concurrency: 2 });
     queue.start();
     for (const lane of ['a', 'b', 'c']) queue.push({ lane, number: 0 });
@@ -160,7 +159,7 @@ describe('the queue of a listener', () => {
     expect(started.map(({ lane }) => lane)).toEqual(['a', 'b', 'a', 'c']);
   });
 
-  it('starts nothing after it was closed, and is idle when the calls that run have ended', async () => {
+  it('starts no calls after it is closed, and is idle when the running calls have ended', async () => {
     const { queue, running, started, clock } = startQueue({ concurrency: 2 });
     queue.start();
     for (const [lane, number] of [

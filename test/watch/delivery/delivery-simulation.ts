@@ -1,4 +1,3 @@
-import { ConstantBackoff } from 'cockatiel';
 import fc from 'fast-check';
 import type { ChangeEvent } from '../../../lib/watch/stream/change-event.js';
 import type { DeliveryContext, WatchEvent, WatchFailure } from '../../../lib/watch/watch-event.js';
@@ -12,13 +11,13 @@ import { VirtualClock } from '../../support/virtual-clock.js';
 
 export const BACKOFF_MS = 7;
 
-/** What happens to a listener from outside. */
+/** One step of a schedule: changes arrive, or the listener is paused or resumed. */
 export type Step = { readonly afterMs: number } & (
   | { readonly change: readonly { readonly key: string; readonly gone: boolean }[] }
   | { readonly turn: 'pause' | 'resume' }
 );
 
-/** What a call of the handler does: ends at once, after so many milliseconds, or not before its signal aborts. */
+/** Behaviour of one handler call: it ends after `ms` milliseconds (0: synchronously), or when its signal aborts. */
 export interface Behaviour {
   readonly ms: number | 'until-aborted';
   readonly fails: boolean;
@@ -30,7 +29,7 @@ export interface Call {
   readonly attempt: number;
   readonly from: number;
   readonly behaviour: Behaviour;
-  /** Keys of the calls that ran when this one began. */
+  /** Keys of the calls that were running when this one started. */
   readonly beside: readonly string[];
   to: number | undefined;
   abortedAt: number | undefined;
@@ -64,17 +63,17 @@ export const behaviours = fc.array(
   { minLength: 1, maxLength: 12 },
 );
 
-/** One listener on a virtual clock: a schedule of changes, and a handler that does what it is told. */
+/** Runs one listener on a virtual clock, with scheduled changes and handler calls. */
 export class DeliverySimulation {
   readonly clock = new VirtualClock();
   readonly calls: Call[] = [];
   readonly failures: WatchFailure[] = [];
-  /** What came for the listener, and when. */
+  /** The events that the listener received, with their time. */
   readonly arrivals: { readonly event: ChangeEvent; readonly at: number }[] = [];
   readonly subscription: QueuedSubscription;
-  /** What the range holds: the last write of each key that exists. */
+  /** The content of the range: the last write of each key. */
   readonly cache = RangeCache.of({ revision: 0, clusterId: '', records: new Map() });
-  /** From now on no call fails or takes time. */
+  /** If true, calls neither fail nor take time. */
   isCalm = false;
   readonly #behaviours: readonly Behaviour[];
 
@@ -89,9 +88,9 @@ export class DeliverySimulation {
         delivery: resolveDelivery(options, {}, 'event'),
         onResync: undefined,
         onError: [(failure) => this.failures.push(failure)],
-        ended: () => undefined,
+        onEnd: () => undefined,
         clock: this.clock,
-        backoff: new ConstantBackoff(BACKOFF_MS),
+        backoff: () => BACKOFF_MS,
       },
     );
     this.subscription.listed();
@@ -110,7 +109,7 @@ export class DeliverySimulation {
     }
   }
 
-  /** Until there is nothing left to do: a listener that stands is resumed, and nothing fails any more. */
+  /** Runs until nothing is pending. Resumes a halted listener, and lets no further call fail. */
   async finish(): Promise<void> {
     this.isCalm = true;
     do {
@@ -130,7 +129,7 @@ export class DeliverySimulation {
         gone
           ? { rawKey, value: undefined, revision }
           : {
-              rawKey: rawKey,
+              rawKey,
               value: Buffer.from(String(revision)),
               revision,
               createRevision: 1,

@@ -15,7 +15,7 @@ const options = fc.record({
 
 const RUNS = { numRuns: 150 };
 
-/** Plays a random schedule to its end and hands over what happened. */
+/** Plays random schedules to their end and checks the results. */
 const always = (
   kind: fc.Arbitrary<DeliveryOptions>,
   check: (simulation: DeliverySimulation, options: DeliveryOptions) => void,
@@ -33,8 +33,8 @@ const always = (
     RUNS,
   );
 
-describe('whatever comes, and however long calls take, fail, hang and are aborted', () => {
-  it('a key is never handled twice at the same time, and never more calls run than allowed', async () => {
+describe('delivery, for any events and for calls that take time, fail, hang and are aborted', () => {
+  it('calls of one key never overlap, and at most `concurrency` calls run', async () => {
     await always(options, ({ calls, subscription }, { concurrency = 16, order }) => {
       for (const { key, beside } of calls) {
         expect(beside).not.toContain(key);
@@ -44,7 +44,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     });
   });
 
-  it('every: each event is called until it succeeds or its attempts are used up, and none is lost', async () => {
+  it('every: each event is delivered until a call succeeds or its attempts are exhausted', async () => {
     await always(only({ delivery: 'every' }), ({ arrivals, calls, failures }, chosen) => {
       for (const { event } of arrivals) {
         const runs = runsOf(calls.filter((call) => call.event === event));
@@ -62,7 +62,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     });
   });
 
-  it('every: what is ordered starts in order, retries included', async () => {
+  it('every: calls of one key, or with order target all calls, start in revision order, retries included', async () => {
     await always(only({ delivery: 'every' }), ({ arrivals, calls }, { order }) => {
       const began = (key: string): unknown[] =>
         distinct(calls.filter((call) => order === 'target' || call.key === key).map(({ event }) => event));
@@ -75,7 +75,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     });
   });
 
-  it('latest: the last state of each key is reached, each call is told what was given before, and at most one event a key waits', async () => {
+  it('latest: the last state of each key is delivered, and at most one event per key waits', async () => {
     await always(
       only({ delivery: 'latest' }),
       ({ arrivals, calls, cache }) => {
@@ -96,7 +96,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     );
   });
 
-  it('another attempt is made no sooner than its wait is over', async () => {
+  it('a retry starts after its wait, not before', async () => {
     await always(options, ({ calls }) => {
       for (const call of calls.filter(({ attempt }) => attempt > 1)) {
         const before = calls.filter(
@@ -108,7 +108,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     });
   });
 
-  it('a signal aborts when the time of its call is over, and not before', async () => {
+  it('a signal aborts when its call exceeds its time, not before', async () => {
     await always(options, ({ calls }, { timeoutMs = 0 }) => {
       for (const { from, to = Infinity, abortedAt } of calls) {
         if (abortedAt === undefined) expect(to - from).toBeLessThanOrEqual(timeoutMs);
@@ -117,7 +117,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     });
   });
 
-  it('a halted listener starts nothing until it is resumed, and then goes on with what failed', async () => {
+  it('a halted listener starts no calls until it is resumed, and continues with the failed event', async () => {
     const halting = only({ delivery: 'every', onExhausted: 'halt', order: 'target' });
     await fc.assert(
       fc.asyncProperty(halting, steps, behaviours, async (chosen, schedule, does) => {
@@ -139,7 +139,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     );
   });
 
-  it('debounceMs: a key is handed over when it has been quiet for so long, in its last state', async () => {
+  it('debounceMs: a key is delivered in its last state, after it has not changed for that time', async () => {
     const debounced = fc.record({
       debounceMs: fc.integer({ min: 1, max: 40 }),
       concurrency: fc.constant(5),
@@ -157,7 +157,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     });
   });
 
-  it('events: only those that are wanted are handed over, with what the key held before', async () => {
+  it('events: only events of the selected type are delivered', async () => {
     const filtered = fc.record({ events: fc.constantFrom('put', 'delete'), timeoutMs: fc.constant(9) });
     await always(filtered, ({ arrivals, calls }, { events }) => {
       const wanted = arrivals.map(({ event }) => event).filter(({ type }) => type === events);
@@ -165,7 +165,7 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
     });
   });
 
-  it('a listener that is closed starts nothing any more, and is over when the calls that run have ended', async () => {
+  it('a closed listener starts no calls, and has ended when its running calls have ended', async () => {
     await fc.assert(
       fc.asyncProperty(options, steps, behaviours, async (chosen, schedule, does) => {
         const simulation = new DeliverySimulation(chosen, does);
@@ -188,12 +188,12 @@ describe('whatever comes, and however long calls take, fail, hang and are aborte
   });
 });
 
-/** Any options, but these. */
+/** Random options, except the given ones. */
 const only = (fixed: DeliveryOptions): fc.Arbitrary<DeliveryOptions> => options.map((any) => ({ ...any, ...fixed }));
 
 const hasFailed = ({ behaviour, abortedAt }: Call): boolean => behaviour.fails || abortedAt !== undefined;
 
-/** The calls with one event, cut where the attempts begin again. */
+/** Splits the calls with one event where the attempts start again from 1. */
 function runsOf(calls: readonly Call[]): Call[][] {
   const runs: Call[][] = [];
   for (const call of calls) {

@@ -3,10 +3,11 @@ import type { INestApplication } from '@nestjs/common';
 import { ConnectionClosedError, WatcherService } from 'nestjs-etcd-trigger';
 import { EtcdTriggerTestingModule, FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { Deferred } from '../../../lib/timing/deferred.js';
 import { eventually } from '../../support/eventually.js';
 import { quiet } from '../../support/quiet-logger.js';
 
-/** Longer than any test may take: who waits for it fails. */
+/** Longer than the time limit of a test. */
 const TOO_LONG_MS = 600_000;
 
 const start = async (drainTimeoutMs: number) => {
@@ -17,17 +18,8 @@ const start = async (drainTimeoutMs: number) => {
   return { app, fake, watcher: app.get(WatcherService) };
 };
 
-/** A handler that runs until it is released. */
-const held = () => {
-  let release!: () => void;
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  return { release, released };
-};
-
-describe('an application that stops', () => {
-  it('waits for nobody when no handler runs', async () => {
+describe('the shutdown of an application', () => {
+  it('does not wait if no handler is running', async () => {
     const { app, watcher } = await start(TOO_LONG_MS);
     const subscription = await watcher.watch('/a', () => undefined);
     await subscription.initialDelivered;
@@ -36,13 +28,13 @@ describe('an application that stops', () => {
     expect(await subscription.closed).toBeInstanceOf(ConnectionClosedError);
   });
 
-  it('lets a handler that runs finish, even of a watch that was closed before, and starts no other', async () => {
+  it('lets a running handler finish, also of a closed watch, and starts no other calls', async () => {
     const { app, fake, watcher } = await start(TOO_LONG_MS);
-    const { release, released } = held();
+    const blocker = new Deferred();
     const order: string[] = [];
     const handler = async (): Promise<void> => {
       order.push('begun');
-      await released;
+      await blocker.promise;
       order.push('ended');
     };
     const subscription = await watcher.watch('/a', handler);
@@ -51,19 +43,19 @@ describe('an application that stops', () => {
     await eventually(() => subscription.pending === 2);
     await subscription.close();
     const closed = app.close().then(() => order.push('closed'));
-    setImmediate(release);
+    setImmediate(blocker.resolve);
     await closed;
 
     expect(order).toEqual(['begun', 'ended', 'closed']);
   });
 
-  it('waits for who was told of a resync', async () => {
+  it('waits for a running onResync', async () => {
     const { app, fake, watcher } = await start(TOO_LONG_MS);
-    const { release, released } = held();
+    const blocker = new Deferred();
     const order: string[] = [];
     const onResync = async (): Promise<void> => {
-      order.push('told');
-      await released;
+      order.push('begun');
+      await blocker.promise;
       order.push('ended');
     };
     const subscription = await watcher.watch('/a', () => undefined, { onResync });
@@ -74,13 +66,13 @@ describe('an application that stops', () => {
     fake.reconnect();
     await eventually(() => order.length === 1);
     const closed = app.close().then(() => order.push('closed'));
-    setImmediate(release);
+    setImmediate(blocker.resolve);
     await closed;
 
-    expect(order).toEqual(['told', 'ended', 'closed']);
+    expect(order).toEqual(['begun', 'ended', 'closed']);
   });
 
-  it('aborts the signal of a handler that takes longer than it may, which is then no failure', async () => {
+  it('aborts the signal of a handler after the drain timeout, and does not count that as a failure', async () => {
     const { app, watcher } = await start(20);
     const reasons: unknown[] = [];
     let hasBegun = false;
@@ -101,7 +93,7 @@ describe('an application that stops', () => {
     expect(subscription.failures).toBe(0);
   });
 
-  it('does not wait for another attempt', async () => {
+  it('does not wait for a retry', async () => {
     const { app, watcher } = await start(TOO_LONG_MS);
     let calls = 0;
     const backoff = { initialMs: TOO_LONG_MS, maxMs: TOO_LONG_MS };

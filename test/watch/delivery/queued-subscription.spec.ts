@@ -8,7 +8,7 @@ import { QueuedSubscription } from '../../../lib/watch/delivery/queued-subscript
 import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
 
-/** One revision: `a=1` is a put, `a` a delete. */
+/** Builds one revision: `a=1` is a put, `a` is a delete. */
 const revision = (number: number, ...changes: string[]): ChangeBatch => ({
   revision: number,
   origin: 'live',
@@ -31,14 +31,14 @@ const subscribe = (handler: WatchHandler, options: DeliveryOptions = {}) => {
     delivery: resolveDelivery(options, {}, 'event'),
     onResync: undefined,
     onError: [(failure) => failures.push(failure)],
-    ended: () => undefined,
+    onEnd: () => undefined,
   });
   subscription.listed();
   return { subscription, failures, logger };
 };
 
-describe('a subscription', () => {
-  it('hands over only the kind of event that is wanted', async () => {
+describe('QueuedSubscription', () => {
+  it('delivers only the selected type of events', async () => {
     const seen: string[] = [];
     const { subscription } = subscribe({ event: ({ type, key }) => seen.push(`${type} ${key}`) }, { events: 'delete' });
     subscription.deliver(revision(1, 'a=1', 'b'), undefined);
@@ -48,7 +48,7 @@ describe('a subscription', () => {
     expect([seen, subscription.pending]).toEqual([['delete b'], 0]);
   });
 
-  it('starts no call while it is paused, and then goes on where it was', async () => {
+  it('starts no calls while it is paused, and then continues with the waiting events', async () => {
     const seen: string[] = [];
     const { subscription } = subscribe({ event: ({ key }) => seen.push(key) });
     subscription.pause();
@@ -60,7 +60,7 @@ describe('a subscription', () => {
     expect([seen, subscription.pending, subscription.paused]).toEqual([['a', 'b'], 0, false]);
   });
 
-  it('tells with which event a handler failed, to whoever asked for it', async () => {
+  it('reports the event of a failed call to onError', async () => {
     const error = new Error('no');
     const { subscription, failures } = subscribe({ event: () => Promise.reject(error) });
     const batch = revision(7, 'a=1');
@@ -72,11 +72,11 @@ describe('a subscription', () => {
     ]);
   });
 
-  it('gives up with the error itself what no later attempt would change, and says why', async () => {
+  it('does not retry a final failure, reports its original error and logs its message', async () => {
     const error = new Error('a secret');
     const { subscription, failures, logger } = subscribe(
       {
-        event: () => Promise.reject(new FinalFailure(error, 'a guard refused it')),
+        event: () => Promise.reject(new FinalFailure(error, 'a guard denied it')),
       },
       { retry: { attempts: 3 } },
     );
@@ -84,10 +84,10 @@ describe('a subscription', () => {
 
     await eventually(() => failures.length === 1);
     expect(failures[0]).toMatchObject({ error, attempts: 1 });
-    expect(logger.text).toMatch(/Orders.onOrder failed for key "a" at revision 7: a guard refused it/);
+    expect(logger.text).toMatch(/Orders.onOrder failed for key "a" at revision 7: a guard denied it/);
   });
 
-  it('gives each call that goes on a signal of its own, aborted when the subscription is told to', async () => {
+  it('gives each pending call a separate signal, which the subscription aborts', async () => {
     const signals: AbortSignal[] = [];
     const { subscription } = subscribe({
       event: async (_event, { signal }) => {

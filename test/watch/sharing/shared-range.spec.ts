@@ -8,8 +8,8 @@ import { quiet } from '../../support/quiet-logger.js';
 
 const never = new Promise<never>(() => undefined);
 
-describe('a watched range', () => {
-  it('shows a list to who wants it while the rest is on its way, and to nobody else', async () => {
+describe('SharedRange', () => {
+  it('passes pages of the initial list only to listeners that want the initial events', async () => {
     const [a, b] = ['a', 'b'].map(recordOf) as [KeyRecord, KeyRecord];
     const source: ListWatcher = {
       list: async (_range, { onPage }) => {
@@ -33,26 +33,26 @@ describe('a watched range', () => {
       KeyRange.of('/app/'),
       new InstanceLog(quiet, { serviceName: 'test', podName: 'test' }),
       {
-        held: false,
+        paused: false,
         observer: undefined,
       },
     );
     const story: string[] = [];
     const listener = (name: string) => ({
       canAccept: () => true,
-      onPage: (records: readonly KeyRecord[]) =>
-        story.push(`${name}: ${records.map(({ rawKey: id }) => id).join()} arrived`),
-      deliver: ({ events }: { readonly events: readonly unknown[] }) => story.push(`${name}: given ${events.length}`),
+      onPage: (records: readonly KeyRecord[]) => story.push(`${name}: ${records.map(({ rawKey }) => rawKey).join()}`),
+      deliver: ({ events }: { readonly events: readonly unknown[] }) =>
+        story.push(`${name}: delivered ${events.length}`),
     });
     range.register(listener('first'), { initial: true });
     range.register(listener('late'), { initial: false });
     await range.whenListed({ what: 'watch', timeoutMs: 5_000, isFinal: () => true });
 
-    expect(story).toEqual(['first: a arrived', 'first: b arrived', 'first: given 2']);
+    expect(story).toEqual(['first: a', 'first: b', 'first: delivered 2']);
     range.close();
   });
 });
 
-function recordOf(id: string): KeyRecord {
-  return { rawKey: id, value: Buffer.from(id), revision: 1, createRevision: 1, version: 1, lease: undefined };
+function recordOf(rawKey: string): KeyRecord {
+  return { rawKey, value: Buffer.from(rawKey), revision: 1, createRevision: 1, version: 1, lease: undefined };
 }

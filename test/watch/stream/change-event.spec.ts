@@ -4,7 +4,7 @@ import { InitialBatch } from '../../../lib/watch/stream/change-event.js';
 import { rawKeyOf, type KeyRecord } from '../../../lib/backend/key-record.js';
 
 const recordOf = (rawKey: string): KeyRecord => ({
-  rawKey: rawKey,
+  rawKey,
   value: Buffer.from(rawKey, 'latin1'),
   revision: 3,
   createRevision: 2,
@@ -12,21 +12,21 @@ const recordOf = (rawKey: string): KeyRecord => ({
   lease: undefined,
 });
 
-describe('what a late listener is given', () => {
-  it('is everything that is known, in the order of its bytes, in whatever order it was learnt', () => {
+describe('InitialBatch', () => {
+  it('sorts the records by the bytes of their keys', () => {
     fc.assert(
-      fc.property(fc.uniqueArray(fc.string({ unit: 'binary' }).map(rawKeyOf)), (ids) => {
-        const { records, events } = new InitialBatch(9, ids.map(recordOf));
+      fc.property(fc.uniqueArray(fc.string({ unit: 'binary' }).map(rawKeyOf)), (rawKeys) => {
+        const { records, events } = new InitialBatch(9, rawKeys.map(recordOf));
 
-        expect(records.map(({ rawKey }) => rawKey)).toEqual([...ids].sort());
+        expect(records.map(({ rawKey }) => rawKey)).toEqual([...rawKeys].sort());
         expect(events.map(({ rawKey, origin, type }) => [rawKey, origin, type])).toEqual(
-          [...ids].sort().map((rawKey) => [rawKey, 'initial', 'put']),
+          [...rawKeys].sort().map((rawKey) => [rawKey, 'initial', 'put']),
         );
       }),
     );
   });
 
-  it('makes its events once', () => {
+  it('creates its events once', () => {
     const batch = new InitialBatch(9, [recordOf('/b'), recordOf('/a')]);
 
     expect(batch.events).toBe(batch.events);

@@ -11,10 +11,11 @@ import {
   type WatchMessage,
   type WatchStream,
 } from '../../../lib/backend/list-watcher.js';
+import { Deferred } from '../../../lib/timing/deferred.js';
 import type { RangeCache } from '../../../lib/watch/stream/range-cache.js';
 import { Reflector, type ReflectorSink } from '../../../lib/watch/stream/reflector.js';
 
-/** One stream of the script: what the member says of itself, what it holds, what it sends, and how it ends. */
+/** One stream of the script: the header of its member, the content of the store, the messages, and the end. */
 interface Scripted {
   readonly cluster?: string;
   readonly head?: number;
@@ -40,13 +41,10 @@ const message = (...revisions: number[]): WatchMessage => ({
 const progress = (revision: number): WatchMessage => ({ revision, fragment: false, changes: [] });
 const broken = new ConnectionError('broken pipe');
 
-/** Plays the script, and writes down what was asked of it and what the sink was told. */
+/** Plays the script, and records the requests of the reflector and the calls of its sink. */
 async function play(lists: (RangeList | EtcdTriggerError)[], streams: Scripted[]): Promise<string[]> {
   const story: string[] = [];
-  let finish!: () => void;
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
+  const finished = new Deferred();
   const source: ListWatcher = {
     list: () => {
       const next = lists.shift();
@@ -58,7 +56,7 @@ async function play(lists: (RangeList | EtcdTriggerError)[], streams: Scripted[]
     watch: (_range, start, { fragment }) => {
       const next = streams.shift();
       if (next) story.push(`watch ${start}${fragment ? ' in fragments' : ''}`);
-      else finish();
+      else finished.resolve();
       return next
         ? streamOf(next, story)
         : streamOf({ ends: undefined as never, refused: undefined as never, head: -1 }, []);
@@ -75,13 +73,13 @@ async function play(lists: (RangeList | EtcdTriggerError)[], streams: Scripted[]
       story.push(`${change.origin} ${change.revision}${notice ? ` ${notice.reason} from ${notice.fromRevision}` : ''}`);
     },
     following: () => story.push('following'),
-    interrupted: ({ message: why }) => story.push(`interrupted: ${why}`),
+    interrupted: ({ message: reason }) => story.push(`interrupted: ${reason}`),
     canAccept: () => true,
   };
   const backoff = { soon: () => 0, refused: () => 0 };
   const reflector = new Reflector(source, KeyRange.of('k'), sink, { backoff });
   reflector.start();
-  await finished;
+  await finished.promise;
   reflector.close();
   return story;
 }
@@ -90,26 +88,23 @@ function streamOf(
   { cluster = 'c', head = 1_000, refused, holds = [], sends = [], ends }: Scripted,
   story: string[],
 ): WatchStream {
-  let end!: (reason: EtcdTriggerError) => void;
-  const ended = new Promise<EtcdTriggerError>((resolve) => {
-    end = resolve;
-  });
+  const ended = new Deferred<EtcdTriggerError>();
   return {
     created: refused
       ? Promise.reject(refused)
       : head < 0
         ? new Promise(() => undefined)
         : Promise.resolve({ clusterId: cluster, revision: head }),
-    ended,
+    ended: ended.promise,
     deliver: (receive) => {
       for (const sent of sends) receive(sent);
-      if (ends) end(ends);
+      if (ends) ended.resolve(ends);
     },
     stampsAt: (revision, { linearizable }) => {
       story.push(`compare at ${revision}${linearizable ? ' with the cluster' : ''}`);
       return holds instanceof EtcdTriggerError
         ? Promise.reject(holds)
-        : Promise.resolve({ revision, clusterId: cluster, stamps: holds.map((held) => record(held)) });
+        : Promise.resolve({ revision, clusterId: cluster, stamps: holds.map((revision) => record(revision)) });
     },
     pause: () => undefined,
     resume: () => undefined,
@@ -117,14 +112,14 @@ function streamOf(
   };
 }
 
-const listOf = (revision: number, ...held: number[]): RangeList => ({
+const listOf = (revision: number, ...writes: number[]): RangeList => ({
   revision,
   clusterId: 'c',
-  records: recordsByRawKey(held.map((at) => record(at))),
+  records: recordsByRawKey(writes.map((write) => record(write))),
 });
 
-describe('a reflector', () => {
-  it('resumes after the last delivered revision, not after what a header says', async () => {
+describe('Reflector', () => {
+  it('resumes after the last delivered revision, not after the revision of a header', async () => {
     const story = await play(
       [listOf(100, 90)],
       [
@@ -149,7 +144,7 @@ describe('a reflector', () => {
     ]);
   });
 
-  it('moves its cursor by the progress of its own watch', async () => {
+  it('moves its cursor by progress notifications', async () => {
     const story = await play(
       [listOf(100)],
       [
@@ -184,7 +179,7 @@ describe('a reflector', () => {
     ]);
   });
 
-  it('keeps its cursor where a member lags, and asks the cluster whether it is that', async () => {
+  it('keeps its cursor if a member lags, after a linearizable comparison', async () => {
     const story = await play(
       [listOf(100, 90)],
       [{ ends: broken }, { head: 80, holds: [90], sends: [message(101)], ends: broken }],
@@ -201,11 +196,11 @@ describe('a reflector', () => {
   });
 
   it.each<[string, Scripted, string]>([
-    ['its store went back', { head: 80, holds: new FutureRevisionError('future') }, 'restored'],
-    ['its store went back and grew past the cursor', { holds: [95] }, 'restored'],
+    ['the store went back', { head: 80, holds: new FutureRevisionError('future') }, 'restored'],
+    ['the store went back and grew past the cursor', { holds: [95] }, 'restored'],
     ['it is another cluster', { cluster: 'other' }, 'cluster-changed'],
     ['the revision to compare at is compacted', { holds: new CompactedError('k', undefined) }, 'compacted'],
-  ])('lists again when the member has another past: %s', async (_, second, reason) => {
+  ])('lists again if the history of the member differs: %s', async (_, second, reason) => {
     const story = await play(
       [listOf(100, 90), { ...listOf(60, 50), clusterId: second.cluster ?? 'c' }],
       [{ ends: broken }, second, { ...second, holds: [50], ends: broken }],
@@ -215,7 +210,7 @@ describe('a reflector', () => {
     expect(story).toContain('watch 61');
   });
 
-  it('takes a message that is too large in fragments, until it has caught up', async () => {
+  it('watches with fragments after a message was too large, until it has caught up', async () => {
     const story = await play(
       [listOf(100)],
       [
@@ -234,7 +229,7 @@ describe('a reflector', () => {
     ]);
   });
 
-  it('goes on after it was refused, without delivering anything twice', async () => {
+  it('retries after a refusal, without repeating an event', async () => {
     const story = await play(
       [new PermissionDeniedError('denied'), listOf(100)],
       [{ refused: new PermissionDeniedError('denied again') }, { holds: [], sends: [message(101)], ends: broken }],

@@ -27,7 +27,7 @@ class Remote extends Service {
   @IsEventuallySmall() weight!: number;
 }
 
-/** An async validator, flagged as such. */
+/** An asynchronous validator with the async flag. */
 function IsEventuallySmall(): PropertyDecorator {
   return (target, propertyName) => {
     registerDecorator({
@@ -85,58 +85,62 @@ const DRAWN = fc
 const DOCUMENTS = [...POISON, text({}), ...DRAWN];
 
 describe.each([
-  ['of one class', Service, 'strip'],
-  ['of one class that refuses what it does not know', Service, 'refuse'],
-  ['of one with an asynchronous validator', Remote, 'strip'],
-  ['of one with both', Remote, 'refuse'],
+  ['of a class', Service, 'strip'],
+  ['of a class that rejects unknown properties', Service, 'refuse'],
+  ['of a class with an asynchronous validator', Remote, 'strip'],
+  ['of a class with both', Remote, 'refuse'],
 ] as const)('documents %s', (_, type, unknown) => {
   const etcd = ownEtcd();
   const { put } = etcd;
 
-  const verdictOf = (violations: readonly ConfigViolation[] | undefined): string =>
+  const resultOf = (violations: readonly ConfigViolation[] | undefined): string =>
     violations?.map(({ path, constraints }) => `${path}: ${constraints.join()}`).join('; ') ?? 'valid';
-  const seen = (store: StoreService, key: string): [verdict: string, value: Service | undefined] => {
+  const resultAt = (store: StoreService, key: string): [result: string, value: Service | undefined] => {
     const { violations, value } = store.entry<Service>(key, type);
-    return [verdictOf(violations), value];
+    return [resultOf(violations), value];
   };
 
-  it('get the same verdict at boot, on change and before a write, and no value is ever told', async () => {
-    const configs: ConfigDefinition[] = [{ prefix: '/doors/', type, unknown }];
+  it('get the same result at startup, on change and before a write, and no value is ever reported', async () => {
+    const configs: ConfigDefinition[] = [{ prefix: '/documents/', type, unknown }];
     const logger = new CollectingLogger();
-    const told: unknown[] = [];
-    for (const [index, document] of DOCUMENTS.entries()) await put(`/doors/boot/${index}`, document);
-    const refused: unknown = await startApp({ hosts: etcd.hosts, configs }).catch((error: unknown) => error);
+    const reported: unknown[] = [];
+    for (const [index, document] of DOCUMENTS.entries()) await put(`/documents/boot/${index}`, document);
+    const failure: unknown = await startApp({ hosts: etcd.hosts, configs }).catch((error: unknown) => error);
     await using app = await startApp({ hosts: etcd.hosts, configs, boot: { policy: 'degraded' }, logger });
     let last = 0;
     for (const [index, document] of DOCUMENTS.entries()) {
-      last = await put(`/doors/change/${index}`, document);
+      last = await put(`/documents/change/${index}`, document);
     }
     await app.store.waitForRevision(last);
 
-    const verdicts = new Set<string>();
+    const results = new Set<string>();
     for (const [index, document] of DOCUMENTS.entries()) {
-      const [verdict, value] = seen(app.store, `/doors/boot/${index}`);
-      verdicts.add(verdict);
-      expect([index, ...seen(app.store, `/doors/change/${index}`)]).toEqual([index, verdict, value]);
+      const [result, value] = resultAt(app.store, `/documents/boot/${index}`);
+      results.add(result);
+      expect([index, ...resultAt(app.store, `/documents/change/${index}`)]).toEqual([index, result, value]);
       const object = objectOf(document);
       if (!object) continue;
-      const written = await app.store.put(`/doors/write/${index}`, object).catch((error: unknown) => error);
-      if (written instanceof InvalidConfigError) told.push(written);
-      const atWrite = written instanceof InvalidConfigError ? verdictOf(written.violations) : 'valid';
-      expect([index, atWrite, app.store.get<Service>(`/doors/write/${index}`, type)]).toEqual([index, verdict, value]);
+      const outcome = await app.store.put(`/documents/write/${index}`, object).catch((error: unknown) => error);
+      if (outcome instanceof InvalidConfigError) reported.push(outcome);
+      const writeResult = outcome instanceof InvalidConfigError ? resultOf(outcome.violations) : 'valid';
+      expect([index, writeResult, app.store.get<Service>(`/documents/write/${index}`, type)]).toEqual([
+        index,
+        result,
+        value,
+      ]);
     }
-    expect(verdicts.size).toBeGreaterThan(20);
-    expect(verdicts).toContain('valid');
+    expect(results.size).toBeGreaterThan(20);
+    expect(results).toContain('valid');
     expect({}).not.toHaveProperty('admin');
 
-    told.push(refused, logger.text);
-    expect(inspect(told, { depth: Infinity, showHidden: true, maxStringLength: Infinity })).not.toContain(SECRET);
-    expect(JSON.stringify(told)).not.toContain(SECRET);
-    expect(told.length).toBeGreaterThan(20);
+    reported.push(failure, logger.text);
+    expect(inspect(reported, { depth: Infinity, showHidden: true, maxStringLength: Infinity })).not.toContain(SECRET);
+    expect(JSON.stringify(reported)).not.toContain(SECRET);
+    expect(reported.length).toBeGreaterThan(20);
   });
 });
 
-/** What an application would write to get the document; none when no object gives it. */
+/** Returns the value that an application would write to get the document; `undefined` if there is none. */
 function objectOf(document: string | Buffer): object | undefined {
   try {
     const value: unknown = JSON.parse(document.toString());

@@ -149,7 +149,10 @@ describe('docs/configuration.md', () => {
     await put('/shop/database', '{"host":"db-1","port":5432}');
     const client = await loadClass<{ address: string }>('before.js', 'DatabaseClient');
     const app = await start(
-      [await loadClass('app.module.js', 'AppModule'), await loadClass('config-service.module.js', 'FedConfigModule')],
+      [
+        await loadClass('app.module.js', 'AppModule'),
+        await loadClass('config-service.module.js', 'ConfigServiceModule'),
+      ],
       [client],
     );
     process.env.FROM_ENVIRONMENT = 'kept';

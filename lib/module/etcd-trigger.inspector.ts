@@ -14,6 +14,7 @@ export interface EtcdTriggerDescription {
   readonly clusters: readonly ClusterDescription[];
 }
 
+/** The state of one cluster. */
 export interface ClusterDescription {
   readonly name: string;
   readonly serviceName: string;
@@ -51,6 +52,7 @@ export interface HandlerDescription {
   readonly refused: number;
 }
 
+/** The state of the store and its definitions. */
 export interface StoreDescription {
   readonly status: StoreStatus;
   readonly definitions: readonly DefinitionDescription[];
@@ -65,6 +67,7 @@ export interface DefinitionDescription {
   readonly keys: readonly KeyDescription[];
 }
 
+/** The state of one key of a definition, without its value. */
 export interface KeyDescription {
   readonly key: string;
   readonly state: ConfigEntry<unknown>['state'];
@@ -83,6 +86,7 @@ export class EtcdTriggerInspector {
   /** @internal */
   constructor(private readonly discovery: DiscoveryService) {}
 
+  /** Describes all clusters of the application. No description contains a value. */
   describe(): EtcdTriggerDescription {
     const instances: unknown[] = this.discovery.getProviders().map(({ instance }): unknown => instance);
     const clusters = [...new Set(instances.filter((instance) => instance instanceof ClusterRuntime))];

@@ -59,6 +59,7 @@ export interface ResyncNotice {
   readonly reason: 'compacted' | 'restored' | 'cluster-changed';
 }
 
+/** A key as `WatcherService.get` reads it. */
 export interface KeyValue {
   readonly key: string;
   readonly keyBytes: Buffer;

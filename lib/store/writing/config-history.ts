@@ -17,6 +17,7 @@ export interface ConfigRevision<T> {
   readonly violations?: readonly ConfigViolation[];
 }
 
+/** Options of `StoreService.history`. */
 export interface HistoryOptions<T extends object> {
   /**
    * Maximum number of revisions.

@@ -78,8 +78,8 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'writes a key twice in one transaction',
     file: 'fake-server.ts',
-    line: 'if (isDouble)',
-    broken: 'if (isDouble && rawKey === "")',
+    line: 'if (isDuplicate)',
+    broken: 'if (isDuplicate && rawKey === "")',
   },
   {
     name: 'hangs keys on leases that do not exist',

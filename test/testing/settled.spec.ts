@@ -97,7 +97,7 @@ describe('settled()', () => {
     await started.watcher.watch('/a/', () => new Promise(() => undefined));
 
     await expect(settled(started.app, { timeoutMs: 20 })).rejects.toThrow(
-      'settled(): still under way after 20 ms: handler of prefix "/a/": 1 event',
+      'settled(): work was still pending after 20 ms: handler of prefix "/a/": 1 event',
     );
     await expect(settled(started.app, { timeoutMs: 20 })).rejects.toBeInstanceOf(NotSettledError);
   });
@@ -106,7 +106,7 @@ describe('settled()', () => {
     await settled(new FakeCluster({ '/a': 'x' }));
     const empty = await Test.createTestingModule({}).compile();
     await expect(settled(empty)).rejects.toThrow(
-      'settled() is for a FakeCluster, or an application that imports EtcdTriggerModule',
+      'settled() needs a FakeCluster, or an application that imports EtcdTriggerModule',
     );
   });
 });

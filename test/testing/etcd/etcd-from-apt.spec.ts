@@ -78,8 +78,8 @@ describe('the sources for an etcd package', () => {
     await writeFile(join(withoutKeyring, 'etc/os-release'), 'ID=ubuntu\n');
 
     await expect(etcdSources(other)).rejects.toThrow('neither Debian nor Ubuntu');
-    await expect(etcdSources(withoutKeyring)).rejects.toThrow('the keyring of ubuntu is not on this machine');
-    await expect(etcdSources(withoutArchive)).rejects.toThrow('name no archive');
+    await expect(etcdSources(withoutKeyring)).rejects.toThrow('the keyring of ubuntu is not installed');
+    await expect(etcdSources(withoutArchive)).rejects.toThrow('contain no archive');
   });
 
   it('are read from fields that go on in the next line', () => {

@@ -102,9 +102,9 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
   });
 
   it.each<[Fault, string]>([
-    ['wrong sum', 'does not have the sum that SHA256SUMS names'],
-    ['breaks off', 'broke off'],
-    ['no such file', 'answers 404'],
+    ['wrong sum', 'differs from SHA256SUMS'],
+    ['breaks off', 'was interrupted'],
+    ['no such file', 'returned status 404'],
   ])('leaves nothing in the cache after a %s', async (fault, message) => {
     const folder = await temporaryFolder();
     const env = {
@@ -121,9 +121,9 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
     const folder = await temporaryFolder();
 
     await expect(findEtcd({ version: '2.3', env: { PATH: folder, ETCD_CACHE_DIR: folder } })).rejects.toThrow(
-      'no release of 2.3 is known, only of 3.4, 3.5',
+      'there is no known release of 2.3, only of 3.4, 3.5',
     );
-    expect(() => archiveName('3.5.1', 'linux', 'mips')).toThrow('there is no release for linux on mips');
+    expect(() => archiveName('3.5.1', 'linux', 'mips')).toThrow('etcd has no release for linux on mips');
     expect(archiveName('3.5.1', 'darwin', 'arm64')).toBe('etcd-v3.5.1-darwin-arm64');
     expect(archiveName('3.5.1', 'win32', 'x64')).toBe('etcd-v3.5.1-windows-amd64');
   });

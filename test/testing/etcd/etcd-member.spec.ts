@@ -103,7 +103,7 @@ describe('a member', () => {
     expect(error).toBeInstanceOf(EtcdStartError);
     expect(error).toMatchObject({ code: 'ETCD_START', addressInUse: false });
     expect((error as Error).message).toMatch(
-      /ended at its start \(code \d\); the end of its log:\n[^]*quota-backend-bytes/,
+      /exited during startup \(code \d\); the last lines of its log:\n[^]*quota-backend-bytes/,
     );
   });
 

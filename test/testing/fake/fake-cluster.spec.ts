@@ -123,15 +123,17 @@ describe('FakeCluster', () => {
     const etcd = new FakeCluster({ '/a': 'x' });
 
     expect(() => etcd.put('/f', () => 1)).toThrow(
-      new InvalidOptionsError('the value for "/f" has no JSON: give a string, a Buffer, or plain data', { key: '/f' }),
+      new InvalidOptionsError('the value for "/f" cannot be written as JSON: pass a string, a Buffer or plain data', {
+        key: '/f',
+      }),
     );
-    expect(() => etcd.put('', 'x')).toThrow('transaction: the key is empty: etcd has no empty key');
+    expect(() => etcd.put('', 'x')).toThrow('transaction: the key is empty, and etcd has no empty key');
     expect(() => {
       etcd.compact(7);
-    }).toThrow('compact(7): the store is at 2 and compacted up to 0; give a revision in between');
+    }).toThrow('compact(7): the store is at 2 and compacted up to 0; pass a revision in between');
     expect(() => {
       etcd.advance(-1);
-    }).toThrow('advance(-1): give milliseconds of 0 or more');
+    }).toThrow('advance(-1): pass 0 or more milliseconds');
   });
 
   it('ends leases when its own clock says so', () => {

@@ -1,7 +1,10 @@
-import type { Change } from './history.js';
-import type { State } from './truth.js';
+import type { Change } from './listener-history.js';
+import type { State } from './store-history.js';
 
-/** What a resync owes a listener: one change for each key that is not what the listener knows; what is gone, is gone as of the list's revision. */
+/**
+ * Returns the changes that a resync must deliver: one for each key whose state differs from what the listener knows.
+ * Deletes have the revision of the list.
+ */
 export function differenceBetween(known: State, held: State, listRevision: number): Map<string, Change> {
   const difference = new Map<string, Change>();
   for (const [key, change] of held) {
@@ -12,7 +15,7 @@ export function differenceBetween(known: State, held: State, listRevision: numbe
   return difference;
 }
 
-/** The keys of a range in a state. */
+/** Returns the part of a state that belongs to a range. */
 export const within = (state: State, includes: (key: string) => boolean): Map<string, Change> =>
   new Map([...state].filter(([key]) => includes(key)));
 

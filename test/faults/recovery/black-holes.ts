@@ -25,7 +25,7 @@ export const BLACK_HOLES: readonly RecoveryScenario[] = (
   fault: `black hole ${entry}`,
   measured: 'healing until following again',
   limitMs: 4_000,
-  judged: 'max',
+  statistic: 'max',
   rounds,
   followers,
   open: () => open(entry),
@@ -69,7 +69,8 @@ async function open(entry: Entry): Promise<RecoveryPlace> {
 
 async function meet(entry: Entry, link: TcpProxy, secured: SecuredCluster | undefined): Promise<void> {
   if (secured) {
-    // Setting the password, to the same, makes every token invalid: the next stream is refused, and then a new token is asked for.
+    // Setting the password, to the same, makes every token invalid: the next stream is refused, and then a new token is
+    // asked for.
     await secured.admin.user(APP.username).setPassword(APP.password);
     const { accepted } = link;
     link.cut();

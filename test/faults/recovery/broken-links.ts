@@ -10,7 +10,7 @@ export const CUT_LINKS: readonly RecoveryScenario[] = (['FIN', 'RST'] as const).
   fault: `connection cut with ${kind}`,
   measured: 'cut until following again',
   limitMs: 250,
-  judged: 'p99',
+  statistic: 'p99',
   rounds: 200,
   followers: 1,
   open: () =>
@@ -24,12 +24,15 @@ export const CUT_LINKS: readonly RecoveryScenario[] = (['FIN', 'RST'] as const).
 
 const WAYS: Record<Direction | 'both', string> = { both: 'both ways', up: 'to the member', down: 'from the member' };
 
-/** The link to one of three members goes silent, anywhere between two pings of the keepalive; the links to the two others are well. */
+/**
+ * The link to one of three members goes silent, anywhere between two pings of the keepalive; the links to the two
+ * others are well.
+ */
 export const FROZEN_LINKS: readonly RecoveryScenario[] = (['both', 'up', 'down'] as const).map((direction) => ({
   fault: `link frozen ${WAYS[direction]}`,
   measured: 'freeze until following by another link',
   limitMs: 15_000,
-  judged: 'max',
+  statistic: 'max',
   rounds: 40,
   followers: 10,
   open: () =>

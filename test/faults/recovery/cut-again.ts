@@ -11,14 +11,14 @@ const MISSED = { writes: 40, bytes: 300_000 };
 const LONGEST_LIFE_BYTES = 4_000_000;
 
 /**
- * Each new connection is cut again, at any byte: while it is made, while the watch is accepted and compared, or in the middle of a message of
- * 12 MB. The longest pause between two attempts is 1 s.
+ * Each new connection is cut again, at any byte: while it is made, while the watch is accepted and compared, or in the
+ * middle of a message of 12 MB. The longest pause between two attempts is 1 s.
  */
 export const CUT_AGAIN: readonly RecoveryScenario[] = (['FIN', 'RST'] as const).map((kind) => ({
   fault: `cut again with ${kind} after each reconnection`,
   measured: 'cut until the next connection, the longest of ten',
   limitMs: 1_250,
-  judged: 'max',
+  statistic: 'max',
   rounds: 20,
   followers: 1,
   open: () => open(kind === 'RST'),
@@ -58,7 +58,10 @@ async function open(reset: boolean): Promise<RecoveryPlace> {
   };
 }
 
-/** Cuts each connection after the next of these numbers of bytes; milliseconds from each cut until the connection after it. */
+/**
+ * Cuts each connection after the next of these numbers of bytes; milliseconds from each cut until the connection after
+ * it.
+ */
 export async function cutEach(
   link: TcpProxy,
   bytes: readonly number[],

@@ -12,7 +12,7 @@ export const KILLED_MEMBERS: readonly RecoveryScenario[] = (['leader', 'follower
   fault: `connected member killed, the ${role === 'leader' ? 'leader' : 'leader is another'}`,
   measured: 'kill -9 until following again',
   limitMs: 250,
-  judged: 'p99',
+  statistic: 'p99',
   rounds: 100,
   followers: 1,
   open: () => open(role),

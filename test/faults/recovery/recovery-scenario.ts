@@ -6,7 +6,7 @@ export interface RecoveryScenario {
   readonly measured: string;
   readonly limitMs: number;
   /** Which figure is held against the limit. */
-  readonly judged: 'p99' | 'max';
+  readonly statistic: 'p99' | 'max';
   /** In the full table. */
   readonly rounds: number;
   /** Followers that go through their rounds side by side, where a fault mostly waits. */
@@ -21,7 +21,10 @@ export interface RecoveryPlace extends AsyncDisposable {
 }
 
 export interface RecoveryRounds extends AsyncDisposable {
-  /** Lets the fault happen once; milliseconds until the watch follows again. Rejects when it does not, or when something is missed. */
+  /**
+   * Lets the fault happen once; milliseconds until the watch follows again. Rejects when it does not, or when something
+   * is missed.
+   */
   round(): Promise<number>;
 }
 

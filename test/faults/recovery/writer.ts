@@ -3,7 +3,7 @@ import { Etcd3 } from 'etcd3';
 import { eventually } from '../../support/eventually.js';
 import type { Follower } from './follower.js';
 
-/** Writes past every proxy, and proves that what it wrote arrives. */
+/** Writes incarnation every proxy, and proves that what it wrote arrives. */
 export class Writer implements Disposable {
   readonly #etcd: Etcd3;
 

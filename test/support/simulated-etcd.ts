@@ -1,70 +1,53 @@
 import type { KeyRecord } from '../../lib/backend/key-record.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../../lib/backend/key-value-store.js';
-import { type Lease, LeaseNotFoundError, type LeaseStore } from '../../lib/backend/lease-store.js';
+import type { Lease, LeaseStore } from '../../lib/backend/lease-store.js';
 import { UnknownOutcomeError } from '../../lib/etcd-trigger.errors.js';
+import { FakeServer } from '../../lib/testing/fake/fake-server.js';
 
-/** What happens to one request. A delayed one is applied when the given number of further requests has been applied. */
+const LONGER_THAN_ANY_LEASE_MS = 1e9;
+
+/** Fate of one request. A delayed request is applied after the given number of later requests. */
 export type Fate = 'answered' | 'lost before it arrives' | 'lost after it was applied' | { readonly delayed: number };
 
-/** Keys with revisions, transactions and leases, as etcd has them, without a network. */
+/** The store and the leases of the shipped fake, without its network. */
 export class SimulatedEtcd implements LeaseStore {
-  revision = 1;
-  readonly #states: ReadonlyMap<string, KeyRecord>[] = [new Map(), new Map()];
-  readonly #leases = new Set<string>();
+  readonly #server = new FakeServer();
 
-  read(rawKey: string, revision = this.revision): KeyRecord | undefined {
-    return this.#states[revision]?.get(rawKey);
+  get revision(): number {
+    return this.#server.revision;
   }
 
-  apply({ conditions = [], operations }: Transaction): TransactionResult {
-    if (conditions.some(({ rawKey, revision }) => (this.read(rawKey)?.revision ?? 0) !== revision)) {
-      return { applied: false, revision: this.revision, current: conditions.map(({ rawKey }) => this.read(rawKey)) };
-    }
-    const gone = operations.find(({ lease }) => lease !== undefined && !this.#leases.has(lease));
-    if (gone) throw new LeaseNotFoundError('the lease is gone');
-    const state = new Map(this.#states[this.revision]);
-    const revision = this.revision + 1;
-    const deleted = operations
-      .filter(({ type, rawKey }) => type === 'delete' && state.has(rawKey))
-      .map(({ rawKey }) => rawKey);
-    for (const operation of operations) {
-      const { rawKey } = operation;
-      const { version = 0, createRevision = revision } = state.get(rawKey) ?? {};
-      if (operation.type === 'delete') state.delete(rawKey);
-      else {
-        const { value, lease } = operation;
-        state.set(rawKey, { rawKey, value, revision, createRevision, version: version + 1, lease });
-      }
-    }
-    if (operations.some(({ type }) => type === 'put') || deleted.length > 0) {
-      this.#states.push(state);
-      this.revision = revision;
-    }
-    return { applied: true, revision: this.revision, deleted };
+  read(rawKey: string, revision = this.revision): KeyRecord | undefined {
+    if (revision === this.revision) return this.#server.get(rawKey);
+    return this.#server.range('read', { kind: 'key', rawKey }, revision)[0];
+  }
+
+  apply({ what, conditions = [], operations }: Transaction): TransactionResult {
+    return this.#server.commit(what, conditions, operations);
   }
 
   grant(ttlSeconds: number): Promise<Lease> {
-    const id = String(this.#leases.size + 1);
-    this.#leases.add(id);
-    return Promise.resolve({ id, ttlSeconds });
+    return Promise.resolve(this.#server.leases.grant(ttlSeconds));
   }
 
   renew(id: string): Promise<boolean> {
-    return Promise.resolve(this.#leases.has(id));
+    return Promise.resolve(this.#server.leases.renew(id));
   }
 
   revoke(id: string): Promise<void> {
-    this.#leases.delete(id);
-    const held = [...(this.#states[this.revision] ?? [])].filter(([, { lease }]) => lease === id);
-    const operations = held.map(([key]) => ({ type: 'delete', rawKey: key }) as const);
-    if (operations.length > 0) this.apply({ what: 'expire', operations });
+    this.#server.leases.revoke(id);
     return Promise.resolve();
+  }
+
+  /** Advances the virtual clock until every lease has expired. */
+  expireLeases(): void {
+    this.#server.clock.advance(LONGER_THAN_ANY_LEASE_MS);
   }
 }
 
-/** A network that does to one writer's requests what it is told, and others that write in between. */
+/** An unreliable network for one writer's requests, with other clients that write in between. */
 export class SimulatedLink implements KeyValueStore {
-  /** Transactions of the writer that were applied, markers of its own left out. */
+  /** Applied transactions of the writer, without its markers. */
   applied: { readonly revision: number; readonly transaction: Transaction }[] = [];
   readonly #delayed: { left: number; readonly transaction: Transaction }[] = [];
   readonly #fates: Fate[];
@@ -72,7 +55,7 @@ export class SimulatedLink implements KeyValueStore {
   constructor(
     private readonly etcd: SimulatedEtcd,
     fates: readonly Fate[],
-    /** Called before each request arrives. */
+    /** Called before each request arrives. Writes as other clients do. */
     private readonly others: () => void,
   ) {
     this.#fates = [...fates];
@@ -87,14 +70,14 @@ export class SimulatedLink implements KeyValueStore {
     this.others();
     if (typeof fate === 'object') this.#delayed.push({ left: fate.delayed, transaction });
     if (fate === 'lost after it was applied') this.#apply(transaction);
-    const answer = fate === 'answered' ? this.#apply(transaction) : undefined;
+    const result = fate === 'answered' ? this.#apply(transaction) : undefined;
     for (const late of this.#delayed) late.left -= 1;
     this.#deliver((left) => left <= 0);
-    if (answer instanceof Error) return Promise.reject(answer);
-    return answer ? Promise.resolve(answer) : Promise.reject(new UnknownOutcomeError('lost'));
+    if (result instanceof Error) return Promise.reject(result);
+    return result ? Promise.resolve(result) : Promise.reject(new UnknownOutcomeError('lost'));
   }
 
-  /** Whatever is under way arrives. */
+  /** Delivers all delayed requests. */
   deliverAll(): void {
     this.#deliver(() => true);
   }

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-/** A folder that is gone after the test. */
+/** Creates a folder that is removed after the test. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'testing-spec-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** A program that answers `--version` like an etcd and can do nothing else. */
+/** Creates a program that only prints the output of `etcd --version`. */
 export async function fakeEtcd(path: string, version: string): Promise<string> {
   return writeProgram(path, `#!/bin/sh\necho "etcd Version: ${version}"\necho "Git SHA: 0"\n`);
 }

@@ -82,7 +82,7 @@ describe('what is claimed of a write, whatever becomes of its requests and whoev
     let requests = 0;
     const link = new SimulatedLink(etcd, ['lost after it was applied'], () => {
       requests += 1;
-      if (requests === 2) void etcd.revoke('1');
+      if (requests === 2) etcd.expireLeases();
     });
     const outcome = await outcomeOf(marked(link, etcd), { what: 'put', operations: [put('a', 'x')] });
 

@@ -6,10 +6,7 @@ import { Writer } from './writer.js';
 
 type Partition = 'cut' | 'silent';
 
-/**
- * The member that serves the watch no longer hears of the two others, nor they of it; its clients still reach it, and
- * it does not hang up.
- */
+/** The member that serves the watch is partitioned from the others. It keeps its client connections. */
 export const LOST_QUORUM: readonly RecoveryScenario[] = (['silent', 'cut'] as const).map((partition) => ({
   fault: `connected member without quorum (links ${partition})`,
   measured: 'partition until following another member',
@@ -44,9 +41,9 @@ async function round(partition: Partition, cluster: LabCluster, follower: Follow
   const time = await follower.recovery(() => {
     cluster.isolate(cluster.members.indexOf(member), partition);
   });
-  await others.prove(follower);
+  await others.verifyDelivery(follower);
   cluster.rejoin();
   await cluster.etcd.leader();
-  await writer.prove(follower);
+  await writer.verifyDelivery(follower);
   return time;
 }

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Everything an application on Nest needs, by its major version. */
+/** Returns the dependencies of an application on a major version of Nest. */
 export const nestDependencies = (major: string): Record<string, string> => ({
   '@nestjs/common': `^${major}`,
   '@nestjs/core': `^${major}`,
@@ -19,7 +19,7 @@ export const nestDependencies = (major: string): Record<string, string> => ({
   rxjs: '^7.8.2',
 });
 
-/** An empty project that has the packed tarball installed, as a user would. */
+/** An empty project in which the packed tarball is installed. */
 export class ConsumerProject implements AsyncDisposable {
   private constructor(readonly folder: string) {}
 
@@ -49,7 +49,7 @@ export class ConsumerProject implements AsyncDisposable {
     }
   }
 
-  /** Resolves with what the program printed; rejects, with all of its output, when it fails. */
+  /** Runs a program and returns its standard output. If it fails, the error contains all of its output. */
   async run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
     const options = { cwd: this.folder, env: { ...process.env, ...env }, maxBuffer: 2 ** 26 };
     const { stdout } = await run(program, args, options).catch((error: unknown) => {

@@ -7,7 +7,7 @@ import { runSpecs } from './run-specs.js';
 
 const COPIED = ['lib', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'README.md'];
 
-/** The repository itself runs on Nest 12; here are its sources and specs on the packages of another Nest. */
+/** The repository uses Nest 12. This test runs its sources and specs on another version of Nest. */
 describe('the specs of module, handlers and store', () => {
   let nest: ConsumerProject;
   let copy: string;
@@ -21,7 +21,7 @@ describe('the specs of module, handlers and store', () => {
       if (name === '@nestjs') continue;
       await symlink(resolve('node_modules', name), join(copy, 'node_modules', name));
     }
-    // Nest finds what it needs itself beside it, so it is linked where it was installed.
+    // Nest resolves its own dependencies next to its installation, so the whole folder is linked.
     await symlink(join(nest.folder, 'node_modules/@nestjs'), join(copy, 'node_modules/@nestjs'));
   });
   afterAll(async () => {

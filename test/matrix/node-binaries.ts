@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Other versions of Node, as the registry has them; the one that runs this is what it is. */
+/** Versions of Node, installed from the npm registry. The running version is used as it is. */
 export class NodeBinaries implements AsyncDisposable {
   readonly #paths = new Map([[process.versions.node.split('.')[0] ?? '', process.execPath]]);
 
@@ -24,7 +24,7 @@ export class NodeBinaries implements AsyncDisposable {
     return binaries;
   }
 
-  /** The program of a major version. */
+  /** Returns the executable of a major version. */
   of(major: string): string {
     const path = this.#paths.get(major);
     if (path === undefined) throw new Error(`node ${major} is not installed`);

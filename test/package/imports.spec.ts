@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** The folders of lib that the files of a folder may import from; sub-folders are listed on their own. */
+/** Folders of lib from which the files of a folder may import. Sub-folders have separate entries. */
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   timing: [],
   collections: [],
@@ -53,7 +53,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   'testing/fake': ['backend', 'module', 'watch'],
 };
 
-/** Files that import nothing but errors and types of the public API: every folder may import them. */
+/** Files that every folder may import, because they import only errors and types of the public API. */
 const LEAVES = ['etcd-trigger.errors', 'etcd-trigger.log', 'watch/watch-event'];
 
 const FILES = (readdirSync('lib', { recursive: true }) as string[])
@@ -66,7 +66,7 @@ const importsOf = (file: string): string[] =>
   );
 
 describe('the imports of lib', () => {
-  it('point one way', () => {
+  it('point in one direction', () => {
     const wrong = FILES.flatMap((file) =>
       importsOf(file)
         .filter((from) => from.startsWith('.'))
@@ -77,14 +77,14 @@ describe('the imports of lib', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('name etcd3 and gRPC only in lib/etcd', () => {
-    const speakers = FILES.filter((file) =>
+  it('use etcd3 and gRPC only in lib/etcd', () => {
+    const grpcUsers = FILES.filter((file) =>
       importsOf(file).some((from) => from === 'etcd3' || from.startsWith('@grpc/')),
     );
-    expect(new Set(speakers.map((file) => file.split('/')[0]))).toEqual(new Set(['etcd']));
+    expect(new Set(grpcUsers.map((file) => file.split('/')[0]))).toEqual(new Set(['etcd']));
   });
 
-  it('take Nest from package roots only', () => {
+  it('use Nest only from package roots', () => {
     const deep = FILES.flatMap((file) => importsOf(file).filter((from) => /^@nestjs\/[^/]+\//.test(from)));
     expect(deep).toEqual([]);
   });

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 
 export interface Heading {
-  /** 1 for the title of the document. */
+  /** Level of the heading; 1 is the title of the document. */
   readonly level: number;
   readonly text: string;
-  /** What a link to it ends with. */
+  /** Fragment of a link to the heading. */
   readonly anchor: string;
 }
 
-/** The headings of a document, in order; those inside of blocks of code are none. */
+/** Returns the headings of a document in order. Lines in code blocks are ignored. */
 export function headingsOf(document: string): Heading[] {
   const prose = readFileSync(document, 'utf8').replaceAll(/^```[\s\S]*?^```$/gm, '');
   return Array.from(prose.matchAll(/^(#+) (.+)$/gm), ([, marks = '', text = '']) => ({
@@ -18,7 +18,7 @@ export function headingsOf(document: string): Heading[] {
   }));
 }
 
-/** As GitHub makes it: lower case, without punctuation, spaces as hyphens. */
+/** Follows GitHub's rules: lower case, without punctuation, hyphens for spaces. */
 const anchorOf = (text: string): string =>
   text
     .toLowerCase()

@@ -48,7 +48,7 @@ describe('every snippet of the README', () => {
     return built.createNestApplication().init();
   };
 
-  it('names its file, so that none is left out', () => {
+  it('has a file name, so that none is left out', () => {
     expect(namelessSnippetsIn('README.md')).toBe(0);
   });
 

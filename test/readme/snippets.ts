@@ -2,17 +2,17 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
 
-/** The TypeScript blocks of a document that name their file: ```ts title="app.module.ts" */
+/** Returns the TypeScript blocks of a document with a file name: ```ts title="app.module.ts" */
 export function snippetsOf(document: string): ReadonlyMap<string, string> {
   const blocks = readFileSync(document, 'utf8').matchAll(/^```ts title="([^"]+)"\n([\s\S]*?)^```$/gm);
   return new Map(Array.from(blocks, ([, title = '', code = '']) => [title, code]));
 }
 
-/** TypeScript blocks that name no file, and so would never be run. */
+/** Returns the number of TypeScript blocks without a file name, which would not be tested. */
 export const namelessSnippetsIn = (document: string): number =>
   [...readFileSync(document, 'utf8').matchAll(/^```ts\s*$/gm)].length;
 
-/** Writes the snippets into a folder, type-checks them as the users of the package would, and compiles them. Returns what the compiler has to say. */
+/** Writes the snippets to a folder, type-checks them against the package and compiles them. Returns the diagnostics. */
 export function compileSnippets(snippets: ReadonlyMap<string, string>, folder: string): string[] {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });

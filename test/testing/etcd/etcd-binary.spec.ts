@@ -5,11 +5,11 @@ import { EtcdNotFoundError, findEtcd } from '../../../lib/testing/index.js';
 import { InvalidOptionsError } from '../../../lib/index.js';
 import { fakeEtcd, temporaryFolder, writeProgram } from '../../support/temporary-folder.js';
 
-/** Nobody listens there, so a download fails at once. */
+/** Nothing listens there, so downloads fail immediately. */
 const NO_RELEASES = 'http://127.0.0.1:1';
 
 describe('findEtcd', () => {
-  it('takes ETCD_BIN before the PATH, the PATH before the cache', async () => {
+  it('prefers ETCD_BIN to the PATH, and the PATH to the cache', async () => {
     const folder = await temporaryFolder();
     const named = await fakeEtcd(join(folder, 'named/my-etcd'), '3.5.1');
     const onPath = await fakeEtcd(join(folder, 'bin/etcd'), '3.5.2');
@@ -29,7 +29,7 @@ describe('findEtcd', () => {
     });
   });
 
-  it('passes over what has another version than the one asked for, and says so', async () => {
+  it('skips and logs binaries of other versions than the requested one', async () => {
     const folder = await temporaryFolder();
     const named = await fakeEtcd(join(folder, 'named/etcd'), '3.5.1');
     await fakeEtcd(join(folder, 'bin/etcd'), '3.40.2');
@@ -43,7 +43,7 @@ describe('findEtcd', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('takes the newest cached copy of a version, and 3.5 before others when none is asked for', async () => {
+  it('uses the newest cached binary of a version, and prefers 3.5 if none is requested', async () => {
     const folder = await temporaryFolder();
     const cache = join(folder, 'nestjs-etcd-trigger/etcd');
     for (const version of ['3.4.9', '3.4.23', '3.5.9', '3.5.16', '3.6.1']) {
@@ -55,7 +55,7 @@ describe('findEtcd', () => {
     expect((await findEtcd({ env })).version).toBe('3.5.16');
   });
 
-  it('passes over a program on the PATH that is not an etcd', async () => {
+  it('skips a program on the PATH that is not etcd', async () => {
     const folder = await temporaryFolder();
     await writeProgram(join(folder, 'first/etcd'), '#!/bin/sh\nexit 3\n');
     const second = await fakeEtcd(join(folder, 'second/etcd'), '3.5.2');
@@ -69,7 +69,7 @@ describe('findEtcd', () => {
     ['does not exist', (path: string) => Promise.resolve(path)],
     ['cannot be executed', (path: string) => writeProgram(path, 'not a program')],
     ['is another program', (path: string) => writeProgram(path, '#!/bin/sh\necho hello\n')],
-  ])('does not silently go on when ETCD_BIN %s', async (_, prepare) => {
+  ])('fails if ETCD_BIN %s', async (_, prepare) => {
     const folder = await temporaryFolder();
     const path = await prepare(join(folder, 'wrong/etcd'));
     await fakeEtcd(join(folder, 'bin/etcd'), '3.5.2');
@@ -80,11 +80,11 @@ describe('findEtcd', () => {
     await expect(found).rejects.toThrow(`ETCD_BIN is "${path}"`);
   });
 
-  it('refuses a version that is not major.minor', async () => {
+  it('rejects a version that is not major.minor', async () => {
     await expect(findEtcd({ version: '3.5.16' })).rejects.toThrow('version is "3.5.16", but must be major.minor');
   });
 
-  it('lists everything it tried and everything that helps when there is none', async () => {
+  it('lists all attempts and remedies if etcd cannot be found', async () => {
     const folder = await temporaryFolder();
     const env = { PATH: folder, ETCD_CACHE_DIR: folder, ETCD_DOWNLOAD_BASE: NO_RELEASES };
 
@@ -98,7 +98,7 @@ describe('findEtcd', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it.each(['3.4', '3.5'])('gets a real etcd %s for this machine, once', async (version) => {
+  it.each(['3.4', '3.5'])('fetches a real etcd %s once', async (version) => {
     const env = { ...process.env, ETCD_BIN: undefined };
 
     const first = await findEtcd({ version, env });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { snippetsOf } from '../readme/snippets.js';
-import { ConsumerProject, nestDependencies } from './consumer-project.js';
+import { ConsumerProject, nestDependencies } from '../support/consumer-project.js';
 import { NodeBinaries } from './node-binaries.js';
 
 const GUIDE = 'docs/testing.md';

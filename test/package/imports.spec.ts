@@ -65,16 +65,25 @@ const importsOf = (file: string): string[] =>
     ([, from = '']) => from,
   );
 
+/** Returns the imported files of lib, with the ending of their sources. */
+const relativeImportsOf = (file: string): string[] =>
+  importsOf(file)
+    .filter((from) => from.startsWith('.'))
+    .map((from) => normalize(join(dirname(file), from)).replace(/\.js$/, '.ts'));
+
 describe('the imports of lib', () => {
   it('point in one direction', () => {
     const wrong = FILES.flatMap((file) =>
-      importsOf(file)
-        .filter((from) => from.startsWith('.'))
-        .map((from) => normalize(join(dirname(file), from)).replace(/\.js$/, ''))
+      relativeImportsOf(file)
+        .map((target) => target.replace(/\.ts$/, ''))
         .filter((target) => !LEAVES.includes(target) && !mayImport(dirname(file), dirname(target)))
         .map((target) => `${file} -> ${target}`),
     );
     expect(wrong).toEqual([]);
+  });
+
+  it('form no circles, type imports included', () => {
+    expect(circlesIn(new Map(FILES.map((file) => [file, relativeImportsOf(file)])))).toEqual([]);
   });
 
   it('use etcd3 and gRPC only in lib/etcd', () => {
@@ -93,4 +102,16 @@ describe('the imports of lib', () => {
 function mayImport(folder: string, target: string): boolean {
   const allowed = DIRECTION[folder] ?? [];
   return folder === target || allowed.includes(target) || (allowed.includes('*') && target !== '.');
+}
+
+/** Returns the files that are left when files without imports of remaining files are removed repeatedly. */
+function circlesIn(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const remaining = new Map(imports);
+  for (let size = Infinity; remaining.size < size;) {
+    size = remaining.size;
+    for (const [file, targets] of remaining) {
+      if (!targets.some((target) => remaining.has(target))) remaining.delete(file);
+    }
+  }
+  return [...remaining.keys()];
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
+import { testFolder } from '../support/test-folder.js';
 
 const LIB = fileURLToPath(new URL('../../lib', import.meta.url));
 
@@ -18,7 +18,7 @@ async function startInOtherProcess(ending: string): Promise<{
   etcd: number;
   leftovers: () => Promise<string[]>;
 }> {
-  const folder = await temporaryFolder();
+  const folder = await testFolder();
   await compileLib(folder);
   const temporary = join(folder, 'tmp');
   await mkdir(temporary);

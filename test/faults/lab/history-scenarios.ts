@@ -1,7 +1,7 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
+import { TemporaryFolder } from '../../support/temporary-folder.js';
 import type { Scenario } from './fault.js';
 import type { Laboratory } from './laboratory.js';
 
@@ -33,26 +33,22 @@ export async function compactWhileCutOff(
 /** Takes an offline backup of the stopped cluster and restores it later. */
 export async function restore(lab: Laboratory, writes: number, grows: boolean): Promise<void> {
   const { members } = lab.cluster;
-  const folder = await mkdtemp(join(tmpdir(), 'etcd-lab-'));
-  try {
-    await waitUntilIdle(lab);
-    await Promise.all(members.map((member) => member.kill()));
+  await using folder = await TemporaryFolder.create('etcd-lab');
+  await waitUntilIdle(lab);
+  await Promise.all(members.map((member) => member.kill()));
+  await Promise.all(
+    members.map(({ dataDirectory, name }) => cp(dataDirectory, join(folder.path, name), { recursive: true })),
+  );
+  await Promise.all(members.map((member) => member.start()));
+  lab.workload.start();
+  await lab.workload.afterMore(writes);
+  await replaceStore(lab, 'restore', grows, async () => {
+    await Promise.all(members.map((member) => member.wipe()));
     await Promise.all(
-      members.map(({ dataDirectory, name }) => cp(dataDirectory, join(folder, name), { recursive: true })),
+      members.map(({ dataDirectory, name }) => cp(join(folder.path, name), dataDirectory, { recursive: true })),
     );
     await Promise.all(members.map((member) => member.start()));
-    lab.workload.start();
-    await lab.workload.afterMore(writes);
-    await replaceStore(lab, 'restore', grows, async () => {
-      await Promise.all(members.map((member) => member.wipe()));
-      await Promise.all(
-        members.map(({ dataDirectory, name }) => cp(join(folder, name), dataDirectory, { recursive: true })),
-      );
-      await Promise.all(members.map((member) => member.start()));
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 export const wipe = (lab: Laboratory, grows: boolean): Promise<void> =>

@@ -1,5 +1,4 @@
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
@@ -7,6 +6,7 @@ import type { IOptions } from 'etcd3';
 import type { EtcdTestTls } from 'nestjs-etcd-trigger/testing';
 import { type Certificates, createCertificates } from '../../support/certificates.js';
 import { eventually } from '../../support/eventually.js';
+import { TemporaryFolder } from '../../support/temporary-folder.js';
 import { DirectMember } from './direct-member.js';
 
 const ROOT = { username: 'root', password: 'root-password' };
@@ -18,20 +18,20 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** TLS, a user with access to a single prefix, and tokens with a short lifetime. */
 export class SecuredAccess {
   static readonly args = ['--auth-token=simple', `--auth-token-ttl=${TOKEN_TTL_S}`];
-  readonly #folder: string;
+  readonly #folder: TemporaryFolder;
   readonly #certificates: Certificates;
   readonly #authority: Buffer;
   #isRenewed = false;
 
-  private constructor(folder: string, certificates: Certificates, authority: Buffer) {
+  private constructor(folder: TemporaryFolder, certificates: Certificates, authority: Buffer) {
     this.#folder = folder;
     this.#certificates = certificates;
     this.#authority = authority;
   }
 
   static async create(): Promise<SecuredAccess> {
-    const folder = await mkdtemp(join(tmpdir(), 'etcd-lab-'));
-    const certificates = await createCertificates(folder);
+    const folder = await TemporaryFolder.create('etcd-lab');
+    const certificates = await createCertificates(folder.path);
     const access = new SecuredAccess(folder, certificates, await readFile(certificates.ca));
     await access.#serve(certificates.server);
     return access;
@@ -41,8 +41,8 @@ export class SecuredAccess {
   get tls(): EtcdTestTls {
     return {
       ca: this.#certificates.ca,
-      cert: join(this.#folder, 'served.pem'),
-      key: join(this.#folder, 'served-key.pem'),
+      cert: join(this.#folder.path, 'served.pem'),
+      key: join(this.#folder.path, 'served-key.pem'),
     };
   }
 
@@ -102,7 +102,7 @@ export class SecuredAccess {
   }
 
   async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#folder[Symbol.asyncDispose]();
   }
 
   get #trust(): Pick<IOptions, 'credentials'> {

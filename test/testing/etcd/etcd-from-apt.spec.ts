@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { etcdSources, parseSources } from '../../../lib/testing/etcd/apt-sources.js';
 import { newestFirst } from '../../../lib/testing/etcd/etcd-from-apt.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { testFolder } from '../../support/test-folder.js';
 
 async function machine(id: string, files: Readonly<Record<string, string>>): Promise<string> {
-  const root = await temporaryFolder();
+  const root = await testFolder();
   const all = {
     'etc/os-release': `NAME=x\nID=${id}\n`,
     [`usr/share/keyrings/${id}-archive-keyring.gpg`]: '',

@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { archiveName } from '../../../lib/testing/etcd/etcd-from-release.js';
 import { findEtcd } from '../../../lib/testing/index.js';
-import { fakeEtcd, temporaryFolder } from '../../support/temporary-folder.js';
+import { writeFakeEtcd } from '../../support/programs.js';
+import { testFolder } from '../../support/test-folder.js';
 
 type Fault = 'wrong checksum' | 'interrupted download' | 'missing file';
 
@@ -65,14 +66,14 @@ function archiveOf(folder: string, release: string): Promise<Buffer> {
 
 async function makeArchive(folder: string, release: string): Promise<Buffer> {
   const name = archiveName(release, process.platform, process.arch);
-  await fakeEtcd(join(folder, 'release', name, 'etcd'), release);
+  await writeFakeEtcd(join(folder, 'release', name, 'etcd'), release);
   execFileSync('tar', ['-czf', join(folder, 'release.tar.gz'), '-C', join(folder, 'release'), name]);
   return readFile(join(folder, 'release.tar.gz'));
 }
 
 describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => {
   it('is downloaded, verified and cached', async () => {
-    const folder = await temporaryFolder();
+    const folder = await testFolder();
     const env = {
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
@@ -88,7 +89,7 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
   });
 
   it('is complete for every process if several fetch it concurrently', async () => {
-    const folder = await temporaryFolder();
+    const folder = await testFolder();
     const env = {
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
@@ -106,7 +107,7 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
     ['interrupted download', 'was interrupted'],
     ['missing file', 'returned status 404'],
   ])('leaves nothing in the cache after: %s', async (fault, message) => {
-    const folder = await temporaryFolder();
+    const folder = await testFolder();
     const env = {
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
@@ -118,7 +119,7 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
   });
 
   it('does not exist for an unknown version or platform', async () => {
-    const folder = await temporaryFolder();
+    const folder = await testFolder();
 
     await expect(findEtcd({ version: '2.3', env: { PATH: folder, ETCD_CACHE_DIR: folder } })).rejects.toThrow(
       'there is no known release of 2.3, only of 3.4, 3.5',

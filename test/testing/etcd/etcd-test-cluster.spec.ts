@@ -8,7 +8,7 @@ import { createCertificates, type CertificateFiles } from '../../support/certifi
 import { eventually } from '../../support/eventually.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { put, read } from '../../support/gateway.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { testFolder } from '../../support/test-folder.js';
 
 async function startCluster(options?: EtcdTestClusterOptions): Promise<EtcdTestCluster> {
   const cluster = await EtcdTestCluster.start(options);
@@ -56,7 +56,7 @@ describe.each(['3.4', '3.5'])('a cluster of three etcd %s', (version) => {
   });
 
   it('serves clients over TLS, and requires their certificate if configured', async () => {
-    const { ca, server, client, expired, stranger } = await createCertificates(await temporaryFolder());
+    const { ca, server, client, expired, stranger } = await createCertificates(await testFolder());
     const open = await startCluster({ version, tls: { ca, ...server } });
     const closed = await startCluster({ version, tls: { ca, ...server, clientAuth: true } });
 

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { TemporaryFolder } from './temporary-folder.js';
 
 const run = promisify(execFile);
 
@@ -21,13 +21,13 @@ export const nestDependencies = (major: string): Record<string, string> => ({
 
 /** An empty project in which the packed tarball is installed. */
 export class ConsumerProject implements AsyncDisposable {
-  private constructor(readonly folder: string) {}
+  private constructor(private readonly temporary: TemporaryFolder) {}
 
   static async create(
     dependencies: Readonly<Record<string, string>>,
     manifest: Readonly<Record<string, unknown>> = {},
   ): Promise<ConsumerProject> {
-    const project = new ConsumerProject(await mkdtemp(join(tmpdir(), 'consumer-')));
+    const project = new ConsumerProject(await TemporaryFolder.create('consumer'));
     const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', project.folder];
     const [{ filename }] = JSON.parse((await run('npm', pack)).stdout) as [{ filename: string }];
     await project.write({
@@ -40,6 +40,10 @@ export class ConsumerProject implements AsyncDisposable {
     });
     await project.run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund']);
     return project;
+  }
+
+  get folder(): string {
+    return this.temporary.path;
   }
 
   async write(files: Readonly<Record<string, string>>): Promise<void> {
@@ -60,6 +64,6 @@ export class ConsumerProject implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+    await this.temporary[Symbol.asyncDispose]();
   }
 }

@@ -136,8 +136,8 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
   });
 
   it.each([
-    ['answers', undefined],
-    ['refuses to answer', { code: status.UNIMPLEMENTED, details: 'unknown method Status' }],
+    ['responds to', undefined],
+    ['rejects', { code: status.UNIMPLEMENTED, details: 'unknown method Status' }],
   ])(
     'may last longer than a connection may be silent, as long as its member %s status requests',
     async (_, refusal) => {

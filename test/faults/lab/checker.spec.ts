@@ -50,8 +50,8 @@ function correctHistory(storeHistory: StoreHistory, from: 'list' | number = 1): 
     return { kind: 'event', event };
   };
   const begin = from === 'list' ? 20 : from - 1;
-  const held = [...within(storeHistory.incarnation(0).stateAt(begin), includes).values()];
-  const initial = from === 'list' ? held.map((change) => deliver(change, 'initial')) : [];
+  const contents = [...within(storeHistory.incarnation(0).stateAt(begin), includes).values()];
+  const initial = from === 'list' ? contents.map((change) => deliver(change, 'initial')) : [];
   return [...initial, ...changesFrom(storeHistory, begin + 1).map((change) => deliver(change, 'live'))];
 }
 
@@ -80,8 +80,8 @@ const edited = (entry: Entry | undefined, change: Partial<SeenEvent>): Entry => 
 function withResync(storeHistory: StoreHistory, notice: Partial<SeenNotice> = {}): Entry[] {
   const before = correctHistory(storeHistory).filter((entry) => entry.kind === 'event' && entry.event.revision <= 40);
   const known = within(storeHistory.current.stateAt(40), includes);
-  const held = within(storeHistory.current.stateAt(60), includes);
-  const difference = [...differenceBetween(known, held, 60).values()].map((change): Entry => {
+  const contents = within(storeHistory.current.stateAt(60), includes);
+  const difference = [...differenceBetween(known, contents, 60).values()].map((change): Entry => {
     const previous = known.get(change.key)?.value;
     return { kind: 'event', event: { ...change, previous, origin: 'resync' } };
   });
@@ -231,9 +231,9 @@ describe('the checker of histories', () => {
   it('refuses a listener whose events lead to a state that differs from etcd', () => {
     const checker = new HistoryChecker({ name: 'listener', includes, begin: 1, incarnation: 0 }, storeHistory);
     for (const entry of correctHistory(storeHistory)) checker.check(entry);
-    const held = storeHistory.current.stateAt(HEAD);
-    held.delete([...within(held, includes).keys()][0] ?? '');
-    checker.finish(HEAD, held);
+    const contents = storeHistory.current.stateAt(HEAD);
+    contents.delete([...within(contents, includes).keys()][0] ?? '');
+    checker.finish(HEAD, contents);
 
     expect(kindsOf(checker.result)).toEqual(['wrong state']);
   });
@@ -243,8 +243,8 @@ describe('the checker of histories', () => {
     const incarnation = replaced.begin(30, replaced.current.stateAt(30));
     replaced.current.append(31, [write(undefined, '/in/new', 31, false) as Change]);
     const known = within(replaced.incarnation(0).stateAt(HEAD), includes);
-    const held = within(replaced.current.stateAt(31), includes);
-    const difference = [...differenceBetween(known, held, 31).values()].map((change): Entry => ({
+    const contents = within(replaced.current.stateAt(31), includes);
+    const difference = [...differenceBetween(known, contents, 31).values()].map((change): Entry => ({
       kind: 'event',
       event: { ...change, previous: known.get(change.key)?.value, origin: 'resync' },
     }));
@@ -253,7 +253,7 @@ describe('the checker of histories', () => {
     const resultOf = (entries: readonly Entry[]): CheckResult => {
       const checker = new HistoryChecker({ name: 'listener', includes, begin: 1, incarnation: 0 }, replaced);
       for (const entry of entries) checker.check(entry);
-      checker.finish(31, held);
+      checker.finish(31, contents);
       return checker.result;
     };
 

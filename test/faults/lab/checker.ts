@@ -63,9 +63,9 @@ export class HistoryChecker {
 
   /**
    * Ends the check at `revision`, up to which all events have been delivered.
-   * @param held the contents of etcd at that revision
+   * @param contents contents of etcd at that revision
    */
-  finish(revision: number, held: State): void {
+  finish(revision: number, contents: State): void {
     for (let notice = this.#notices.shift(); notice; notice = this.#notices.shift()) this.#beginResync(notice);
     this.#closeDifference();
     this.#compareInitial(revision);
@@ -77,7 +77,7 @@ export class HistoryChecker {
     this.#skipped.clear();
     for (const loss of this.#losses) if (loss.kind === 'replaced') this.#unannounced('the store was replaced');
     this.#losses = [];
-    this.#compareState(revision, within(held, this.#listener.includes));
+    this.#compareState(revision, within(contents, this.#listener.includes));
   }
 
   #checkEvent(event: SeenEvent, batchRevision = event.revision): void {
@@ -205,11 +205,11 @@ export class HistoryChecker {
   #compareInitial(revision: number): void {
     if (this.#next !== undefined) return;
     const listed = this.#initialRevision ?? revision;
-    const held = this.#stateAt(listed);
+    const contents = this.#stateAt(listed);
     this.#next = listed + 1;
     this.#at = listed;
     for (const event of this.#initial) {
-      const change = held.get(event.key);
+      const change = contents.get(event.key);
       if (change) this.#compareEvent(event, change);
       else
         this.result.add(
@@ -218,11 +218,11 @@ export class HistoryChecker {
         );
     }
     if (this.#initial.length > this.#known.size) this.result.add('duplicate', 'the initial list has a key twice');
-    for (const key of held.keys()) {
+    for (const key of contents.keys()) {
       if (!this.#known.has(key))
         this.result.add('missed', `"${key}" is missing from the initial list of revision ${listed}`);
     }
-    this.#known = held;
+    this.#known = contents;
     this.#initial = [];
   }
 
@@ -241,8 +241,8 @@ export class HistoryChecker {
     applyTo(this.#known, [change]);
   }
 
-  #compareState(revision: number, held: State): void {
-    for (const { key } of differenceBetween(this.#known, held, revision).values()) {
+  #compareState(revision: number, contents: State): void {
+    for (const { key } of differenceBetween(this.#known, contents, revision).values()) {
       this.result.add(
         'wrong state',
         `at revision ${revision} the state built from its events differs from etcd for "${key}"`,

@@ -5,13 +5,13 @@ import type { State } from './store-history.js';
  * Returns the changes that a resync must deliver: one for each key whose state differs from what the listener knows.
  * Deletes have the revision of the list.
  */
-export function differenceBetween(known: State, held: State, listRevision: number): Map<string, Change> {
+export function differenceBetween(known: State, contents: State, listRevision: number): Map<string, Change> {
   const difference = new Map<string, Change>();
-  for (const [key, change] of held) {
+  for (const [key, change] of contents) {
     const before = known.get(key);
     if (!before || !isSameWrite(before, change)) difference.set(key, change);
   }
-  for (const key of known.keys()) if (!held.has(key)) difference.set(key, removal(key, listRevision));
+  for (const key of known.keys()) if (!contents.has(key)) difference.set(key, removal(key, listRevision));
   return difference;
 }
 

@@ -125,14 +125,14 @@ export class Laboratory {
       () => this.app.listeners.every(({ subscription }) => (subscription?.pending ?? 0) === 0),
       this.#hangTimeout,
     );
-    const held = await this.recorder.heldAt(revision);
-    this.#compareRecorder(revision, held);
+    const contents = await this.recorder.contentsAt(revision);
+    this.#compareRecorder(revision, contents);
     this.writeChecker.check(this.recorder.storeHistory.current, revision);
     for (const { log } of this.app.listeners) {
-      log.check(revision, held);
+      log.check(revision, contents);
       this.counters.addResult(log.result);
     }
-    const violations = [...this.#violations(), ...this.#compareStore(held), ...(await this.#countStreams())];
+    const violations = [...this.#violations(), ...this.#compareStore(contents), ...(await this.#countStreams())];
     this.#count();
     if (violations.length > 0) throw this.#failure(violations);
     this.recorder.storeHistory.current.forgetBefore(revision);
@@ -200,15 +200,15 @@ export class Laboratory {
   }
 
   /** Checks the recorder itself against a linearizable read. */
-  #compareRecorder(revision: number, held: ReadonlyMap<string, Change>): void {
-    const wrong = differenceBetween(this.recorder.storeHistory.current.stateAt(revision), held, revision);
+  #compareRecorder(revision: number, contents: ReadonlyMap<string, Change>): void {
+    const wrong = differenceBetween(this.recorder.storeHistory.current.stateAt(revision), contents, revision);
     if (wrong.size > 0)
       throw this.#failure([`the recorded history differs from etcd for ${[...wrong.keys()].join(', ')}`]);
   }
 
-  #compareStore(held: ReadonlyMap<string, Change>): string[] {
+  #compareStore(contents: ReadonlyMap<string, Change>): string[] {
     const { store } = this.app;
-    const expected = new Map([...held].filter(([key]) => key.startsWith(RANGES.configs)));
+    const expected = new Map([...contents].filter(([key]) => key.startsWith(RANGES.configs)));
     const wrong = [...expected].filter(([key, { value }]) => {
       const config = store.get(key, LabConfig);
       return value !== (config && fingerprint(Buffer.from(JSON.stringify(config))));

@@ -69,7 +69,7 @@ export class ListenerLog {
   /**
    * Checks all entries up to a revision that all listeners have received. Later entries are kept for the next check.
    */
-  check(revision: number, held: State): void {
+  check(revision: number, contents: State): void {
     const entries = this.#listener.isConcurrent ? inRevisionOrder(this.#entries, this.result) : this.#entries;
     const isLater = (entry: Entry): boolean =>
       (entry.kind === 'event' && entry.event.origin === 'live' && entry.event.revision > revision) ||
@@ -77,7 +77,7 @@ export class ListenerLog {
     // All events of the revision have been delivered, so the last entry that is not later ends it.
     const end = entries.findLastIndex((entry) => !isLater(entry)) + 1;
     for (const entry of entries.slice(0, end)) this.#checker.check(entry);
-    this.#checker.finish(revision, held);
+    this.#checker.finish(revision, contents);
     this.#entries = entries.slice(end);
     this.#touches.clear();
   }

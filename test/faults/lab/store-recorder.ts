@@ -47,7 +47,7 @@ export class StoreRecorder {
   }
 
   /** Reads the store at a revision with a linearizable read. */
-  async heldAt(revision: number): Promise<Map<string, Change>> {
+  async contentsAt(revision: number): Promise<Map<string, Change>> {
     return (await this.#range(revision)).state;
   }
 

@@ -25,9 +25,9 @@ function written(...ids: string[]): StoreIncarnation {
   return incarnation;
 }
 
-function violations(incarnation: StoreIncarnation, answer: (writeChecker: WriteChecker) => void): string[] {
+function violations(incarnation: StoreIncarnation, record: (writeChecker: WriteChecker) => void): string[] {
   const writeChecker = new WriteChecker();
-  answer(writeChecker);
+  record(writeChecker);
   writeChecker.check(incarnation, incarnation.head);
   return writeChecker.violations;
 }

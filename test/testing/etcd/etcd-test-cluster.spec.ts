@@ -108,17 +108,18 @@ describe('a test cluster', () => {
     onTestFinished(() => {
       taken.close();
     });
-    const asked: string[] = [];
+    const requestedUrls: string[] = [];
 
     const cluster = await startCluster({
       peerUrls: async (_, listenUrl) => {
-        if (asked.length === 0) await once(taken.listen(Number(new URL(listenUrl).port), '127.0.0.1'), 'listening');
-        asked.push(listenUrl);
+        if (requestedUrls.length === 0)
+          await once(taken.listen(Number(new URL(listenUrl).port), '127.0.0.1'), 'listening');
+        requestedUrls.push(listenUrl);
         return listenUrl;
       },
     });
 
-    expect(new Set(asked).size).toBeGreaterThan(1);
+    expect(new Set(requestedUrls).size).toBeGreaterThan(1);
     expect(cluster.first.running).toBe(true);
   });
 

@@ -128,7 +128,7 @@ describe('the checker of histories', () => {
 
       const { revision, key } = entry.event;
       expect(violations[0]?.message).toContain(
-        `repeated: listener: revision ${revision} of "${key}" was delivered again`,
+        `duplicate: listener: revision ${revision} of "${key}" was delivered again`,
       );
     });
   });
@@ -196,7 +196,7 @@ describe('the checker of histories', () => {
     const result = check(storeHistory, withResync(storeHistory));
 
     expect(result.violations.map(({ message }) => message)).toEqual([
-      'unneeded resync: listener: from 41 to 60 (compacted), although no history was lost',
+      'unnecessary resync: listener: from 41 to 60 (compacted), although no history was lost',
     ]);
     expect(kindsOf(check(storeHistory, [compactedAt(40), ...withResync(storeHistory)]))).toEqual([
       'unnecessary resync',

@@ -33,22 +33,27 @@ export async function compactWhileCutOff(
 /** Takes an offline backup of the stopped cluster and restores it later. */
 export async function restore(lab: Laboratory, writes: number, grows: boolean): Promise<void> {
   const { members } = lab.cluster;
-  await using folder = await TemporaryFolder.create('etcd-lab');
-  await waitUntilIdle(lab);
-  await Promise.all(members.map((member) => member.kill()));
-  await Promise.all(
-    members.map(({ dataDirectory, name }) => cp(dataDirectory, join(folder.path, name), { recursive: true })),
-  );
-  await Promise.all(members.map((member) => member.start()));
-  lab.workload.start();
-  await lab.workload.afterMore(writes);
-  await replaceStore(lab, 'restore', grows, async () => {
-    await Promise.all(members.map((member) => member.wipe()));
+  const folder = await TemporaryFolder.create('etcd-lab');
+  try {
+    await waitUntilIdle(lab);
+    await Promise.all(members.map((member) => member.kill()));
     await Promise.all(
-      members.map(({ dataDirectory, name }) => cp(join(folder.path, name), dataDirectory, { recursive: true })),
+      members.map(({ dataDirectory, name }) => cp(dataDirectory, join(folder.path, name), { recursive: true })),
     );
     await Promise.all(members.map((member) => member.start()));
-  });
+    lab.workload.start();
+    await lab.workload.afterMore(writes);
+    await replaceStore(lab, 'restore', grows, async () => {
+      await Promise.all(members.map((member) => member.wipe()));
+      await Promise.all(
+        members.map(({ dataDirectory, name }) => cp(join(folder.path, name), dataDirectory, { recursive: true })),
+      );
+      await Promise.all(members.map((member) => member.start()));
+    });
+  } finally {
+    // Not `await using`: the laboratory also runs outside of vitest, on versions of Node without it.
+    await folder[Symbol.asyncDispose]();
+  }
 }
 
 export const wipe = (lab: Laboratory, grows: boolean): Promise<void> =>

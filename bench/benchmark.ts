@@ -2,10 +2,10 @@ import type { Sample } from './contender.js';
 import { type Samples, spreadOf } from './measure.js';
 import type { Row } from './report.js';
 
-/** How much of a benchmark is run: all of it, or just enough to see that it works and counts what it should. */
+/** Amount of work: a full run, or a short one that only checks that the benchmark works. */
 export interface Size {
   readonly rounds: number;
-  /** Divides the amount of work. */
+  /** Divisor of the full amount of work. */
   readonly divisor: number;
 }
 
@@ -25,7 +25,7 @@ export const extra =
   (sample) =>
     sample[name] ?? Number.NaN;
 
-/** Compares a figure of two contenders by the ratio of their medians, ours above theirs. */
+/** Compares a figure of two contenders by the ratio of their medians: ours divided by the peer's. */
 export function compare(
   work: string,
   figure: string,
@@ -39,7 +39,7 @@ export function compare(
   return { work, figure, ours, peer, peerName: names.peer, ratio: ours.median / peer.median, ...(goal && { goal }) };
 }
 
-/** Every contender must have done all of the work. */
+/** Checks that every contender has done all of the work. */
 export function checkCounts(samples: Samples, expected: number): void {
   for (const [name, list] of Object.entries(samples)) {
     for (const { count } of list)

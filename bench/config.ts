@@ -4,7 +4,7 @@ import { documentOf } from './contenders/database-config.js';
 import { fill } from './fill.js';
 import { interleave, spreadOf } from './measure.js';
 
-/** Typed configurations from etcd into memory. */
+/** Loads typed configurations from etcd into memory. */
 export const config: Benchmark = {
   name: 'config',
   async run({ rounds, divisor }) {

@@ -1,6 +1,6 @@
-/** What one run of one contender prints. */
+/** Result of one run of one contender. */
 export interface Sample {
-  /** What was counted, so that a benchmark that does less than it says is noticed. */
+  /** Number of processed items, to detect a contender that does less than all of the work. */
   readonly count: number;
   /** Wall-clock seconds of the measured part. */
   readonly seconds: number;
@@ -8,15 +8,15 @@ export interface Sample {
   readonly cpuSeconds: number;
   /** Peak resident memory of the process, in MB. */
   readonly peakMb: number;
-  /** How much of it came with the measured part. */
+  /** Growth of the resident memory during the measured part, in MB. */
   readonly grownMb: number;
   readonly [extra: string]: number;
 }
 
-/** Options of a run, from the command line. */
+/** Parses the options of a run from the command line. */
 export const options = (): unknown => JSON.parse(process.argv[2] ?? '{}');
 
-/** Measures from now to `finish`. `extra` may be measured after that. */
+/** Starts a measurement. The returned function ends it and prints the sample; `extra` is evaluated after that. */
 export function startSample(): (
   count: number,
   extra?: Record<string, number> | (() => Record<string, number>),
@@ -39,9 +39,9 @@ export function startSample(): (
   };
 }
 
-/** What is held after a collection (`--expose-gc`). */
-export function heldMb(): { readonly heapMb: number } {
+/** Returns heap and buffers after a garbage collection, in MB. Needs `--expose-gc`. */
+export function retainedMb(): number {
   globalThis.gc?.();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return { heapMb: (heapUsed + arrayBuffers) / 1e6 };
+  return (heapUsed + arrayBuffers) / 1e6;
 }

@@ -3,7 +3,7 @@ import { runOnce, spreadOf, startServer } from './measure.js';
 
 const TENTHS = 10;
 
-/** A day's traffic as fast as it goes: memory has to stay what it was, whoever listens. */
+/** Replays a day's traffic at full speed. Memory must not grow. */
 export const endurance: Benchmark = {
   name: 'endurance',
   async run({ divisor }) {

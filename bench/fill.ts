@@ -1,8 +1,8 @@
 import { Etcd3 } from 'etcd3';
 
-export interface Filling {
+export interface FillOptions {
   readonly puts: number;
-  /** How many different keys; then they are written again. */
+  /** Number of distinct keys. Further puts overwrite them. */
   readonly keys: number;
   readonly valueBytes: number;
   /** @default 100 */
@@ -14,10 +14,10 @@ export interface Filling {
   readonly prefix?: string;
 }
 
-/** Writes keys under a prefix, several in a transaction, several transactions at once. */
+/** Writes keys under a prefix with concurrent transactions. */
 export async function fill(
   hosts: string[],
-  { puts, keys, valueBytes, putsATransaction = 100, writers = 16, value, prefix = '/b/' }: Filling,
+  { puts, keys, valueBytes, putsATransaction = 100, writers = 16, value, prefix = '/b/' }: FillOptions,
 ): Promise<void> {
   const client = new Etcd3({ hosts });
   const valueOf = value ?? (() => 'v'.repeat(valueBytes));

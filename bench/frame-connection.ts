@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 
-// Of RFC 9113, sections 3.4, 4.1, 5.1, 6.5 and 6.9.
+// Constants of RFC 9113, sections 3.4, 4.1, 5.1, 6.5 and 6.9.
 const PREFACE_BYTES = 24;
 const HEADER_BYTES = 9;
 const DATA = 0;
@@ -12,18 +12,19 @@ const DEFAULT_WINDOW = 65_535;
 const MAX_FRAME_BYTES = 16_384;
 const CONNECTION = 0;
 
-/** Flag and length before each message of gRPC. */
+/** Length of the flag and the length field before each gRPC message. */
 const PREFIX_BYTES = 5;
-/** What is written at once, as by etcd's own server. */
+/** Size of one write to the socket, as in etcd's server. */
 const WRITE_BYTES = 32_768;
 
 /**
- * The server's end of a connection. What `node:http2` reads and writes passes through; past it, messages are sent as etcd sends them, each in a DATA
- * frame of its own, in a tenth of the time: with `node:http2` the server would be the limit. Flow control is kept here for that.
+ * The server's end of a connection. It forwards the frames of `node:http2` and can also send messages past it, each in
+ * its own DATA frame like etcd does, because `node:http2` would make the server the bottleneck. For these messages it
+ * does the flow control itself.
  */
 export class FrameConnection extends Duplex {
   readonly #socket: Socket;
-  /** Bytes that may be sent; of a stream beyond its initial window. */
+  /** Bytes that may be sent. For a stream, the value is relative to its initial window. */
   readonly #windows = new Map<number, number>([[CONNECTION, DEFAULT_WINDOW]]);
   #initialWindow = DEFAULT_WINDOW;
   #unread = Buffer.alloc(0);
@@ -43,12 +44,12 @@ export class FrameConnection extends Duplex {
     socket.on('close', () => this.destroy());
   }
 
-  /** `node:http2` itself has sent this message. */
+  /** Accounts for a message that `node:http2` has sent. */
   sent(stream: number, message: Buffer): void {
     this.#spend(stream, PREFIX_BYTES + message.length);
   }
 
-  /** Sends the messages as fast as they are taken, until `isOver`. */
+  /** Sends the messages as fast as flow control permits, until `isOver` returns true. */
   send(stream: number, messages: Iterable<Buffer>, isOver: () => boolean): void {
     const frames = framesOf(messages);
     let next = frames.next();
@@ -71,7 +72,7 @@ export class FrameConnection extends Duplex {
   }
 
   override _read(): void {
-    // What the socket gives is pushed at once; a client sends little.
+    // Data from the socket is pushed immediately, because clients send little.
   }
 
   override _write(chunk: Buffer, _encoding: BufferEncoding, written: () => void): void {
@@ -79,7 +80,7 @@ export class FrameConnection extends Duplex {
     written();
   }
 
-  /** All at once, so that nothing comes between the parts of a frame. */
+  /** Writes all chunks in one turn, so that no other data separates the parts of a frame. */
   override _writev(chunks: { chunk: Buffer }[], written: () => void): void {
     for (const { chunk } of chunks) this.#socket.write(chunk);
     written();
@@ -124,9 +125,9 @@ export class FrameConnection extends Duplex {
 }
 
 interface Frame {
-  /** Of the payload. */
+  /** Length of the payload. */
   readonly length: number;
-  /** Of the whole message, in its first frame. */
+  /** Length of the whole message. Set only for its first frame. */
   readonly messageLength?: number;
   readonly bytes: Buffer;
 }
@@ -142,7 +143,7 @@ function* framesOf(messages: Iterable<Buffer>): Generator<Frame> {
   }
 }
 
-/** @returns where the frame ends */
+/** @returns the end position of the frame */
 function writeFrame(target: Buffer, start: number, stream: number, { length, messageLength, bytes }: Frame): number {
   let at = target.writeUIntBE(length, start, 3);
   at = target.writeUInt16BE(DATA, at);

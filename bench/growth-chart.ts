@@ -1,4 +1,4 @@
-/** What a piece of work costs at several sizes. */
+/** Costs of one kind of work at several sizes. */
 export interface Curve {
   readonly title: string;
   readonly points: readonly { readonly size: number; readonly cpuSeconds: number }[];
@@ -8,7 +8,7 @@ const WIDTH = 190;
 const HEIGHT = 150;
 const MARGIN = 34;
 
-/** Small charts side by side, both axes logarithmic: a cost that grows like its size climbs as fast as the dashed line, none may climb faster. */
+/** Draws a row of log-log charts. A linear cost is parallel to the dashed line; no cost may grow faster. */
 export function growthChart(curves: readonly Curve[]): string {
   const charts = curves.map(
     (curve, index) => `<g transform="translate(${index * (WIDTH + MARGIN)},0)">${chart(curve)}</g>`,

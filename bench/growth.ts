@@ -5,15 +5,15 @@ import { type Contender, runOnce, spreadOf, startServer } from './measure.js';
 import { recording } from './recordings.js';
 import type { Row } from './report.js';
 
-/** How the cost of a piece of work grows over three decades of its size. */
+/** Measures how costs grow over three decades of size. */
 export const growth: Benchmark = {
   name: 'growth',
   async run(size) {
-    return [...(await ofReplay(size)), ...(await ofServer(size))];
+    return [...(await growthOnReplay(size)), ...(await growthOnEtcd(size))];
   },
 };
 
-async function ofReplay({ rounds, divisor }: Size): Promise<Row[]> {
+async function growthOnReplay({ rounds, divisor }: Size): Promise<Row[]> {
   const sizes = decadesUpTo(1_000_000 / divisor);
   const { child, hello } = await startServer('replay-server', [await recording(sizes.at(-1) ?? 0, 100)]);
   const hosts = [`http://127.0.0.1:${hello.port ?? 0}`];
@@ -29,7 +29,7 @@ async function ofReplay({ rounds, divisor }: Size): Promise<Row[]> {
   }
 }
 
-async function ofServer({ rounds, divisor }: Size): Promise<Row[]> {
+async function growthOnEtcd({ rounds, divisor }: Size): Promise<Row[]> {
   await using etcd = await EtcdTestCluster.start();
   const { hosts } = etcd;
   const keys = decadesUpTo(100_000 / divisor);
@@ -37,7 +37,7 @@ async function ofServer({ rounds, divisor }: Size): Promise<Row[]> {
   await fill(hosts, { puts: most, keys: most, valueBytes: 300 });
   const list = (count: number): Omit<Contender, 'name'> => ({
     program: 'list-ours',
-    // Keys are numbered with leading zeros: each digit of the prefix leaves a tenth of them.
+    // Keys have leading zeros, so each additional digit of the prefix selects a tenth of them.
     options: { hosts, keys: count, prefix: `/b/${'0'.repeat(6 - Math.log10(count))}` },
   });
   const start = (targets: number, handlersATarget: number): Omit<Contender, 'name'> => ({
@@ -51,7 +51,7 @@ async function ofServer({ rounds, divisor }: Size): Promise<Row[]> {
   ];
 }
 
-/** Four sizes, a decade apart. */
+/** Returns four sizes, each ten times the previous one. */
 const decadesUpTo = (largest: number): number[] => [1_000, 100, 10, 1].map((part) => Math.max(1_000, largest) / part);
 
 async function grow(

@@ -1,4 +1,4 @@
-/** What the replay server, the recorder and the bytes-only client speak: etcd's methods, with messages left as bytes. */
+/** Method paths of etcd, for the programs that send and receive undecoded messages. */
 export const WATCH_PATH = '/etcdserverpb.Watch/Watch';
 export const RANGE_PATH = '/etcdserverpb.KV/Range';
 export const TXN_PATH = '/etcdserverpb.KV/Txn';

@@ -3,7 +3,7 @@ import { type Benchmark, checkCounts, compare, cpu, extra } from './benchmark.js
 import { interleave, runOnce, spreadOf, startServer } from './measure.js';
 import { recording } from './recordings.js';
 
-/** Ten thousand decorated methods on a thousand targets: how long the application takes to start, and what each event costs then. */
+/** Measures startup time and cost per event with ten thousand decorated methods on a thousand targets. */
 export const handlers: Benchmark = {
   name: 'handlers',
   async run({ rounds, divisor }) {

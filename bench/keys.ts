@@ -8,7 +8,7 @@ import type { Row } from './report.js';
 const SMALL = 10_000;
 const LARGE = 1_000_000;
 
-/** A hundred keys found among few and among many. */
+/** Finds a hundred keys in a small and in a large definition. */
 export const keys: Benchmark = {
   name: 'keys',
   async run({ rounds, divisor }) {

@@ -2,7 +2,7 @@ import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { type Benchmark, checkCounts, compare, extra } from './benchmark.js';
 import { interleave } from './measure.js';
 
-/** From the call of a put to the call of the handler, at a rate that leaves everybody time to breathe. */
+/** Measures the time from the call of a put to the call of the handler, at a low rate. */
 export const latency: Benchmark = {
   name: 'latency',
   async run({ rounds, divisor }) {

@@ -25,7 +25,7 @@ export const list: Benchmark = {
       compare(work, 'keys/s', rate, samples, names, { atLeast: 1.4 }),
       { work, figure: 'longest block ms', ours: block.ours, goal: { atMost: 100 } },
       compare(work, 'peak MB', peak, samples, names, { atMost: 0.8 }),
-      // Ours is in a Nest application, which takes 37 MB more before it begins.
+      // Ours runs in a Nest application, whose memory at the start is larger.
       compare(work, 'peak MB above the start', grown, samples, names),
       compare(work, 'CPU us/key', cpu, samples, names),
     ];

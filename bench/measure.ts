@@ -3,18 +3,18 @@ import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
 import type { Sample } from './contender.js';
 
-/** One way to do the work of a benchmark: a program in `contenders/`, run in a process of its own. */
+/** One implementation of a benchmark's work: a program in `contenders/` that runs in a separate process. */
 export interface Contender {
   readonly name: string;
   readonly program: string;
   readonly options: object;
-  /** Node's own options, as `--expose-gc`. */
+  /** Options of Node, for example `--expose-gc`. */
   readonly flags?: readonly string[];
 }
 
 export type Samples = Readonly<Record<string, readonly Sample[]>>;
 
-/** Every contender once in each round, in turns, so that what disturbs the machine disturbs all of them. */
+/** Runs every contender once per round, so that disturbances of the machine affect all of them. */
 export async function interleave(contenders: readonly Contender[], rounds: number): Promise<Samples> {
   const samples: Record<string, Sample[]> = Object.fromEntries(contenders.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
@@ -32,7 +32,7 @@ export async function runOnce({ name, program, options, flags = [] }: Contender)
   return JSON.parse(line) as Sample;
 }
 
-/** Starts a server program; resolves with what it prints first. */
+/** Starts a server program. Resolves with its first line of output, parsed as JSON. */
 export async function startServer(
   program: string,
   args: readonly string[],

@@ -2,7 +2,7 @@ import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { type Benchmark, extra } from './benchmark.js';
 import { interleave, spreadOf } from './measure.js';
 
-/** Whether a store gives back what it held when nearly everything is deleted. */
+/** Checks that a store releases its memory when nearly all keys are deleted. */
 export const memory: Benchmark = {
   name: 'memory',
   async run({ rounds, divisor }) {

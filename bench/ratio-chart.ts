@@ -4,17 +4,17 @@ const LABELS = 450;
 const BARS = 250;
 const LINE = 26;
 
-/** Ratios that have a goal: where more is better, then where less is. The dashed line is the peer. */
+/** Draws all ratios with a goal: first those where more is better, then the others. The dashed line is the peer. */
 export function ratioChart(rows: readonly Row[]): string {
-  const judged = rows.filter(({ ratio, goal }) => ratio !== undefined && goal);
-  const parts = [
-    { title: 'times the peer: more is better', rows: judged.filter(({ goal }) => goal && 'atLeast' in goal) },
-    { title: 'parts of the peer: less is better', rows: judged.filter(({ goal }) => goal && 'atMost' in goal) },
+  const rowsWithGoal = rows.filter(({ ratio, goal }) => ratio !== undefined && goal);
+  const panels = [
+    { title: 'times the peer: more is better', rows: rowsWithGoal.filter(({ goal }) => goal && 'atLeast' in goal) },
+    { title: 'panels of the peer: less is better', rows: rowsWithGoal.filter(({ goal }) => goal && 'atMost' in goal) },
   ];
   let y = 0;
-  const drawn = parts.map((part) => {
-    const chart = `<g transform="translate(0,${y})">${panel(part)}</g>`;
-    y += part.rows.length * LINE + 44;
+  const drawn = panels.map((each) => {
+    const chart = `<g transform="translate(0,${y})">${panel(each)}</g>`;
+    y += each.rows.length * LINE + 44;
     return chart;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LABELS + BARS + 130} ${y}" font-family="system-ui, sans-serif" font-size="12" fill="#64748b" role="img" aria-label="Ratios to peers measured in the same run">${drawn.join('')}</svg>\n`;

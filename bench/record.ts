@@ -17,8 +17,8 @@ export interface RecordingOptions {
 }
 
 /**
- * Writes `events` puts to a real etcd, `eventsAMessage` in a transaction, and keeps the messages that its watch answers with, each preceded by its length.
- * In bytes, since etcd3 takes minutes to write a million.
+ * Writes `events` puts to a real etcd, `eventsAMessage` per transaction, and records the messages of its watch, each
+ * preceded by its length. It uses undecoded messages, because etcd3 is too slow for this amount.
  */
 export async function record(file: string, options: RecordingOptions): Promise<void> {
   await using etcd = await EtcdTestCluster.start({
@@ -27,11 +27,15 @@ export async function record(file: string, options: RecordingOptions): Promise<v
   const client = new Client(new URL(etcd.first.endpoint).host, credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
   });
-  await Promise.all([keep(client, file, options), write(client, options)]);
+  await Promise.all([recordMessages(client, file, options), write(client, options)]);
   client.close();
 }
 
-async function keep(client: Client, file: string, { events, eventsAMessage }: RecordingOptions): Promise<void> {
+async function recordMessages(
+  client: Client,
+  file: string,
+  { events, eventsAMessage }: RecordingOptions,
+): Promise<void> {
   const out = createWriteStream(`${file}.part`);
   const stream = client.makeBidiStreamRequest(WATCH_PATH, asBytes, asBytes);
   stream.write(

@@ -6,8 +6,8 @@ const EVENT = 11;
 export const eventsIn = (message: Buffer): number =>
   [...fieldsOf(message)].filter(({ number }) => number === EVENT).length;
 
-/** The messages of a recording, each preceded by its length in the file. */
-export function* recorded(file: Buffer): Generator<Buffer> {
+/** Reads the messages of a recording, in which each is preceded by its length. */
+export function* messagesOf(file: Buffer): Generator<Buffer> {
   for (let position = 0; position < file.length;) {
     const length = file.readUInt32BE(position);
     yield file.subarray(position + 4, position + 4 + length);
@@ -15,7 +15,9 @@ export function* recorded(file: Buffer): Generator<Buffer> {
   }
 }
 
-/** A watch that catches up gets up to 1,000 revisions in a message; live it gets them one by one, and so does the replay. */
+/**
+ * Splits a message into one message per transaction. etcd batches revisions for a watch that catches up, but not live.
+ */
 export function* inTransactions(message: Buffer, eventsAMessage: number): Generator<Buffer> {
   const fields = [...fieldsOf(message)];
   const events = fields.filter(({ number }) => number === EVENT).map(({ whole }) => whole);

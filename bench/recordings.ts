@@ -5,7 +5,7 @@ import { record } from './record.js';
 
 const VALUE_BYTES = 100;
 
-/** The file of a recording, made once. */
+/** Returns the file of a recording, and creates it if it does not exist. */
 export async function recording(events: number, eventsAMessage: number): Promise<string> {
   const folder = join(tmpdir(), 'nestjs-etcd-trigger-bench');
   mkdirSync(folder, { recursive: true });

@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { recorded } from './recording.js';
+import { messagesOf } from './recording.js';
 import { serveWatch } from './watch-server.js';
 
 /**
- * Replays recorded watch messages as bytes: a process of its own, so that no server's work is measured with the client's. Usage:
- * `replay-server FILE [OTHERS]`; prints its port and how many messages there are. They are sent when so many watches of other prefixes are there.
+ * Replays recorded watch messages in a separate process, so that the server's work is not measured with the client's.
+ * Usage: `replay-server FILE [OTHERS]`. Prints its port and the number of messages, and sends them when `OTHERS`
+ * watches of other prefixes exist.
  */
 const [file = '', others = '0'] = process.argv.slice(2);
-const messages = [...recorded(readFileSync(file))];
+const messages = [...messagesOf(readFileSync(file))];
 
 serveWatch({ messages: messages.length }, () => messages, Number(others));

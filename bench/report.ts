@@ -1,14 +1,14 @@
 import type { Curve } from './growth-chart.js';
 import type { Spread } from './measure.js';
 
-/** One line of the table: a figure of ours beside its peer's, and the goal for their ratio. */
+/** A row of the table: our figure, the peer's, and the goal for their ratio. */
 export interface Row {
   readonly work: string;
   readonly figure: string;
   readonly ours: Spread;
   readonly peer?: Spread;
   readonly peerName?: string;
-  /** ours / peer, or peer / ours where more is better; chosen so that the goal reads naturally. */
+  /** Our median divided by the peer's. */
   readonly ratio?: number;
   readonly goal?: { readonly atLeast: number } | { readonly atMost: number };
   /** CPU seconds over the size of the work, for a chart. */
@@ -21,12 +21,12 @@ export const isMet = ({ goal, ratio, ours }: Row): boolean | undefined => {
   return 'atLeast' in goal ? value >= goal.atLeast : value <= goal.atMost;
 };
 
-/** Without goals where too little was measured to speak of them. */
+/** Prints the table. A short run prints no goals, because its figures are not meaningful. */
 export function printTable(rows: readonly Row[], { withGoals }: { readonly withGoals: boolean }): void {
   for (const line of aligned(cellsOf(rows, withGoals))) process.stdout.write(`${line.join('  ').trimEnd()}\n`);
 }
 
-/** The same as Markdown. */
+/** Returns the table as Markdown. */
 export function markdownTable(rows: readonly Row[]): string {
   const [head = [], ...lines] = aligned(cellsOf(rows, true));
   const rule = head.map((title) => '-'.repeat(title.length));
@@ -43,7 +43,7 @@ function cellsOf(rows: readonly Row[], withGoals: boolean): string[][] {
       show(row.ours),
       row.peer ? `${show(row.peer)} ${row.peerName ?? ''}` : '',
       row.ratio === undefined ? '' : number(row.ratio),
-      ...(withGoals ? [goalOf(row), verdict(row)] : []),
+      ...(withGoals ? [goalOf(row), goalState(row)] : []),
     ]),
   ];
 }
@@ -58,4 +58,4 @@ export const number = (value: number): string =>
 const show = ({ median, min, max }: Spread): string => `${number(median)} (${number(min)}-${number(max)})`;
 export const goalOf = ({ goal }: Row): string =>
   !goal ? '' : 'atLeast' in goal ? `>= ${goal.atLeast}` : `<= ${goal.atMost}`;
-const verdict = (row: Row): string => ({ true: 'met', false: 'MISSED', undefined: '' })[String(isMet(row)) as 'true'];
+const goalState = (row: Row): string => ({ true: 'met', false: 'MISSED', undefined: '' })[String(isMet(row)) as 'true'];

@@ -8,7 +8,7 @@ const FOLDER = 'bench/results';
 const FILE = `${FOLDER}/results.json`;
 const GUIDE = 'docs/performance.md';
 
-/** The last whole run of one benchmark, and where it ran. */
+/** Result of the last full run of one benchmark, and the machine that it ran on. */
 export interface Result {
   readonly benchmark: string;
   readonly date: string;
@@ -30,8 +30,8 @@ export const resultOf = (benchmark: string, rows: readonly Row[]): Result => ({
 export const readResults = (): Result[] =>
   existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Result[]) : [];
 
-/** Puts a result in the place of the one before, in this order: `results.json`, charts of the goals and of how costs grow, and the table of the guide. */
-export function keep(result: Result, order: readonly string[]): void {
+/** Replaces the previous result of a benchmark in `results.json`, the charts and the guide's table. */
+export function saveResult(result: Result, order: readonly string[]): void {
   const others = readResults().filter(({ benchmark }) => benchmark !== result.benchmark);
   const all = [...others, result].sort((a, b) => order.indexOf(a.benchmark) - order.indexOf(b.benchmark));
   const rows = all.flatMap((each) => each.rows);
@@ -42,7 +42,7 @@ export function keep(result: Result, order: readonly string[]): void {
   writeGuide(markdownTable(rows));
 }
 
-/** Between its marks. */
+/** Replaces the table between the guide's markers. */
 function writeGuide(table: string): void {
   const [before = '', , after = ''] = readFileSync(GUIDE, 'utf8').split(/<!-- \/?results -->\n/);
   writeFileSync(GUIDE, `${before}<!-- results -->\n\n${table}\n<!-- /results -->\n${after}`);

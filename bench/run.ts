@@ -12,10 +12,13 @@ import { scheduling } from './scheduling.js';
 import { store } from './store.js';
 import { stuckHandlers } from './stuck-handlers.js';
 import { number, printTable, type Row } from './report.js';
-import { keep, resultOf } from './results.js';
+import { saveResult, resultOf } from './results.js';
 import { watchReplay } from './watch-replay.js';
 
-/** `npm run bench -- [--short] [name ...]`: all benchmarks, or those named, as one table; those that run whole replace their results of before. */
+/**
+ * `npm run bench -- [--short] [name ...]`: runs all benchmarks, or the named ones, and prints a table. Full runs
+ * replace their saved results.
+ */
 const ALL: readonly Benchmark[] = [
   ...watchReplay,
   history,
@@ -38,7 +41,7 @@ const isShort = process.argv.includes('--short');
 const chosen = ALL.filter(({ name }) => names.length === 0 || names.some((wanted) => name.startsWith(wanted)));
 if (chosen.length === 0) {
   process.stderr.write(
-    `no benchmark is named ${names.join(', ')}; there are ${ALL.map(({ name }) => name).join(', ')}\n`,
+    `unknown benchmark ${names.join(', ')}; the benchmarks are ${ALL.map(({ name }) => name).join(', ')}\n`,
   );
   process.exit(1);
 }
@@ -54,6 +57,6 @@ for (const benchmark of chosen) {
     );
   }
   rows.push(...measured);
-  if (!isShort) keep(resultOf(benchmark.name, measured), order);
+  if (!isShort) saveResult(resultOf(benchmark.name, measured), order);
 }
 printTable(rows, { withGoals: !isShort });

@@ -3,7 +3,7 @@ import { interleave, type Samples, spreadOf, startServer } from './measure.js';
 import { recording } from './recordings.js';
 import type { Row } from './report.js';
 
-/** What a handler's queue adds to an event: the same events for a handler and for an observer, which has no queue. */
+/** Measures the cost of a handler's queue per event, compared with an observer, which has no queue. */
 export const scheduling: Benchmark = {
   name: 'scheduling',
   async run({ rounds, divisor }) {
@@ -35,7 +35,7 @@ export const scheduling: Benchmark = {
   },
 };
 
-/** Handler and observer of one round ran one after the other. */
+/** Subtracts the observer's sample from the handler's sample of the same round. */
 function added(figure: string, samples: Samples, of: Figure, goal: NonNullable<Row['goal']>): Row {
   const { handler = [], observer = [] } = samples;
   const differences = handler.map((sample, round) => of(sample) - of(observer[round] ?? sample));

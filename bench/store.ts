@@ -5,7 +5,7 @@ import { fill } from './fill.js';
 import { interleave, spreadOf } from './measure.js';
 import type { Row } from './report.js';
 
-/** Reading one configuration from memory. */
+/** Reads one configuration from memory. */
 export const store: Benchmark = {
   name: 'store',
   async run({ rounds, divisor }) {

@@ -1,7 +1,7 @@
 import { type Benchmark, checkCounts, compare, extra } from './benchmark.js';
 import { interleave, spreadOf } from './measure.js';
 
-/** Handlers that hang, time out or fail for ever, and what the others of the same target notice of it; and that memory stays what it was. */
+/** Measures how handlers that hang, time out or always fail affect others on the same target, and the memory. */
 export const stuckHandlers: Benchmark = {
   name: 'stuck-handlers',
   async run({ rounds, divisor }) {
@@ -17,8 +17,8 @@ export const stuckHandlers: Benchmark = {
     );
     checkCounts(samples, events);
     const work = 'beside four stuck handlers, 1M events';
-    const ended = spreadOf((samples.ours ?? []).map(extra('held')));
-    const begun = spreadOf((samples.ours ?? []).map(extra('heldAfterAFifth')));
+    const ended = spreadOf((samples.ours ?? []).map(extra('retainedMb')));
+    const begun = spreadOf((samples.ours ?? []).map(extra('retainedAfterAFifthMb')));
     return [
       compare(work, 'p99 ms', extra('p99Ms'), samples, { ours: 'ours', peer: 'without' }, { atMost: 1.2 }),
       {

@@ -3,8 +3,8 @@ import { serveWatch } from './watch-server.js';
 import { bytesField, numberField } from './wire.js';
 
 /**
- * Makes up traffic as fast as it is taken, in messages of one revision with 100 events: puts and deletes of 1,000 keys under `/b/`. Usage:
- * `traffic-server EVENTS`; prints its port.
+ * Generates traffic as fast as the client accepts it: messages of one revision with 100 puts and deletes of 1,000 keys
+ * under `/b/`. Usage: `traffic-server EVENTS`. Prints its port.
  */
 const events = Number(process.argv[2]);
 const EVENTS_A_REVISION = 100;

@@ -8,7 +8,7 @@ const PROGRAMS = { ours: 'watch-ours', etcd3: 'watch-etcd3', 'bytes only': 'watc
 const ETCD3 = { ours: 'ours', peer: 'etcd3' };
 const FLOOR = { ours: 'ours', peer: 'bytes only' };
 
-/** What etcd still holds, from revision 1 on. The server is the limit; what counts is what it costs the client. */
+/** Reads etcd's whole history from revision 1. The server limits the rate, so the client's CPU time is compared. */
 export const history: Benchmark = {
   name: 'history',
   async run({ rounds, divisor }) {
@@ -30,7 +30,7 @@ export const history: Benchmark = {
   },
 };
 
-/** Eight writers and a watch, on a real etcd. */
+/** Watches eight writers on a real etcd. */
 export const live: Benchmark = {
   name: 'live',
   async run({ rounds, divisor }) {
@@ -42,7 +42,7 @@ export const live: Benchmark = {
       for (const [name, program] of Object.entries(PROGRAMS)) {
         await using etcd = await EtcdTestCluster.start({ args: ARGS });
         const watching = runOnce({ name, program, options: { hosts: etcd.hosts, events } });
-        // Both count everything that is written after they began; the first writes only show that they have.
+        // The watch must exist before the first write, because every event is counted.
         const { endpoints } = etcd;
         await until(async () => ((await etcd.first.metric('etcd_debugging_mvcc_watcher_total')) ?? 0) > 0);
         await fill(endpoints, { puts: events, keys: 1_000, valueBytes: 100, putsATransaction: 1, writers: 8 });

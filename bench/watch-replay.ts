@@ -3,7 +3,7 @@ import { interleave, startServer } from './measure.js';
 import { recording } from './recordings.js';
 import type { Row } from './report.js';
 
-/** Events as fast as a client takes them: recorded messages of a real etcd, sent as bytes by a process of its own. */
+/** Replays recorded messages of a real etcd at full speed from a separate process. */
 const replay = (
   eventsAMessage: number,
   goals: { readonly rate: number; readonly cpu: number; readonly floor?: number },

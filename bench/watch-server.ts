@@ -11,22 +11,23 @@ const OK = { 'grpc-status': '0' };
 const UNIMPLEMENTED = { 'grpc-status': '12' };
 
 /**
- * An etcd that is all watch: it answers that its store is empty at revision 1, accepts every watch, and sends those of `/b/` the given messages as
- * fast as they are taken, once so many others are there. Prints its port and what else it is told to.
+ * A minimal etcd server for watches. It reports an empty store at revision 1, accepts every watch and sends the given
+ * messages to watches of `/b/` as fast as they are read, once `others` watches of other prefixes exist. Prints its port
+ * and the properties of `hello`.
  */
 export function serveWatch(hello: object, messages: () => Iterable<Buffer>, others = 0): void {
-  const held: (() => void)[] = [];
-  let quiet = 0;
+  const waitingWatches: (() => void)[] = [];
+  let otherWatches = 0;
   const watch = (connection: FrameConnection, stream: ServerHttp2Stream, request: Buffer): void => {
     const { id = 0 } = stream;
     if (request.includes('/b/'))
-      held.push(() => {
+      waitingWatches.push(() => {
         connection.send(id, messages(), () => stream.destroyed);
       });
-    else quiet += 1;
-    if (quiet < others || held.length === 0) return;
-    for (const send of held.splice(0)) send();
-    quiet = 0;
+    else otherWatches += 1;
+    if (otherWatches < others || waitingWatches.length === 0) return;
+    for (const send of waitingWatches.splice(0)) send();
+    otherWatches = 0;
   };
   const serve = (connection: FrameConnection, stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void => {
     stream.on('error', () => undefined);
@@ -62,7 +63,7 @@ export function serveWatch(hello: object, messages: () => Iterable<Buffer>, othe
   });
 }
 
-/** As gRPC sends it: not compressed, so long. */
+/** Adds gRPC's prefix for an uncompressed message. */
 function framed(message: Buffer): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);

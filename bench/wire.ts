@@ -1,4 +1,4 @@
-/** Just enough protocol buffers to make etcd's requests and to take its watch responses apart: fields as bytes, nothing decoded. */
+/** The part of protocol buffers that is needed to build requests and to split watch responses into undecoded fields. */
 
 export function varint(value: number): Buffer {
   const bytes: number[] = [];

@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { EtcdTriggerModule, StoreService } from 'nestjs-etcd-trigger';
-import { heldMb, options, startSample } from '../contender.js';
+import { retainedMb, options, startSample } from '../contender.js';
 import { DatabaseConfig } from './database-config.js';
 
-/** Typed configurations listed, parsed, validated and frozen by the store. */
+/** The store lists, parses, validates and freezes typed configurations. */
 const { hosts, prefix } = options() as { hosts: string[]; prefix: string };
 
 const finish = startSample();
@@ -17,4 +17,4 @@ const app = await NestFactory.createApplicationContext(
   { logger: false },
 );
 const { length } = app.get(StoreService).keys(prefix);
-finish(length, heldMb);
+finish(length, () => ({ heapMb: retainedMb() }));

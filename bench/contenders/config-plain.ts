@@ -3,10 +3,10 @@ import { NestFactory } from '@nestjs/core';
 import { plainToInstance } from 'class-transformer';
 import { validateSync } from 'class-validator';
 import { Etcd3 } from 'etcd3';
-import { heldMb, options, startSample } from '../contender.js';
+import { retainedMb, options, startSample } from '../contender.js';
 import { DatabaseConfig } from './database-config.js';
 
-/** The same by hand in a provider: etcd3's `getAll`, `JSON.parse`, `plainToInstance`, `validateSync`, a shallow freeze. */
+/** Does the same by hand: etcd3's `getAll`, `JSON.parse`, `plainToInstance`, `validateSync` and a shallow freeze. */
 const { hosts, prefix } = options() as { hosts: string[]; prefix: string };
 
 const finish = startSample();
@@ -14,7 +14,7 @@ const app = await NestFactory.createApplicationContext(
   { module: class Root {}, providers: [{ provide: 'CONFIGS', useFactory: load }] },
   { logger: false },
 );
-finish(app.get<Map<string, DatabaseConfig>>('CONFIGS').size, heldMb);
+finish(app.get<Map<string, DatabaseConfig>>('CONFIGS').size, () => ({ heapMb: retainedMb() }));
 
 async function load(): Promise<Map<string, DatabaseConfig>> {
   const client = new Etcd3({ hosts, grpcOptions: { 'grpc.max_receive_message_length': -1 } });

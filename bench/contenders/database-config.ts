@@ -1,6 +1,6 @@
 import { IsBoolean, IsInt, IsString, Length, Max, Min } from 'class-validator';
 
-/** The six fields of a typical configuration. */
+/** A typical configuration with six fields. */
 export class DatabaseConfig {
   @IsString() @Length(1, 200) host!: string;
   @IsInt() @Min(1) @Max(65_535) port!: number;

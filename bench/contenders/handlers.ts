@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { EtcdTriggerModule, WatchKey } from 'nestjs-etcd-trigger';
 import { options, startSample } from '../contender.js';
 
-/** An application with many `@WatchKey` methods, and one more on `/b/`, which is the one that the events are for. */
+/** Runs an application with many `@WatchKey` methods, and one more on `/b/`, which receives the events. */
 const { hosts, targets, handlersATarget, events } = options() as {
   hosts: string[];
   targets: number;
@@ -13,10 +13,10 @@ const { hosts, targets, handlersATarget, events } = options() as {
 };
 
 let seen = 0;
-/** From the first event on. */
+/** Restarted at the first event. */
 let finish = startSample();
 
-class Hot {
+class EventHandler {
   @WatchKey('/b/')
   onEvent(): void {
     if (seen === 0) finish = startSample();
@@ -30,14 +30,14 @@ await NestFactory.createApplicationContext(
   {
     module: class Root {},
     imports: [EtcdTriggerModule.forRoot({ client: { hosts }, boot: { timeoutMs: 60_000 } })],
-    providers: [Hot, ...Array.from({ length: targets }, (_, target) => quietHandlers(`/t/${target}/`))],
+    providers: [EventHandler, ...Array.from({ length: targets }, (_, target) => idleHandlers(`/t/${target}/`))],
   },
   { logger: false },
 );
 const bootSeconds = (performance.now() - begin) / 1_000;
 if (events === 0) finish(targets * handlersATarget, { bootSeconds });
 
-function quietHandlers(prefix: string): Type<object> {
+function idleHandlers(prefix: string): Type<object> {
   class Handlers {}
   for (let index = 0; index < handlersATarget; index += 1) {
     const name = `on${index}`;

@@ -2,7 +2,7 @@ import { Etcd3 } from 'etcd3';
 import { options, startSample } from '../contender.js';
 import { type LatencyOptions, LatencyProbe } from './latency-probe.js';
 
-/** The same with etcd3's own Watcher. */
+/** Measures the latency with etcd3's `Watcher`. */
 const given = options() as LatencyOptions;
 
 const client = new Etcd3({ hosts: given.hosts });

@@ -7,7 +7,7 @@ export interface LatencyOptions {
   readonly perSecond: number;
 }
 
-/** Puts `/b/0`, `/b/1`... at a steady rate, and learns from `arrived(index)` how long each took to come back as an event. */
+/** Puts `/b/0`, `/b/1`... at a steady rate. `arrived(key)` records the latency of each event. */
 export class LatencyProbe {
   readonly #sentAt: number[] = [];
   readonly #latencies: number[] = [];
@@ -27,13 +27,13 @@ export class LatencyProbe {
     const { hosts, puts, perSecond } = this.options;
     const writer = new Etcd3({ hosts });
     const begin = performance.now();
-    const answers: Promise<unknown>[] = [];
+    const responses: Promise<unknown>[] = [];
     for (let index = 0; index < puts; index += 1) {
       await sleep(Math.max(0, begin + (index * 1_000) / perSecond - performance.now()));
       this.#sentAt.push(performance.now());
-      answers.push(writer.put(`/b/${index}`).value('v'.repeat(100)).exec());
+      responses.push(writer.put(`/b/${index}`).value('v'.repeat(100)).exec());
     }
-    await Promise.all([...answers, this.#all]);
+    await Promise.all([...responses, this.#all]);
     const sorted = this.#latencies.sort((a, b) => a - b);
     const at = (part: number): number => sorted[Math.floor(sorted.length * part)] ?? Number.NaN;
     return { p50Ms: at(0.5), p99Ms: at(0.99) };

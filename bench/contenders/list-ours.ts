@@ -4,7 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { EtcdTriggerModule, WatcherService } from 'nestjs-etcd-trigger';
 import { options, startSample } from '../contender.js';
 
-/** Every key of a prefix listed and handed to a handler. */
+/** Lists a prefix and delivers every key to a handler. */
 const { hosts, keys, prefix = '/b/' } = options() as { hosts: string[]; keys: number; prefix?: string };
 
 const app = await NestFactory.createApplicationContext(EtcdTriggerModule.forRoot({ client: { hosts } }), {

@@ -5,7 +5,7 @@ import { EtcdTriggerModule, StoreService } from 'nestjs-etcd-trigger';
 import { options, startSample } from '../contender.js';
 import { DatabaseConfig } from './database-config.js';
 
-/** The same number of keys under a prefix, in a small definition and in a large one. */
+/** Reads the same number of keys from a small and from a large definition. */
 const { hosts } = options() as { hosts: string[] };
 
 const app = await NestFactory.createApplicationContext(

@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NestFactory } from '@nestjs/core';
 import { Etcd3, Range } from 'etcd3';
 import { EtcdTriggerModule, StoreService } from 'nestjs-etcd-trigger';
-import { options, startSample } from '../contender.js';
+import { options, retainedMb, startSample } from '../contender.js';
 import { fill } from '../fill.js';
 import { DatabaseConfig, documentOf } from './database-config.js';
 
-/** A store that fills and is emptied, twice: what the process needs to warm up is not counted as the store's. */
+/** Fills and empties a store twice. The first time is a warm-up, so that one-time allocations do not count. */
 const { hosts, keys } = options() as { hosts: string[]; keys: number };
 
 const writer = new Etcd3({ hosts });
@@ -17,35 +17,30 @@ const app = await NestFactory.createApplicationContext(
   { logger: false },
 );
 const store = app.get(StoreService);
-const has = async (count: number): Promise<void> => {
+const waitForKeys = async (count: number): Promise<void> => {
   while (store.keys('/b/').length !== count) await sleep(20);
 };
-const heldMb = (): number => {
-  globalThis.gc?.();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return (heapUsed + arrayBuffers) / 1e6;
-};
-const survivors = Math.floor(keys / 100);
+const remaining = Math.floor(keys / 100);
 const filled = async (): Promise<number> => {
   await fill(hosts, { puts: keys, keys, valueBytes: 0, value: documentOf });
-  await has(keys);
-  return heldMb();
+  await waitForKeys(keys);
+  return retainedMb();
 };
 
 await filled();
 await writer.delete().all();
-await has(0);
-const startMb = heldMb();
+await waitForKeys(0);
+const startMb = retainedMb();
 const finish = startSample();
 const fullMb = await filled();
-// In steps, as an application would: the largest keys first.
-for (let left = keys; left > survivors;) {
-  const next = Math.max(survivors, left - 5_000);
+// Deletes in steps, as an application would, starting with the largest keys.
+for (let left = keys; left > remaining;) {
+  const next = Math.max(remaining, left - 5_000);
   await writer.delete().range(new Range(keyOf(next), Buffer.from('/b0')));
   left = next;
 }
-await has(survivors);
-finish(keys, { startMb, fullMb, afterMb: heldMb() });
+await waitForKeys(remaining);
+finish(keys, { startMb, fullMb, afterMb: retainedMb() });
 
 function keyOf(index: number): Buffer {
   return Buffer.from(`/b/${String(index).padStart(6, '0')}`);

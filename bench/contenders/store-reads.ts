@@ -6,7 +6,7 @@ import { EtcdTriggerModule, StoreService } from 'nestjs-etcd-trigger';
 import { options, startSample } from '../contender.js';
 import { DatabaseConfig } from './database-config.js';
 
-/** Reads of the store beside reads of a `Map` and of `@nestjs/config`, in one process, and what a read of the store allocates. */
+/** Compares reads of the store with reads of a `Map` and of `@nestjs/config`, and measures allocations per read. */
 const { hosts, keys, reads } = options() as { hosts: string[]; keys: number; reads: number };
 
 const app = await NestFactory.createApplicationContext(
@@ -31,7 +31,7 @@ const finish = startSample();
 
 let found = 0;
 let next = 0;
-/** Nanoseconds a read, each of another key. */
+/** Nanoseconds per read. Each read uses another key. */
 const nanoseconds = async (read: (name: string) => unknown): Promise<number> => {
   const { avg } = await measure(() => {
     next = next + 1 < keys ? next + 1 : 0;

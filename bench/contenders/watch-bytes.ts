@@ -5,8 +5,8 @@ import { eventsIn } from '../recording.js';
 import { bytesField, numberField } from '../wire.js';
 
 /**
- * The floor: grpc-js hands over the messages as bytes, nobody looks into them. Of a replay it is known how many `messages` there are; otherwise the events are
- * counted, which takes no more than finding where each ends.
+ * The lower bound: grpc-js delivers messages as bytes that are not decoded. For a replay, the number of `messages` is
+ * known; otherwise events are counted by their boundaries.
  */
 const { hosts, events, messages, fromRevision } = options() as {
   hosts: string[];
@@ -24,7 +24,7 @@ let seen = 0;
 const stream = client.makeBidiStreamRequest(WATCH_PATH, asBytes, asBytes);
 stream.on('data', (message: Buffer) => {
   seen += messages === undefined ? eventsIn(message) : 1;
-  // The first message of a replay says that the watch is created.
+  // The first message of a replay is the created response.
   if (seen === (messages === undefined ? events : messages + 1)) finish(events);
 });
 // etcdserverpb.WatchRequest: create_request with key, range_end and start_revision.

@@ -1,7 +1,7 @@
 import { Etcd3 } from 'etcd3';
 import { options, startSample } from '../contender.js';
 
-/** The same with etcd3's own Watcher. */
+/** Watches with etcd3's `Watcher`. */
 const { hosts, events, fromRevision, touch } = options() as {
   hosts: string[];
   events: number;

@@ -4,8 +4,9 @@ import { EtcdTriggerModule, type WatchEvent, WatcherService } from 'nestjs-etcd-
 import { options, startSample } from '../contender.js';
 
 /**
- * Every event of a replay handed to a handler by `WatcherService.watch`; or, with `observe`, to an observer, which has no queue. `touch`: keys and
- * values are read, too. `allocations`: bytes of the heap are counted, which only says something where the young generation is so large that nothing is collected.
+ * Delivers every event to a handler by `WatcherService.watch` or, with `observe`, to an observer, which has no queue.
+ * `touch` also reads keys and values. `allocations` measures allocated bytes, which needs a young generation that is
+ * large enough for the whole run.
  */
 const { hosts, events, fromRevision, touch, observe, allocations } = options() as {
   hosts: string[];

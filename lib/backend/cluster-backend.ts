@@ -28,7 +28,10 @@ export const OPEN_BACKEND = Symbol.for('nestjs-etcd-trigger:open-backend');
 
 /** Opens the backend of a cluster. */
 export interface BackendSource {
-  /** @throws InvalidOptionsError if the backend cannot work with the options */
+  /**
+   * @internal
+   * @throws InvalidOptionsError for options that cannot work
+   */
   [OPEN_BACKEND](options: BackendOptions): ClusterBackend;
 }
 

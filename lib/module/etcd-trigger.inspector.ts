@@ -6,6 +6,7 @@ import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { ConfigEntry } from '../store/cache/cache-entry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { StoreStatus } from '../store/definition-feeds.js';
+import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 
@@ -28,7 +29,7 @@ export interface ClusterDescription {
 export interface TargetDescription {
   /** For example `prefix "/app/"`. */
   readonly target: string;
-  readonly state: SharedRange['state'];
+  readonly state: StreamState;
   /** All changes up to this revision were received. */
   readonly revision: number;
   readonly keys: number;

@@ -6,18 +6,18 @@ import { DEFAULT_CLUSTER } from '../module/etcd-trigger.tokens.js';
 import { FakeCluster } from './fake/fake-cluster.js';
 import type { FakeValue } from './fake/fake-value.js';
 
-/** Every option of `EtcdTriggerModule.forRoot` but `client`, and what it runs on instead. */
+/** Options of `EtcdTriggerModule.forRoot`, with a fake cluster in place of `client`. */
 export interface EtcdTriggerTestingOptions extends Omit<EtcdTriggerOptions, 'client' | 'configs'>, StaticOptions {
-  /** @default a new one, which `app.get(FakeCluster)` gives */
+  /** @default a new one, available as `app.get(FakeCluster)` */
   readonly fake?: FakeCluster;
-  /** What the fake holds when the application starts; written in one transaction. */
+  /** Keys and values that exist when the application starts. They are written in one transaction. */
   readonly initial?: Readonly<Record<string, FakeValue>>;
 }
 
-/** In the place of `EtcdTriggerModule.forRoot`, for tests of single providers: everything the module provides, on an etcd in memory. */
+/** Replaces `EtcdTriggerModule` in tests of single providers. It provides the same services on an in-memory etcd. */
 @Module({})
 export class EtcdTriggerTestingModule {
-  /** As `EtcdTriggerModule.forRoot`, without `client`. The fake is what `app.get(FakeCluster)` gives. */
+  /** Works like `EtcdTriggerModule.forRoot`, without `client`. `app.get(FakeCluster)` returns the fake. */
   static forRoot({ fake = new FakeCluster(), initial, ...options }: EtcdTriggerTestingOptions = {}): DynamicModule {
     if (initial) fake.putAll(initial);
     const token = getFakeClusterToken(options.cluster);
@@ -31,6 +31,6 @@ export class EtcdTriggerTestingModule {
   }
 }
 
-/** Token of the fake of a cluster; of the default cluster the class itself. */
+/** Injection token of a cluster's fake. The token of the default cluster is the class `FakeCluster`. */
 export const getFakeClusterToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
   cluster === DEFAULT_CLUSTER ? FakeCluster : `nestjs-etcd-trigger:fake:${cluster}`;

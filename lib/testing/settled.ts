@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ClusterActivity, RangeActivity } from '../backend/cluster-backend.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { ClusterRuntime } from '../module/cluster.runtime.js';
-import type { ClusterActivity, RangeActivity } from '../backend/cluster-backend.js';
-
 import { NotSettledError } from './etcd-testing.errors.js';
 import { FakeBackend } from './fake/fake-backend.js';
 import { FakeCluster } from './fake/fake-cluster.js';
@@ -13,67 +12,67 @@ export interface SettlingApplication {
   get(type: typeof ClusterRuntime, options: { strict: false; each: true }): ClusterRuntime[];
 }
 
+/** A handler that has just finished may still have written something: only two idle polls in a row count. */
+const IDLE_POLLS = 2;
+const POLL_INTERVAL_MS = 1;
+const STAMPS_TIMEOUT_MS = 1_000;
+
 /**
- * Resolves when everything that was written has been handed to every listener, the handlers have finished with it, and the store shows it: what a test
- * waits for instead of sleeping. Of a fake that is cut, frozen or denied it waits for what can still arrive. Handlers that are paused are not waited
- * for. Works on real etcd too.
+ * Resolves when every write has been delivered to every listener, the handlers have finished and the store shows the
+ * result. Use it in tests instead of sleeping. On a fake that is disconnected, frozen or denied, it waits only for what
+ * can still arrive. Paused handlers are ignored. Works on real etcd too.
  *
- * @param target the application, or the fake: then every application that runs on it
- * @throws NotSettledError after `timeoutMs` (default 5,000), naming what is still under way
+ * @param target the application, or the fake to wait for every application that runs on it
+ * @throws NotSettledError after `timeoutMs` (default 5,000); the error names the pending work
  */
 export async function settled(
   target: SettlingApplication | FakeCluster,
   { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
 ): Promise<void> {
-  const until = performance.now() + timeoutMs;
-  // What one look finds done may write in that very moment: done is what two looks find done.
-  for (let calm = 0; ;) {
-    const open = (await Promise.all(activitiesOf(target).map(openIn))).flat();
-    calm = open.length === 0 ? calm + 1 : 0;
-    if (calm === LOOKS) return;
-    if (performance.now() >= until) throw new NotSettledError(timeoutMs, open);
-    await sleep(POLL_MS);
+  const deadline = performance.now() + timeoutMs;
+  for (let idlePolls = 0; ;) {
+    const pending = (await Promise.all(activitiesOf(target).map(pendingWorkOf))).flat();
+    idlePolls = pending.length === 0 ? idlePolls + 1 : 0;
+    if (idlePolls === IDLE_POLLS) return;
+    if (performance.now() >= deadline) throw new NotSettledError(timeoutMs, pending);
+    await sleep(POLL_INTERVAL_MS);
   }
 }
-
-const LOOKS = 2;
-const POLL_MS = 1;
 
 function activitiesOf(target: SettlingApplication | FakeCluster): ClusterActivity[] {
   if (target instanceof FakeCluster) return target.activities;
   try {
     return target.get(ClusterRuntime, { strict: false, each: true }).map(({ activity }) => activity);
   } catch (cause) {
-    throw new InvalidOptionsError('settled() is for a FakeCluster, or an application that imports EtcdTriggerModule', {
+    throw new InvalidOptionsError('settled() needs a FakeCluster, or an application that imports EtcdTriggerModule', {
       cause,
     });
   }
 }
 
-async function openIn({ backend, ranges, busy }: ClusterActivity): Promise<string[]> {
-  const looks = ranges.map(async (range) => {
-    const isDone = backend instanceof FakeBackend ? isDoneOn(backend, range) : await isDoneAt(backend, range);
-    return isDone
-      ? []
-      : [`${range.range.toString()}: ${range.state === 'interrupted' ? 'interrupted' : 'not everything is here'}`];
+/** Returns one line for each busy handler and for each range that has not caught up. */
+async function pendingWorkOf({ backend, ranges, busy }: ClusterActivity): Promise<string[]> {
+  const pendingRanges = ranges.map(async (range) => {
+    const isSettled =
+      backend instanceof FakeBackend ? isSettledOnFake(backend, range) : await isSettledOnEtcd(backend, range);
+    if (isSettled) return [];
+    return [`${range.range.toString()}: ${range.state === 'interrupted' ? 'interrupted' : 'changes are missing'}`];
   });
-  return [...busy, ...(await Promise.all(looks)).flat()];
+  return [...busy, ...(await Promise.all(pendingRanges)).flat()];
 }
 
-const isDoneOn = (fake: FakeBackend, range: RangeActivity): boolean =>
-  !fake.reaches(range.range) || (isAtIt(range) && range.hasCaughtUpWith(fake.held(range.range)));
+const isSettledOnFake = (fake: FakeBackend, range: RangeActivity): boolean =>
+  !fake.canReach(range.range) || (isConnected(range) && range.hasCaughtUpWith(fake.recordsOf(range.range)));
 
-/** One that is not opened yet counts: its list is all that it can know. */
-const isAtIt = ({ state }: RangeActivity): boolean => state !== 'interrupted';
-
-async function isDoneAt({ listWatcher }: ClusterActivity['backend'], range: RangeActivity): Promise<boolean> {
+async function isSettledOnEtcd({ listWatcher }: ClusterActivity['backend'], range: RangeActivity): Promise<boolean> {
   try {
-    const { stamps } = await listWatcher.stamps(range.range, { signal: AbortSignal.timeout(LOOK_LIMIT_MS) });
-    return isAtIt(range) && range.hasCaughtUpWith(stamps);
+    const { stamps } = await listWatcher.stamps(range.range, { signal: AbortSignal.timeout(STAMPS_TIMEOUT_MS) });
+    return isConnected(range) && range.hasCaughtUpWith(stamps);
   } catch {
-    // Unreachable for now: the next look will tell.
+    // etcd cannot be reached now; the next poll asks again.
     return false;
   }
 }
 
-const LOOK_LIMIT_MS = 1_000;
+/** A range whose stream is not open yet counts as connected: it cannot know more than its list. */
+const isConnected = ({ state }: RangeActivity): boolean => state !== 'interrupted';

@@ -1,29 +1,29 @@
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 
-/** Something that came from etcd, as it may be shown. */
+/** A change received from etcd, without secrets. */
 export interface ActivityEntry {
   readonly subject: 'config' | 'event';
   readonly key: string;
   readonly type: 'put' | 'delete';
-  /** What is different, secrets masked. */
+  /** Description of the change, with secrets masked. */
   readonly detail: string;
   readonly revision: number;
   readonly origin: string;
-  /** ISO 8601. */
+  /** Time in ISO 8601. */
   readonly at: string;
 }
 
-const KEPT = 50;
+const MAX_ENTRIES = 50;
 
-/** What came from etcd, newest first, and what comes. */
+/** The latest changes received from etcd, newest first, and a stream of new ones. */
 @Injectable()
 export class Activity implements OnModuleDestroy {
-  #last: readonly ActivityEntry[] = [];
+  #latest: readonly ActivityEntry[] = [];
   readonly #added = new Subject<ActivityEntry>();
 
-  get last(): readonly ActivityEntry[] {
-    return this.#last;
+  get latest(): readonly ActivityEntry[] {
+    return this.#latest;
   }
 
   get added$(): Observable<ActivityEntry> {
@@ -32,7 +32,7 @@ export class Activity implements OnModuleDestroy {
 
   add(entry: Omit<ActivityEntry, 'at'>): void {
     const added = { ...entry, at: new Date().toISOString() };
-    this.#last = [added, ...this.#last].slice(0, KEPT);
+    this.#latest = [added, ...this.#latest].slice(0, MAX_ENTRIES);
     this.#added.next(added);
   }
 

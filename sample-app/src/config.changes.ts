@@ -3,9 +3,9 @@ import { Injectable, type OnApplicationBootstrap } from '@nestjs/common';
 import { type ConfigChange, StoreService } from 'nestjs-etcd-trigger';
 import { Activity } from './activity.js';
 import { isSecret, MASK } from './masking.js';
-import { say } from './terminal.js';
+import { print } from './terminal.js';
 
-/** Listens to everything under a prefix: what exists first, then every change of what readers see. */
+/** Listens to all configurations under a prefix: the existing ones first, then every change. */
 @Injectable()
 export class ConfigChanges implements OnApplicationBootstrap {
   constructor(
@@ -16,13 +16,16 @@ export class ConfigChanges implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     this.store.onChange('/app/config/', (change) => {
       const { key, type, revision, origin } = change;
-      say('config', `${key} ${type} (revision ${revision}, ${origin})`);
+      print('config', `${key} ${type} (revision ${revision}, ${origin})`);
       this.activity.add({ subject: 'config', key, type, revision, origin, detail: describe(change) });
     });
   }
 }
 
-/** As `port: 6379 → 6380`; the whole document where all of it came. What readers see as before, as a default that is written out now, is left out. */
+/**
+ * Returns for example `port: 6379 → 6380`, or the whole document if it is new. Properties whose value did not change
+ * are left out.
+ */
 function describe({ changedPaths, value = {}, previous = {} }: ConfigChange<object>): string {
   const [after, before] = [new Map(Object.entries(value)), new Map(Object.entries(previous))];
   const paths = changedPaths.includes('') ? [...after.keys()] : changedPaths;
@@ -35,5 +38,5 @@ function describe({ changedPaths, value = {}, previous = {} }: ConfigChange<obje
     .join(', ');
 }
 
-const show = (path: string, part: unknown): string =>
-  part === undefined ? 'nothing' : isSecret(path) ? MASK : JSON.stringify(part);
+const show = (path: string, value: unknown): string =>
+  value === undefined ? 'nothing' : isSecret(path) ? MASK : JSON.stringify(value);

@@ -5,7 +5,7 @@ import { DatabaseClient } from './database.client.js';
 import { EventHandlers, type SeenEvent } from './event.handlers.js';
 import { LiveState } from './live-state.js';
 
-/** Shows what the application runs on, and writes to etcd. */
+/** Returns the current configuration and writes to etcd. */
 @Controller()
 export class ConfigController {
   constructor(
@@ -29,13 +29,13 @@ export class ConfigController {
     };
   }
 
-  /** The whole document. */
+  /** Replaces a whole document. */
   @Put('config/:name')
   write(@Param('name') name: string, @Body() body: object): Promise<WriteResult> {
     return this.store.put(definitionOf(name).key, body);
   }
 
-  /** Some of its properties; with `If-Match`, only at that revision. */
+  /** Changes some properties. With `If-Match`, only if the key is still at that revision. */
   @Patch('config/:name')
   edit(
     @Param('name') name: string,
@@ -49,8 +49,8 @@ export class ConfigController {
   }
 
   @Get('events')
-  lastEvents(): readonly SeenEvent[] {
-    return this.events.last;
+  latestEvents(): readonly SeenEvent[] {
+    return this.events.latest;
   }
 
   @Post('events/:name')
@@ -60,6 +60,6 @@ export class ConfigController {
 }
 
 function definitionOf(name: string): (typeof CONFIGURATIONS)[ConfigurationName] {
-  if (!isConfigurationName(name)) throw new NotFoundException(`there is no configuration "${name}"`);
+  if (!isConfigurationName(name)) throw new NotFoundException(`unknown configuration "${name}"`);
   return CONFIGURATIONS[name];
 }

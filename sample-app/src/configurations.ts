@@ -2,7 +2,7 @@ import type { ConfigDefinition } from 'nestjs-etcd-trigger';
 import { DatabaseConfig } from './database.config.js';
 import { RedisConfig } from './redis.config.js';
 
-/** What the application is configured with: where it lies in etcd, and what it must look like. */
+/** The application's configurations: their keys in etcd and their classes. */
 export const CONFIGURATIONS = {
   database: { key: '/app/config/database', type: DatabaseConfig, required: true },
   redis: { key: '/app/config/redis', type: RedisConfig, required: true },

@@ -8,7 +8,7 @@ import {
   UnknownOutcomeError,
 } from 'nestjs-etcd-trigger';
 
-/** What went wrong with etcd, in the words of HTTP. Messages and violations name keys and properties, never values. */
+/** Maps the library's errors to HTTP statuses. Messages and violations contain keys and properties, never values. */
 @Catch(EtcdTriggerError)
 export class EtcdErrorsFilter extends BaseExceptionFilter {
   override catch(error: EtcdTriggerError, host: ArgumentsHost): void {

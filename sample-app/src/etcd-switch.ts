@@ -1,20 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { EtcdMember } from 'nestjs-etcd-trigger/testing';
 
-/** For an etcd that this app has started itself: `DELETE` kills it, `PUT` starts it again with the data it had. */
+/** Controls the etcd that this app has started: `DELETE` kills it, `PUT` restarts it with its data. */
 export function etcdSwitch(member: EtcdMember): (request: IncomingMessage, response: ServerResponse) => void {
-  const turns = new Map([
+  const actions = new Map([
     ['DELETE', () => member.kill()],
     ['PUT', () => member.start()],
   ]);
   return ({ method = '' }, response) => {
-    const turn = turns.get(method);
-    if (!turn) {
-      response.writeHead(405, { allow: [...turns.keys()].join() }).end();
+    const action = actions.get(method);
+    if (!action) {
+      response.writeHead(405, { allow: [...actions.keys()].join() }).end();
       return;
     }
-    turn().then(
-      () => response.end(`etcd ${member.running ? 'runs' : 'is stopped'}\n`),
+    action().then(
+      () => response.end(`etcd ${member.running ? 'is running' : 'is stopped'}\n`),
       (error: unknown) => response.writeHead(500).end(`${(error as Error).message}\n`),
     );
   };

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
 import { Activity } from './activity.js';
-import { say } from './terminal.js';
+import { print } from './terminal.js';
 
 export interface SeenEvent {
   readonly key: string;
@@ -10,21 +10,21 @@ export interface SeenEvent {
   readonly revision: number;
 }
 
-const KEPT = 20;
+const MAX_EVENTS = 20;
 
-/** Called for every change under `/app/events/`, and once for each event that is there at the start. */
+/** Called once for each existing key under `/app/events/`, then for every change. */
 @Injectable()
 export class EventHandlers {
-  readonly last: SeenEvent[] = [];
+  readonly latest: SeenEvent[] = [];
 
   constructor(private readonly activity: Activity) {}
 
   @WatchKey('/app/events/')
   onEvent({ key, type, value, revision, origin }: WatchEvent): void {
     const seen = { key, type, text: value?.toString(), revision };
-    this.last.unshift(seen);
-    this.last.length = Math.min(this.last.length, KEPT);
+    this.latest.unshift(seen);
+    this.latest.length = Math.min(this.latest.length, MAX_EVENTS);
     this.activity.add({ subject: 'event', key, type, revision, origin, detail: seen.text ?? '' });
-    say('event', `${key} ${type} ${seen.text ?? ''} (revision ${revision}, ${origin})`);
+    print('event', `${key} ${type} ${seen.text ?? ''} (revision ${revision}, ${origin})`);
   }
 }

@@ -2,7 +2,7 @@ import { Controller, Get } from '@nestjs/common';
 import { HealthCheck, type HealthCheckResult, HealthCheckService } from '@nestjs/terminus';
 import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
 
-/** For an orchestrator: whether to restart this process, and whether to send it requests. */
+/** Liveness and readiness checks for an orchestrator. */
 @Controller('health')
 export class HealthController {
   constructor(

@@ -10,10 +10,10 @@ import { type ConfigurationName, CONFIGURATIONS } from './configurations.js';
 import { DatabaseClient } from './database.client.js';
 import { isSecret, masked } from './masking.js';
 
-/** What the page shows: plain data, secrets masked. */
+/** State shown on the page: plain data, with secrets masked. */
 export interface AppState {
   readonly status: StoreService['status'];
-  /** Whether every watched target is followed at the moment. */
+  /** True if every watched target is being followed. */
   readonly isFollowing: boolean;
   readonly connectsTo: string;
   readonly configurations: readonly ShownConfiguration[];
@@ -31,10 +31,10 @@ export type ShownConfiguration = Pick<
   readonly secrets: readonly string[];
 };
 
-/** Without its age, which differs at each look. */
+/** Without its age, which changes constantly. */
 export type ShownTarget = Omit<TargetDescription, 'confirmedAgoMs'>;
 
-/** Tells what the application runs on now, from memory. */
+/** Describes the current state of the application, from memory. */
 @Injectable()
 export class LiveState {
   constructor(

@@ -4,11 +4,11 @@ import { defer, distinctUntilChanged, interval, map, merge, type Observable, of,
 import { Activity } from './activity.js';
 import { type AppState, LiveState } from './live-state.js';
 
-/** How often counters and connections are looked at; changes of configurations and events are shown at once. */
-const LOOK_MS = 200;
+/** Polling interval for counters and connection states. Changes of configurations and events are sent immediately. */
+const POLL_MS = 200;
 
-/** A page that hears nothing for a few of these knows that it lost the application. */
-const BEAT_MS = 2_000;
+/** The page reports a lost connection when it misses several heartbeats. */
+const HEARTBEAT_MS = 2_000;
 
 /** Server-sent events for the page. */
 @Controller()
@@ -18,19 +18,22 @@ export class LiveController {
     private readonly state: LiveState,
   ) {}
 
-  /** `state`: all of it, whenever it differs. `history`, then `activity`: what came from etcd. `beat`: the application is there. */
+  /**
+   * Sends `state` (the whole state, on every change), `history` and `activity` (changes received from etcd) and
+   * `heartbeat`.
+   */
   @Sse('live')
   live(): Observable<MessageEvent> {
     const { added$ } = this.activity;
-    const states$ = merge(timer(0, LOOK_MS), added$).pipe(
+    const states$ = merge(timer(0, POLL_MS), added$).pipe(
       map(() => this.state.now()),
       distinctUntilChanged<AppState>(isDeepStrictEqual),
     );
     return merge(
-      defer(() => of(message('history', this.activity.last))),
+      defer(() => of(message('history', this.activity.latest))),
       added$.pipe(map((entry) => message('activity', entry))),
       states$.pipe(map((state) => message('state', state))),
-      interval(BEAT_MS).pipe(map(() => message('beat', {}))),
+      interval(HEARTBEAT_MS).pipe(map(() => message('heartbeat', {}))),
     );
   }
 }

@@ -9,69 +9,72 @@ import { prepareEtcd } from './etcd.js';
 import { etcdSwitch } from './etcd-switch.js';
 import { startMetrics } from './metrics.js';
 import { RedisConfig } from './redis.config.js';
-import { say } from './terminal.js';
+import { print } from './terminal.js';
 
 const port = Number(process.env.PORT ?? 3_000);
 
-const answerScrape = startMetrics();
-const etcd = await orExplain(prepareEtcd());
+const handleScrape = startMetrics();
+const etcd = await orExit(prepareEtcd());
 process.env.ETCD_HOSTS = etcd.hosts;
-const app = await orExplain(
+const app = await orExit(
   NestFactory.create<NestExpressApplication>(AppModule, {
     logger: ['warn', 'error'],
     abortOnError: false,
-    // A page that is open does not keep the application from ending.
+    // Open pages do not delay the shutdown.
     forceCloseConnections: true,
   }),
 );
-app.use('/metrics', answerScrape);
+app.use('/metrics', handleScrape);
 if (etcd.own) app.use('/etcd', etcdSwitch(etcd.own.first));
 app.useStaticAssets(fileURLToPath(new URL('page', import.meta.url)));
 app.enableShutdownHooks();
-await orExplain(app.listen(port));
+await orExit(app.listen(port));
 
 const url = (await app.getUrl()).replace('[::1]', 'localhost');
-const switching = `  curl -X DELETE ${url}/etcd              kills etcd: see the page, /health/ready and /metrics
-  curl -X PUT ${url}/etcd                 starts it again, with the data it had
+const etcdCommands = `  curl -X DELETE ${url}/etcd              kills etcd: watch the page, /health/ready and /metrics
+  curl -X PUT ${url}/etcd                 restarts it with its data
 `;
 process.stdout.write(`
-The app runs at ${url} and is configured by etcd. Open
+The app is running at ${url} and reads its configuration from etcd. Open
 
-  ${url}/                     what it runs on, live: edit a value, stop etcd, start it again
+  ${url}/                     its live configuration: edit a value, stop etcd, start it again
 
-or try, in another terminal:
+or try in another terminal:
 
-  curl ${url}/config                      what it runs on now, read from memory
+  curl ${url}/config                      the current configuration, read from memory
   curl -X PUT ${url}/config/redis -H 'content-type: application/json' -d '{"host":"cache-2","port":6380}'
   curl -X PUT ${url}/config/redis -H 'content-type: application/json' -d '{"host":"cache-2","port":"none"}'
-                                             refused, by property; the last good value stays
+                                             rejected with the property; the last valid value stays in use
   curl -X POST ${url}/events/order-1 -H 'content-type: application/json' -d '{"total":3}'
-  curl ${url}/events                      what the handler has been called for
+  curl ${url}/events                      the latest events received by the handler
   curl ${url}/health/ready                for an orchestrator; also /health/live
   curl ${url}/metrics                     for Prometheus
-${etcd.own ? switching : ''}
-Ctrl-C ends the app${etcd.own ? ' and its etcd' : ''}. What happens now is printed here:
+${etcd.own ? etcdCommands : ''}
+Press Ctrl-C to stop the app${etcd.own ? ' and its etcd' : ''}. Changes are printed below:
 
 `);
-if (etcd.own) await showTheMainJob();
+if (etcd.own) await showExample();
 
-/** A written event reaches its handler, a written configuration reaches its readers. */
-async function showTheMainJob(): Promise<void> {
+/** Writes an event, which reaches its handler, and a configuration, which reaches its readers. */
+async function showExample(): Promise<void> {
   const { key } = CONFIGURATIONS.redis;
   await app.get(WatcherService).put('/app/events/hello', 'the first event');
   await app.get(StoreService).put(key, { host: 'cache-1', port: 6_380 });
   const { host, port: redisPort } = app.get(StoreService).getOrThrow(key, RedisConfig);
-  say('store', `redis is at ${host}:${redisPort} now, without a restart`);
+  print('store', `redis is now at ${host}:${redisPort}, without a restart`);
 }
 
-/** A start that fails says why in one sentence; the etcd that was started for it ends with this process. */
-async function orExplain<T>(starting: Promise<T>): Promise<T> {
+/** Prints a startup failure as one sentence and exits. An etcd that the app has started ends with the process. */
+async function orExit<T>(starting: Promise<T>): Promise<T> {
   try {
     return await starting;
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    const isTaken = code === 'EADDRINUSE';
-    say('error', isTaken ? `port ${port} is taken: choose another one with PORT=${port + 1} npm start` : message);
+    const isPortTaken = code === 'EADDRINUSE';
+    print(
+      'error',
+      isPortTaken ? `port ${port} is already in use: choose another one with PORT=${port + 1} npm start` : message,
+    );
     process.exit(1);
   }
 }

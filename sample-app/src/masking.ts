@@ -1,12 +1,12 @@
 const SECRETS: ReadonlySet<string> = new Set(['password']);
 
-/** Shown instead of a secret. */
+/** Replacement for secrets. */
 export const MASK = '***';
 
 export const isSecret = (property: string): boolean => SECRETS.has(property);
 
-/** A copy to be shown. */
+/** Returns a copy with masked secrets. */
 export const masked = (value: object): Record<string, unknown> =>
   Object.fromEntries(
-    Object.entries(value).map(([name, part]: [string, unknown]) => [name, isSecret(name) ? MASK : part]),
+    Object.entries(value).map(([name, property]: [string, unknown]) => [name, isSecret(name) ? MASK : property]),
   );

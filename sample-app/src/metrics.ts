@@ -3,7 +3,7 @@ import { metrics } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 
-/** Registers the SDK, before Nest builds anything that measures; returns what answers a scrape. */
+/** Registers the metrics SDK and returns a request handler for scrapes. Must run before Nest creates the providers. */
 export function startMetrics(): (request: IncomingMessage, response: ServerResponse) => void {
   const exporter = new PrometheusExporter({ preventServerStart: true });
   metrics.setGlobalMeterProvider(new MeterProvider({ readers: [exporter] }));

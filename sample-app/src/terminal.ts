@@ -1,4 +1,4 @@
-/** One line of the terminal. */
-export function say(subject: string, text: string): void {
+/** Prints one line to the terminal. */
+export function print(subject: string, text: string): void {
   process.stdout.write(`${subject.padEnd(7)} ${text}\n`);
 }

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 describe('npm run bench', () => {
-  it('runs every benchmark, each of which counts what it has done', { timeout: 600_000 }, async () => {
+  it('runs every benchmark and checks its amount of work', { timeout: 600_000 }, async () => {
     const { stdout } = await promisify(execFile)(process.execPath, ['bench/dist/run.js', '--short']);
 
     const works = new Set(

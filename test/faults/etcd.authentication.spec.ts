@@ -13,13 +13,13 @@ import { startSlowMember } from '../support/slow-member.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { LabCluster } from './lab/lab-cluster.js';
 
-/** Of no matter here. */
+/** Long enough never to matter here. */
 const REQUEST_MS = 60_000;
-/** Far less than etcd takes to hash so many passwords. */
-const HASTY_MS = 100;
-const MANY = 30;
+/** Far less than etcd needs to hash the passwords of all connections. */
+const SHORT_REQUEST_MS = 100;
+const CONNECTIONS = 30;
 
-/** Users are authenticated, but a busy cluster takes its time for it. */
+/** Authenticates successfully but slowly, like a busy cluster. */
 class SlowToAuthenticate extends EtcdConnection {
   override async metadata(): Promise<Metadata> {
     await sleep(CONNECT_LIMIT_MS + 300);
@@ -37,14 +37,14 @@ function preferFirst(hosts: string[]): EtcdConnection {
   return connection;
 }
 
-/** Authentications that were begun. */
+/** Returns the number of authentications that have started. */
 const authentications = ({ etcd }: SecuredCluster): Promise<number | undefined> =>
   etcd.first.metric(
     'grpc_server_started_total{grpc_method="Authenticate",grpc_service="etcdserverpb.Auth",grpc_type="unary"}',
   );
 
 describe('a watch that has to authenticate', () => {
-  it('does not blame its member for the time that takes', async () => {
+  it('does not leave its member because authentication is slow', async () => {
     await using secured = await startSecured();
     const [host = ''] = secured.etcd.hosts;
     const connection = new SlowToAuthenticate({ hosts: [host, host], auth: APP }, REQUEST_MS);
@@ -57,7 +57,7 @@ describe('a watch that has to authenticate', () => {
     connection.close();
   });
 
-  it('begins on another member where its own has no quorum, so that nobody can authenticate there', async () => {
+  it('starts on another member if its own has no quorum and so cannot authenticate', async () => {
     const cluster = await LabCluster.start(undefined, 'secured');
     const connection = new EtcdConnection(cluster.access, REQUEST_MS);
     const [cutOff, member] = [1, cluster.members[1]];
@@ -79,10 +79,13 @@ describe('a watch that has to authenticate', () => {
 });
 
 describe('authenticating', () => {
-  it('is not given up where it takes longer than a request may, so that a cluster hashes each password once', async () => {
+  it('is not aborted by the request timeout, so that the cluster hashes each password only once', async () => {
     await using secured = await startSecured(['--bcrypt-cost=10']);
     const { hosts } = secured.etcd;
-    const connections = Array.from({ length: MANY }, () => new EtcdConnection({ hosts, auth: APP }, HASTY_MS));
+    const connections = Array.from(
+      { length: CONNECTIONS },
+      () => new EtcdConnection({ hosts, auth: APP }, SHORT_REQUEST_MS),
+    );
 
     await Promise.all(
       connections.map((connection) =>
@@ -94,19 +97,19 @@ describe('authenticating', () => {
       ),
     );
 
-    expect(await authentications(secured)).toBe(MANY);
+    expect(await authentications(secured)).toBe(CONNECTIONS);
     for (const connection of connections) connection.close();
   });
 });
 
 describe.concurrent('authenticating over a connection that may be lost', () => {
-  it('is left for another link when its own goes silent, however long it was well before', async () => {
-    await using slow = await startSlowMember({ questions: Infinity });
-    await using member = await startSlowMember({ questions: 0 });
+  it('moves to another link when its own becomes silent, even after a long healthy period', async () => {
+    await using slow = await startSlowMember({ statusRequestsUntilToken: Infinity });
+    await using member = await startSlowMember({ statusRequestsUntilToken: 0 });
     using link = await TcpProxy.start(slow.port);
     const connection = preferFirst([link.endpoint, member.endpoint]);
     const metadata = connection.metadata();
-    await eventually(() => slow.asked > 1);
+    await eventually(() => slow.statusRequests > 1);
 
     link.drop();
 
@@ -115,12 +118,12 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
     connection.close();
   });
 
-  it('is begun anew when the only link has lost everything and has healed', async () => {
-    await using slow = await startSlowMember({ questions: Infinity });
+  it('starts again when the only link has lost all data and has recovered', async () => {
+    await using slow = await startSlowMember({ statusRequestsUntilToken: Infinity });
     using link = await TcpProxy.start(slow.port);
     const connection = preferFirst([link.endpoint]);
     const metadata = connection.metadata();
-    await eventually(() => slow.waiting === 1);
+    await eventually(() => slow.pending === 1);
     const { accepted } = link;
 
     link.drop();
@@ -133,44 +136,47 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
   });
 
   it.each([
-    ['answers', undefined],
-    ['refuses to answer', { code: status.UNIMPLEMENTED, details: 'unknown method Status' }],
-  ])('lasts longer than a connection may be silent, as long as its member %s other questions', async (_, refusal) => {
-    await using member = await startSlowMember({ questions: 4, ...(refusal && { refusal }) });
-    const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
+    ['responds to', undefined],
+    ['rejects', { code: status.UNIMPLEMENTED, details: 'unknown method Status' }],
+  ])(
+    'may last longer than a connection may be silent, as long as its member %s status requests',
+    async (_, refusal) => {
+      await using member = await startSlowMember({ statusRequestsUntilToken: 4, ...(refusal && { refusal }) });
+      const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
 
-    const metadata = await connection.metadata();
+      const metadata = await connection.metadata();
 
-    expect(metadata.get('token')).toEqual(['token']);
-    expect(member.authentications).toBe(1);
-    connection.close();
-  });
+      expect(metadata.get('token')).toEqual(['token']);
+      expect(member.authentications).toBe(1);
+      connection.close();
+    },
+  );
 
-  it('is left for another member when its own has lost the leader', async () => {
+  it('moves to another member when its own has lost the leader', async () => {
     await using leaderless = await startSlowMember({
-      questions: Infinity,
+      statusRequestsUntilToken: Infinity,
       refusal: { code: status.UNAVAILABLE, details: 'etcdserver: no leader' },
     });
-    await using member = await startSlowMember({ questions: 0 });
+    await using member = await startSlowMember({ statusRequestsUntilToken: 0 });
     const connection = preferFirst([leaderless.endpoint, member.endpoint]);
 
     const metadata = await connection.metadata();
 
     expect(metadata.get('token')).toEqual(['token']);
     expect([leaderless.authentications, member.authentications]).toEqual([1, 1]);
-    await eventually(() => leaderless.waiting === 0);
+    await eventually(() => leaderless.pending === 0);
     connection.close();
   });
 
-  it('ends at once when the module closes', async () => {
-    await using member = await startSlowMember({ questions: Infinity });
+  it('ends immediately when the module closes', async () => {
+    await using member = await startSlowMember({ statusRequestsUntilToken: Infinity });
     const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
     const metadata = connection.metadata();
-    await eventually(() => member.waiting === 1);
+    await eventually(() => member.pending === 1);
 
     connection.close();
 
     await expect(metadata).rejects.toThrow(ConnectionClosedError);
-    await eventually(() => member.waiting === 0);
+    await eventually(() => member.pending === 0);
   });
 });

@@ -8,11 +8,14 @@ import { cutEach } from './recovery/cut-again.js';
 import { Follower } from './recovery/follower.js';
 import { Writer } from './recovery/writer.js';
 
-/** The longest pause between two attempts is 1 s; the rest is for a busy machine. */
+/** Longest pause between two attempts, plus time for a busy machine. */
 const SOON_MS = 5_000;
 
-/** When connections came to a server that ends each at its first byte, with a channel of grpc-js left to itself. */
-async function connectionsOfABareChannel(count: number, backoff: { readonly initialMs: number }): Promise<number[]> {
+/** Returns the times of connections from a plain grpc-js channel to a server that resets each at its first byte. */
+async function connectionTimesOfPlainChannel(
+  count: number,
+  backoff: { readonly initialMs: number },
+): Promise<number[]> {
   const times: number[] = [];
   const server = createServer((socket) => {
     times.push(performance.now());
@@ -32,9 +35,9 @@ async function connectionsOfABareChannel(count: number, backoff: { readonly init
   return times;
 }
 
-describe('a channel of grpc-js whose connections end before they stand', () => {
-  it('waits longer and longer for the next one: which is why none is used again that has failed', async () => {
-    const times = await connectionsOfABareChannel(7, { initialMs: 100 });
+describe('a grpc-js channel whose connections end during the handshake', () => {
+  it('increases its backoff, so the library does not reuse a channel that has failed', async () => {
+    const times = await connectionTimesOfPlainChannel(7, { initialMs: 100 });
     const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
 
     expect(pauses.at(-1)).toBeGreaterThan(4 * (pauses[0] ?? Infinity));
@@ -60,16 +63,16 @@ describe.each(['FIN', 'RST'])('a watch whose connection is cut again with %s', (
     await etcd.stop();
   });
 
-  it('before it stands, many times in a row, does not wait longer and longer for the next one', async () => {
+  it('during the handshake, many times in a row, reconnects without increasing pauses', async () => {
     link.cut();
     const bytes = Array.from({ length: 12 }, (_, index) => (index % 9) + 1);
     const pauses = await cutEach(link, bytes, { reset: kind === 'RST' });
-    await writer.prove(follower);
+    await writer.verifyDelivery(follower);
 
     expect(pauses.filter((pause) => pause > SOON_MS)).toEqual([]);
   });
 
-  it('in the middle of a message of 12 MB, after every reconnection, always goes on at once and misses nothing', async () => {
+  it('in the middle of a large message, after every reconnection, resumes promptly and misses nothing', async () => {
     link.refuse();
     link.cut();
     const missed: string[] = [];
@@ -77,7 +80,7 @@ describe.each(['FIN', 'RST'])('a watch whose connection is cut again with %s', (
     await link.accept();
     const bytes = [100, 200, 400, 800, 1_600, 16_000, 65_535, 65_536, 262_144, 1_048_576, 5_000_000, 11_900_000];
     const pauses = await cutEach(link, bytes, { reset: kind === 'RST' });
-    await writer.prove(follower, ...missed);
+    await writer.verifyDelivery(follower, ...missed);
 
     expect(pauses.filter((pause) => pause > SOON_MS)).toEqual([]);
   });

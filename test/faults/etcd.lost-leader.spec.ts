@@ -13,11 +13,11 @@ import { LabCluster } from './lab/lab-cluster.js';
 import { lead } from './recovery/members.js';
 
 const REQUEST_MS = 5_000;
-/** Etcd's own patience with a member without leader is three of them; it is left sooner. */
+/** etcd ends streams on a member without a leader after three election timeouts. The library leaves it sooner. */
 const SLOW_ELECTIONS = ['--heartbeat-interval=100', '--election-timeout=1500'];
 
-/** Its streams do not demand a leader, so etcd does not end them. */
-class Undemanding extends EtcdConnection {
+/** Its streams do not require a leader, so etcd does not end them. */
+class NoLeaderRequired extends EtcdConnection {
   override async metadata(): Promise<Metadata> {
     const metadata = await super.metadata();
     metadata.set = (): void => undefined;
@@ -25,16 +25,16 @@ class Undemanding extends EtcdConnection {
   }
 }
 
-/** Streams of one application, all at the same member. */
+/** Streams of one application on the same member. */
 class Streams {
   readonly #connection: EtcdConnection;
   readonly #streams: WatchStream[];
-  readonly endings: string[] = [];
+  readonly endReasons: string[] = [];
 
   private constructor(connection: EtcdConnection, streams: WatchStream[]) {
     this.#connection = connection;
     this.#streams = streams;
-    for (const { ended } of streams) void ended.then(({ message }) => this.endings.push(message));
+    for (const { ended } of streams) void ended.then(({ message }) => this.endReasons.push(message));
   }
 
   static async open(connection: EtcdConnection, count = 1): Promise<Streams> {
@@ -46,8 +46,8 @@ class Streams {
     return new Streams(connection, streams);
   }
 
-  /** Index of the member that serves them, or will serve the next. */
-  get served(): number {
+  /** Index of the member that serves the streams. */
+  get servingMember(): number {
     return this.#connection.members.indexOf(this.#connection.preferred);
   }
 
@@ -61,52 +61,52 @@ class Streams {
   }
 }
 
-/** Questions that a member was asked, refused ones included; nothing else is asked of it here. */
-const questions = (member: EtcdMember): Promise<number> => requests(member, 'unary');
+/** Number of unary requests to a member, including rejected ones. Here, these are only status requests. */
+const statusRequests = (member: EtcdMember): Promise<number> => requests(member, 'unary');
 
-/** Attempts to open a stream at a member. */
+/** Number of attempts to open a stream on a member. */
 const attempts = (member: EtcdMember): Promise<number> => requests(member, 'stream');
 
 async function requests(member: EtcdMember, type: 'unary' | 'stream'): Promise<number> {
   return (await member.metric(`etcd_server_client_requests_total{client_api_version="unknown",type="${type}"}`)) ?? 0;
 }
 
-async function oneMoreQuestion(member: EtcdMember): Promise<void> {
-  const before = await questions(member);
-  await eventually(async () => (await questions(member)) > before);
+async function nextStatusRequest(member: EtcdMember): Promise<void> {
+  const before = await statusRequests(member);
+  await eventually(async () => (await statusRequests(member)) > before);
 }
 
 const lacksLeader = async (member: EtcdMember): Promise<boolean> =>
   (await member.metric('etcd_server_has_leader')) === 0;
 
 describe.concurrent('a watch', () => {
-  it('leaves a member that says that it has lost its quorum, but not one that finds a leader soon', async () => {
-    // With a user who may read one prefix and nothing else.
+  it('leaves a member that reports a lost quorum, but not one that finds a leader soon', async () => {
+    // The user may read only one prefix.
     const cluster = await LabCluster.start('3.4', 'secured', ['--pre-vote=true']);
-    using streams = await Streams.open(new Undemanding(cluster.access, REQUEST_MS), 3);
-    const { served } = streams;
+    using streams = await Streams.open(new NoLeaderRequired(cluster.access, REQUEST_MS), 3);
+    const { servingMember: served } = streams;
     const member = cluster.members[served] as EtcdMember;
     await eventually(async () => (await cluster.leaderIndex()) !== served || cluster.moveLeader().then(() => false));
 
     cluster.isolate(served, 'silent');
     await eventually(() => lacksLeader(member));
-    await oneMoreQuestion(member);
+    await nextStatusRequest(member);
     cluster.rejoin();
     await eventually(async () => !(await lacksLeader(member)));
-    await oneMoreQuestion(member);
-    await oneMoreQuestion(member);
-    expect(streams.endings).toEqual([]);
+    await nextStatusRequest(member);
+    await nextStatusRequest(member);
+    expect(streams.endReasons).toEqual([]);
 
     cluster.isolate(served, 'silent');
-    await eventually(() => streams.endings.length === 3);
-    expect(streams.endings.toSorted()).toEqual(
+    await eventually(() => streams.endReasons.length === 3);
+    expect(streams.endReasons.toSorted()).toEqual(
       [0, 1, 2].map((index) => `watch prefix "/lab/${index}": the member has lost its quorum`),
     );
-    expect(streams.served).not.toBe(served);
+    expect(streams.servingMember).not.toBe(served);
     await cluster.stop();
   });
 
-  it('keeps its member while the leader is moved or dies, and asks it one question for all streams', async () => {
+  it('keeps its member while the leader is moved or dies, and sends one status request for all streams', async () => {
     await using cluster = await EtcdTestCluster.start({ size: 3 });
     const [crowded, quiet, third] = cluster.members as [EtcdMember, EtcdMember, EtcdMember];
     using many = await Streams.open(new EtcdConnection({ hosts: crowded.endpoint }, REQUEST_MS), 500);
@@ -119,21 +119,21 @@ describe.concurrent('a watch', () => {
       await cluster.leader();
       await third.start();
     }
-    expect([...many.endings, ...one.endings]).toEqual([]);
+    expect([...many.endReasons, ...one.endReasons]).toEqual([]);
 
-    const asked = [await questions(crowded), await questions(quiet)] as const;
-    await eventually(async () => (await questions(quiet)) >= asked[1] + 3);
-    expect((await questions(crowded)) - asked[0]).toBeLessThan(10);
+    const requestsBefore = [await statusRequests(crowded), await statusRequests(quiet)] as const;
+    await eventually(async () => (await statusRequests(quiet)) >= requestsBefore[1] + 3);
+    expect((await statusRequests(crowded)) - requestsBefore[0]).toBeLessThan(10);
 
     many.cancel();
-    await oneMoreQuestion(quiet);
-    const last = await questions(crowded);
-    await oneMoreQuestion(quiet);
-    await oneMoreQuestion(quiet);
-    expect(await questions(crowded)).toBe(last);
+    await nextStatusRequest(quiet);
+    const last = await statusRequests(crowded);
+    await nextStatusRequest(quiet);
+    await nextStatusRequest(quiet);
+    expect(await statusRequests(crowded)).toBe(last);
   });
 
-  it('stays without a leader where there is no other member, says so once, and follows again when there is one', async () => {
+  it('stays on a member without a leader if there is no other, logs it once, and follows again after the election', async () => {
     await using cluster = await EtcdTestCluster.start({ size: 3, args: SLOW_ELECTIONS });
     const [member, ...others] = cluster.members as [EtcdMember, ...EtcdMember[]];
     const logger = new CollectingLogger();
@@ -150,8 +150,8 @@ describe.concurrent('a watch', () => {
     await app.watcher.put('/app/again', 'x');
     await eventually(() => recorder.state['/app/again'] === 'x');
 
-    const told = logger.lines.filter(({ text }) => text.includes('prefix "/app/"'));
-    expect(told.map(({ text }) => text.replace(/ [([].*/, ''))).toEqual([
+    const lines = logger.lines.filter(({ text }) => text.includes('prefix "/app/"'));
+    expect(lines.map(({ text }) => text.replace(/ [([].*/, ''))).toEqual([
       'prefix "/app/": interrupted, trying again',
       'prefix "/app/": following again',
     ]);

@@ -53,7 +53,7 @@ describe('a write whose answer is lost', () => {
     const writing = Promise.allSettled([write()]);
     await meanwhile();
     // The request is discarded with the connection.
-    await eventually(() => proxy.heldUp > REQUEST_BYTES);
+    await eventually(() => proxy.bufferedUp > REQUEST_BYTES);
     expect(proxy.bytesUp).toBe(sent);
     proxy.cut();
     proxy.thaw();

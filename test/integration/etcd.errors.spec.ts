@@ -16,10 +16,10 @@ import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
-describe('the error of', () => {
+describe('error handling:', () => {
   const etcd = ownEtcd();
 
-  it('a dead port is a ConnectionError for each request', async () => {
+  it('a closed port causes a ConnectionError for each request', async () => {
     await using app = await startApp({ hosts: 'http://127.0.0.1:1', requestTimeoutMs: 500 });
 
     for (const attempt of [
@@ -32,7 +32,7 @@ describe('the error of', () => {
     await expect(app.watcher.watch('/k', () => undefined)).rejects.toThrow(ConnectionTimeoutError);
   });
 
-  it('a black hole is a ConnectionTimeoutError within the limit, and nothing is left running', async () => {
+  it('a black hole causes a ConnectionTimeoutError within the limit, and nothing is left running', async () => {
     const proxy = await TcpProxy.start(etcd.first.clientPort);
     proxy.freeze();
     await using app = await startApp({ hosts: proxy.endpoint, requestTimeoutMs: 800 });
@@ -44,7 +44,7 @@ describe('the error of', () => {
     proxy.stop();
   });
 
-  it('a handler whose list cannot be read fails the start, with Class.method', async () => {
+  it('a handler whose list cannot be read fails the startup, with Class.method in the message', async () => {
     class Handlers {
       @WatchKey('/k/')
       onEvent(): void {
@@ -59,7 +59,7 @@ describe('the error of', () => {
     expect(failed.problems).toMatchObject([{ reason: 'unreachable', subject: 'Handlers.onEvent (prefix "/k/")' }]);
   });
 
-  it('a handler of a cluster that does not exist, or of a target that is none, fails the start, with Class.method', async () => {
+  it('a handler of an unknown cluster or an invalid target fails the startup, with Class.method in the message', async () => {
     class Handlers {
       @WatchKey('/k/', { cluster: 'nowhere' })
       elsewhere(): void {
@@ -78,7 +78,7 @@ describe('the error of', () => {
     expect(failed.message).toMatch(/Handlers\.everything: .*\{ prefix: '' \}/);
   });
 
-  it('a decorator where it can never run is thrown where it stands', () => {
+  it('a decorator on a member that can never be called throws immediately', () => {
     expect(() => {
       class Handlers {
         @WatchKey('/k/')
@@ -94,7 +94,7 @@ describe('the error of', () => {
     }).toThrow(InvalidOptionsError);
   });
 
-  it('an unknown key is a KeyNotFoundError with the key and the revision', async () => {
+  it('an absent key causes a KeyNotFoundError with the key and the revision', async () => {
     await using app = await startApp({ hosts: etcd.hosts });
     const error = (await app.watcher.get('/unknown').catch((thrown: unknown) => thrown)) as KeyNotFoundError;
 
@@ -103,7 +103,7 @@ describe('the error of', () => {
     expect(error.revision).toBeGreaterThan(0);
   });
 
-  it('a value larger than etcd takes is a WriteError before it is sent', async () => {
+  it('a value above the limit of etcd causes a WriteError before it is sent', async () => {
     const proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
     await app.watcher.put('/small', 'x');
@@ -115,7 +115,7 @@ describe('the error of', () => {
     proxy.stop();
   });
 
-  it('anything asked of a closed module is a ConnectionClosedError', async () => {
+  it('calls of a closed module cause a ConnectionClosedError', async () => {
     const app = await startApp({ hosts: etcd.hosts });
     await app[Symbol.asyncDispose]();
 
@@ -129,7 +129,7 @@ describe('the error of', () => {
     }
   });
 
-  it('a watch that is closed with the module says so', async () => {
+  it('a watch that ends with the module settles with a ConnectionClosedError', async () => {
     const app = await startApp({ hosts: etcd.hosts });
     const subscription = await app.watcher.watch('/k/', () => undefined);
     await app[Symbol.asyncDispose]();
@@ -138,7 +138,7 @@ describe('the error of', () => {
     expect(subscription.status).toBe('closed');
   });
 
-  it('a server that is not etcd is a typed error within the limit', async () => {
+  it('a server that is not etcd causes a typed error within the limit', async () => {
     const server = await new Promise<Server>((resolve) => {
       const listening = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1', () => {
         resolve(listening);
@@ -156,16 +156,16 @@ describe('the error of', () => {
     ['no hosts', { client: { hosts: [] } }, /"client.hosts" names no host/],
     ['no client', { client: undefined }, /"client" is missing/],
     ['an unknown policy', { boot: { policy: 'hope' } }, /"boot.policy" must be one of/],
-    ['a limit that is none', { requestTimeoutMs: -1 }, /"requestTimeoutMs" must be a number of milliseconds/],
+    ['an invalid limit', { requestTimeoutMs: -1 }, /"requestTimeoutMs" must be a number of milliseconds/],
     ['a password without a user', { client: { hosts: 'a:1', auth: { password: 'x' } } }, /both username and password/],
     [
       'a module-wide order',
       { watchDefaults: { order: 'any' } },
       /"watchDefaults.order" must be one of 'key', 'target', 'none'/,
     ],
-    ['defaults that are none', { watchDefaults: 7 }, /"watchDefaults" must be an object of delivery options/],
-    ['a prefix that is no text', { keyPrefix: 7 }, /"keyPrefix" must be a string/],
-  ])('%s is one clear sentence', async (_, options, sentence) => {
+    ['invalid defaults', { watchDefaults: 7 }, /"watchDefaults" must be an object of delivery options/],
+    ['a prefix that is not a string', { keyPrefix: 7 }, /"keyPrefix" must be a string/],
+  ])('%s is reported in one sentence', async (_, options, sentence) => {
     const failed = startApp({ hosts: etcd.hosts, ...(options as object) });
     await expect(failed).rejects.toThrow(InvalidOptionsError);
     await expect(failed).rejects.toThrow(sentence);

@@ -1,9 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import type { IOptions } from 'etcd3';
 import { ConnectionError, ConnectionTimeoutError } from 'nestjs-etcd-trigger';
@@ -14,25 +12,26 @@ import { eventually } from '../support/eventually.js';
 import { Recorder } from '../support/recorder.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { TemporaryFolder } from '../support/temporary-folder.js';
 
 const LIMIT_MS = 1_000;
-/** For a busy machine. */
+/** Additional time for a busy machine. */
 const SLACK_MS = 5_000;
 
-let folder: string;
+let folder: TemporaryFolder;
 let files: Certificates;
 let ca: Buffer;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'certificates-'));
-  files = await createCertificates(folder);
+  folder = await TemporaryFolder.create('certificates');
+  files = await createCertificates(folder.path);
   ca = await readFile(files.ca);
 });
 afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+  await folder[Symbol.asyncDispose]();
 });
 
-/** Every attempt ends within its limit, with the same clause in its one sentence. */
+/** Expects that every attempt fails within its limit, with a one-sentence message that matches `why`. */
 async function expectRefusal(hosts: string, credentials: IOptions['credentials'], why: RegExp): Promise<void> {
   await using app = await startApp({
     hosts,
@@ -58,7 +57,7 @@ async function expectRefusal(hosts: string, credentials: IOptions['credentials']
   expect(performance.now() - since).toBeLessThan(LIMIT_MS + SLACK_MS);
 }
 
-describe('a server that is not etcd is a ConnectionError that says what is wrong with it:', () => {
+describe('a server that is not etcd causes a ConnectionError with the reason:', () => {
   const sockets = new Set<Socket>();
   const servers: Server[] = [];
 
@@ -82,15 +81,23 @@ describe('a server that is not etcd is a ConnectionError that says what is wrong
 
   it.each([
     ['a web server', () => Promise.resolve(http()), /the server speaks no HTTP\/2, so it is not etcd/],
-    ['one that says nothing', () => Promise.resolve(createServer()), /nobody answered|no answer within \d+ ms/],
-    ['one that sends garbage', () => Promise.resolve(garbage()), /the server speaks no HTTP\/2, so it is not etcd/],
     [
-      'one that hangs up',
+      'a server that does not respond',
+      () => Promise.resolve(createServer()),
+      /nobody answered|no answer within \d+ ms/,
+    ],
+    [
+      'a server that sends garbage',
+      () => Promise.resolve(garbage()),
+      /the server speaks no HTTP\/2, so it is not etcd/,
+    ],
+    [
+      'a server that closes the connection',
       () => Promise.resolve(createServer((socket) => socket.destroy())),
       /the server ended the connection before it stood; it may want TLS, or not be etcd/,
     ],
     [
-      'one with TLS',
+      'a server with TLS',
       async () => createTlsServer(await secure(), (socket) => socket.on('error', () => undefined)),
       /the server ended the connection before it stood; it may want TLS, or not be etcd/,
     ],
@@ -105,13 +112,21 @@ describe('a server that is not etcd is a ConnectionError that says what is wrong
       async () => createHttpsServer(await secure(), (_, response) => response.end('hello')),
       /the server speaks no HTTP\/2, so it is not etcd/,
     ],
-    ['one that says nothing', () => Promise.resolve(createServer()), /nobody answered|no answer within \d+ ms/],
-    ['one that sends garbage', () => Promise.resolve(garbage()), /TLS was tried, but the server does not speak it/],
-  ])('asked with TLS, %s', async (_, server, why) => {
+    [
+      'a server that does not respond',
+      () => Promise.resolve(createServer()),
+      /nobody answered|no answer within \d+ ms/,
+    ],
+    [
+      'a server that sends garbage',
+      () => Promise.resolve(garbage()),
+      /TLS was tried, but the server does not speak it/,
+    ],
+  ])('with a TLS client, %s', async (_, server, why) => {
     await expectRefusal(`https://127.0.0.1:${await listen(await server())}`, { rootCertificate: ca }, why);
   });
 
-  it('nobody at all, and a name that nobody has', async () => {
+  it('a closed port and an unknown host name', async () => {
     await expectRefusal('http://127.0.0.1:1', undefined, /no connection to etcd: nothing listens at 127\.0\.0\.1:1/);
     await expectRefusal(
       'http://no-such-host.invalid:2379',
@@ -120,7 +135,7 @@ describe('a server that is not etcd is a ConnectionError that says what is wrong
     );
   });
 
-  it('one that took the place of etcd for a while is left as soon as etcd is back', async () => {
+  it('a server that replaced etcd temporarily is left as soon as etcd is back', async () => {
     await using etcd = await EtcdTestCluster.start();
     const proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });
@@ -142,7 +157,7 @@ describe('a server that is not etcd is a ConnectionError that says what is wrong
   });
 });
 
-describe('certificates that do not fit are ConnectionErrors that say which and why:', () => {
+describe('an invalid certificate causes a ConnectionError with the reason:', () => {
   let server: EtcdTestCluster;
   let mutual: EtcdTestCluster;
 
@@ -161,7 +176,7 @@ describe('certificates that do not fit are ConnectionErrors that say which and w
     privateKey: await readFile(key),
   });
 
-  it('the wrong authority', async () => {
+  it('an untrusted authority', async () => {
     const rootCertificate = await readFile(files.otherCa);
     await expectRefusal(
       server.first.endpoint,
@@ -170,32 +185,36 @@ describe('certificates that do not fit are ConnectionErrors that say which and w
     );
   });
 
-  it('an expired one of the server', async () => {
+  it('an expired server certificate', async () => {
     await using expired = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.expiredServer } });
     await expectRefusal(expired.first.endpoint, { rootCertificate: ca }, /the server's certificate has expired/);
   });
 
-  it('none, an expired one and a stranger one of the client, where the server wants one', async () => {
+  it('a missing, an expired and an untrusted client certificate', async () => {
     const { endpoint } = mutual.first;
-    // Debian's etcd 3.4 says the same of all three.
-    const or = (why: RegExp): RegExp =>
+    // Debian's etcd 3.4 does not distinguish the three cases.
+    const expected = (why: RegExp): RegExp =>
       mutual.version.startsWith('3.4.')
         ? /does not accept the client's certificate, or wants one and none was given/
         : why;
     await expectRefusal(
       endpoint,
       { rootCertificate: ca },
-      or(/the server wants a certificate of the client, and none was given/),
+      expected(/the server wants a certificate of the client, and none was given/),
     );
-    await expectRefusal(endpoint, await identity(files.expired), or(/the client's certificate, which has expired/));
+    await expectRefusal(
+      endpoint,
+      await identity(files.expired),
+      expected(/the client's certificate, which has expired/),
+    );
     await expectRefusal(
       endpoint,
       await identity(files.stranger),
-      or(/the client's certificate, which it does not trust/),
+      expected(/the client's certificate, which it does not trust/),
     );
   });
 
-  it('none at all, where the server has TLS, and TLS where it has none', async () => {
+  it('a plain client of a TLS server, and a TLS client of a plain server', async () => {
     await expectRefusal(server.first.endpoint.replace('https', 'http'), undefined, /it may want TLS, or not be etcd/);
     await using plain = await EtcdTestCluster.start();
     await expectRefusal(plain.first.endpoint.replace('http', 'https'), { rootCertificate: ca }, /it may not speak it/);

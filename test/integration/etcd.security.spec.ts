@@ -1,6 +1,5 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { IsInt } from 'class-validator';
 import { Etcd3, type IPermissionRequest } from 'etcd3';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
@@ -9,10 +8,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Certificates, createCertificates } from '../support/certificates.js';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
+import { read } from '../support/gateway.js';
 import { Recorder } from '../support/recorder.js';
 import { APP, type SecuredCluster, startSecured } from '../support/secured-cluster.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
+import { TemporaryFolder } from '../support/temporary-folder.js';
 
 class Limit {
   @IsInt() count!: number;
@@ -34,7 +35,7 @@ describe('with user and password', () => {
       metadata,
     );
 
-  it('a role that may use one prefix is all that an application needs', async () => {
+  it('an application needs only a role with access to one prefix', async () => {
     await secured.admin.put('/allowed/limit').value('{"count":1}');
     const seen: string[] = [];
     class Handler {
@@ -56,7 +57,7 @@ describe('with user and password', () => {
     expect((await app.watcher.get('/allowed/events/1')).value.toString()).toBe('x');
   });
 
-  it('a role that may only read one prefix is enough to follow it: through cuts, a compaction and a new token', async () => {
+  it('a role that can only read a prefix can follow it, through cuts, a compaction and a new token', async () => {
     const { admin, etcd } = secured;
     const reader = { username: 'reader', password: 'reader-password' };
     await grant(admin, reader, { permission: 'Read', range: admin.range({ prefix: '/read/' }) });
@@ -87,7 +88,7 @@ describe('with user and password', () => {
     await admin.kv.compact({ revision: String(await put('/read/limits/4')), physical: true });
     await proxy.accept();
     await seen(3);
-    // The password set anew, to the same, ends every token.
+    // Setting the same password again invalidates every token.
     await admin.user(reader.username).setPassword(reader.password);
     proxy.cut();
     await put('/read/limits/5');
@@ -99,7 +100,7 @@ describe('with user and password', () => {
     proxy.stop();
   });
 
-  it('a role that may only read one key is enough for that key', async () => {
+  it('a role that can only read one key can follow that key', async () => {
     const { admin } = secured;
     const single = { username: 'single', password: 'single-password' };
     await grant(admin, single, { permission: 'Read', key: '/single' });
@@ -116,7 +117,7 @@ describe('with user and password', () => {
     expect(await deniedCalls(secured.etcd)).toBe(denied + 1);
   });
 
-  it('what is not allowed is a PermissionDeniedError that names the key', async () => {
+  it('a denied request causes a PermissionDeniedError with the key', async () => {
     await using app = await start(APP);
 
     for (const attempt of [
@@ -134,7 +135,7 @@ describe('with user and password', () => {
     });
   });
 
-  it('a wrong password and a missing one are AuthenticationErrors, at once and without the password', async () => {
+  it('a wrong or missing password causes an AuthenticationError immediately, without the password in the message', async () => {
     await using wrong = await start({ username: 'app', password: 'not-this-one' });
     await using none = await start(undefined);
 
@@ -145,7 +146,7 @@ describe('with user and password', () => {
     await expect(wrong.watcher.get('/allowed/1')).rejects.not.toThrow(/not-this-one/);
   });
 
-  it('user and password are no obstacle where the server wants none', async () => {
+  it('a user and a password are accepted by a server without authentication', async () => {
     await using open = await EtcdTestCluster.start();
     await using app = await startApp({ hosts: open.hosts, client: { hosts: open.hosts, auth: APP } });
     const recorder = new Recorder();
@@ -154,7 +155,7 @@ describe('with user and password', () => {
     await eventually(() => recorder.events.length === 1);
   });
 
-  it('a password that changes while it runs stops what is new, not what runs; changed back, all goes on', async () => {
+  it('a changed password fails new requests but not running watches, until it is changed back', async () => {
     await using changing = await startSecured();
     const proxy = await TcpProxy.start(changing.etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint, client: { hosts: proxy.endpoint, auth: APP } });
@@ -185,21 +186,21 @@ async function grant(
   await admin.user(username).addRole(username);
 }
 
-/** How many calls etcd has refused so far for want of a permission. */
+/** Returns the number of calls that etcd has denied so far. */
 async function deniedCalls(etcd: EtcdTestCluster): Promise<number> {
   const metrics = await (await fetch(`${etcd.first.endpoint}/metrics`)).text();
   const counts = metrics.matchAll(/^grpc_server_handled_total\{grpc_code="PermissionDenied".*\} (\d+)$/gm);
   return Array.from(counts, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0);
 }
 
-it('a token that lives for 2 s is renewed by watches and writes alike', async () => {
+it('a token with a lifetime of 2 s is renewed by watches and by writes', async () => {
   await using secured = await startSecured(['--auth-token=simple', '--auth-token-ttl=2']);
   const proxy = await TcpProxy.start(secured.etcd.first.clientPort);
   await using app = await startApp({ hosts: proxy.endpoint, client: { hosts: proxy.endpoint, auth: APP } });
   const recorder = new Recorder();
   await app.watcher.watch('/allowed/', recorder.onEvent);
   await app.watcher.put('/allowed/0', 'x');
-  // Expired is what the server says: a client that keeps its first token is refused by then.
+  // The server decides when the token has expired: from then on it rejects a client that still uses its first token.
   const { token } = (await secured.admin.auth.authenticate({ name: APP.username, password: APP.password })) as {
     token: string;
   };
@@ -217,33 +218,31 @@ it('a token that lives for 2 s is renewed by watches and writes alike', async ()
   proxy.stop();
 });
 
-/** Through the JSON gateway. Asked rarely: each use of a simple token prolongs its life. */
+/** True if etcd accepts the token. Each use of a simple token extends its lifetime, so the check waits first. */
 async function isAccepted(endpoint: string, token: string): Promise<boolean> {
-  await new Promise((resolve) => setTimeout(resolve, 2_500));
-  const { status } = await fetch(`${endpoint}/v3/kv/range`, {
-    method: 'POST',
-    headers: { authorization: token },
-    body: JSON.stringify({ key: Buffer.from('/allowed/0').toString('base64') }),
-  });
-  return status === 200;
+  await sleep(2_500);
+  return read(endpoint, '/allowed/0', { token }).then(
+    () => true,
+    () => false,
+  );
 }
 
 describe('with TLS', () => {
-  let folder: string;
+  let folder: TemporaryFolder;
   let files: Certificates;
   let etcd: EtcdTestCluster;
   let mutual: EtcdTestCluster;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'certificates-'));
-    files = await createCertificates(folder);
+    folder = await TemporaryFolder.create('certificates');
+    files = await createCertificates(folder.path);
     etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server } });
     mutual = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
   });
   afterAll(async () => {
     await etcd.stop();
     await mutual.stop();
-    await rm(folder, { recursive: true, force: true });
+    await folder[Symbol.asyncDispose]();
   });
 
   const start = async (cluster: EtcdTestCluster, ca: string, client?: { cert: string; key: string }) => {
@@ -265,13 +264,13 @@ describe('with TLS', () => {
     await eventually(() => recorder.events.length === 1);
   };
 
-  it('it follows and writes', () => followsOn(etcd, files.ca));
+  it('a watch follows and writes succeed', () => followsOn(etcd, files.ca));
 
-  it('it follows and writes with a certificate of its own where the server wants one', () =>
+  it('a watch follows and writes succeed with a client certificate, if the server requires one', () =>
     followsOn(mutual, files.ca, files.client));
 });
 
-it('a client of etcd3 that was supplied stays open', async () => {
+it('a supplied Etcd3 client stays open', async () => {
   await using etcd = await EtcdTestCluster.start();
   const supplied = new Etcd3({ hosts: etcd.hosts });
   const app = await startApp({ hosts: etcd.hosts, client: supplied });

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SnapshotFile } from '../../lib/store/snapshot/snapshot-file.js';
 import type { SnapshotContent } from '../../lib/store/snapshot/snapshot-format.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
+import { testFolder } from '../support/test-folder.js';
 
 /** `npm run crash` sets 1,000. */
 const KILLS = Number(process.env.CRASH_KILLS ?? 60);
@@ -16,7 +16,7 @@ describe('a process that is killed while it writes snapshots', () => {
   it(
     `leaves an intact one each time, either the last confirmed one or the next (${KILLS} times)`,
     async () => {
-      const folder = await temporaryFolder();
+      const folder = await testFolder();
       const key = randomBytes(32);
       const path = join(folder, 'app.default.snapshot');
       const file = new SnapshotFile(path, key);

@@ -7,7 +7,7 @@ const IMPORTS = {
   'nestjs-etcd-trigger': ['EtcdTriggerModule', 'StoreService', 'WatchKey', 'WatcherService'],
 };
 
-/** Plain JavaScript, so decorators are called as functions. */
+/** Plain JavaScript without decorator syntax, so decorators are called as functions. */
 const APP = `
 const decorate = (decorator, { prototype }, name) =>
   decorator(prototype, name, Object.getOwnPropertyDescriptor(prototype, name));
@@ -55,10 +55,10 @@ async function main() {
 main();
 `;
 
-/** What the application prints when it works; then it ends by itself. */
+/** Expected output. The process ends on its own after that. */
 export const CONSUMER_OUTPUT = ['{"count":1}', '/events/1 hello', 'closed'];
 
-/** The same application as an ES module and as a CommonJS module. */
+/** The application as an ES module and as a CommonJS module. */
 export const CONSUMER_FILES = {
   'app.mjs': [
     `import 'reflect-metadata';`,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runSpecs } from './run-specs.js';
 
 describe.each(['3.4', '3.5'])('etcd %s', (version) => {
-  it('keeps the contract, and is followed through cuts and lost history', async () => {
+  it('passes the contract, integration and fault tests', async () => {
     const { path, version: found } = await findEtcd({ version });
 
     expect(found).toMatch(`${version}.`);

@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { snippetsOf } from '../readme/snippets.js';
-import { ConsumerProject, nestDependencies } from './consumer-project.js';
+import { ConsumerProject, nestDependencies } from '../support/consumer-project.js';
 import { NodeBinaries } from './node-binaries.js';
 
 const GUIDE = 'docs/testing.md';
 
-/** As `nest new` of Nest 11 makes it. */
+/** The tsconfig that `nest new` of Nest 11 creates. */
 const TSCONFIG = {
   compilerOptions: {
     module: 'nodenext',
@@ -60,7 +60,7 @@ describe('an application on Nest 11 whose own tests run in Jest', () => {
     await expectPassed(nodes.of(node), ['node_modules/jest/bin/jest.js', '--config', 'jest.config.json']);
   });
 
-  it('runs them without one on Node 24', async () => {
+  it('runs them without a configuration on Node 24', async () => {
     const args = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--config', 'plain.json'];
     await expectPassed(nodes.of('24'), args);
   });
@@ -72,7 +72,7 @@ describe('an application on Nest 11 whose own tests run in Jest', () => {
   }
 });
 
-/** Without the import that Jest's globals stand for. */
+/** Removes the import from vitest, because Jest provides globals. */
 const withGlobals = (code: string): string => code.replace(/^import .* from 'vitest';\n/m, '');
 
 const configIn = (document: string): string =>

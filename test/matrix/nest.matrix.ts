@@ -1,31 +1,31 @@
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConsumerProject, nestDependencies } from './consumer-project.js';
+import { ConsumerProject, nestDependencies } from '../support/consumer-project.js';
+import { TemporaryFolder } from '../support/temporary-folder.js';
 import { runSpecs } from './run-specs.js';
 
 const COPIED = ['lib', 'test', 'docs', 'package.json', 'tsconfig.json', 'vitest.config.ts', 'README.md'];
 
-/** The repository itself runs on Nest 12; here are its sources and specs on the packages of another Nest. */
+/** The repository uses Nest 12. This test runs its sources and specs on another version of Nest. */
 describe('the specs of module, handlers and store', () => {
   let nest: ConsumerProject;
-  let copy: string;
+  let copy: TemporaryFolder;
 
   beforeAll(async () => {
     nest = await ConsumerProject.create(nestDependencies('11'));
-    copy = await mkdtemp(join(tmpdir(), 'nest-11-'));
-    for (const name of COPIED) await cp(name, join(copy, name), { recursive: true });
-    await mkdir(join(copy, 'node_modules'));
+    copy = await TemporaryFolder.create('nest-11');
+    for (const name of COPIED) await cp(name, join(copy.path, name), { recursive: true });
+    await mkdir(join(copy.path, 'node_modules'));
     for (const name of await readdir('node_modules')) {
       if (name === '@nestjs') continue;
-      await symlink(resolve('node_modules', name), join(copy, 'node_modules', name));
+      await symlink(resolve('node_modules', name), join(copy.path, 'node_modules', name));
     }
-    // Nest finds what it needs itself beside it, so it is linked where it was installed.
-    await symlink(join(nest.folder, 'node_modules/@nestjs'), join(copy, 'node_modules/@nestjs'));
+    // Nest resolves its own dependencies next to its installation, so the whole folder is linked.
+    await symlink(join(nest.folder, 'node_modules/@nestjs'), join(copy.path, 'node_modules/@nestjs'));
   });
   afterAll(async () => {
-    await rm(copy, { recursive: true, force: true });
+    await copy[Symbol.asyncDispose]();
     await nest[Symbol.asyncDispose]();
   });
 
@@ -37,9 +37,9 @@ describe('the specs of module, handlers and store', () => {
       'test/testing/settled.spec.ts',
     ];
 
-    const manifest = await readFile(join(copy, 'node_modules/@nestjs/core/package.json'), 'utf8');
+    const manifest = await readFile(join(copy.path, 'node_modules/@nestjs/core/package.json'), 'utf8');
 
     expect(manifest).toContain('"version": "11.');
-    expect(await runSpecs([...specs, ...more], { cwd: copy })).toBe('passed');
+    expect(await runSpecs([...specs, ...more], { cwd: copy.path })).toBe('passed');
   });
 });

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 
 const VITEST = resolve('node_modules/vitest/vitest.mjs');
 
-/** Runs specs of this repository, or of a copy of it, in a process of their own. Says `passed`, or else what they printed. */
+/** Runs specs of this repository or of a copy in a separate process. Returns `passed`, or their output if they fail. */
 export async function runSpecs(
   specs: readonly string[],
   { cwd = '.', env = {} }: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},

@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 import base from '../../vitest.config.js';
 
-/** What the library is said to work with, each combination really run: minutes, and the network. */
+/** Tests of all supported versions. They take minutes and need the network. */
 export default defineConfig({
   ...(base.resolve && { resolve: base.resolve }),
   test: {

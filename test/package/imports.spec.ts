@@ -71,26 +71,35 @@ const importsOf = (file: string): string[] =>
     ([, from = '']) => from,
   );
 
+/** Returns the imported files of lib, with the ending of their sources. */
+const relativeImportsOf = (file: string): string[] =>
+  importsOf(file)
+    .filter((from) => from.startsWith('.'))
+    .map((from) => normalize(join(dirname(file), from)).replace(/\.js$/, '.ts'));
+
 describe('the imports of lib', () => {
-  it('point one way', () => {
+  it('point in one direction', () => {
     const wrong = FILES.flatMap((file) =>
-      importsOf(file)
-        .filter((from) => from.startsWith('.'))
-        .map((from) => normalize(join(dirname(file), from)).replace(/\.js$/, ''))
+      relativeImportsOf(file)
+        .map((target) => target.replace(/\.ts$/, ''))
         .filter((target) => !LEAVES.includes(target) && !mayImport(dirname(file), target))
         .map((target) => `${file} -> ${target}`),
     );
     expect(wrong).toEqual([]);
   });
 
-  it('name etcd3 and gRPC only in lib/etcd', () => {
-    const speakers = FILES.filter((file) =>
-      importsOf(file).some((from) => from === 'etcd3' || from.startsWith('@grpc/')),
-    );
-    expect(new Set(speakers.map((file) => file.split('/')[0]))).toEqual(new Set(['etcd']));
+  it('form no circles, type imports included', () => {
+    expect(circlesIn(new Map(FILES.map((file) => [file, relativeImportsOf(file)])))).toEqual([]);
   });
 
-  it('take Nest from package roots only', () => {
+  it('use etcd3 and gRPC only in lib/etcd', () => {
+    const grpcUsers = FILES.filter((file) =>
+      importsOf(file).some((from) => from === 'etcd3' || from.startsWith('@grpc/')),
+    );
+    expect(new Set(grpcUsers.map((file) => file.split('/')[0]))).toEqual(new Set(['etcd']));
+  });
+
+  it('use Nest only from package roots', () => {
     const deep = FILES.flatMap((file) => importsOf(file).filter((from) => /^@nestjs\/[^/]+\//.test(from)));
     expect(deep).toEqual([]);
   });
@@ -101,4 +110,16 @@ function mayImport(folder: string, target: string): boolean {
   const targetFolder = dirname(target);
   if (folder === targetFolder || allowed.includes(targetFolder) || allowed.includes(target)) return true;
   return allowed.includes('*') && targetFolder !== '.';
+}
+
+/** Returns the files that are left when files without imports of remaining files are removed repeatedly. */
+function circlesIn(imports: ReadonlyMap<string, readonly string[]>): string[] {
+  const remaining = new Map(imports);
+  for (let size = Infinity; remaining.size < size;) {
+    size = remaining.size;
+    for (const [file, targets] of remaining) {
+      if (!targets.some((target) => remaining.has(target))) remaining.delete(file);
+    }
+  }
+  return [...remaining.keys()];
 }

@@ -1,16 +1,13 @@
-import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConsumerProject } from '../support/consumer-project.js';
 
-const run = promisify(execFile);
 const PEERS = ['@nestjs/common', '@nestjs/core', 'class-transformer', 'class-validator', 'reflect-metadata', 'rxjs'];
 
-/** The same application for both module systems; plain JavaScript, so decorators are called as functions. */
+/** An application for both module systems. Plain JavaScript, so decorators are called as functions. */
 const APP = `
 class Limit {}
 IsInt()(Limit.prototype, 'count');
@@ -53,26 +50,15 @@ const NAMES = {
 
 describe('the packed tarball, installed into an empty Nest application', () => {
   let etcd: EtcdTestCluster;
-  let folder: string;
+  let project: ConsumerProject;
 
   beforeAll(async () => {
     etcd = await EtcdTestCluster.start();
-    folder = await mkdtemp(join(tmpdir(), 'installed-'));
-    const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder]);
-    const [{ filename }] = JSON.parse(stdout) as [{ filename: string }];
-    const dependencies = Object.fromEntries(
-      await Promise.all(PEERS.map(async (name) => [name, await versionOf(name)] as const)),
-    );
-    const manifest = {
-      private: true,
-      overrides: { 'file-type': '21.3.4' },
-      dependencies: { ...dependencies, 'nestjs-etcd-trigger': `file:${filename}` },
-    };
-    await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
-    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund'], { cwd: folder });
+    const versions = await Promise.all(PEERS.map(async (name) => [name, await versionOf(name)] as const));
+    project = await ConsumerProject.create(Object.fromEntries(versions));
   }, 240_000);
   afterAll(async () => {
-    await rm(folder, { recursive: true, force: true });
+    await project[Symbol.asyncDispose]();
     await etcd.stop();
   });
 
@@ -83,31 +69,25 @@ describe('the packed tarball, installed into an empty Nest application', () => {
       'app.cjs',
       (names: string[], from: string) => `const { ${names.join(', ')} } = require('${from}');`,
     ],
-  ])('works from %s, which ends by itself', async (_, file, importOf) => {
+  ])('works in %s, and the process ends', async (_, file, importOf) => {
     const imports = Object.entries(NAMES).map(([from, names]) => importOf(names, from));
-    await writeFile(join(folder, file), [importOf([], 'reflect-metadata'), ...imports, APP].join('\n'));
-    const { stdout } = await run(process.execPath, [file], {
-      cwd: folder,
-      env: { ...process.env, ETCD_HOSTS: etcd.hosts.join() },
-    });
+    await project.write({ [file]: [importOf([], 'reflect-metadata'), ...imports, APP].join('\n') });
+    const output = await project.run(process.execPath, [file], { ETCD_HOSTS: etcd.hosts.join() });
 
-    expect(stdout.trim().split('\n')).toEqual(['store {"count":1}', 'handler /events/1 hello', 'closed']);
+    expect(output.trim().split('\n')).toEqual(['store {"count":1}', 'handler /events/1 hello', 'closed']);
   });
 
   it.each([
-    ['as Nest applications have it now', 'nodenext', 'nodenext'],
-    ['as older ones have it', 'commonjs', 'node10'],
+    ['as in current Nest applications', 'nodenext', 'nodenext'],
+    ['as in older ones', 'commonjs', 'node10'],
     ['for a bundler', 'esnext', 'bundler'],
-  ])('has its types where modules are found %s', async (_, module, moduleResolution) => {
-    const file = join(folder, 'types.ts');
-    await writeFile(
-      file,
-      `import { StoreService, WatcherService } from 'nestjs-etcd-trigger';
+  ])('has types for module resolution %s', async (_, module, moduleResolution) => {
+    const types = `import { StoreService, WatcherService } from 'nestjs-etcd-trigger';
        import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
        import { FakeCluster } from 'nestjs-etcd-trigger/testing';
        export const names: string[] = [StoreService, WatcherService, EtcdTriggerHealthIndicator, FakeCluster].map(({ name }) => name);
-       export const wrong: string = new FakeCluster().revision;`,
-    );
+       export const wrong: string = new FakeCluster().revision;`;
+    await project.write({ 'types.ts': types });
     const tsconfig = {
       module,
       moduleResolution,
@@ -117,11 +97,11 @@ describe('the packed tarball, installed into an empty Nest application', () => {
       noEmit: true,
       types: [],
     };
-    const { options } = ts.convertCompilerOptionsFromJson({ ...tsconfig, ignoreDeprecations: '6.0' }, folder);
-    const program = ts.createProgram([file], options);
+    const { options } = ts.convertCompilerOptionsFromJson({ ...tsconfig, ignoreDeprecations: '6.0' }, project.folder);
+    const program = ts.createProgram([join(project.folder, 'types.ts')], options);
 
-    const complaints = ts.getPreEmitDiagnostics(program).map(({ messageText }) => messageText);
-    expect(complaints).toEqual(["Type 'number' is not assignable to type 'string'."]);
+    const diagnostics = ts.getPreEmitDiagnostics(program).map(({ messageText }) => messageText);
+    expect(diagnostics).toEqual(["Type 'number' is not assignable to type 'string'."]);
   });
 });
 

@@ -4,12 +4,12 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 describe('the package', () => {
-  it('contains what it should and nothing else', async () => {
+  it('contains only the expected files', async () => {
     const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']);
     const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
     const others = files.map(({ path }) => path).filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
 
-    // The guides belong to the version that is installed; the API reference, which is generated, is told by the types.
+    // The package includes the guides. It does not include the generated API reference, because the types document it.
     const guides = readdirSync('docs').filter((name) => name.endsWith('.md'));
     expect(others.sort()).toEqual(
       [
@@ -27,7 +27,7 @@ describe('the package', () => {
     expect(files.map(({ path }) => path)).toContain('dist/testing/index.d.ts');
   });
 
-  it('is locked without the addresses of a registry', () => {
+  it('has a lock file without registry addresses', () => {
     expect(readFileSync('package-lock.json', 'utf8')).not.toContain('"resolved"');
   });
 });

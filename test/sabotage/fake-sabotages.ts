@@ -1,8 +1,8 @@
-/** One line of the fake, and what somebody might write there by mistake. */
+/** A line of the fake and a plausible mistake in it. */
 export interface Sabotage {
-  /** What the fake does then, to complete: "a fake that ...". */
+  /** Effect of the mistake, completing the sentence "a fake that ...". */
   readonly name: string;
-  /** In `lib/testing/fake`. */
+  /** File in `lib/testing/fake`. */
   readonly file: string;
   readonly line: string;
   readonly broken: string;
@@ -16,25 +16,25 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
     broken: '1',
   },
   {
-    name: 'takes every write for a creation',
+    name: 'treats every write as a creation',
     file: 'fake-store.ts',
     line: 'before?.createRevision ?? revision',
     broken: 'revision',
   },
   {
-    name: 'makes a revision of what changes nothing',
+    name: 'adds a revision for a transaction without effect',
     file: 'fake-store.ts',
     line: 'if (changes.length > 0)',
     broken: 'if (operations.length > 0)',
   },
   {
-    name: 'applies a transaction of whose conditions one holds',
+    name: 'applies a transaction if only one of its conditions holds',
     file: 'fake-store.ts',
     line: 'return conditions.every(',
     broken: 'return conditions.length === 0 || conditions.some(',
   },
   {
-    name: 'deletes what is not there',
+    name: 'deletes absent keys',
     file: 'fake-store.ts',
     line: "operation.type === 'put' || this.#current.has(operation.rawKey)",
     broken: 'true',
@@ -46,31 +46,31 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
     broken: '',
   },
   {
-    name: 'forgets too much when it compacts',
+    name: 'removes too much history when it compacts',
     file: 'fake-store.ts',
     line: 'this.#history = this.since(revision);',
     broken: 'this.#history = this.since(revision + 1);',
   },
   {
-    name: 'lets its values be written to',
+    name: 'does not copy its values',
     file: 'fake-store.ts',
     line: "value.length <= MAX_TEXT_BYTES ? value.toString('latin1') : Buffer.from(value)",
     broken: 'value',
   },
   {
-    name: 'lists what is compacted',
+    name: 'lists compacted revisions',
     file: 'fake-server.ts',
     line: 'if (revision < this.compacted)',
     broken: 'if (revision < 0)',
   },
   {
-    name: 'lists what is to come',
+    name: 'lists future revisions',
     file: 'fake-server.ts',
     line: 'if (revision > this.revision)',
     broken: 'if (revision < 0)',
   },
   {
-    name: 'takes a key for a prefix',
+    name: 'treats a key as a prefix',
     file: 'fake-server.ts',
     line: "kind === 'key' ? key === rawKey : key.startsWith(rawKey)",
     broken: 'key.startsWith(rawKey)',
@@ -78,23 +78,23 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'writes a key twice in one transaction',
     file: 'fake-server.ts',
-    line: 'if (isDouble)',
-    broken: 'if (isDouble && rawKey === "")',
+    line: 'if (isDuplicate)',
+    broken: 'if (isDuplicate && rawKey === "")',
   },
   {
-    name: 'hangs keys on leases that do not exist',
+    name: 'attaches keys to leases that do not exist',
     file: 'fake-server.ts',
     line: 'this.leases.has(lease)',
     broken: "lease !== ''",
   },
   {
-    name: 'keeps connections when they are cut',
+    name: 'keeps watches when their connection is cut',
     file: 'fake-server.ts',
     line: 'for (const watch of [...this.#watches]) watch.lost();',
     broken: '',
   },
   {
-    name: 'watches what is compacted',
+    name: 'watches compacted revisions',
     file: 'fake-watch-stream.ts',
     line: 'if (start < compacted)',
     broken: 'if (start < 0)',
@@ -106,25 +106,25 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
     broken: 'if (start <= compacted)',
   },
   {
-    name: 'watches from now on instead of from the revision that was asked for',
+    name: 'watches from now on instead of from the requested revision',
     file: 'fake-watch-stream.ts',
     line: 'this.#next = options.start;',
     broken: 'this.#next = server.revision + 1;',
   },
   {
-    name: 'tells of one change of each revision',
+    name: 'delivers only one change of each revision',
     file: 'fake-watch-stream.ts',
     line: 'flatMap((each) => each.changes)',
     broken: 'flatMap((each) => each.changes.slice(0, 1))',
   },
   {
-    name: 'sends what a reader has paused',
+    name: 'sends events to a paused reader',
     file: 'fake-watch-stream.ts',
     line: '!this.#isPaused',
     broken: '!this.#isPaused.valueOf.length',
   },
   {
-    name: 'lets a watch begin that is denied',
+    name: 'accepts a denied watch',
     file: 'fake-watch-stream.ts',
     line: 'if (link.isDenied(range))',
     broken: "if (link.isDenied(range) && what === '')",
@@ -136,31 +136,31 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
     broken: "(kind === 'prefix' && prefix === rawKey)",
   },
   {
-    name: 'knows what became of a write whose answer was lost',
+    name: 'reports a certain outcome for a write whose response was lost',
     file: 'fake-link.ts',
     line: 'return isWrite ? unknown(what, key, cause) : cause;',
     broken: 'return cause;',
   },
   {
-    name: 'applies what is sent only when it can answer',
+    name: 'applies a request only when it can respond',
     file: 'fake-link.ts',
     line: 'if (!isWrite) return this.#hold(owner, request, serve);',
     broken: 'return this.#hold(owner, request, serve);',
   },
   {
-    name: 'answers while it is disconnected',
+    name: 'responds while it is disconnected',
     file: 'fake-link.ts',
     line: "if (this.#state === 'disconnected')",
     broken: "if (what === '')",
   },
   {
-    name: 'lets leases live for ever',
+    name: 'never expires leases',
     file: 'fake-leases.ts',
     line: 'ttlSeconds * 1_000',
     broken: 'ttlSeconds * 1_000_000',
   },
   {
-    name: 'lets leases of an application end while it is connected',
+    name: 'expires leases of a connected application',
     file: 'fake-leases.ts',
     line: 'if (isKeptAlive())',
     broken: "if (isKeptAlive() && id === '')",
@@ -172,13 +172,13 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
     broken: '',
   },
   {
-    name: 'hands out keys with the prefix of the application',
+    name: 'delivers keys with the prefix of the application',
     file: 'fake-connection.ts',
     line: "if (this.#prefix === '') return change;",
     broken: 'return change;',
   },
   {
-    name: 'takes transactions of any size',
+    name: 'accepts transactions of any size',
     file: 'fake-key-value.ts',
     line: 'checkLimits(transaction, this.#connection.prefixLength);',
     broken: '',

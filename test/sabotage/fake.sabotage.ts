@@ -9,7 +9,7 @@ interface Report {
   readonly numFailedTests: number;
 }
 
-/** Runs the contract suite on the fake, broken as the name says. */
+/** Runs the contract tests on the fake with the named sabotage. */
 async function contractOf(sabotage: string): Promise<Report> {
   const args = ['vitest', 'run', '--config', 'test/sabotage/vitest.config.ts', '--reporter=json', '--bail=1'];
   const env = { ...process.env, FAKE_SABOTAGE: sabotage };
@@ -19,16 +19,16 @@ async function contractOf(sabotage: string): Promise<Report> {
   return JSON.parse(stdout.slice(stdout.indexOf('{'))) as Report;
 }
 
-describe('the contract of etcd', () => {
-  it('is kept by the fake as it is', async () => {
+describe('the contract tests', () => {
+  it('accept the unchanged fake', async () => {
     expect(await contractOf('')).toMatchObject({ success: true });
   });
 
-  it.concurrent.each(FAKE_SABOTAGES)('refuses a fake that $name', async ({ name }) => {
+  it.concurrent.each(FAKE_SABOTAGES)('reject a fake that $name', async ({ name }) => {
     const { numFailedTests, numPassedTests } = await contractOf(name);
 
     expect(numFailedTests).toBeGreaterThan(0);
-    // Whatever is broken: the rest of the fake was there.
+    // The sabotaged fake must still have loaded.
     expect(numPassedTests + numFailedTests).toBeGreaterThan(1);
   });
 });

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { Etcd3 } from 'etcd3';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
@@ -10,24 +9,30 @@ import { type RunningSample, start } from './running-sample.js';
 
 const CHROMIUM = findChromium();
 
-/** Kept out of git. */
+/** Pictures of every state, ignored by git. */
 const PICTURES = 'test/sample-app/.screenshots';
+
+/** Picture for the README. `npm run screenshots` writes it and sets the variable. */
+const README_PICTURE = 'docs/images/sample-app.png';
+const UPDATES_README_PICTURE = process.env.UPDATE_README_PICTURE === 'true';
+const README_VIEWPORT = { width: 1_120, height: 794 };
+const README_PICTURE_MAX_BYTES = 120_000;
 
 const PASSWORD = 'never-to-be-seen-4711';
 
 describe.runIf(CHROMIUM)('the page of the sample app', () => {
   let cluster: EtcdTestCluster;
-  let elsewhere: Etcd3;
+  let otherClient: Etcd3;
   let sample: RunningSample;
   let browser: Browser;
   let page: Page;
-  const complaints: string[] = [];
+  const pageErrors: string[] = [];
 
   beforeAll(async () => {
     await rm(PICTURES, { recursive: true, force: true });
     cluster = await EtcdTestCluster.start();
-    elsewhere = new Etcd3({ hosts: cluster.hosts });
-    await elsewhere
+    otherClient = new Etcd3({ hosts: cluster.hosts });
+    await otherClient
       .put('/app/config/database')
       .value(JSON.stringify({ host: 'db-1', port: 5_432, user: 'app', password: PASSWORD }));
     [sample, browser] = await Promise.all([
@@ -37,22 +42,22 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
   });
   beforeEach(async () => {
     page = await browser.newPage();
-    page.on('pageerror', ({ message }) => complaints.push(message));
+    page.on('pageerror', ({ message }) => pageErrors.push(message));
     page.on('console', (message) => {
-      if (message.text().includes('Content Security Policy')) complaints.push(message.text());
+      if (message.text().includes('Content Security Policy')) pageErrors.push(message.text());
     });
     await page.goto(sample.url);
     await shows('#app-connection', /^connected/);
   });
   afterEach(async () => {
     expect(await page.content()).not.toContain(PASSWORD);
-    expect(complaints).toEqual([]);
+    expect(pageErrors).toEqual([]);
     await page.close();
   });
   afterAll(async () => {
     await browser.close();
     sample[Symbol.dispose]();
-    elsewhere.close();
+    otherClient.close();
     await cluster.stop();
   });
 
@@ -61,16 +66,16 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
       expect(await on.locator(selector).first().innerText()).toMatch(text);
     });
   const write = async (name: string, document: object): Promise<unknown> =>
-    elsewhere.put(`/app/config/${name}`).value(JSON.stringify(document));
-  const inEtcd = (name: string): Promise<unknown> => elsewhere.get(`/app/config/${name}`).json();
+    otherClient.put(`/app/config/${name}`).value(JSON.stringify(document));
+  const inEtcd = (name: string): Promise<unknown> => otherClient.get(`/app/config/${name}`).json();
 
-  /** Without a mouse, as the page is walked through by Tab. */
+  /** Moves the focus by keyboard only. */
   async function tabTo(id: string): Promise<void> {
     for (let steps = 0; steps < 30; steps += 1) {
       if ((await page.evaluate('document.activeElement.id')) === id) return;
       await page.keyboard.press('Tab');
     }
-    throw new Error(`Tab does not lead to ${id}`);
+    throw new Error(`${id} cannot be reached with Tab`);
   }
   async function enter(id: string, text: string): Promise<void> {
     await tabTo(id);
@@ -79,7 +84,7 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     await page.keyboard.press('Enter');
   }
 
-  it('shows what the app runs on and how it is doing, without the password', async () => {
+  it('shows the configuration and the state of the app, without the password', async () => {
     await shows('#connects-to', 'postgres://app@db-1:5432');
     expect(await page.locator('#database-host').inputValue()).toBe('db-1');
     expect(await page.locator('#database-password').inputValue()).toBe('');
@@ -87,12 +92,12 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     await shows('#handler-rows', /EventHandlers\.onEvent\s+prefix "\/app\/events\/"\s+following/);
     await shows('#activity', 'password: ***');
 
-    await elsewhere.put('/app/events/order-1').value('{"total":3}');
+    await otherClient.put('/app/events/order-1').value('{"total":3}');
     await shows('#activity li.new', /\/app\/events\/order-1 written.*\{"total":3\}/s);
     await shows('#handler-rows', /following\s+\d+\s+1\s+0\s+0/);
   });
 
-  it('a value that is edited by keyboard alone is everywhere: in etcd, in its consumers, on every page', async () => {
+  it('saves a value that was edited by keyboard only: etcd, its consumers and all open pages have it', async () => {
     const other = await browser.newPage();
     await other.goto(sample.url);
     await enter('database-host', 'db-2');
@@ -106,7 +111,7 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     await other.close();
   });
 
-  it('a value that is not valid is refused by property; the last good one stays', async () => {
+  it('rejects an invalid value at its property and keeps the last valid one', async () => {
     const before = await inEtcd('redis');
     await enter('redis-port', 'none');
 
@@ -114,17 +119,18 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     await shows('[data-name=redis] output', 'Not saved');
     expect(await page.evaluate('document.activeElement.id')).toBe('redis-port');
     expect(await page.locator('#redis-port').getAttribute('aria-invalid')).toBe('true');
-    await shows('#redis-port-hint', 'now 6379');
+    await shows('#redis-port-hint', 'current value: 6379');
     expect(await inEtcd('redis')).toEqual(before);
-    await takePictures('refused');
+    await takePictures('rejected');
 
     await enter('redis-port', '6380');
     await shows('[data-name=redis] output', 'Saved as revision');
     expect(await page.locator('#redis-port-error').isVisible()).toBe(false);
     expect(await inEtcd('redis')).toMatchObject({ port: 6_380 });
+    if (UPDATES_README_PICTURE) await takeReadmePicture();
   });
 
-  it('what is written elsewhere appears at once, beside what is being edited, and is not overwritten unseen', async () => {
+  it('shows a change by another client next to the edited value, and does not overwrite it silently', async () => {
     await tabTo('redis-port');
     await page.keyboard.type('1');
     await write('redis', { host: 'cache-9', port: 7_000 });
@@ -133,21 +139,24 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
       expect(await page.locator('#redis-host').inputValue()).toBe('cache-9');
     });
     expect(await page.locator('#redis-port').inputValue()).toContain('1');
-    await shows('#redis-port-hint', 'now 7000');
+    await shows('#redis-port-hint', 'current value: 7000');
 
     await enter('redis-port', '7001');
-    await shows('[data-name=redis] output', 'Somebody else has written it meanwhile');
+    await shows('[data-name=redis] output', 'The value has changed in the meantime');
     expect(await inEtcd('redis')).toEqual({ host: 'cache-9', port: 7_000 });
     await page.keyboard.press('Enter');
     await shows('[data-name=redis] output', 'Saved as revision');
     expect(await inEtcd('redis')).toEqual({ host: 'cache-9', port: 7_001 });
   });
 
-  it('what is written elsewhere and is not valid is told, with what stays in use', async () => {
+  it('shows an invalid value that another client wrote, and the revision that stays in use', async () => {
     await write('redis', { host: 'cache-9', port: 'none' });
 
     await shows('[data-name=redis] .badge', 'invalid');
-    await shows('[data-name=redis] .about', /Revision \d+ was refused for port \(.*\)\. Revision \d+ stays in use\./);
+    await shows(
+      '[data-name=redis] .status',
+      /Revision \d+ was rejected because of port \(.*\)\. Revision \d+ stays in use\./,
+    );
     expect(await page.locator('#redis-port').inputValue()).toBe('7001');
 
     await enter('redis-port', '7002');
@@ -155,10 +164,10 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     await takePictures('page');
   });
 
-  it('says when the app has lost etcd, and shows what came meanwhile when it is back', async () => {
+  it('reports that the app has lost etcd, and shows missed changes when etcd is back', async () => {
     await cluster.first.kill();
     await shows('#etcd-connection', 'not connected');
-    await shows('#notice', 'The app has lost etcd');
+    await shows('#notice', 'The app has lost its connection to etcd');
     await shows('#target-rows', 'interrupted');
     await takePictures('without-etcd');
 
@@ -169,11 +178,11 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     expect(await page.locator('#notice').isVisible()).toBe(false);
   });
 
-  it('says when it has lost the app, and goes on when the app is back', async () => {
+  it('reports that it has lost the app, and reconnects when the app is back', async () => {
     sample[Symbol.dispose]();
     await shows('#app-connection', 'not connected');
     await shows('#etcd-connection', 'unknown');
-    await shows('#notice', 'This page has lost the app');
+    await shows('#notice', 'This page has lost its connection to the app');
     await takePictures('without-app');
 
     sample = await start({ ETCD_HOSTS: cluster.hosts.join(), PORT: new URL(sample.url).port });
@@ -182,15 +191,19 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     expect(await page.locator('#notice').isVisible()).toBe(false);
   });
 
-  it('leaves the pictures that CONTRIBUTING.md names, each light and dark', async () => {
-    const guide = readFileSync('CONTRIBUTING.md', 'utf8');
-    const named = Array.from(guide.matchAll(/`([a-z-]+)-light\.png`/g), ([, name = '']) => name);
-    expect(guide).toContain(`\`${PICTURES}\``);
+  it('takes each picture in light and dark', async () => {
+    const names = ['page', 'rejected', 'without-app', 'without-etcd'];
+    const files = names.flatMap((name) => [`${name}-dark.png`, `${name}-light.png`]);
 
-    expect(named).toContain('page');
-    const files = named.flatMap((name) => [`${name}-dark.png`, `${name}-light.png`]);
-    expect(await readdir(PICTURES)).toEqual(files.sort());
+    expect((await readdir(PICTURES)).sort()).toEqual(files);
     for (const file of files) expect((await stat(`${PICTURES}/${file}`)).size).toBeGreaterThan(10_000);
+  });
+
+  it('has a picture for the README that is small enough to be committed', async () => {
+    const { size } = await stat(README_PICTURE);
+
+    expect(size).toBeGreaterThan(10_000);
+    expect(size).toBeLessThan(README_PICTURE_MAX_BYTES);
   });
 
   async function takePictures(name: string): Promise<void> {
@@ -198,5 +211,13 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
       await page.emulateMedia({ colorScheme });
       await page.screenshot({ path: `${PICTURES}/${name}-${colorScheme}.png`, fullPage: true, animations: 'disabled' });
     }
+  }
+
+  async function takeReadmePicture(): Promise<void> {
+    const viewport = page.viewportSize();
+    await page.emulateMedia({ colorScheme: 'light' });
+    await page.setViewportSize(README_VIEWPORT);
+    await page.screenshot({ path: README_PICTURE, animations: 'disabled' });
+    if (viewport) await page.setViewportSize(viewport);
   }
 });

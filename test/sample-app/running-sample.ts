@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { eventually } from '../support/eventually.js';
 
-/** The process of the sample app, also of one whose start fails. */
+/** A process of the sample app, also one whose startup fails. */
 export interface SampleProcess extends Disposable {
   readonly child: ChildProcess;
   readonly output: () => string;
-  /** Resolves with the exit code when all of its output is there. */
+  /** Resolves with the exit code when the process has ended and its output is complete. */
   readonly ended: Promise<number | null>;
 }
 
@@ -14,7 +14,7 @@ export interface RunningSample extends SampleProcess {
   readonly url: string;
 }
 
-/** What `npm start` does after building, so that a signal reaches the app itself. */
+/** Runs the built app directly instead of through `npm start`, so that signals reach it. */
 export function run(env: Record<string, string>): SampleProcess {
   const child = spawn(process.execPath, ['sample-app/dist/main.js'], { env: { ...process.env, ...env } });
   let text = '';
@@ -30,7 +30,7 @@ export function run(env: Record<string, string>): SampleProcess {
   };
 }
 
-/** Resolves when it answers. */
+/** Resolves when the app responds. */
 export async function start(env: Record<string, string> = {}): Promise<RunningSample> {
   const port = env.PORT ?? String(await freePort());
   const sample = run({ PORT: port, ...env });

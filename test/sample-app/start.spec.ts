@@ -10,7 +10,7 @@ const send = (url: string, method: string, body: object): Promise<Response> =>
   fetch(url, { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) });
 
 describe('the sample app', () => {
-  it('shows the main job on an etcd that it starts itself, and takes it along when it ends', async () => {
+  it('runs its example on an etcd that it starts, and stops that etcd when it ends', async () => {
     using sample = await start({ ETCD_HOSTS: '' });
     const { child, url, output, ended } = sample;
     await eventually(() => output().includes('without a restart') && output().includes('put the first event'));
@@ -25,16 +25,16 @@ describe('the sample app', () => {
       database: { value: { host: 'db-1', password: '***' }, state: 'valid' },
     });
 
-    const refused = await send(`${url}/config/redis`, 'PUT', { host: 'cache-2', port: 'none' });
-    expect(refused.status).toBe(400);
-    expect(await refused.json()).toMatchObject({ violations: [{ path: 'port' }] });
+    const rejected = await send(`${url}/config/redis`, 'PUT', { host: 'cache-2', port: 'none' });
+    expect(rejected.status).toBe(400);
+    expect(await rejected.json()).toMatchObject({ violations: [{ path: 'port' }] });
 
     const written = await send(`${url}/config/redis`, 'PUT', { host: 'cache-2', port: 6_380 });
     expect(await written.json()).toMatchObject({ visible: true });
     await send(`${url}/events/order-1`, 'POST', { total: 3 });
     await eventually(async () => (await (await fetch(`${url}/events`)).text()).includes('/app/events/order-1'));
 
-    const etcd = /runs at (http:\S+);/.exec(output())?.[1] ?? '';
+    const etcd = /is running at (http:\S+) and/.exec(output())?.[1] ?? '';
     expect((await fetch(`${etcd}/version`)).ok).toBe(true);
     child.kill('SIGINT');
     await ended;
@@ -46,7 +46,7 @@ describe('the sample app', () => {
     );
   });
 
-  it('lets its visitor stop the etcd that it started, and start it again with what it held', async () => {
+  it('stops and restarts the etcd that it started on request, and keeps the data', async () => {
     using sample = await start({ ETCD_HOSTS: '' });
     const { url, output } = sample;
     const status = async () => ((await (await fetch(`${url}/config`)).json()) as { status: string }).status;
@@ -57,13 +57,13 @@ describe('the sample app', () => {
     await eventually(async () => (await status()) === 'stale');
     expect((await send(`${url}/config/redis`, 'PUT', { host: 'lost', port: 1 })).status).toBe(503);
 
-    expect(await (await fetch(`${url}/etcd`, { method: 'PUT' })).text()).toBe('etcd runs\n');
+    expect(await (await fetch(`${url}/etcd`, { method: 'PUT' })).text()).toBe('etcd is running\n');
     await eventually(async () => (await status()) === 'ready');
     expect(await (await fetch(`${url}/config`)).json()).toMatchObject({ redis: { value: { host: 'kept' } } });
     expect((await fetch(`${url}/etcd`, { method: 'POST' })).status).toBe(405);
   });
 
-  it('uses the cluster of ETCD_HOSTS, and leaves there what it finds', async () => {
+  it('uses the cluster of ETCD_HOSTS and keeps its existing keys', async () => {
     await using cluster = await EtcdTestCluster.start();
     const client = new Etcd3({ hosts: cluster.hosts });
     await client.put('/app/config/redis').value(JSON.stringify({ host: 'mine', port: 1 }));
@@ -78,7 +78,7 @@ describe('the sample app', () => {
     client.close();
   });
 
-  it('says in one sentence that its port is taken', async () => {
+  it('reports in one sentence that its port is in use', async () => {
     await using cluster = await EtcdTestCluster.start();
     const port = await freePort();
     const taken = createServer().listen(port);
@@ -86,17 +86,19 @@ describe('the sample app', () => {
     using sample = run({ PORT: String(port), ETCD_HOSTS: cluster.hosts.join() });
 
     expect(await sample.ended).toBe(1);
-    expect(sample.output()).toContain(`port ${port} is taken: choose another one with PORT=${port + 1} npm start`);
+    expect(sample.output()).toContain(
+      `port ${port} is already in use: choose another one with PORT=${port + 1} npm start`,
+    );
     taken.close();
   });
 
-  it('says in one sentence that its cluster cannot be reached', async () => {
+  it('reports in one sentence that its cluster cannot be reached', async () => {
     using sample = run({ PORT: String(await freePort()), ETCD_HOSTS: 'http://127.0.0.1:1' });
 
     expect(await sample.ended).toBe(1);
     expect(sample.output().trim().split('\n').length).toBe(1);
     expect(sample.output()).toMatch(
-      /^error +no etcd answers at http:..127.0.0.1:1: start one there, or leave ETCD_HOSTS out, and the app brings its own$/m,
+      /^error +etcd at http:..127.0.0.1:1 does not respond: start it, or unset ETCD_HOSTS to let the app start its own$/m,
     );
   });
 });

@@ -24,22 +24,22 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** Everything a test of TLS needs, as files in one folder. */
+/** Certificates for tests of TLS, as files in one folder. */
 export interface Certificates {
   readonly ca: string;
-  /** For 127.0.0.1 and localhost; etcd also presents it to itself, so it may be used by clients too. */
+  /** Server certificate for 127.0.0.1 and localhost. It also allows client use, because etcd connects to itself. */
   readonly server: CertificateFiles;
-  /** Another one for the same server, of the same authority. */
+  /** A second server certificate of the same authority. */
   readonly renewed: CertificateFiles;
-  /** CN=client */
+  /** Client certificate with CN=client. */
   readonly client: CertificateFiles;
-  /** CN=client, valid until yesterday. */
+  /** Client certificate that expired yesterday. */
   readonly expired: CertificateFiles;
-  /** As `server`, valid until yesterday. */
+  /** Server certificate that expired yesterday. */
   readonly expiredServer: CertificateFiles;
-  /** An authority that signed none of these. */
+  /** Authority that signed none of the certificates above. */
   readonly otherCa: string;
-  /** CN=client, signed by the other authority. */
+  /** Client certificate signed by the other authority. */
   readonly stranger: CertificateFiles;
 }
 
@@ -48,7 +48,7 @@ interface Authority {
   readonly keys: webcrypto.CryptoKeyPair;
 }
 
-/** Writes new certificates into a folder. */
+/** Creates new certificates in a folder. */
 export async function createCertificates(folder: string): Promise<Certificates> {
   cryptoProvider.set(webcrypto);
   const authority = await createAuthority('test authority');

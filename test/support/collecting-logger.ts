@@ -5,21 +5,21 @@ export interface LogLine {
   readonly text: string;
 }
 
-/** Keeps every line at every level. */
+/** Logger that collects the lines of all levels. */
 export class CollectingLogger implements LoggerService {
   readonly lines: LogLine[] = [];
-  readonly log = this.#keep('log');
-  readonly warn = this.#keep('warn');
-  readonly error = this.#keep('error');
-  readonly debug = this.#keep('debug');
-  readonly verbose = this.#keep('verbose');
-  readonly fatal = this.#keep('fatal');
+  readonly log = this.#collect('log');
+  readonly warn = this.#collect('warn');
+  readonly error = this.#collect('error');
+  readonly debug = this.#collect('debug');
+  readonly verbose = this.#collect('verbose');
+  readonly fatal = this.#collect('fatal');
 
   get text(): string {
     return this.lines.map(({ level, text }) => `${level} ${text}`).join('\n');
   }
 
-  #keep(level: LogLine['level']) {
+  #collect(level: LogLine['level']) {
     return (...parts: unknown[]): void => {
       this.lines.push({ level, text: parts.map(String).join(' ') });
     };

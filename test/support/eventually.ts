@@ -2,7 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 10;
 
-/** Asks until the check neither throws nor says false, and returns what it says; rethrows its last error when the time is over. */
+/**
+ * Repeats the check until it neither throws nor returns false, and returns its result. Rethrows the last error after
+ * the timeout.
+ */
 export async function eventually<T>(check: () => T | Promise<T>, { withinMs = 45_000 } = {}): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
@@ -10,7 +13,7 @@ export async function eventually<T>(check: () => T | Promise<T>, { withinMs = 45
     try {
       const result = await check();
       if (result !== false) return result;
-      failure = new Error(`it did not become true within ${withinMs} ms: ${check.toString()}`);
+      failure = new Error(`the condition did not become true within ${withinMs} ms: ${check.toString()}`);
     } catch (error) {
       failure = error;
     }

@@ -1,21 +1,25 @@
-/** The JSON gateway of etcd: one request and its answer, without a client library. */
-async function ask(endpoint: string, path: string, body: object): Promise<unknown> {
+/** Sends a request to etcd's JSON gateway, without a client library. */
+async function request(endpoint: string, path: string, body: object, token?: string): Promise<unknown> {
   const response = await fetch(`${endpoint}/v3/${path}`, {
     method: 'POST',
     body: JSON.stringify(body),
-    headers: { connection: 'close' },
+    headers: { connection: 'close', ...(token !== undefined && { authorization: token }) },
     signal: AbortSignal.timeout(10_000),
   });
-  if (!response.ok) throw new Error(`${path} answers ${response.status}`);
+  if (!response.ok) throw new Error(`${path} returned status ${response.status}`);
   return response.json();
 }
 
 export async function put(endpoint: string, key: string, value: string): Promise<void> {
-  await ask(endpoint, 'kv/put', { key: encode(key), value: encode(value) });
+  await request(endpoint, 'kv/put', { key: encode(key), value: encode(value) });
 }
 
-export async function read(endpoint: string, key: string): Promise<string | undefined> {
-  const { kvs } = (await ask(endpoint, 'kv/range', { key: encode(key) })) as { kvs?: { value: string }[] };
+export async function read(
+  endpoint: string,
+  key: string,
+  { token }: { readonly token?: string } = {},
+): Promise<string | undefined> {
+  const { kvs } = (await request(endpoint, 'kv/range', { key: encode(key) }, token)) as { kvs?: { value: string }[] };
   const [first] = kvs ?? [];
   return first && Buffer.from(first.value, 'base64').toString();
 }

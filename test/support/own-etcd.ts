@@ -4,23 +4,23 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 
 type Value = string | Buffer | object;
 
-/** What a suite may do with its etcd, from within hooks and tests. */
+/** The etcd of a suite, for use in hooks and tests. */
 export interface OwnEtcd {
   readonly hosts: string[];
   readonly first: EtcdTestCluster['first'];
-  /** A client beside the module: it knows nothing of proxies that tests put in between. */
+  /** A direct client that bypasses the module and any proxies. */
   readonly direct: Etcd3;
-  /** Writes with that client, objects as JSON; gives the revision. */
+  /** Writes a key with the direct client, objects as JSON. Returns the revision. */
   readonly put: (key: string | Buffer, value: Value) => Promise<number>;
-  /** The same, in one transaction. */
+  /** Like `put`, for several keys in one transaction. */
   readonly putTogether: (values: Readonly<Record<string, Value>>) => Promise<number>;
-  /** Forgets what was before a revision; resolves when it is gone. */
+  /** Compacts the history before a revision, physically. */
   readonly compact: (revision: number) => Promise<void>;
   /** Replaces the store of every member by an empty one. */
   readonly wipe: () => Promise<void>;
 }
 
-/** An etcd that a suite has for itself: started before its first test, emptied before each, stopped after its last. */
+/** Starts an etcd before the suite's first test, empties it before each test and stops it after the last. */
 export function ownEtcd(options?: EtcdTestClusterOptions): OwnEtcd {
   let cluster: EtcdTestCluster;
   let direct: Etcd3;

@@ -1,4 +1,4 @@
 import type { LoggerService } from '@nestjs/common';
 
-/** Says nothing. */
+/** Logger without output. */
 export const quiet: LoggerService = { log: () => undefined, warn: () => undefined, error: () => undefined };

@@ -1,6 +1,6 @@
 import type { ResyncNotice, WatchEvent } from 'nestjs-etcd-trigger';
 
-/** What one listener was given, in the order in which it was given. */
+/** Records the events and notices of one listener in order. */
 export class Recorder {
   readonly events: WatchEvent[] = [];
   readonly notices: ResyncNotice[] = [];
@@ -17,7 +17,7 @@ export class Recorder {
     return this.events.map(({ revision }) => revision);
   }
 
-  /** The state that the events make. */
+  /** State built from the events. */
   get state(): Record<string, string> {
     const state: Record<string, string> = {};
     for (const { type, key, value } of this.events) {

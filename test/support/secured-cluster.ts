@@ -3,14 +3,14 @@ import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 
 export interface SecuredCluster extends AsyncDisposable {
   readonly etcd: EtcdTestCluster;
-  /** Logged in as root. */
+  /** Client of the user root. */
   readonly admin: Etcd3;
 }
 
 export const ROOT = { username: 'root', password: 'root-password' };
 export const APP = { username: 'app', password: 'app-password' };
 
-/** An etcd with authentication on, and a user `app` whose role may read and write what lies under `/allowed/` and nothing else. */
+/** Starts an etcd with authentication and a user `app` that may read and write only keys under `/allowed/`. */
 export async function startSecured(args: readonly string[] = []): Promise<SecuredCluster> {
   const etcd = await EtcdTestCluster.start({ args: [...args] });
   const setup = new Etcd3({ hosts: etcd.hosts });

@@ -10,44 +10,44 @@ import {
 export interface SlowMember extends AsyncDisposable {
   readonly port: number;
   readonly endpoint: string;
-  /** How often it was asked how it is. */
-  readonly asked: number;
-  /** Requests to authenticate, so far and under way. */
+  /** Number of status requests. */
+  readonly statusRequests: number;
+  /** Number of requests to authenticate, and how many of them are pending. */
   readonly authentications: number;
-  readonly waiting: number;
+  readonly pending: number;
 }
 
 interface SlowMemberOptions {
-  /** Gives a token once it has been asked how it is so many times since. */
-  readonly questions: number;
-  /** What it says meanwhile. @default that it is well */
+  /** Number of status requests after which a pending authentication receives its token. */
+  readonly statusRequestsUntilToken: number;
+  /** Response to status requests while an authentication is pending. @default healthy */
   readonly refusal?: Pick<StatusObject, 'code' | 'details'>;
 }
 
-/** A member that hashes a password, and does nothing else. */
-export async function startSlowMember({ questions, refusal }: SlowMemberOptions): Promise<SlowMember> {
-  let [asked, authentications] = [0, 0];
-  const waiting = new Map<ServerUnaryCall<Buffer, Buffer>, () => void>();
-  const authenticate: handleUnaryCall<Buffer, Buffer> = (call, answer) => {
+/** A member that only authenticates, slowly. */
+export async function startSlowMember({ statusRequestsUntilToken, refusal }: SlowMemberOptions): Promise<SlowMember> {
+  let [statusRequests, authentications] = [0, 0];
+  const pending = new Map<ServerUnaryCall<Buffer, Buffer>, () => void>();
+  const authenticate: handleUnaryCall<Buffer, Buffer> = (call, respond) => {
     authentications += 1;
-    const begun = asked;
-    const hashed = (): void => {
-      if (asked - begun < questions) return;
-      waiting.delete(call);
-      answer(null, TOKEN);
+    const statusRequestsBefore = statusRequests;
+    const respondIfDue = (): void => {
+      if (statusRequests - statusRequestsBefore < statusRequestsUntilToken) return;
+      pending.delete(call);
+      respond(null, TOKEN);
     };
-    waiting.set(call, hashed);
-    hashed();
+    pending.set(call, respondIfDue);
+    respondIfDue();
   };
-  const tellStatus: handleUnaryCall<Buffer, Buffer> = (_, answer) => {
-    asked += 1;
-    if (refusal && waiting.size > 0) answer(refusal);
-    else answer(null, Buffer.alloc(0));
-    for (const hashed of waiting.values()) hashed();
+  const reportStatus: handleUnaryCall<Buffer, Buffer> = (_, respond) => {
+    statusRequests += 1;
+    if (refusal && pending.size > 0) respond(refusal);
+    else respond(null, Buffer.alloc(0));
+    for (const respond of pending.values()) respond();
   };
   const server = new Server();
-  server.addService({ authenticate: bytesAt('/etcdserverpb.Auth/Authenticate') }, { authenticate });
-  server.addService({ tellStatus: bytesAt('/etcdserverpb.Maintenance/Status') }, { tellStatus });
+  server.addService({ authenticate: byteMethod('/etcdserverpb.Auth/Authenticate') }, { authenticate });
+  server.addService({ reportStatus: byteMethod('/etcdserverpb.Maintenance/Status') }, { reportStatus });
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
       if (error) reject(error);
@@ -57,14 +57,14 @@ export async function startSlowMember({ questions, refusal }: SlowMemberOptions)
   return {
     port,
     endpoint: `http://127.0.0.1:${port}`,
-    get asked() {
-      return asked;
+    get statusRequests() {
+      return statusRequests;
     },
     get authentications() {
       return authentications;
     },
-    get waiting() {
-      return [...waiting.keys()].filter(({ cancelled }) => !cancelled).length;
+    get pending() {
+      return [...pending.keys()].filter(({ cancelled }) => !cancelled).length;
     },
     [Symbol.asyncDispose]: () => {
       server.forceShutdown();
@@ -76,14 +76,14 @@ export async function startSlowMember({ questions, refusal }: SlowMemberOptions)
 /** etcdserverpb.AuthenticateResponse { token = 2 }. */
 const TOKEN = Buffer.from('\x12\x05token');
 
-const same = (bytes: Buffer): Buffer => bytes;
+const identity = (bytes: Buffer): Buffer => bytes;
 
-const bytesAt = (path: string): MethodDefinition<Buffer, Buffer> => ({
+const byteMethod = (path: string): MethodDefinition<Buffer, Buffer> => ({
   path,
   requestStream: false,
   responseStream: false,
-  requestSerialize: same,
-  requestDeserialize: same,
-  responseSerialize: same,
-  responseDeserialize: same,
+  requestSerialize: identity,
+  requestDeserialize: identity,
+  responseSerialize: identity,
+  responseDeserialize: identity,
 });

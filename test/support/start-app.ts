@@ -9,7 +9,7 @@ export interface StartedApp extends AsyncDisposable {
   readonly store: StoreService;
 }
 
-/** A Nest application with the module and nothing else, initialised; disposed, it is closed. */
+/** Starts a Nest application that contains only the module. Disposing it closes the application. */
 export async function startApp(
   options: Omit<EtcdTriggerOptions, 'client'> & {
     readonly hosts: string | string[];

@@ -1,31 +1,33 @@
 import type { Socket } from 'node:net';
 
-const HELD_BYTES = 4 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
 const SLICES_PER_SECOND = 50;
 
-/** What happens to one direction of all connections; shared and changed while they run. */
+/** Rules for one direction of all connections. They may change while connections are open. */
 export interface LaneRules {
   isFrozen: boolean;
   delayMs: number;
   bytesPerSecond: number;
-  /** Bytes that may still pass, over all connections. */
+  /** Remaining bytes that may pass, over all connections. */
   budget: number;
 }
 
 interface LaneEvents {
   passed(bytes: number): void;
-  /** The budget is used up, and the last byte is written. */
+  /** Called when the budget is used up and the last byte is written. */
   spent(): void;
-  /** The source failed, or the sink is gone. */
+  /** Called when the source has failed or the sink is closed. */
   broken(): void;
 }
 
-type Held = { readonly due: number } & ({ readonly chunk: Buffer } | { readonly end: 'fin' | 'rst' });
+type QueuedItem = { readonly due: number } & ({ readonly chunk: Buffer } | { readonly end: 'fin' | 'rst' });
 
-/** One direction of one connection. What arrives is queued with the time it is due, so that a delay is a latency and not a throughput. */
+/**
+ * One direction of one connection. Each chunk is queued with its due time, so that a delay does not limit throughput.
+ */
 export class ProxyLane {
-  readonly #held: Held[] = [];
-  #heldBytes = 0;
+  readonly #queue: QueuedItem[] = [];
+  #bufferedBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #isWriting = false;
   #isStopped = false;
@@ -38,54 +40,54 @@ export class ProxyLane {
   ) {
     source.on('data', (chunk: Buffer) => {
       if (this.#isStopped) return;
-      this.#heldBytes += chunk.length;
-      if (this.#heldBytes > HELD_BYTES) source.pause();
-      this.#hold({ chunk, due: performance.now() + rules.delayMs });
+      this.#bufferedBytes += chunk.length;
+      if (this.#bufferedBytes > MAX_BUFFERED_BYTES) source.pause();
+      this.#enqueue({ chunk, due: performance.now() + rules.delayMs });
     });
     source.once('end', () => {
-      this.#hold({ end: 'fin', due: performance.now() + rules.delayMs });
+      this.#enqueue({ end: 'fin', due: performance.now() + rules.delayMs });
     });
     source.on('error', () => {
-      this.#hold({ end: 'rst', due: performance.now() + rules.delayMs });
+      this.#enqueue({ end: 'rst', due: performance.now() + rules.delayMs });
     });
   }
 
-  /** Bytes that have arrived and are not passed on yet. */
-  get heldBytes(): number {
-    return this.#heldBytes;
+  /** Bytes that have been received and not yet forwarded. */
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
   }
 
   rulesChanged(): void {
     this.#drain();
   }
 
-  /** What was held back and what comes is lost, ends included. */
+  /** Discards buffered and future data, including the ends of the connection. */
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    this.#held.length = 0;
-    this.#heldBytes = 0;
+    this.#queue.length = 0;
+    this.#bufferedBytes = 0;
     this.source.resume();
   }
 
-  #hold(item: Held): void {
+  #enqueue(item: QueuedItem): void {
     if (this.#isStopped) return;
-    this.#held.push(item);
+    this.#queue.push(item);
     this.#drain();
   }
 
   #drain(): void {
-    const [item] = this.#held;
+    const [item] = this.#queue;
     if (item === undefined || this.#isStopped || this.#isWriting || this.rules.isFrozen) return;
     clearTimeout(this.#timer);
-    const early = item.due - performance.now();
-    if (early > 0) {
+    const waitMs = item.due - performance.now();
+    if (waitMs > 0) {
       this.#timer = setTimeout(() => {
         this.#drain();
-      }, Math.ceil(early));
+      }, Math.ceil(waitMs));
       return;
     }
-    this.#held.shift();
+    this.#queue.shift();
     if ('end' in item) this.#end(item.end);
     else this.#pass(item.chunk, item.due);
   }
@@ -98,10 +100,10 @@ export class ProxyLane {
   #pass(chunk: Buffer, due: number): void {
     const { bytesPerSecond, budget } = this.rules;
     const size = Math.min(chunk.length, budget, Math.max(1, Math.floor(bytesPerSecond / SLICES_PER_SECOND)));
-    if (size < chunk.length) this.#held.unshift({ chunk: chunk.subarray(size), due });
+    if (size < chunk.length) this.#queue.unshift({ chunk: chunk.subarray(size), due });
     this.rules.budget -= size;
     const isSpent = this.rules.budget === 0;
-    this.#heldBytes -= size;
+    this.#bufferedBytes -= size;
     this.#isWriting = true;
     this.sink.write(chunk.subarray(0, size), (error) => {
       this.#isWriting = false;
@@ -112,7 +114,7 @@ export class ProxyLane {
       }
       this.events.passed(size);
       if (isSpent) this.events.spent();
-      if (this.#heldBytes <= HELD_BYTES) this.source.resume();
+      if (this.#bufferedBytes <= MAX_BUFFERED_BYTES) this.source.resume();
       this.#next(size, bytesPerSecond);
     });
   }

@@ -12,7 +12,7 @@ interface Client {
   readonly state: () => string;
 }
 
-/** Sends back what it gets, behind a name. */
+/** Returns all data to the sender, with a prefix. */
 async function echoServer(name = ''): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -51,7 +51,7 @@ async function client(proxy: TcpProxy): Promise<Client> {
 }
 
 describe('TcpProxy', () => {
-  it('passes everything on and counts it', async () => {
+  it('forwards and counts all data', async () => {
     const proxy = await startProxy(await echoServer('> '));
     const one = await client(proxy);
     const two = await client(proxy);
@@ -64,7 +64,7 @@ describe('TcpProxy', () => {
     await eventually(() => proxy.connections === 1 && two.state() === 'fin');
   });
 
-  it('passes megabytes on unchanged', async () => {
+  it('forwards megabytes unchanged', async () => {
     const proxy = await startProxy(await echoServer());
     const one = await client(proxy);
     const sent = Array.from({ length: 400_000 }, (_, index) => `line ${index}\n`).join('');
@@ -92,7 +92,7 @@ describe('TcpProxy', () => {
     expect([proxy.connections, proxy.accepted]).toEqual([1, 2]);
   });
 
-  it('refuses new connections while the open ones go on, and accepts again at the same port', async () => {
+  it('refuses new connections while the open ones go on, and accepts again on the same port', async () => {
     const proxy = await startProxy(await echoServer());
     const one = await client(proxy);
     await eventually(() => proxy.connections === 1);
@@ -130,14 +130,14 @@ describe('TcpProxy', () => {
     },
   );
 
-  it('loses what is sent while it drops, for good, and lets in who comes later', async () => {
+  it('discards data while it drops, and accepts later connections', async () => {
     const proxy = await startProxy(await echoServer());
     const one = await client(proxy);
     one.socket.write('a');
     await eventually(() => one.text() === 'a');
     proxy.freeze();
     one.socket.write('held');
-    await eventually(() => proxy.heldUp === 4);
+    await eventually(() => proxy.bufferedUp === 4);
 
     proxy.drop();
     const two = await client(proxy);
@@ -184,7 +184,7 @@ describe('TcpProxy', () => {
     await eventually(() => two.text() === '0123456789');
   });
 
-  it('cuts with a reset where asked, and then says so', async () => {
+  it('cuts with a reset on request, and then calls back', async () => {
     const proxy = await startProxy(await echoServer());
     const one = await client(proxy);
     let isCut = false;
@@ -192,7 +192,7 @@ describe('TcpProxy', () => {
 
     one.socket.write('0123456789');
 
-    // libuv reports a reset that comes together with data as the end.
+    // libuv reports a reset that arrives together with data as an end.
     await eventually(() => one.state() !== 'open');
     expect([isCut, '012'.startsWith(one.text())]).toEqual([true, true]);
   });
@@ -209,7 +209,7 @@ describe('TcpProxy', () => {
     expect(performance.now() - begun).toBeGreaterThanOrEqual(195);
   });
 
-  it('throttles until it is told not to', async () => {
+  it('throttles until the limit is removed', async () => {
     const proxy = await startProxy(await echoServer());
     const one = await client(proxy);
     const begun = performance.now();
@@ -224,7 +224,7 @@ describe('TcpProxy', () => {
     await eventually(() => one.text().length === 1_000_300);
   });
 
-  it('leads new connections elsewhere', async () => {
+  it('connects new connections to another port', async () => {
     const proxy = await startProxy(await echoServer('first '));
     const one = await client(proxy);
     one.socket.write('a');
@@ -238,7 +238,7 @@ describe('TcpProxy', () => {
     await eventually(() => one.text() === 'first afirst b' && two.text() === 'second b');
   });
 
-  it('resets a client whose server is not there', async () => {
+  it('resets a client whose server is unreachable', async () => {
     const proxy = await startProxy(1);
 
     const one = await client(proxy);
@@ -248,13 +248,13 @@ describe('TcpProxy', () => {
 });
 
 describe('eventually', () => {
-  it('returns what the check says at last', async () => {
+  it('returns the last result of the check', async () => {
     let calls = 0;
 
     expect(await eventually(() => (calls += 1) > 3 && calls)).toBe(4);
   });
 
-  it('rethrows the last error when the time is over', async () => {
+  it('rethrows the last error after the timeout', async () => {
     let calls = 0;
     const check = (): never => {
       throw new Error(`no ${(calls += 1)}`);

@@ -4,23 +4,23 @@ import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { eventually } from './eventually.js';
 import { ProxyLane, type LaneRules } from './tcp-proxy-lane.js';
 
-/** Which way bytes go: `down` is from the server to the client. */
+/** Direction of data: `down` is from the server to the client. */
 export type Direction = 'down' | 'up';
 
 const LINGER_MS = 500;
-const TRIED_MS = 2_000;
+const LISTEN_TIMEOUT_MS = 2_000;
 
 interface Connection {
   readonly client: Socket;
   readonly server: Socket;
 }
 
-/** Stands between a client and a server on the loopback interface and does to their connections what networks do. */
+/** TCP proxy on the loopback interface that simulates network faults. */
 export class TcpProxy {
-  /** Bytes passed on to clients and to servers, over all connections. */
+  /** Bytes forwarded to clients and to servers, over all connections. */
   bytesDown = 0;
   bytesUp = 0;
-  /** Connections accepted so far. */
+  /** Number of connections accepted so far. */
   accepted = 0;
 
   readonly #connections = new Map<Connection, ProxyLane[]>();
@@ -41,7 +41,7 @@ export class TcpProxy {
   }
 
   static async start(targetPort: number): Promise<TcpProxy> {
-    // A port that was free a moment ago may be another process's by now.
+    // Another process may have taken the port in the meantime.
     return eventually(async () => {
       const [port = 0] = await freePorts(1);
       const proxy = new TcpProxy(port, targetPort);
@@ -54,62 +54,65 @@ export class TcpProxy {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Connections that are open now. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#connections.size;
   }
 
-  /** Bytes that are held back on their way to servers. */
-  get heldUp(): number {
-    return [...this.#connections.values()].reduce((sum, [, up]) => sum + (up?.heldBytes ?? 0), 0);
+  /** Bytes that are buffered on their way to servers. */
+  get bufferedUp(): number {
+    return [...this.#connections.values()].reduce((sum, [, up]) => sum + (up?.bufferedBytes ?? 0), 0);
   }
 
-  /** Ends all connections now: with FIN, or with RST. New ones are accepted. */
+  /** Closes all connections with FIN or RST. New ones are accepted. */
   cut({ reset = false } = {}): void {
     for (const connection of [...this.#connections.keys()]) this.#end(connection, reset);
   }
 
-  /** Refuses new connections; those that are open go on. */
+  /** Refuses new connections. Open ones stay open. */
   refuse(): void {
     this.#server?.close();
     this.#server = undefined;
   }
 
-  /** Accepts connections again, at the same port. */
+  /** Accepts connections again on the same port. */
   async accept(): Promise<void> {
     if (this.#server) return;
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
       this.#connect(client);
     });
     this.#server = server;
-    // Another process may be trying right now whether the port is free.
+    // Another process may be probing whether the port is free.
     await eventually(
       async () => {
         server.listen(this.port, '127.0.0.1');
         await once(server, 'listening');
       },
-      { withinMs: TRIED_MS },
+      { withinMs: LISTEN_TIMEOUT_MS },
     );
   }
 
-  /** A black hole: whatever is sent is held back, ends included, and new connections are accepted and treated the same. */
+  /** Holds back all data, including the ends of connections, like a black hole. New connections are accepted. */
   freeze(direction: Direction | 'both' = 'both'): void {
     this.#rule(direction, (rules) => (rules.isFrozen = true));
   }
 
-  /** A black hole that loses: what is held back and what is sent, ends included, never arrives. Who was connected meanwhile stays in it for ever. */
+  /** Discards all data, including the ends of connections. Connections that exist meanwhile never recover. */
   drop(): void {
     this.#isDropping = true;
     for (const lanes of this.#connections.values()) for (const lane of lanes) lane.stop();
   }
 
-  /** Delivers what was held back and goes on; what was lost stays lost. */
+  /** Ends `freeze()` and `drop()` and delivers the data that was held back. */
   thaw(direction: Direction | 'both' = 'both'): void {
     this.#isDropping = false;
     this.#rule(direction, (rules) => (rules.isFrozen = false));
   }
 
-  /** Passes on exactly this many further bytes to clients, counted over all connections, then ends all connections and calls `then`. Once. */
+  /**
+   * Closes all connections after exactly this many more bytes to clients, counted over all connections, and calls
+   * `then`.
+   */
   cutAfter(
     bytes: number,
     { reset = false, then = () => undefined }: { reset?: boolean; then?: () => void } = {},
@@ -121,22 +124,22 @@ export class TcpProxy {
     this.#rule('down', (rules) => (rules.budget = bytes));
   }
 
-  /** Delivers everything that arrives from now on this much later, in both directions. */
+  /** Delays all data from now on, in both directions. */
   delay(ms: number): void {
     this.#rule('both', (rules) => (rules.delayMs = ms));
   }
 
-  /** Limits each direction of each connection; `Infinity` lifts it. */
+  /** Limits the bandwidth of each direction of each connection. `Infinity` removes the limit. */
   throttle(bytesPerSecond: number): void {
     this.#rule('both', (rules) => (rules.bytesPerSecond = bytesPerSecond));
   }
 
-  /** New connections go to another port; those that are open stay. */
+  /** Connects new connections to another port. Open ones are not affected. */
   retarget(port: number): void {
     this.#targetPort = port;
   }
 
-  /** Ends everything. */
+  /** Closes the proxy and all connections. */
   stop(): void {
     this.refuse();
     this.cut();
@@ -184,7 +187,7 @@ export class TcpProxy {
     this.#connections.delete(connection);
     server.destroy();
     if (reset) client.resetAndDestroy();
-    else endGently(client);
+    else endAndDrain(client);
   }
 
   #rule(direction: Direction | 'both', change: (rules: LaneRules) => void): void {
@@ -194,8 +197,8 @@ export class TcpProxy {
   }
 }
 
-/** Closing a socket that has unread bytes sends RST, and the other side may then lose what it was sent: read on until it closes too. */
-function endGently(client: Socket): void {
+/** Reads on until the client closes too: closing a socket with unread data sends RST, and the client may lose data. */
+function endAndDrain(client: Socket): void {
   client.end();
   const timer = setTimeout(() => client.destroy(), LINGER_MS);
   client.once('close', () => {

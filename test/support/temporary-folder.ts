@@ -1,23 +1,16 @@
-import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { onTestFinished } from 'vitest';
+import { join } from 'node:path';
 
-/** A folder that is gone after the test. */
-export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'testing-spec-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
+/** A new empty folder. Disposing it removes the folder and its contents. */
+export class TemporaryFolder implements AsyncDisposable {
+  private constructor(readonly path: string) {}
 
-/** A program that answers `--version` like an etcd and can do nothing else. */
-export async function fakeEtcd(path: string, version: string): Promise<string> {
-  return writeProgram(path, `#!/bin/sh\necho "etcd Version: ${version}"\necho "Git SHA: 0"\n`);
-}
+  static async create(name = 'test'): Promise<TemporaryFolder> {
+    return new TemporaryFolder(await mkdtemp(join(tmpdir(), `${name}-`)));
+  }
 
-export async function writeProgram(path: string, text: string): Promise<string> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, text);
-  await chmod(path, 0o755);
-  return path;
+  async [Symbol.asyncDispose](): Promise<void> {
+    await rm(this.path, { recursive: true, force: true });
+  }
 }

@@ -5,12 +5,12 @@ interface Task {
   readonly call: () => void;
 }
 
-/** Time that passes only when a test lets it. */
+/** Clock that advances only on request of a test. */
 export class VirtualClock implements Clock {
   #now = 0;
   readonly #tasks = new Set<Task>();
 
-  /** Calls that are still to come. */
+  /** Number of pending calls. */
   get size(): number {
     return this.#tasks.size;
   }
@@ -31,7 +31,7 @@ export class VirtualClock implements Clock {
     return this.after(0, call);
   }
 
-  /** One call after the other, promises settled in between, until the time has come or nothing is left. */
+  /** Runs the due calls one by one, with promises settled in between, until the given time or until none is left. */
   async runUntil(at = Infinity): Promise<void> {
     await settled();
     for (let task = this.#first(at); task; task = this.#first(at)) {

@@ -8,17 +8,17 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually } from '../support/eventually.js';
-import { temporaryFolder } from '../support/temporary-folder.js';
+import { testFolder } from '../support/test-folder.js';
 
 const LIB = fileURLToPath(new URL('../../lib', import.meta.url));
 
-/** A Node process of its own that starts an etcd and then does what `ending` says. Its temporary folder is one of ours, so that we see what is left. */
-async function startElsewhere(ending: string): Promise<{
+/** Starts etcd in a separate Node process that then runs `ending`, with a temporary folder that the test inspects. */
+async function startInOtherProcess(ending: string): Promise<{
   child: ChildProcessByStdio<null, Readable, null>;
   etcd: number;
-  left: () => Promise<string[]>;
+  leftovers: () => Promise<string[]>;
 }> {
-  const folder = await temporaryFolder();
+  const folder = await testFolder();
   await compileLib(folder);
   const temporary = join(folder, 'tmp');
   await mkdir(temporary);
@@ -40,10 +40,10 @@ async function startElsewhere(ending: string): Promise<{
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
   });
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
-  return { child, etcd: Number(line), left: () => readdir(temporary) };
+  return { child, etcd: Number(line), leftovers: () => readdir(temporary) };
 }
 
-/** From the sources, so that no earlier build is tested by mistake. */
+/** Compiles the sources, so that no outdated build is tested by mistake. */
 async function compileLib(folder: string): Promise<void> {
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
@@ -69,55 +69,55 @@ function isAlive(pid: number): boolean {
   }
 }
 
-const RUNS_ON = 'setInterval(() => undefined, 1000);';
+const KEEPS_RUNNING = 'setInterval(() => undefined, 1000);';
 
-describe('neither a process nor a folder is left behind', () => {
+describe('neither a process nor a folder is leftovers behind', () => {
   it('when the process that started etcd is killed with SIGKILL', async () => {
-    const { child, etcd, left } = await startElsewhere(RUNS_ON);
-    expect([isAlive(etcd), (await left()).length]).toEqual([true, 1]);
+    const { child, etcd, leftovers } = await startInOtherProcess(KEEPS_RUNNING);
+    expect([isAlive(etcd), (await leftovers()).length]).toEqual([true, 1]);
 
     child.kill('SIGKILL');
 
-    await eventually(async () => !isAlive(etcd) && (await left()).length === 0);
+    await eventually(async () => !isAlive(etcd) && (await leftovers()).length === 0);
   });
 
   it('when Ctrl-C goes to its whole process group', async () => {
-    const { child, etcd, left } = await startElsewhere(RUNS_ON);
+    const { child, etcd, leftovers } = await startInOtherProcess(KEEPS_RUNNING);
 
     process.kill(-(child.pid ?? 0), 'SIGINT');
 
-    await eventually(async () => !isAlive(etcd) && (await left()).length === 0);
+    await eventually(async () => !isAlive(etcd) && (await leftovers()).length === 0);
   });
 
   it('when it dies while etcd is paused', async () => {
-    const { child, etcd, left } = await startElsewhere(`cluster.first.pause(); ${RUNS_ON}`);
+    const { child, etcd, leftovers } = await startInOtherProcess(`cluster.first.pause(); ${KEEPS_RUNNING}`);
 
     child.kill('SIGKILL');
 
-    await eventually(async () => !isAlive(etcd) && (await left()).length === 0);
+    await eventually(async () => !isAlive(etcd) && (await leftovers()).length === 0);
   });
 
   it('when it dies while etcd is stopped, with the data still there', async () => {
-    const { child, etcd, left } = await startElsewhere(`await cluster.first.stop(); ${RUNS_ON}`);
+    const { child, etcd, leftovers } = await startInOtherProcess(`await cluster.first.stop(); ${KEEPS_RUNNING}`);
     await eventually(() => !isAlive(etcd));
-    expect(await left()).toHaveLength(1);
+    expect(await leftovers()).toHaveLength(1);
 
     child.kill('SIGKILL');
 
-    await eventually(async () => (await left()).length === 0);
+    await eventually(async () => (await leftovers()).length === 0);
   });
 
   it('when it throws', async () => {
-    const { child, etcd, left } = await startElsewhere('process.exit(3);');
+    const { child, etcd, leftovers } = await startInOtherProcess('process.exit(3);');
 
-    await eventually(async () => !isAlive(etcd) && (await left()).length === 0);
+    await eventually(async () => !isAlive(etcd) && (await leftovers()).length === 0);
     await eventually(() => child.exitCode === 3);
   });
 
-  it('when it simply has nothing more to do: a running etcd keeps nobody alive', async () => {
-    const { child, etcd, left } = await startElsewhere('');
+  it('when it ends normally, because a running etcd does not keep the process alive', async () => {
+    const { child, etcd, leftovers } = await startInOtherProcess('');
 
     await eventually(() => child.exitCode === 0);
-    await eventually(async () => !isAlive(etcd) && (await left()).length === 0);
+    await eventually(async () => !isAlive(etcd) && (await leftovers()).length === 0);
   });
 });

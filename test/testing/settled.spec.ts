@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { startApp } from '../support/start-app.js';
 
 describe('settled()', () => {
-  it('waits for slow handlers, and for what they cause', async () => {
+  it('waits for slow handlers and for their own writes', async () => {
     const etcd = new FakeCluster();
     await using started = await startApp({ hosts: '', client: etcd });
     const seen: string[] = [];
@@ -35,12 +35,12 @@ describe('settled()', () => {
     expect(attempts).toEqual(['/a/1', '/a/1', '/a/1']);
   });
 
-  it('does not wait for what a fault holds back, nor for a handler that is paused', async () => {
+  it('does not wait for events that a fault holds back, nor for a paused handler', async () => {
     const etcd = new FakeCluster();
     await using started = await startApp({ hosts: '', client: etcd });
     const seen: string[] = [];
     const subscription = await started.watcher.watch('/a/', ({ key }) => seen.push(key));
-    for (const [fault, cure] of [
+    for (const [fault, repair] of [
       [
         () => {
           etcd.disconnect();
@@ -70,13 +70,13 @@ describe('settled()', () => {
       etcd.put('/a/1', 'x');
       await settled(etcd);
       expect(seen).toEqual([]);
-      cure();
+      repair();
       await settled(etcd);
       expect(seen.splice(0)).toEqual(['/a/1']);
     }
   });
 
-  it('does not wait for a paused handler that has left the shared stream, however much it missed, until it goes on', async () => {
+  it('does not wait for a lagging paused handler until it is resumed', async () => {
     const etcd = new FakeCluster();
     await using started = await startApp({ hosts: '', client: etcd });
     let seen = 0;
@@ -91,22 +91,22 @@ describe('settled()', () => {
     expect(seen).toBe(1_500);
   });
 
-  it('says what is still under way when its time is over', async () => {
+  it('names the pending work after the timeout', async () => {
     const etcd = new FakeCluster({ '/a/1': 'x' });
     await using started = await startApp({ hosts: '', client: etcd, shutdown: { drainTimeoutMs: 1 } });
     await started.watcher.watch('/a/', () => new Promise(() => undefined));
 
     await expect(settled(started.app, { timeoutMs: 20 })).rejects.toThrow(
-      'settled(): still under way after 20 ms: handler of prefix "/a/": 1 event',
+      'settled(): work was still pending after 20 ms: handler of prefix "/a/": 1 event',
     );
     await expect(settled(started.app, { timeoutMs: 20 })).rejects.toBeInstanceOf(NotSettledError);
   });
 
-  it('has nothing to wait for on a fake that nobody uses, and says what it is for', async () => {
+  it('resolves immediately for an unused fake, and rejects other targets', async () => {
     await settled(new FakeCluster({ '/a': 'x' }));
     const empty = await Test.createTestingModule({}).compile();
     await expect(settled(empty)).rejects.toThrow(
-      'settled() is for a FakeCluster, or an application that imports EtcdTriggerModule',
+      'settled() needs a FakeCluster, or an application that imports EtcdTriggerModule',
     );
   });
 });

@@ -1,14 +1,17 @@
 import { access, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Suites to search besides the machine's own. A release's binaries need only an old libc, and each is tried before it is kept. */
-const MORE_SUITES: Readonly<Record<string, readonly string[]>> = {
+/**
+ * Suites to search besides the machine's own. etcd's binaries need only an old libc, and each binary is run once before
+ * it is kept.
+ */
+const ADDITIONAL_SUITES: Readonly<Record<string, readonly string[]>> = {
   debian: ['bookworm', 'trixie', 'testing', 'sid'],
   ubuntu: ['devel'],
 };
 const COMPONENTS: Readonly<Record<string, string>> = { debian: 'main', ubuntu: 'universe' };
 
-/** One entry of apt's configuration. */
+/** One source in apt's configuration. */
 export interface AptEntry {
   readonly uris: readonly string[];
   readonly suites: readonly string[];
@@ -16,29 +19,29 @@ export interface AptEntry {
 }
 
 /**
- * The lines of a sources.list that searches the mirrors of this machine in all suites that may have etcd. Only what the distribution's own
- * keyring signed is accepted; a third party's archive fails that and drops out.
+ * Returns the lines of a sources.list that searches this machine's mirrors in every suite that may have etcd. apt
+ * accepts only packages signed by the distribution's own keyring, so third-party archives are ignored.
  */
 export async function etcdSources(root = '/'): Promise<string[]> {
   const id = /^ID="?(\w+)/m.exec(await readFile(join(root, 'etc/os-release'), 'utf8').catch(() => ''))?.[1] ?? '';
   const component = COMPONENTS[id];
-  if (component === undefined) throw new Error('this is neither Debian nor Ubuntu');
+  if (component === undefined) throw new Error('this system is neither Debian nor Ubuntu');
   const keyring = await keyringOf(id, root);
   const entries = (await readEntries(root)).filter(
     ({ uris, components }) => components.includes(component) && !uris.some((uri) => uri.includes('security')),
   );
   const lines = entries.flatMap(({ uris, suites }) =>
     uris.flatMap((uri) =>
-      [...suites.filter((suite) => !/-|\/$/.test(suite)), ...(MORE_SUITES[id] ?? [])].map(
+      [...suites.filter((suite) => !/-|\/$/.test(suite)), ...(ADDITIONAL_SUITES[id] ?? [])].map(
         (suite) => `deb [signed-by=${keyring} target=Packages] ${uri.replace(/\/+$/, '')} ${suite} ${component}`,
       ),
     ),
   );
-  if (lines.length === 0) throw new Error('the sources of apt name no archive of this distribution');
+  if (lines.length === 0) throw new Error('the apt sources contain no archive of this distribution');
   return [...new Set(lines)];
 }
 
-/** Reads both formats: lines (`*.list`) and paragraphs (`*.sources`). */
+/** Parses both formats: one-line entries (`*.list`) and deb822 stanzas (`*.sources`). */
 export function parseSources(text: string, format: 'list' | 'sources'): AptEntry[] {
   return format === 'list' ? parseLines(text) : parseParagraphs(text);
 }
@@ -63,10 +66,10 @@ function parseParagraphs(text: string): AptEntry[] {
 }
 
 async function readEntries(root: string): Promise<AptEntry[]> {
-  const parts = join(root, 'etc/apt/sources.list.d');
+  const sourcesFolder = join(root, 'etc/apt/sources.list.d');
   const files = [
     join(root, 'etc/apt/sources.list'),
-    ...(await readdir(parts).catch(() => [])).map((name) => join(parts, name)),
+    ...(await readdir(sourcesFolder).catch(() => [])).map((name) => join(sourcesFolder, name)),
   ];
   const entries: AptEntry[] = [];
   for (const file of files) {
@@ -79,13 +82,13 @@ async function readEntries(root: string): Promise<AptEntry[]> {
 async function keyringOf(id: string, root: string): Promise<string> {
   for (const suffix of ['gpg', 'pgp']) {
     const path = join(root, `usr/share/keyrings/${id}-archive-keyring.${suffix}`);
-    const isThere = await access(path).then(
+    const exists = await access(path).then(
       () => true,
       () => false,
     );
-    if (isThere) return path;
+    if (exists) return path;
   }
-  throw new Error(`the keyring of ${id} is not on this machine, and unsigned packages are not used`);
+  throw new Error(`the keyring of ${id} is not installed, and unsigned packages are not used`);
 }
 
 function words(text: string): string[] {

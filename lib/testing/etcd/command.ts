@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 
-/** Runs a program to its end and returns what it printed; rejects with one sentence naming the program and its last complaint. */
+/** Runs a program and returns its standard output. Rejects with the program's name and its last line on stderr. */
 export function run(
   program: string,
   args: readonly string[],

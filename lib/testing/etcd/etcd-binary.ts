@@ -7,31 +7,35 @@ import { fetchFromRelease } from './etcd-from-release.js';
 import { EtcdNotFoundError } from '../etcd-testing.errors.js';
 import { ETCD_FILE, etcdVersionOf, isVersion } from './etcd-version.js';
 
-/** Fetched in this order when no version is asked for. */
-const PREFERRED = ['3.5', '3.4'];
+/** Order in which versions are fetched when the caller requests none. */
+const PREFERRED_VERSIONS = ['3.5', '3.4'];
 
-/** An etcd program that runs on this machine. */
+/** An etcd executable that runs on this machine. */
 export interface EtcdBinary {
   readonly path: string;
-  /** The full version, as `3.5.21`. */
+  /** Full version, for example `3.5.21`. */
   readonly version: string;
-  /** Where it comes from. */
+  /** Place where `findEtcd` found the executable. */
   readonly source: 'ETCD_BIN' | 'PATH' | 'cache' | 'apt' | 'release';
 }
 
-/** Which etcd, and where to look. */
+/** Options of `findEtcd`. */
 export interface FindEtcdOptions {
-  /** `major.minor`, as `'3.5'`. @default any; when one has to be fetched, 3.5 */
+  /** `major.minor`, for example `'3.5'`. @default any installed version; 3.5 if etcd has to be fetched */
   readonly version?: string | undefined;
-  /** Where `ETCD_BIN`, `PATH`, `ETCD_CACHE_DIR`, `XDG_CACHE_HOME` and `ETCD_DOWNLOAD_BASE` are read. @default process.env */
+  /**
+   * Environment with `ETCD_BIN`, `PATH`, `ETCD_CACHE_DIR`, `XDG_CACHE_HOME` and `ETCD_DOWNLOAD_BASE`.
+   * @default process.env
+   */
   readonly env?: NodeJS.ProcessEnv | undefined;
-  /** Told in one line what is skipped and what is fetched. @default silent */
+  /** Called with one line for each binary that is skipped or fetched. @default no output */
   readonly log?: ((line: string) => void) | undefined;
 }
 
 /**
- * Finds an etcd or gets one: `ETCD_BIN`, the `PATH`, a copy fetched earlier, the distribution's package (unpacked into the cache, nothing is
- * installed), the official release. Rejects with `EtcdNotFoundError` when none of these works.
+ * Finds or fetches an etcd binary. It tries, in this order: `ETCD_BIN`, the `PATH`, the cache, the distribution's
+ * package (unpacked into the cache, not installed) and the official release. Rejects with `EtcdNotFoundError` if none
+ * of these works.
  */
 export async function findEtcd({
   version,
@@ -39,19 +43,19 @@ export async function findEtcd({
   log = () => undefined,
 }: FindEtcdOptions = {}): Promise<EtcdBinary> {
   if (version !== undefined && !/^\d+\.\d+$/.test(version)) {
-    throw new InvalidOptionsError(`version is "${version}", but must be major.minor, as "3.5"`);
+    throw new InvalidOptionsError(`version is "${version}", but must be major.minor, for example "3.5"`);
   }
   const cache = new EtcdCache(env);
   return (
     (await fromEnvironment(version, env, log)) ??
     (await fromPath(version, env, log)) ??
     (await fromCache(cache, version, env)) ??
-    (await fetched(cache, version, env, log))
+    (await fetchEtcd(cache, version, env, log))
   );
 }
 
 async function fromEnvironment(
-  wanted: string | undefined,
+  requested: string | undefined,
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
 ): Promise<EtcdBinary | undefined> {
@@ -60,50 +64,50 @@ async function fromEnvironment(
   const version = await etcdVersionOf(path, env).catch((cause: unknown) => {
     throw new InvalidOptionsError(`ETCD_BIN is "${path}", which cannot be run as etcd: ${messageOf(cause)}`, { cause });
   });
-  if (isVersion(version, wanted)) return { path, version, source: 'ETCD_BIN' };
-  log(`ETCD_BIN is etcd ${version}, not the ${String(wanted)} asked for: looking further`);
+  if (isVersion(version, requested)) return { path, version, source: 'ETCD_BIN' };
+  log(`ETCD_BIN is etcd ${version}, not the requested ${String(requested)}: it is skipped`);
   return undefined;
 }
 
 async function fromPath(
-  wanted: string | undefined,
+  requested: string | undefined,
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
 ): Promise<EtcdBinary | undefined> {
   for (const folder of (env.PATH ?? '').split(delimiter).filter(Boolean)) {
     const path = join(folder, ETCD_FILE);
-    const isThere = await access(path, constants.X_OK).then(
+    const isExecutable = await access(path, constants.X_OK).then(
       () => true,
       () => false,
     );
-    if (!isThere) continue;
+    if (!isExecutable) continue;
     const version = await etcdVersionOf(path, env).catch(() => undefined);
-    if (version !== undefined && isVersion(version, wanted)) return { path, version, source: 'PATH' };
-    log(`${path} is ${version === undefined ? 'not an etcd that runs' : `etcd ${version}`}: looking further`);
+    if (version !== undefined && isVersion(version, requested)) return { path, version, source: 'PATH' };
+    log(`${path} is ${version === undefined ? 'not a working etcd' : `etcd ${version}`}: it is skipped`);
   }
   return undefined;
 }
 
 async function fromCache(
   cache: EtcdCache,
-  wanted: string | undefined,
+  requested: string | undefined,
   env: NodeJS.ProcessEnv,
 ): Promise<EtcdBinary | undefined> {
-  for (const version of wanted === undefined ? [...PREFERRED, undefined] : [wanted]) {
+  for (const version of requested === undefined ? [...PREFERRED_VERSIONS, undefined] : [requested]) {
     const found = await cache.find(version, env);
     if (found) return { ...found, source: 'cache' };
   }
   return undefined;
 }
 
-async function fetched(
+async function fetchEtcd(
   cache: EtcdCache,
-  wanted: string | undefined,
+  requested: string | undefined,
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
 ): Promise<EtcdBinary> {
-  const tried = ['ETCD_BIN, the PATH and the cache hold none'];
-  for (const version of wanted === undefined ? PREFERRED : [wanted]) {
+  const tried = ['ETCD_BIN, the PATH and the cache have no matching etcd'];
+  for (const version of requested === undefined ? PREFERRED_VERSIONS : [requested]) {
     for (const [source, fetch] of [
       ['apt', fetchFromApt],
       ['release', fetchFromRelease],
@@ -111,11 +115,11 @@ async function fetched(
       try {
         return { ...(await fetch({ version, cache, env, log })), source };
       } catch (error) {
-        tried.push(`etcd ${version} by ${source}: ${messageOf(error)}`);
+        tried.push(`etcd ${version} from ${source}: ${messageOf(error)}`);
       }
     }
   }
-  throw new EtcdNotFoundError(wanted, tried);
+  throw new EtcdNotFoundError(requested, tried);
 }
 
 function messageOf(error: unknown): string {

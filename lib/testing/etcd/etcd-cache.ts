@@ -6,17 +6,17 @@ import { ETCD_FILE, etcdVersionOf, isVersion } from './etcd-version.js';
 const WORKSPACE = '.fetching-';
 const ABANDONED_AFTER_MS = 60 * 60_000;
 
-/** The etcd binaries fetched earlier, each at `<directory>/<version>/etcd`. Whatever is there is complete. */
+/** Cache of fetched etcd binaries, each at `<directory>/<version>/etcd`. Every binary in it is complete. */
 export class EtcdCache {
   readonly directory: string;
 
   constructor(env: NodeJS.ProcessEnv) {
-    // An empty variable counts as none.
+    // An empty variable counts as unset.
     const root = [env.ETCD_CACHE_DIR, env.XDG_CACHE_HOME].find(Boolean) ?? join(homedir(), '.cache');
     this.directory = join(root, 'nestjs-etcd-trigger', 'etcd');
   }
 
-  /** The newest cached binary of a `major.minor` version. */
+  /** Returns the newest cached binary of a `major.minor` version. */
   async find(
     version: string | undefined,
     env: NodeJS.ProcessEnv,
@@ -33,7 +33,7 @@ export class EtcdCache {
     return undefined;
   }
 
-  /** Lends a folder in the cache, on the same file system, and removes it afterwards whatever happens. */
+  /** Calls `use` with a temporary folder on the cache's file system, and removes the folder afterwards. */
   async withWorkspace<T>(use: (folder: string) => Promise<T>): Promise<T> {
     await mkdir(this.directory, { recursive: true });
     await this.#removeAbandoned();
@@ -45,19 +45,22 @@ export class EtcdCache {
     }
   }
 
-  /** Takes over a binary that runs; a rename, so that others see it whole or not at all, and the last of several wins. */
+  /**
+   * Moves a working binary into the cache. The move is a rename: other processes see the whole file or none, and the
+   * last of several concurrent writers wins.
+   */
   async put(binary: string, env: NodeJS.ProcessEnv): Promise<{ path: string; version: string }> {
     const version = await etcdVersionOf(binary, env);
     const path = join(this.directory, version, ETCD_FILE);
     await mkdir(join(this.directory, version), { recursive: true });
     await rename(binary, path).catch(async (error: unknown) => {
-      // Windows refuses to replace a binary that runs: then another process has put the same one there.
+      // Windows cannot replace a running binary. Then another process has already cached the same version.
       if ((await etcdVersionOf(path, env).catch(() => undefined)) !== version) throw error;
     });
     return { path, version };
   }
 
-  /** A process that was killed while fetching leaves its folder behind. */
+  /** A process that is killed while it fetches leaves its folder behind. */
   async #removeAbandoned(): Promise<void> {
     for (const name of await readdir(this.directory)) {
       if (!name.startsWith(WORKSPACE)) continue;

@@ -7,7 +7,7 @@ import { isVersion } from './etcd-version.js';
 
 const PACKAGE = 'etcd-server';
 
-/** What a way of fetching is given. */
+/** Options of a fetcher. */
 export interface FetchOptions {
   /** `major.minor` */
   readonly version: string;
@@ -17,8 +17,9 @@ export interface FetchOptions {
 }
 
 /**
- * Unpacks the newest package of a version that the distribution's mirrors list and that runs here. Lists, downloads and state stay in a folder
- * of our own: nothing is installed, no root is needed, and apt's own state is neither read nor changed.
+ * Unpacks the newest package of a version that the distribution's mirrors offer and that runs on this machine. Lists,
+ * downloads and state are kept in a temporary folder: nothing is installed, no root access is needed, and the system's
+ * apt state is neither read nor changed.
  */
 export async function fetchFromApt({
   version,
@@ -26,34 +27,34 @@ export async function fetchFromApt({
   env,
   log,
 }: FetchOptions): Promise<{ path: string; version: string }> {
-  if (process.platform !== 'linux') throw new Error('apt-get is only on Debian and Ubuntu');
+  if (process.platform !== 'linux') throw new Error('apt-get exists only on Debian and Ubuntu');
   await run('apt-get', ['--version'], { env });
   const sources = await etcdSources();
   return cache.withWorkspace(async (folder) => {
     const apt = await aptIn(folder, sources, env);
     log(`fetching etcd ${version} with apt-get into ${cache.directory}`);
-    // A suite that this mirror does not carry, or that our keyring does not know, is an error here; the others are listed all the same.
-    const updated = await apt('apt-get', 'update').then(
+    // The update fails for suites that the mirror lacks or the keyring does not cover. The other suites are listed.
+    const updateError = await apt('apt-get', 'update').then(
       () => undefined,
       (error: unknown) => error,
     );
     const candidates = newestFirst(await apt('apt-cache', 'madison', PACKAGE), version);
-    if (candidates.length === 0) throw new Error(`the mirrors list no ${PACKAGE} ${version}`, { cause: updated });
-    return firstThatRuns(candidates, async (candidate, index) => {
+    if (candidates.length === 0) throw new Error(`the mirrors list no ${PACKAGE} ${version}`, { cause: updateError });
+    return firstThatSucceeds(candidates, async (candidate, index) => {
       const unpacked = join(folder, `unpacked-${index}`);
       await mkdir(unpacked);
       await apt('apt-get', 'download', `${PACKAGE}=${candidate}`);
       const archive = (await readdir(folder)).find(
-        (name) => name.endsWith('.deb') && name.includes(escaped(candidate)),
+        (name) => name.endsWith('.deb') && name.includes(fileNameOf(candidate)),
       );
-      if (archive === undefined) throw new Error(`apt-get download left no package ${candidate}`);
+      if (archive === undefined) throw new Error(`apt-get download did not save the package ${candidate}`);
       await run('dpkg', ['-x', join(folder, archive), unpacked], { env });
       return cache.put(join(unpacked, 'usr/bin/etcd'), env);
     });
   });
 }
 
-/** `apt-cache madison` prints `name | version | archive`; Debian's versions end in a revision, as `3.5.16-4`. */
+/** Parses `name | version | archive` lines of `apt-cache madison`. Debian versions end in a revision: `3.5.16-4`. */
 export function newestFirst(madison: string, version: string): string[] {
   const versions = madison.split('\n').flatMap((line) => line.split('|')[1]?.trim() ?? []);
   return [...new Set(versions)]
@@ -61,7 +62,7 @@ export function newestFirst(madison: string, version: string): string[] {
     .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
 }
 
-async function firstThatRuns<T>(
+async function firstThatSucceeds<T>(
   candidates: readonly string[],
   attempt: (candidate: string, index: number) => Promise<T>,
 ): Promise<T> {
@@ -87,7 +88,7 @@ async function aptIn(
   await writeFile(join(folder, 'state/status'), '');
   await writeFile(join(folder, 'sources.list'), sources.map((line) => `${line}\n`).join(''));
   await writeFile(configuration, aptConfiguration(folder));
-  // With -c, because only a file can clear the hooks that a distribution or an image runs after an update.
+  // -c, because only a file can clear the hooks that a distribution or an image runs after an update.
   return (program, ...args) =>
     run(program, ['-q', '-c', configuration, ...args], { env: { ...env, LC_ALL: 'C' }, cwd: folder });
 }
@@ -115,7 +116,7 @@ function aptConfiguration(folder: string): string {
   ].join('\n');
 }
 
-/** An epoch's colon is written `%3a` in a file name. */
-function escaped(version: string): string {
+/** apt writes the colon of an epoch as `%3a` in file names. */
+function fileNameOf(version: string): string {
   return version.replaceAll(':', '%3a');
 }

@@ -8,13 +8,13 @@ import { run } from './command.js';
 import type { FetchOptions } from './etcd-from-apt.js';
 import { ETCD_FILE } from './etcd-version.js';
 
-/** The release fetched for each `major.minor`. */
+/** Release to fetch for each `major.minor`. */
 const RELEASES: Readonly<Record<string, string>> = { '3.4': '3.4.34', '3.5': '3.5.21' };
 const DOWNLOAD_BASE = 'https://github.com/etcd-io/etcd/releases/download';
-const SUMS_TIMEOUT_MS = 20_000;
+const CHECKSUMS_TIMEOUT_MS = 20_000;
 const ARCHIVE_TIMEOUT_MS = 300_000;
 
-/** Downloads the official release for this platform; only an archive that has the sum the release's SHA256SUMS names is unpacked. */
+/** Downloads the official release for this platform and unpacks it if its checksum matches SHA256SUMS. */
 export async function fetchFromRelease({
   version,
   cache,
@@ -23,29 +23,29 @@ export async function fetchFromRelease({
 }: FetchOptions): Promise<{ path: string; version: string }> {
   const release = RELEASES[version];
   if (release === undefined)
-    throw new Error(`no release of ${version} is known, only of ${Object.keys(RELEASES).join(', ')}`);
+    throw new Error(`there is no known release of ${version}, only of ${Object.keys(RELEASES).join(', ')}`);
   const name = archiveName(release, process.platform, process.arch);
   const base = `${([env.ETCD_DOWNLOAD_BASE].find(Boolean) ?? DOWNLOAD_BASE).replace(/\/+$/, '')}/v${release}`;
-  const expected = await expectedSum(`${base}/SHA256SUMS`, `${name}.${extension(process.platform)}`);
+  const expected = await expectedChecksum(`${base}/SHA256SUMS`, `${name}.${extension(process.platform)}`);
   return cache.withWorkspace(async (folder) => {
     const archive = join(folder, `${name}.${extension(process.platform)}`);
     log(`downloading ${base}/${name}.${extension(process.platform)}`);
     const actual = await download(`${base}/${name}.${extension(process.platform)}`, archive);
-    if (actual !== expected) throw new Error(`${base}/${name} does not have the sum that SHA256SUMS names`);
+    if (actual !== expected) throw new Error(`the checksum of ${base}/${name} differs from SHA256SUMS`);
     const unpacked = join(folder, 'unpacked');
     await mkdir(unpacked);
-    // The tar of macOS and of Windows reads zip files too.
+    // On macOS and Windows, tar also reads zip files.
     await run('tar', ['-xf', archive, '-C', unpacked], { env });
     return cache.put(join(unpacked, name, ETCD_FILE), env);
   });
 }
 
-/** The folder in a release's archive and the archive's name without its ending. */
+/** Returns the name of a release's archive without its extension. The folder in the archive has the same name. */
 export function archiveName(release: string, platform: NodeJS.Platform, arch: string): string {
   const system = { linux: 'linux', darwin: 'darwin', win32: 'windows' }[platform as string];
   const processor = { x64: 'amd64', arm64: 'arm64' }[arch];
   if (system === undefined || processor === undefined)
-    throw new Error(`there is no release for ${platform} on ${arch}`);
+    throw new Error(`etcd has no release for ${platform} on ${arch}`);
   return `etcd-v${release}-${system}-${processor}`;
 }
 
@@ -53,12 +53,12 @@ function extension(platform: NodeJS.Platform): 'tar.gz' | 'zip' {
   return platform === 'linux' ? 'tar.gz' : 'zip';
 }
 
-async function expectedSum(url: string, file: string): Promise<string> {
-  const sums = await (await get(url, SUMS_TIMEOUT_MS)).text();
-  const line = sums.split('\n').find((candidate) => candidate.trim().split(/\s+\*?/)[1] === file);
-  const sum = line?.trim().split(/\s+/)[0]?.toLowerCase();
-  if (sum === undefined || !/^[0-9a-f]{64}$/.test(sum)) throw new Error(`${url} does not name ${file}`);
-  return sum;
+async function expectedChecksum(url: string, file: string): Promise<string> {
+  const checksums = await (await get(url, CHECKSUMS_TIMEOUT_MS)).text();
+  const line = checksums.split('\n').find((candidate) => candidate.trim().split(/\s+\*?/)[1] === file);
+  const checksum = line?.trim().split(/\s+/)[0]?.toLowerCase();
+  if (checksum === undefined || !/^[0-9a-f]{64}$/.test(checksum)) throw new Error(`${url} does not list ${file}`);
+  return checksum;
 }
 
 async function download(url: string, file: string): Promise<string> {
@@ -72,7 +72,7 @@ async function download(url: string, file: string): Promise<string> {
     }
   };
   await pipeline(Readable.fromWeb(body), hashed, createWriteStream(file)).catch((cause: unknown) => {
-    throw new Error(`${url} broke off`, { cause });
+    throw new Error(`the download of ${url} was interrupted`, { cause });
   });
   return hash.digest('hex');
 }
@@ -81,6 +81,6 @@ async function get(url: string, timeoutMs: number): Promise<Response> {
   const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) }).catch((cause: unknown) => {
     throw new Error(`${url} cannot be reached`, { cause });
   });
-  if (!response.ok) throw new Error(`${url} answers ${response.status}`);
+  if (!response.ok) throw new Error(`${url} returned status ${response.status}`);
   return response;
 }

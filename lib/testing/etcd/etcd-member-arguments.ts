@@ -3,25 +3,25 @@ import { run } from './command.js';
 import { withoutEtcdOptions } from './etcd-version.js';
 import type { EtcdBinary } from './etcd-binary.js';
 
-/** Where one member listens, on the loopback interface. */
+/** Loopback ports of one member. */
 export interface MemberPorts {
   readonly client: number;
   readonly peer: number;
-  /** Plain HTTP for health and metrics, whatever the clients' port asks for. */
+  /** Serves health and metrics over plain HTTP, also if the client port uses TLS. */
   readonly metrics: number;
 }
 
-/** Paths of PEM files for the clients' port. */
+/** Paths of the PEM files for the client port. */
 export interface EtcdTestTls {
-  /** Signed the clients' certificates; read only with `clientAuth`. */
+  /** Authority that signed the client certificates. Used only with `clientAuth`. */
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
-  /** Ask clients for a certificate too. @default false */
+  /** Require a certificate from clients. @default false */
   readonly clientAuth?: boolean | undefined;
 }
 
-/** The command line of a member. */
+/** Returns the command line of a member. */
 export async function memberArguments(options: EtcdMemberOptions, dataDirectory: string): Promise<string[]> {
   const { binary, name, ports, peerUrl, initialCluster, token, tls, args = [] } = options;
   const clientUrl = `${tls ? 'https' : 'http'}://127.0.0.1:${ports.client}`;
@@ -38,10 +38,10 @@ export async function memberArguments(options: EtcdMemberOptions, dataDirectory:
     '--initial-cluster-state=new',
     '--logger=zap',
     '--log-level=info',
-    // Elections as quick as a busy machine allows.
+    // The shortest election timeout that still works on a busy machine.
     '--heartbeat-interval=50',
     '--election-timeout=500',
-    ...((await knowsUnsafeNoFsync(binary.path)) ? ['--unsafe-no-fsync'] : []),
+    ...((await supportsUnsafeNoFsync(binary.path)) ? ['--unsafe-no-fsync'] : []),
     ...(tls ? tlsArguments(tls) : []),
     ...args,
   ];
@@ -55,23 +55,23 @@ function tlsArguments({ ca, cert, key, clientAuth = false }: EtcdTestTls): strin
   ];
 }
 
-/** Killed with SIGKILL etcd loses nothing without fsync; only a machine that crashes would. */
-async function knowsUnsafeNoFsync(path: string): Promise<boolean> {
+/** Without fsync, etcd loses data only if the machine crashes, not if the process is killed. */
+async function supportsUnsafeNoFsync(path: string): Promise<boolean> {
   return (await run(path, ['--help'], { env: withoutEtcdOptions(process.env) })).includes('--unsafe-no-fsync');
 }
 
-/** Everything one member is told. */
+/** Options of one member. */
 export interface EtcdMemberOptions {
   readonly binary: EtcdBinary;
   readonly name: string;
   readonly ports: MemberPorts;
-  /** The URL under which the others reach it. */
+  /** URL that the other members use to reach this one. */
   readonly peerUrl: string;
   /** `name=peerUrl` of all members, separated by commas. */
   readonly initialCluster: string;
   readonly token: string;
   readonly tls?: EtcdTestTls | undefined;
-  /** Flags that come last, and so win. */
+  /** Appended to the command line, so these flags override the defaults. */
   readonly args?: readonly string[] | undefined;
   readonly env?: NodeJS.ProcessEnv | undefined;
 }

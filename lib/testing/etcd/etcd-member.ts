@@ -10,11 +10,11 @@ import { withoutEtcdOptions } from './etcd-version.js';
 import { EtcdWatchdog } from './etcd-watchdog.js';
 import { loopbackRequest } from './loopback-request.js';
 
-const HEALTHY_WITHIN_MS = 60_000;
-const STOPPED_WITHIN_MS = 15_000;
+const HEALTH_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
 const LOG_LINES = 40;
 
-/** One etcd process that can be stopped, killed, paused and started again at the same address. */
+/** An etcd process that can be stopped, killed, paused and restarted at the same address. */
 export class EtcdMember {
   readonly #options: EtcdMemberOptions;
   readonly #folder: string;
@@ -33,7 +33,7 @@ export class EtcdMember {
     return this.#options.name;
   }
 
-  /** For clients, as `http://127.0.0.1:20379`; the same over all restarts. */
+  /** Client URL, for example `http://127.0.0.1:20379`. It does not change on restarts. */
   get endpoint(): string {
     return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${this.clientPort}`;
   }
@@ -42,29 +42,29 @@ export class EtcdMember {
     return this.#options.ports.client;
   }
 
-  /** Where it listens for other members; what they are told may be another URL. */
+  /** Port for other members. The URL that they use may differ (see `peerUrls` of the cluster). */
   get peerPort(): number {
     return this.#options.ports.peer;
   }
 
-  /** Where its data lies: while it is stopped, a copy of this folder is an offline copy of its store. */
+  /** Data directory. While the member is stopped, a copy of this folder is an offline backup of its store. */
   get dataDirectory(): string {
     return join(this.#folder, 'data');
   }
 
-  /** Of the etcd process, `undefined` while none runs. */
+  /** Process id of etcd, `undefined` while it is not running. */
   get pid(): number | undefined {
     return this.#watchdog.pid;
   }
 
-  /** Whether the process is there; a paused one is. */
+  /** True if the process exists. A paused member is running. */
   get running(): boolean {
     return this.pid !== undefined;
   }
 
   /**
-   * Starts it with the data it has, and resolves when it serves requests; a member of several needs a majority for that. An abort ends the attempt
-   * and the process.
+   * Starts the member with its existing data. Resolves when it serves requests; in a cluster of several members that
+   * takes a majority. Aborting the signal ends the attempt and the process.
    */
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#isDisposed) throw new InvalidOptionsError(`${this.name} was disposed and cannot be started again`);
@@ -74,22 +74,22 @@ export class EtcdMember {
     return this.#starting;
   }
 
-  /** Asks it to end (SIGTERM) and waits for that; the data stays. */
+  /** Sends SIGTERM and waits until the process has exited. The data is kept. */
   async stop(): Promise<void> {
     this.#signal('SIGTERM');
     this.resume();
-    if (await this.#watchdog.until(() => !this.running, STOPPED_WITHIN_MS)) return;
+    if (await this.#watchdog.until(() => !this.running, STOP_TIMEOUT_MS)) return;
     await this.kill();
   }
 
-  /** Ends it without warning (SIGKILL); the data stays. */
+  /** Kills the process (SIGKILL). The data is kept. */
   async kill(): Promise<void> {
     this.#signal('SIGKILL');
     this.#isPaused = false;
-    await this.#watchdog.until(() => !this.running, STOPPED_WITHIN_MS);
+    await this.#watchdog.until(() => !this.running, STOP_TIMEOUT_MS);
   }
 
-  /** Freezes it (SIGSTOP): its connections stay open and nothing answers. */
+  /** Freezes the process (SIGSTOP): its connections stay open, but it does not respond. */
   pause(): void {
     if (process.platform === 'win32') throw new InvalidOptionsError('a process cannot be paused on Windows');
     if (!this.running) throw new InvalidOptionsError(`${this.name} cannot be paused, because it is not running`);
@@ -97,35 +97,35 @@ export class EtcdMember {
     this.#isPaused = true;
   }
 
-  /** Lets a paused one go on (SIGCONT). */
+  /** Resumes a paused process (SIGCONT). */
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#signal('SIGCONT');
   }
 
-  /** Stops it and starts it again. */
+  /** Stops and starts the member. */
   async restart(): Promise<void> {
     await this.stop();
     await this.start();
   }
 
   /**
-   * Ends it and deletes its data: started again, a single member is a new and empty store at the same address. A member of several cannot come
-   * back alone without its data; use the cluster's `wipe()`.
+   * Kills the process and deletes its data: a single member that is started again is an empty store at the same
+   * address. A member of a larger cluster cannot rejoin without its data; use the cluster's `wipe()`.
    */
   async wipe(): Promise<void> {
     await this.kill();
     await rm(this.dataDirectory, { recursive: true, force: true });
   }
 
-  /** The last lines of its log, over all starts. */
+  /** Returns the last lines of its log, which spans all starts. */
   async log(lines = LOG_LINES): Promise<string> {
     const text = await readFile(this.#logFile, 'utf8').catch(() => '');
     return text.trimEnd().split('\n').slice(-lines).join('\n');
   }
 
-  /** The value of a metric without labels, as `etcd_server_is_leader`. */
+  /** Returns the value of a metric, for example `etcd_server_is_leader`. */
   async metric(name: string): Promise<number | undefined> {
     const text = await loopbackRequest(`${this.#metricsUrl}/metrics`, 2_000);
     const value = text
@@ -135,13 +135,13 @@ export class EtcdMember {
     return value === undefined ? undefined : Number(value);
   }
 
-  /** Ends it and removes everything it had; it cannot be started again. */
+  /** Kills the process and removes its files. The member cannot be started again. */
   async dispose(): Promise<void> {
     this.#isDisposed = true;
     await this.#watchdog.end();
   }
 
-  /** The same, for `await using`. */
+  /** Calls `dispose()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose();
   }
@@ -159,7 +159,7 @@ export class EtcdMember {
     try {
       process.kill(this.pid, signal);
     } catch (error) {
-      // It ended a moment ago and the report is on its way.
+      // The process has just exited; the watchdog has not reported it yet.
       if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
     }
   }
@@ -176,11 +176,11 @@ export class EtcdMember {
       log: this.#logFile,
       env: { ...withoutEtcdOptions(process.env), ...env },
     });
-    await this.#healthy(signal);
+    await this.#waitUntilHealthy(signal);
   }
 
-  async #healthy(signal: AbortSignal | undefined): Promise<void> {
-    const deadline = Date.now() + HEALTHY_WITHIN_MS;
+  async #waitUntilHealthy(signal: AbortSignal | undefined): Promise<void> {
+    const deadline = Date.now() + HEALTH_TIMEOUT_MS;
     let cause: unknown;
     while (this.running && Date.now() < deadline && signal?.aborted !== true) {
       const health = await loopbackRequest(`${this.#metricsUrl}/health`, 2_000).catch((error: unknown) => {
@@ -191,8 +191,8 @@ export class EtcdMember {
       await sleep(20);
     }
     const reason = this.running
-      ? `did not become healthy within ${HEALTHY_WITHIN_MS / 1000} s`
-      : `ended at its start (${this.#watchdog.exit ?? 'it never ran'})`;
+      ? `did not become healthy within ${HEALTH_TIMEOUT_MS / 1000} s`
+      : `exited during startup (${this.#watchdog.exit ?? 'it never ran'})`;
     await this.kill();
     signal?.throwIfAborted();
     const { binary } = this.#options;

@@ -7,38 +7,42 @@ import { EtcdMember } from './etcd-member.js';
 import { EtcdStartError, NoLeaderError } from '../etcd-testing.errors.js';
 import { freePorts } from './free-ports.js';
 
-const ATTEMPTS = 5;
-const LEADER_WITHIN_MS = 20_000;
+const MAX_ATTEMPTS = 5;
+const LEADER_TIMEOUT_MS = 20_000;
 
-/** What to start. */
+/** Options of `EtcdTestCluster.start`. */
 export interface EtcdTestClusterOptions {
-  /** How many members. @default 1 */
+  /** Number of members. @default 1 */
   readonly size?: number | undefined;
-  /** `major.minor`, as `'3.4'`. @default any */
+  /** `major.minor`, for example `'3.4'`. @default any */
   readonly version?: string | undefined;
-  /** Start this one instead of finding one. */
+  /** Binary to start. @default the result of `findEtcd` */
   readonly binary?: EtcdBinary | undefined;
-  /** Serve clients with TLS. */
+  /** Serve clients over TLS. */
   readonly tls?: EtcdTestTls | undefined;
-  /** Further flags for etcd; they win over those chosen here. */
+  /** Additional flags for etcd. They override the defaults. */
   readonly args?: readonly string[] | undefined;
-  /** Further variables for etcd's environment. */
+  /** Additional environment variables for etcd. */
   readonly env?: NodeJS.ProcessEnv | undefined;
   /**
-   * The URL under which the other members reach a member that listens at `listenUrl`: put a proxy in between to cut members off from each
-   * other. May be asked again, when a port was taken and all are chosen anew. @default listenUrl
+   * Returns the URL that the other members use to reach the member at `listenUrl`: return a proxy's URL to simulate
+   * partitions. Called again if a port was taken and the cluster starts over with new ports.
+   * @default listenUrl
    */
   readonly peerUrls?: ((index: number, listenUrl: string) => string | Promise<string>) | undefined;
 }
 
-/** A real etcd on the loopback interface, in a temporary folder. It ends with this process at the latest, however that ends. */
+/**
+ * A real etcd cluster on the loopback interface, in a temporary folder. Its processes end with this process at the
+ * latest, even if this process is killed.
+ */
 export class EtcdTestCluster {
   private constructor(
     readonly members: readonly EtcdMember[],
     readonly binary: EtcdBinary,
   ) {}
 
-  /** Finds an etcd and starts it; resolves when it serves requests. */
+  /** Finds an etcd binary and starts the members. Resolves when the cluster serves requests. */
   static async start(options: EtcdTestClusterOptions = {}): Promise<EtcdTestCluster> {
     const { size = 1, version, tls } = options;
     if (!Number.isInteger(size) || size < 1) throw new InvalidOptionsError(`size is ${size}, but must be 1 or more`);
@@ -51,66 +55,66 @@ export class EtcdTestCluster {
         return cluster;
       } catch (error) {
         await cluster.stop();
-        if (attempt === ATTEMPTS || !(error instanceof EtcdStartError && error.addressInUse)) throw error;
+        if (attempt === MAX_ATTEMPTS || !(error instanceof EtcdStartError && error.addressInUse)) throw error;
       }
     }
   }
 
-  /** Of all members, for clients. */
+  /** Client URLs of all members. */
   get endpoints(): string[] {
     return this.members.map(({ endpoint }) => endpoint);
   }
 
-  /** The same, under the name that the module's options use. */
+  /** Alias of `endpoints`, named like the module's option. */
   get hosts(): string[] {
     return this.endpoints;
   }
 
-  /** The full version, as `3.5.21`. */
+  /** Full version, for example `3.5.21`. */
   get version(): string {
     return this.binary.version;
   }
 
-  /** The only member, or the first of several. */
+  /** First member. */
   get first(): EtcdMember {
     const [first] = this.members;
     if (first === undefined) throw new InvalidOptionsError('the cluster has no members');
     return first;
   }
 
-  /** The member that leads; waits for an election. */
+  /** Returns the leader. Waits while an election is in progress. */
   async leader(): Promise<EtcdMember> {
-    const deadline = Date.now() + LEADER_WITHIN_MS;
+    const deadline = Date.now() + LEADER_TIMEOUT_MS;
     do {
       const claims = await Promise.all(
         this.members.map(async (member) => (await member.metric('etcd_server_is_leader').catch(() => 0)) === 1),
       );
       const leaders = this.members.filter((_, index) => claims[index]);
       const [leader] = leaders;
-      // Two claim it for a moment when a leader that was paused comes back.
+      // A leader that was paused still reports leadership for a moment after it is resumed.
       if (leader && leaders.length === 1) return leader;
       await sleep(20);
     } while (Date.now() < deadline);
-    throw new NoLeaderError(LEADER_WITHIN_MS);
+    throw new NoLeaderError(LEADER_TIMEOUT_MS);
   }
 
-  /** Ends all members, deletes their data and starts them: a new and empty store at the same endpoints. */
+  /** Kills all members, deletes their data and starts them: an empty store at the same endpoints. */
   async wipe(): Promise<void> {
     await Promise.all(this.members.map((member) => member.wipe()));
     await this.#startAll();
   }
 
-  /** Ends all members and removes everything they had. */
+  /** Kills all members and removes their files. */
   async stop(): Promise<void> {
     await Promise.all(this.members.map((member) => member.dispose()));
   }
 
-  /** The same, for `await using`. */
+  /** Calls `stop()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
   }
 
-  /** All at once, because none of several is healthy alone; the first failure ends the others' attempts too. */
+  /** Starts all members at once, because one alone never becomes healthy. The first failure aborts the other starts. */
   async #startAll(): Promise<void> {
     const failure = new AbortController();
     await Promise.allSettled(

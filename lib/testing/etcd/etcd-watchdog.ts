@@ -6,8 +6,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const END_TIMEOUT_MS = 10_000;
 
 /**
- * What the watchdog runs: it starts etcd on request and reports its pid and its end. When its channel closes, because its owner ended in whatever
- * way, it kills etcd and removes the folder. Plain JavaScript in a string, so that it needs no file and runs the same from sources and bundles.
+ * Program of the watchdog process. It starts etcd on request and reports its pid and its exit. When the IPC channel
+ * closes because the owner has ended, it kills etcd and removes the folder. It is plain JavaScript in a string, so that
+ * it needs no file and also works from bundles.
  */
 const SCRIPT = `
 const { spawn } = require('node:child_process');
@@ -15,7 +16,7 @@ const { openSync, closeSync, rmSync } = require('node:fs');
 const folder = process.argv[1];
 let etcd;
 let isEnding = false;
-const tell = (message) => { if (process.connected) process.send(message, () => {}); };
+const report = (message) => { if (process.connected) process.send(message, () => {}); };
 const leave = () => {
   try { rmSync(folder, { recursive: true, force: true, maxRetries: 20 }); } finally { process.exit(); }
 };
@@ -31,30 +32,31 @@ const start = ({ program, args, cwd, env, log }) => {
   const started = spawn(program, args, { cwd, env, stdio: ['ignore', output, output], windowsHide: true });
   closeSync(output);
   etcd = started;
-  started.once('spawn', () => tell({ pid: started.pid }));
-  started.once('error', (error) => { if (!started.pid) { etcd = undefined; tell({ exit: error.message }); } });
-  started.once('exit', (code, signal) => { etcd = undefined; tell({ exit: signal ?? 'code ' + code }); });
+  started.once('spawn', () => report({ pid: started.pid }));
+  started.once('error', (error) => { if (!started.pid) { etcd = undefined; report({ exit: error.message }); } });
+  started.once('exit', (code, signal) => { etcd = undefined; report({ exit: signal ?? 'code ' + code }); });
 };
 process.on('message', (message) => { if (message.end) end(); else if (!isEnding) start(message); });
 process.on('disconnect', end);
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, end);
 `;
 
-/** What to run. */
+/** A program to run under the watchdog. */
 export interface WatchedProgram {
   readonly program: string;
   readonly args: readonly string[];
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
-  /** The file to which its output is appended. */
+  /** File to which the program's output is appended. */
   readonly log: string;
 }
 
 type Report = { readonly pid: number } | { readonly exit: string };
 
 /**
- * Runs one program at a time in a process group of its own, so that Ctrl-C does not reach it, and lets neither the program nor the folder outlive
- * this process, not even when that is killed with SIGKILL. Keeps nobody alive itself: this process may simply end.
+ * Runs one program at a time in a separate process group, so that Ctrl-C does not reach it. Neither the program nor its
+ * folder outlives this process, even if this process is killed with SIGKILL. The watchdog does not keep this process
+ * alive.
  */
 export class EtcdWatchdog {
   readonly #child: ChildProcess;
@@ -74,33 +76,36 @@ export class EtcdWatchdog {
     this.#child.unref();
     this.#child.channel?.unref();
     this.#child.on('message', (report: Report) => {
-      this.#take(report);
+      this.#onReport(report);
     });
     for (const event of ['error', 'exit'] as const) {
       this.#child.once(event, () => {
-        this.#take({ exit: 'end of its watchdog' });
+        this.#onReport({ exit: 'its watchdog ended' });
       });
     }
   }
 
-  /** Of the program that runs now. */
+  /** Process id of the running program. */
   get pid(): number | undefined {
     return this.#pid;
   }
 
-  /** How the last program ended: `SIGKILL`, `code 1`, or why it could not be run; `undefined` before that. */
+  /** Signal, exit code (`code 1`) or spawn error of the last program. `undefined` while it runs. */
   get exit(): string | undefined {
     return this.#exit;
   }
 
-  /** Resolves as soon as the program runs or is known not to. */
+  /** Resolves when the program runs or has failed to start. */
   async start(program: WatchedProgram): Promise<void> {
     this.#exit = undefined;
     this.#send(program);
     await this.until(() => this.#pid !== undefined || this.#exit !== undefined, END_TIMEOUT_MS);
   }
 
-  /** Waits for a condition on `pid` and `exit`; false when the time is over. The timer is what keeps this process alive meanwhile. */
+  /**
+   * Waits for a condition on `pid` and `exit`. Returns false after the timeout. The timer keeps this process alive
+   * while it waits.
+   */
   async until(condition: () => boolean, timeoutMs: number): Promise<boolean> {
     const over = new AbortController();
     const timer = sleep(timeoutMs, 'timeout', { signal: over.signal }).catch(() => 'aborted');
@@ -115,7 +120,7 @@ export class EtcdWatchdog {
     }
   }
 
-  /** Kills what runs, removes the folder and ends the watchdog. */
+  /** Kills the program, removes the folder and ends the watchdog. */
   async end(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined) return;
     this.#send({ end: true });
@@ -128,7 +133,7 @@ export class EtcdWatchdog {
     this.#child.send(message, () => undefined);
   }
 
-  #take(report: Report): void {
+  #onReport(report: Report): void {
     if ('pid' in report) this.#pid = report.pid;
     else {
       this.#pid = undefined;

@@ -1,25 +1,25 @@
 import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 
-/** Below the ranges from which systems take ports for outgoing connections, so that a port stays ours while its etcd is stopped. */
-const LOWEST = 15_000;
-const HIGHEST = 32_000;
+/** Below the ephemeral port range, so that no outgoing connection takes the port while its etcd is stopped. */
+const LOWEST_PORT = 15_000;
+const HIGHEST_PORT = 32_000;
 
-/** Different loopback ports on which nobody listens at the moment. */
+/** Returns distinct loopback ports that are free at the moment. */
 export async function freePorts(count: number): Promise<number[]> {
-  const held: Server[] = [];
+  const servers: Server[] = [];
   const ports: number[] = [];
   try {
     while (ports.length < count) {
-      const port = randomInt(LOWEST, HIGHEST);
+      const port = randomInt(LOWEST_PORT, HIGHEST_PORT);
       const server = await listenOn(port);
       if (server === undefined) continue;
-      held.push(server);
+      servers.push(server);
       ports.push(port);
     }
     return ports;
   } finally {
-    await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
+    await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
   }
 }
 

@@ -1,6 +1,9 @@
 import { get } from 'node:http';
 
-/** The body of a 200; rejects on everything else. Not `fetch`, which applications and tests replace and which keeps connections. */
+/**
+ * Returns the body of a response with status 200, and rejects for any other. It does not use `fetch`, because tests
+ * replace it and because it pools connections.
+ */
 export function loopbackRequest(url: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = get(url, { agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
@@ -10,7 +13,7 @@ export function loopbackRequest(url: string, timeoutMs: number): Promise<string>
       response.on('error', reject);
       response.on('end', () => {
         if (response.statusCode === 200) resolve(body);
-        else reject(new Error(`${url} answers ${response.statusCode ?? 0}`));
+        else reject(new Error(`${url} returned status ${response.statusCode ?? 0}`));
       });
     });
     request.on('error', reject);

@@ -1,5 +1,4 @@
-import type { ClusterActivity } from '../../backend/cluster-backend.js';
-import type { BackendOptions, ClusterBackend } from '../../backend/cluster-backend.js';
+import type { BackendOptions, ClusterActivity, ClusterBackend } from '../../backend/cluster-backend.js';
 import { FakeConnection } from './fake-connection.js';
 import { FakeKeyValue } from './fake-key-value.js';
 import { FakeLeaseStore } from './fake-lease-store.js';
@@ -8,7 +7,7 @@ import type { KeyRange } from '../../backend/key-range.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import type { FakeServer } from './fake-server.js';
 
-/** What one cluster of an application runs on when it runs on a fake. */
+/** Backend of one application that runs on a fake cluster. */
 export class FakeBackend implements ClusterBackend {
   readonly listWatcher: FakeListWatcher;
   readonly keyValue: FakeKeyValue;
@@ -17,24 +16,24 @@ export class FakeBackend implements ClusterBackend {
   readonly #connection: FakeConnection;
   readonly #closed: () => void;
 
-  constructor(server: FakeServer, terms: BackendOptions, closed: () => void) {
-    this.#connection = new FakeConnection(server, terms);
+  constructor(server: FakeServer, options: BackendOptions, closed: () => void) {
+    this.#connection = new FakeConnection(server, options);
     this.listWatcher = new FakeListWatcher(this.#connection);
     this.keyValue = new FakeKeyValue(this.#connection);
     this.leases = new FakeLeaseStore(this.#connection);
-    this.activity = terms.activity;
+    this.activity = options.activity;
     this.#closed = closed;
   }
 
-  /** What a range holds, whatever keeps the application from seeing it. */
-  held(range: KeyRange): KeyRecord[] {
+  /** Returns the records of a range, regardless of any fault that hides them from the application. */
+  recordsOf(range: KeyRange): KeyRecord[] {
     const whole = this.#connection.whole({ kind: range.kind, rawKey: range.rawKey });
     const { server } = this.#connection;
-    return server.range('held', whole).map((record) => this.#connection.local(record));
+    return server.range('recordsOf', whole).map((record) => this.#connection.local(record));
   }
 
-  /** Whether the application can be told of what happens there, or begin to watch it. */
-  reaches(range: KeyRange): boolean {
+  /** True if the application can receive changes of the range or open a watch on it. */
+  canReach(range: KeyRange): boolean {
     const { link } = this.#connection.server;
     return (
       link.state === 'connected' && !link.isDenied(this.#connection.whole({ kind: range.kind, rawKey: range.rawKey }))

@@ -1,8 +1,8 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import type { ClusterActivity } from '../../backend/cluster-backend.js';
 import {
   type BackendSource,
   type BackendOptions,
+  type ClusterActivity,
   type ClusterBackend,
   OPEN_BACKEND,
 } from '../../backend/cluster-backend.js';
@@ -16,77 +16,79 @@ import { FakeServer } from './fake-server.js';
 import type { FakeSnapshot } from './fake-store.js';
 import { bytesOf, type FakeValue } from './fake-value.js';
 
-/** What `Test.createTestingModule()` returns, as far as it is needed here. */
+/** The part of Nest's `TestingModuleBuilder` that `replaceIn` uses. */
 export interface ProviderOverrides<Builder> {
-  /** Another provider takes the place of this one. */
+  /** Replaces a provider. */
   overrideProvider(token: unknown): ProviderReplacement<Builder>;
 }
 
-/** What takes the place of a provider. */
+/** Result of `overrideProvider`. */
 export interface ProviderReplacement<Builder> {
-  /** This value, as it is. */
+  /** Replaces the provider with this value. */
   useValue(value: unknown): Builder;
 }
 
-/** What goes with a value. */
+/** Options of a write. */
 export interface FakePutOptions {
-  /** Of `grantLease()`. */
+  /** Lease id from `grantLease()`. */
   readonly lease?: string | undefined;
 }
 
-/** Writes that happen together. */
+/** Writes of one transaction. */
 export interface FakeTransaction {
   /** Adds a write. */
   put(key: string | Buffer, value: FakeValue, options?: FakePutOptions): void;
-  /** Adds a deletion; of what is absent it does nothing. */
+  /** Adds a delete. Deleting an absent key has no effect. */
   delete(key: string | Buffer): void;
 }
 
 /**
- * An etcd in memory for unit tests: revisions, transactions, watches, leases, compaction - and faults. It passes the same contract suite as real etcd.
- * It has no sockets and no timers: an application on it starts in milliseconds, time passes by `advance()`, and nothing needs to be closed.
+ * An in-memory etcd for unit tests, with revisions, transactions, watches, leases, compaction and faults. It passes the
+ * same contract tests as real etcd. It has no sockets and no timers: applications start in milliseconds, time passes
+ * only by `advance()`, and nothing has to be closed.
  */
 export class FakeCluster implements BackendSource {
   readonly #server = new FakeServer();
   readonly #backends = new Set<FakeBackend>();
   readonly #empty = this.#server.snapshot();
 
-  /** `initial`: what it holds, written in one transaction. */
+  /** @param initial keys and values that exist at the start. They are written in one transaction. */
   constructor(initial: Readonly<Record<string, FakeValue>> = {}) {
     if (Object.keys(initial).length > 0) this.putAll(initial);
   }
 
-  /** Of the last change; an empty store is at 1. */
+  /** Revision of the last change. An empty store is at revision 1. */
   get revision(): number {
     return this.#server.revision;
   }
 
-  /** Keys that are there, sorted. */
+  /** Returns the existing keys in byte order. */
   keys(prefix = ''): string[] {
     return this.#server
       .range('keys', { kind: 'prefix', rawKey: rawKeyOf(prefix) })
       .map(({ rawKey }) => keyText(rawKey));
   }
 
-  /** A key with its value as bytes and its revisions; `undefined` when it is absent. */
+  /** Returns a key with its value as bytes and its revisions, or `undefined` if it is absent. */
   get(key: string | Buffer): KeyValue | undefined {
     const record = this.#server.get(rawKeyOf(key));
     return record && keyValueOf(record);
   }
 
-  /** The value of a key as text; `undefined` when it is absent. */
+  /** Returns the value of a key as text, or `undefined` if the key is absent. */
   text(key: string | Buffer): string | undefined {
     return this.get(key)?.value.toString('utf8');
   }
 
-  /** The value of a key, parsed; `undefined` when it is absent. */
+  /** Returns the parsed JSON value of a key, or `undefined` if the key is absent. */
   json(key: string | Buffer): unknown {
     const text = this.text(key);
     return text === undefined ? undefined : (JSON.parse(text) as unknown);
   }
 
   /**
-   * Writes as somebody else than the application does: no fault touches it. Strings and Buffers are written as they are, everything else as JSON.
+   * Writes a key as another client would: faults do not affect this write. Strings and Buffers are written unchanged,
+   * all other values as JSON.
    */
   put(key: string | Buffer, value: FakeValue, options: FakePutOptions = {}): { revision: number } {
     return this.transaction((tx) => {
@@ -101,12 +103,12 @@ export class FakeCluster implements BackendSource {
     });
   }
 
-  /** Says how many keys there were to delete: 0 or 1. */
+  /** Deletes a key. `deleted` is 0 if the key is absent, else 1. */
   delete(key: string | Buffer): { revision: number; deleted: number } {
     return this.#write('delete', [{ type: 'delete', rawKey: rawKeyOf(key) }]);
   }
 
-  /** Several writes at one revision. */
+  /** Applies several writes at one revision. */
   transaction(build: (tx: FakeTransaction) => void): { revision: number } {
     const operations: Operation[] = [];
     build({
@@ -121,85 +123,90 @@ export class FakeCluster implements BackendSource {
     return { revision };
   }
 
-  /** A lease of somebody else, which ends when the virtual clock says so. */
+  /** Grants a lease that no application renews. It expires by the virtual clock. Returns its id. */
   grantLease(ttlSeconds: number): string {
     return this.#server.leases.grant(ttlSeconds).id;
   }
 
-  /** Ends a lease now, and deletes its keys. */
+  /** Revokes a lease and deletes its keys. */
   revokeLease(lease: string): void {
     this.#server.leases.revoke(lease);
   }
 
-  /** Lets time pass for the cluster: leases end, and requests that a frozen link holds reach their limit. */
+  /** Advances the virtual clock: leases expire, and requests that a frozen connection delays time out. */
   advance(ms: number): void {
-    if (!(ms >= 0)) throw new InvalidOptionsError(`advance(${ms}): give milliseconds of 0 or more`);
+    if (!(ms >= 0)) throw new InvalidOptionsError(`advance(${ms}): pass 0 or more milliseconds`);
     this.#server.clock.advance(ms);
   }
 
-  /** The connection of every application is cut, and new ones are refused. */
+  /** Cuts the connection of every application and refuses new connections. */
   disconnect(): void {
     this.#server.link.disconnect();
     this.#server.cut();
   }
 
-  /** Connections are accepted again. */
+  /** Accepts connections again. */
   reconnect(): void {
     this.#server.link.connect();
     this.#server.flushSoon();
   }
 
-  /** Nothing comes back from the cluster any more, as from a black hole; what an application sends is applied. */
+  /** Holds back all responses and events, like a black hole. Requests still arrive and are applied. */
   freeze(): void {
     this.#server.link.freeze();
   }
 
-  /** What was held back comes now. */
+  /** Delivers what `freeze()` has held back. */
   thaw(): void {
     this.reconnect();
   }
 
-  /** Applications may neither read nor write nor begin to watch these keys. As with etcd, a watch that runs goes on until its connection is cut. */
+  /**
+   * Denies applications to read, write or start watching these keys. As in etcd, an existing watch continues until its
+   * connection is cut.
+   */
   deny(prefix: string): void {
     this.#server.link.deny(rawKeyOf(prefix));
   }
 
-  /** Takes back a `deny`, or all of them. */
+  /** Reverts one `deny()`, or all of them. */
   allow(prefix?: string): void {
     this.#server.link.allow(prefix === undefined ? undefined : rawKeyOf(prefix));
     this.#server.flushSoon();
   }
 
-  /** Forgets the history before a revision. @default the newest */
+  /** Compacts the history before a revision. @default the current revision */
   compact(revision = this.revision): void {
     this.#server.compact(revision);
   }
 
-  /** What the cluster holds, to be given to `restore()` later. */
+  /** Returns a backup for `restore()`. */
   snapshot(): FakeSnapshot {
     return this.#server.snapshot();
   }
 
-  /** The cluster comes back with what it held then, as from a backup; connections are cut. */
+  /** Replaces the store with a backup. Connections are cut. */
   restore(snapshot: FakeSnapshot): void {
     this.#server.restore(snapshot);
   }
 
-  /** The cluster comes back empty, at revision 1; connections are cut. */
+  /** Replaces the store with an empty one at revision 1. Connections are cut. */
   wipe(): void {
     this.restore(this.#empty);
   }
 
   /**
-   * Puts this in the place of etcd in a testing module, whatever `client` the application's own `EtcdTriggerModule.forRoot` or `forRootAsync` gives:
-   * `await fake.replaceIn(Test.createTestingModule({ imports: [AppModule] })).compile()`. `cluster`: which one, of an application that uses several.
+   * Replaces etcd in a testing module, regardless of the `client` option of the application's own module: `await
+   * fake.replaceIn(Test.createTestingModule({ imports: [AppModule] })).compile()`.
+   *
+   * @param cluster name of the cluster to replace, if the application uses several
    */
   replaceIn<Builder>(builder: ProviderOverrides<Builder>, cluster?: string): Builder {
     return builder.overrideProvider(getBackendToken(cluster)).useValue(this);
   }
 
   /**
-   * What is under way in the applications that run on it.
+   * Pending work of the applications that run on this fake.
    * @internal
    */
   get activities(): ClusterActivity[] {
@@ -207,18 +214,18 @@ export class FakeCluster implements BackendSource {
   }
 
   /** @internal */
-  [OPEN_BACKEND](terms: BackendOptions): ClusterBackend {
-    const backend = new FakeBackend(this.#server, terms, () => {
+  [OPEN_BACKEND](options: BackendOptions): ClusterBackend {
+    const backend = new FakeBackend(this.#server, options, () => {
       this.#backends.delete(backend);
     });
     this.#backends.add(backend);
     return backend;
   }
 
-  #write(what: string, operations: readonly Operation[]): { revision: number; deleted: number } {
+  #write(operation: string, operations: readonly Operation[]): { revision: number; deleted: number } {
     const empty = operations.some(({ rawKey }) => rawKey === '');
-    if (empty) throw new InvalidOptionsError(`${what}: the key is empty: etcd has no empty key`);
-    const result = this.#server.commit(what, [], operations);
+    if (empty) throw new InvalidOptionsError(`${operation}: the key is empty, and etcd has no empty key`);
+    const result = this.#server.commit(operation, [], operations);
     return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
   }
 }

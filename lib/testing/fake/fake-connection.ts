@@ -4,51 +4,51 @@ import { isRemoval, type KeyChange, rawKeyOf, type KeyRecord, PackedRecord } fro
 import type { FakeRange, FakeRequest } from './fake-link.js';
 import type { FakeServer, ServerWatch } from './fake-server.js';
 
-/** One application's connection to the fake: it knows keys without the application's prefix. */
+/** One application's connection to the fake. It adds and removes the application's key prefix. */
 export class FakeConnection {
-  readonly #terms: BackendOptions;
+  readonly #options: BackendOptions;
   readonly #prefix: string;
   readonly #watches = new Set<ServerWatch & { cancel(): void }>();
   #isClosed = false;
 
   constructor(
     readonly server: FakeServer,
-    terms: BackendOptions,
+    options: BackendOptions,
   ) {
-    this.#terms = terms;
-    this.#prefix = rawKeyOf(terms.keyPrefix);
+    this.#options = options;
+    this.#prefix = rawKeyOf(options.keyPrefix);
   }
 
-  /** How many bytes stand before each key. */
+  /** Length of the application's key prefix, in bytes. */
   get prefixLength(): number {
     return this.#prefix.length;
   }
 
-  /** Whether what the application sends arrives. */
+  /** True if requests of the application reach the server. */
   get isUp(): boolean {
     return !this.#isClosed && this.server.link.state !== 'disconnected';
   }
 
-  /** The range, or the key, as the server knows it. */
+  /** Adds the application's prefix to a range or a key. */
   whole<Named extends { readonly rawKey: string }>(named: Named): Named {
     return { ...named, rawKey: this.#prefix + named.rawKey };
   }
 
-  /** The change, or the record, as the application knows it. */
+  /** Removes the application's prefix from a change or a record. */
   local<Change extends KeyChange>(change: Change): Change {
     if (this.#prefix === '') return change;
     const rawKey = change.rawKey.slice(this.#prefix.length);
     return (isRemoval(change) ? { ...change, rawKey } : localRecord(change, rawKey)) as Change;
   }
 
-  /** @throws ConnectionClosedError, and what `FakeLink.request` throws */
+  /** @throws ConnectionClosedError, and the errors of `FakeLink.request` */
   async request<Answer>(
     request: Pick<FakeRequest<Answer>, 'what' | 'key' | 'isWrite' | 'signal' | 'serve'> & {
       readonly ranges: readonly FakeRange[];
     },
   ): Promise<Answer> {
     if (this.#isClosed) throw new ConnectionClosedError(`${request.what}: the module is closed`, { key: request.key });
-    return this.server.link.request(this, { ...request, limitMs: this.#terms.requestTimeoutMs });
+    return this.server.link.request(this, { ...request, limitMs: this.#options.requestTimeoutMs });
   }
 
   opened<Watch extends ServerWatch & { cancel(): void }>(watch: Watch): Watch {

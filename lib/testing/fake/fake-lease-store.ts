@@ -1,7 +1,7 @@
 import type { Lease, LeaseStore } from '../../backend/lease-store.js';
 import type { FakeConnection } from './fake-connection.js';
 
-/** Leases of an application on the fake: it keeps them alive as long as it is connected, and then the virtual clock ends them. */
+/** Leases of one application. They stay alive while it is connected; after that they expire by the virtual clock. */
 export class FakeLeaseStore implements LeaseStore {
   readonly #connection: FakeConnection;
 

@@ -3,18 +3,18 @@ import type { VirtualClock } from './virtual-clock.js';
 interface FakeLease {
   readonly ttlSeconds: number;
   readonly isKeptAlive: () => boolean;
-  readonly cancelAlarm: () => void;
+  readonly cancelTimer: () => void;
 }
 
-/** Leases, ending by a virtual clock. */
+/** Leases that expire by a virtual clock. */
 export class FakeLeases {
   readonly #clock: VirtualClock;
   readonly #ended: (id: string) => void;
   readonly #leases = new Map<string, FakeLease>();
-  /** Real ids exceed what a number can hold; so do these. */
+  /** Like real lease ids, these exceed the range of safe integers. */
   #lastId = 7_587_000_000_000_000_000n;
 
-  /** `ended` is called when one expires or is revoked. */
+  /** @param ended called when a lease expires or is revoked */
   constructor(clock: VirtualClock, ended: (id: string) => void) {
     this.#clock = clock;
     this.#ended = ended;
@@ -24,7 +24,7 @@ export class FakeLeases {
     return this.#leases.has(id);
   }
 
-  /** `isKeptAlive`: whether somebody is there who renews it in time, whatever the clock says. */
+  /** @param isKeptAlive returns true while the owner renews the lease. Such a lease does not expire. */
   grant(ttlSeconds: number, isKeptAlive = () => false): { readonly id: string; readonly ttlSeconds: number } {
     this.#lastId += 1n;
     const id = this.#lastId.toString();
@@ -32,34 +32,34 @@ export class FakeLeases {
     return { id, ttlSeconds };
   }
 
-  /** Begins its time anew. Says whether it is there. */
+  /** Restarts the lease's time to live. Returns false if the lease does not exist. */
   renew(id: string): boolean {
     const lease = this.#leases.get(id);
     if (!lease) return false;
-    lease.cancelAlarm();
+    lease.cancelTimer();
     this.#begin(id, lease.ttlSeconds, lease.isKeptAlive);
     return true;
   }
 
-  /** Says whether it was there. */
+  /** Returns false if the lease does not exist. */
   revoke(id: string): boolean {
-    this.#leases.get(id)?.cancelAlarm();
+    this.#leases.get(id)?.cancelTimer();
     if (!this.#leases.delete(id)) return false;
     this.#ended(id);
     return true;
   }
 
-  /** The store is another one: no lease is left, and none ends. */
+  /** Removes all leases without calling `ended`, because their store has been replaced. */
   clear(): void {
-    for (const { cancelAlarm } of this.#leases.values()) cancelAlarm();
+    for (const { cancelTimer } of this.#leases.values()) cancelTimer();
     this.#leases.clear();
   }
 
   #begin(id: string, ttlSeconds: number, isKeptAlive: () => boolean): void {
-    const cancelAlarm = this.#clock.after(ttlSeconds * 1_000, () => {
+    const cancelTimer = this.#clock.after(ttlSeconds * 1_000, () => {
       if (isKeptAlive()) this.renew(id);
       else this.revoke(id);
     });
-    this.#leases.set(id, { ttlSeconds, isKeptAlive, cancelAlarm });
+    this.#leases.set(id, { ttlSeconds, isKeptAlive, cancelTimer });
   }
 }

@@ -8,19 +8,19 @@ import {
 } from '../../etcd-trigger.errors.js';
 import type { VirtualClock } from './virtual-clock.js';
 
-/** One request of an application to the fake. */
+/** A request of an application to the fake. */
 export interface FakeRequest<Answer> {
-  /** Operation and key for messages, as `get "/app/a"`. */
+  /** Operation and key for error messages, for example `get "/app/a"`. */
   readonly what: string;
   readonly key?: string | undefined;
-  /** Keys and prefixes it touches, by their bytes. */
+  /** Keys and prefixes that the request uses. */
   readonly ranges: readonly FakeRange[];
-  /** What was sent cannot be taken back: when its answer is lost, nobody knows whether it was applied. */
+  /** True if the outcome is unknown when the response is lost. */
   readonly isWrite: boolean;
-  /** Of the application, in virtual milliseconds. */
+  /** Request timeout in virtual milliseconds. */
   readonly limitMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** What the server does. Called once, at once or when the link lets it through. */
+  /** Runs the request on the server. Called once, immediately or when the link is connected again. */
   readonly serve: () => Answer;
 }
 
@@ -29,20 +29,20 @@ export interface FakeRange {
   readonly rawKey: string;
 }
 
-interface HeldRequest {
+interface PendingRequest {
   readonly owner: object;
   readonly what: string;
-  /** The error of a request that was cut off. */
-  readonly lost: () => EtcdTriggerError;
+  /** Creates the error for a request whose connection is cut. */
+  readonly lostError: () => EtcdTriggerError;
   readonly release: () => void;
   readonly fail: (error: EtcdTriggerError) => void;
 }
 
-/** What lies between applications and the fake: it may be cut, freeze, and forbid. */
+/** Network between the applications and the fake server. It can be cut and frozen, and it checks permissions. */
 export class FakeLink {
   readonly #clock: VirtualClock;
   readonly #denied = new Set<string>();
-  readonly #held = new Set<HeldRequest>();
+  readonly #pending = new Set<PendingRequest>();
   #state: 'connected' | 'disconnected' | 'frozen' = 'connected';
 
   constructor(clock: VirtualClock) {
@@ -53,21 +53,21 @@ export class FakeLink {
     return this.#state;
   }
 
-  /** What was under way is lost. */
+  /** Fails the pending requests and refuses new ones. */
   disconnect(): void {
     this.#state = 'disconnected';
-    for (const { fail, lost } of [...this.#held]) fail(lost());
+    for (const { fail, lostError } of [...this.#pending]) fail(lostError());
   }
 
-  /** From now on answers are held back; what is sent arrives. */
+  /** Holds back responses from now on. Requests still arrive. */
   freeze(): void {
     this.#state = 'frozen';
   }
 
-  /** All is well; answers that were held back come now. */
+  /** Ends a disconnection or a freeze and delivers the responses that were held back. */
   connect(): void {
     this.#state = 'connected';
-    for (const { release } of [...this.#held]) release();
+    for (const { release } of [...this.#pending]) release();
   }
 
   deny(prefix: string): void {
@@ -79,21 +79,23 @@ export class FakeLink {
     else this.#denied.delete(prefix);
   }
 
-  /** Whether any key of the range is forbidden: etcd allows a whole range or nothing of it. */
+  /** True if any key of the range is denied: etcd permits a range only as a whole. */
   isDenied({ kind, rawKey }: FakeRange): boolean {
     return [...this.#denied].some(
       (prefix) => rawKey.startsWith(prefix) || (kind === 'prefix' && prefix.startsWith(rawKey)),
     );
   }
 
-  /** The application has closed its connection. */
+  /** Fails the pending requests of an application that has closed its connection. */
   close(owner: object): void {
-    for (const { owner: other, what, fail } of [...this.#held]) {
+    for (const { owner: other, what, fail } of [...this.#pending]) {
       if (other === owner) fail(new ConnectionClosedError(`${what}: the module is closed`));
     }
   }
 
-  /** @throws ConnectionError, ConnectionTimeoutError, UnknownOutcomeError, PermissionDeniedError as real etcd's connection does */
+  /**
+   * @throws ConnectionError, ConnectionTimeoutError, UnknownOutcomeError, PermissionDeniedError, like a real connection
+   */
   async request<Answer>(owner: object, request: FakeRequest<Answer>): Promise<Answer> {
     const { what, key, ranges, isWrite, signal, serve } = request;
     signal?.throwIfAborted();
@@ -110,33 +112,33 @@ export class FakeLink {
   #hold<Answer>(owner: object, request: FakeRequest<Answer>, answer: () => Answer): Promise<Answer> {
     const { signal } = request;
     return new Promise((resolve, reject) => {
-      const end = (): void => {
-        this.#held.delete(held);
-        cancelAlarm();
+      const settle = (): void => {
+        this.#pending.delete(pending);
+        cancelTimer();
         signal?.removeEventListener('abort', abort);
       };
-      const held: HeldRequest = {
+      const pending: PendingRequest = {
         owner,
         what: request.what,
-        lost: () => lostError(request),
+        lostError: () => connectionLost(request),
         release: () => {
-          end();
+          settle();
           resolve(Promise.resolve().then(answer));
         },
         fail: (error) => {
-          end();
+          settle();
           reject(error);
         },
       };
       const abort = (): void => {
-        end();
+        settle();
         reject(signal?.reason as Error);
       };
-      const cancelAlarm = this.#clock.after(request.limitMs, () => {
-        held.fail(timedOut(request));
+      const cancelTimer = this.#clock.after(request.limitMs, () => {
+        pending.fail(timedOut(request));
       });
       signal?.addEventListener('abort', abort);
-      this.#held.add(held);
+      this.#pending.add(pending);
     });
   }
 }
@@ -146,7 +148,7 @@ type Sent = Pick<FakeRequest<unknown>, 'what' | 'key' | 'isWrite' | 'limitMs'>;
 const denied = (what: string, key: string | undefined): PermissionDeniedError =>
   new PermissionDeniedError(`${what}: etcdserver: permission denied`, { key });
 
-const lostError = ({ what, key, isWrite }: Sent): EtcdTriggerError => {
+const connectionLost = ({ what, key, isWrite }: Sent): EtcdTriggerError => {
   const cause = new ConnectionError(`${what}: the connection was lost`, { key });
   return isWrite ? unknown(what, key, cause) : cause;
 };

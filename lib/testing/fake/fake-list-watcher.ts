@@ -6,7 +6,7 @@ import { FakeWatchStream } from './fake-watch-stream.js';
 
 /** Lists and watches ranges of the fake. */
 export class FakeListWatcher implements ListWatcher {
-  /** Nothing is gained by waiting: there is no network to recover. */
+  /** Short, because there is no network that needs time to recover. */
   readonly backoff = { soon: () => 1, refused: () => 5 };
   readonly #connection: FakeConnection;
 

@@ -8,17 +8,17 @@ import { FakeLink, type FakeRange } from './fake-link.js';
 import { type FakeCommit, type FakeSnapshot, FakeStore } from './fake-store.js';
 import { VirtualClock } from './virtual-clock.js';
 
-/** What is told whenever the store has changed: the open watches. */
+/** An open watch, which the server notifies of changes. */
 export interface ServerWatch {
-  /** Takes what is new in the store. */
+  /** Buffers the store's new changes. */
   collect(): void;
-  /** Hands on what may be handed on now. */
+  /** Delivers buffered messages as far as the link and the reader permit. */
   flush(): void;
-  /** The connection is gone. */
+  /** Ends the watch, because its connection is lost. */
   lost(): void;
 }
 
-/** The server side of the fake: one store, its leases, and who watches it. Keys are whole and byte for byte. */
+/** The server side of the fake: a store, its leases and its watches. Keys include the applications' prefixes. */
 export class FakeServer {
   readonly clusterId = '1';
   readonly clock = new VirtualClock();
@@ -43,8 +43,8 @@ export class FakeServer {
   }
 
   /**
-   * A range as it is now, or was at a revision.
-   * @throws CompactedError, FutureRevisionError when the store does not hold that revision
+   * Returns the records of a range, now or at a revision.
+   * @throws CompactedError, FutureRevisionError if the store does not have that revision
    */
   range(what: string, range: FakeRange, revision = this.revision): KeyRecord[] {
     if (revision < this.compacted) throw new CompactedError(what, undefined);
@@ -54,7 +54,7 @@ export class FakeServer {
     return this.#store.recordsAt(revision).filter(({ rawKey }) => includes(range, rawKey));
   }
 
-  /** The changes of a range from a revision on that is not compacted, by revision. */
+  /** Returns the changes of a range from a revision on, grouped by revision. `start` must not be compacted. */
   since(range: FakeRange, start: number): ReturnType<FakeStore['since']> {
     return this.#store
       .since(start)
@@ -62,13 +62,13 @@ export class FakeServer {
       .filter(({ changes }) => changes.length > 0);
   }
 
-  /** @throws WriteError, InvalidOptionsError where etcd refuses */
+  /** @throws LeaseNotFoundError, InvalidOptionsError for transactions that etcd rejects */
   commit(what: string, conditions: readonly Condition[], operations: readonly Operation[]): FakeCommit {
     const written = new Set<string>();
     for (const { type, rawKey } of operations.filter((each) => each.type === 'put')) {
-      const isDouble =
+      const isDuplicate =
         written.has(rawKey) || operations.some((other) => other.type !== type && other.rawKey === rawKey);
-      if (isDouble) throw new InvalidOptionsError(`${what}: etcdserver: duplicate key given in txn request`);
+      if (isDuplicate) throw new InvalidOptionsError(`${what}: etcdserver: duplicate key given in txn request`);
       written.add(rawKey);
     }
     if (this.#store.holds(conditions)) for (const operation of operations) this.#checkLease(what, operation);
@@ -77,11 +77,11 @@ export class FakeServer {
     return result;
   }
 
-  /** @throws InvalidOptionsError for a revision that is compacted or to come */
+  /** @throws InvalidOptionsError for a revision that is compacted or in the future */
   compact(revision: number): void {
     if (!Number.isSafeInteger(revision) || revision <= this.compacted || revision > this.revision) {
       const known = `the store is at ${this.revision} and compacted up to ${this.compacted}`;
-      throw new InvalidOptionsError(`compact(${revision}): ${known}; give a revision in between`);
+      throw new InvalidOptionsError(`compact(${revision}): ${known}; pass a revision in between`);
     }
     this.#store.compact(revision);
   }
@@ -90,14 +90,14 @@ export class FakeServer {
     return this.#store.snapshot();
   }
 
-  /** The server goes down and comes back with another store. */
+  /** Replaces the store and cuts all watches, like a server that is restarted from a backup. */
   restore(snapshot: FakeSnapshot): void {
     this.leases.clear();
     this.#store.restore(snapshot);
     this.cut();
   }
 
-  /** Every watch loses its connection; new ones are as the link says. */
+  /** Cuts every open watch. */
   cut(): void {
     for (const watch of [...this.#watches]) watch.lost();
   }
@@ -110,7 +110,7 @@ export class FakeServer {
     this.#watches.delete(watch);
   }
 
-  /** Never in the middle of somebody's write: what is handed on may write too. */
+  /** Delivers changes in a microtask, not during the write itself, because a listener may write too. */
   flushSoon(): void {
     this.#flushing ??= Promise.resolve().then(() => {
       this.#flushing = undefined;

@@ -2,13 +2,13 @@ import type { KeyChange, KeyRecord } from '../../backend/key-record.js';
 import { PackedRecord, MAX_TEXT_BYTES } from '../../backend/key-record.js';
 import type { Condition, Operation } from '../../backend/key-value-store.js';
 
-/** What one transaction changed. */
+/** Changes of one transaction. */
 export interface FakeRevision {
   readonly revision: number;
   readonly changes: readonly KeyChange[];
 }
 
-/** The whole of a store, to return to. Immutable. */
+/** An immutable backup of a store. */
 export interface FakeSnapshot {
   readonly revision: number;
   readonly compacted: number;
@@ -22,21 +22,21 @@ export type FakeCommit =
   | { readonly applied: true; readonly revision: number; readonly deleted: readonly string[] }
   | { readonly applied: false; readonly revision: number; readonly current: readonly (KeyRecord | undefined)[] };
 
-/** What etcd's multi-version store does, in memory and at once: revisions, versions, transactions, history, compaction. Knows keys by their bytes. */
+/** etcd's multi-version store in memory: revisions, versions, transactions, history and compaction. */
 export class FakeStore {
-  /** As of `compacted`; what follows is in the history. */
+  /** State at the compacted revision. Later changes are in the history. */
   #base = new Map<string, KeyRecord>();
   #history: FakeRevision[] = [];
   #current = new Map<string, KeyRecord>();
   #revision = 1;
   #compacted = 0;
 
-  /** Of the last change; an empty store is at 1. */
+  /** Revision of the last change. An empty store is at revision 1. */
   get revision(): number {
     return this.#revision;
   }
 
-  /** The history before this revision is gone; 0: none is. */
+  /** Revision before which the history is compacted, or 0. */
   get compacted(): number {
     return this.#compacted;
   }
@@ -45,7 +45,7 @@ export class FakeStore {
     return this.#current.get(rawKey);
   }
 
-  /** Everything that was there at a revision that is neither compacted nor to come, in the order of the keys' bytes. */
+  /** Returns all records at a revision in byte order of their keys. The revision must be available. */
   recordsAt(revision: number): KeyRecord[] {
     const state = revision === this.#revision ? this.#current : new Map(this.#base);
     if (state !== this.#current) {
@@ -54,17 +54,19 @@ export class FakeStore {
     return [...state.values()].sort((a, b) => (a.rawKey < b.rawKey ? -1 : 1));
   }
 
-  /** Every revision from `start` on, which must not be compacted. */
+  /** Returns every revision from `start` on. `start` must not be compacted. */
   since(start: number): FakeRevision[] {
     return this.#history.filter(({ revision }) => revision >= start);
   }
 
-  /** Whether every key is at the revision that its condition names. */
+  /** True if every key is at the revision of its condition. */
   holds(conditions: readonly Condition[]): boolean {
     return conditions.every(({ rawKey, revision }) => (this.get(rawKey)?.revision ?? 0) === revision);
   }
 
-  /** All or nothing. Deleting what is absent changes nothing, and a transaction that changes nothing makes no revision. */
+  /**
+   * Applies all operations or none. A transaction without effect, such as a delete of an absent key, adds no revision.
+   */
   commit(conditions: readonly Condition[], operations: readonly Operation[]): FakeCommit {
     if (!this.holds(conditions)) {
       return { applied: false, revision: this.#revision, current: conditions.map(({ rawKey }) => this.get(rawKey)) };
@@ -82,10 +84,10 @@ export class FakeStore {
     return { applied: true, revision: this.#revision, deleted };
   }
 
-  /** Forgets the history before a revision that is there. */
+  /** Removes the history before a revision. The revision must be available. */
   compact(revision: number): void {
     this.#base = new Map(this.recordsAt(revision).map((record) => [record.rawKey, record]));
-    // What happened at the very revision can still be watched.
+    // As in etcd, the changes at the compacted revision itself can still be watched.
     this.#history = this.since(revision);
     this.#compacted = revision;
   }
@@ -126,6 +128,6 @@ function applyTo(state: Map<string, KeyRecord>, changes: readonly KeyChange[]): 
   }
 }
 
-/** As a record comes over the wire: nobody who is handed a value can change the store's. */
+/** Copies a value, so that a caller cannot change the stored one. */
 const packed = (value: Buffer): string | Buffer =>
   value.length <= MAX_TEXT_BYTES ? value.toString('latin1') : Buffer.from(value);

@@ -1,12 +1,15 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 
-/** What can be written to a fake: text and bytes as they are, everything else as JSON. */
+/** A value to write to a fake cluster. Strings and bytes are written unchanged, all other values as JSON. */
 export type FakeValue = string | Uint8Array | number | boolean | null | object;
 
-/** @throws InvalidOptionsError naming the key, for what has no JSON */
+/** @throws InvalidOptionsError with the key, for a value that cannot be written as JSON */
 export function bytesOf(key: string, value: FakeValue): Buffer {
   if (typeof value === 'string' || value instanceof Uint8Array) return Buffer.from(value);
   const json: unknown = JSON.stringify(value);
   if (typeof json === 'string') return Buffer.from(json);
-  throw new InvalidOptionsError(`the value for "${key}" has no JSON: give a string, a Buffer, or plain data`, { key });
+  throw new InvalidOptionsError(
+    `the value for "${key}" cannot be written as JSON: pass a string, a Buffer or plain data`,
+    { key },
+  );
 }

@@ -11,31 +11,34 @@ import type { FakeRange } from './fake-link.js';
 import type { FakeServer, ServerWatch } from './fake-server.js';
 
 export interface FakeWatchOptions {
-  /** For messages, as `watch prefix "/app/"`. */
+  /** Operation for error messages, for example `watch prefix "/app/"`. */
   readonly what: string;
-  /** What to watch, with the application's key prefix. */
+  /** Range to watch, including the application's key prefix. */
   readonly range: FakeRange;
   readonly start: number;
-  /** Takes the application's key prefix off. */
+  /** Removes the application's key prefix. */
   readonly local: (change: KeyChange) => KeyChange;
   readonly stampsAt: (revision: number, signal: AbortSignal) => Promise<StampList>;
 }
 
-/** One watch of the fake. Like etcd, it lets nothing flow before it was accepted, and holds back what the link or its reader does not let through. */
+/**
+ * One watch of the fake. As with etcd, no events arrive before the watch is accepted. Events are buffered while the
+ * link is frozen or the reader is paused.
+ */
 export class FakeWatchStream implements WatchStream, ServerWatch {
   readonly created: Promise<WatchHeader>;
   readonly ended: Promise<EtcdTriggerError>;
   readonly #server: FakeServer;
   readonly #options: FakeWatchOptions;
-  #accept!: (header: WatchHeader) => void;
-  #refuse!: (reason: EtcdTriggerError) => void;
-  #end!: (reason: EtcdTriggerError) => void;
-  #state: 'asking' | 'accepted' | 'over' = 'asking';
+  #resolveCreated!: (header: WatchHeader) => void;
+  #rejectCreated!: (reason: EtcdTriggerError) => void;
+  #resolveEnded!: (reason: EtcdTriggerError) => void;
+  #state: 'pending' | 'accepted' | 'closed' = 'pending';
   #receive: ((message: WatchMessage) => void) | undefined;
   #isPaused = false;
   readonly #abort = new AbortController();
-  /** What the server has sent and the application has not read; the reason of the end comes last. */
-  #sent: (WatchMessage | EtcdTriggerError)[] = [];
+  /** Messages that the server has sent and the application has not read. An error ends the watch. */
+  #buffer: (WatchMessage | EtcdTriggerError)[] = [];
   #next: number;
 
   constructor(server: FakeServer, options: FakeWatchOptions) {
@@ -43,12 +46,12 @@ export class FakeWatchStream implements WatchStream, ServerWatch {
     this.#options = options;
     this.#next = options.start;
     this.created = new Promise((resolve, reject) => {
-      this.#accept = resolve;
-      this.#refuse = reject;
+      this.#resolveCreated = resolve;
+      this.#rejectCreated = reject;
     });
     this.created.catch(() => undefined);
     this.ended = new Promise((resolve) => {
-      this.#end = resolve;
+      this.#resolveEnded = resolve;
     });
     server.add(this);
     server.flushSoon();
@@ -77,7 +80,7 @@ export class FakeWatchStream implements WatchStream, ServerWatch {
   }
 
   lost(): void {
-    // One that still asks to be let in goes on asking.
+    // A watch that is not accepted yet stays pending: the application waits for it.
     if (this.#state === 'accepted') this.#finish(new ConnectionError(`${this.#options.what}: the connection was lost`));
   }
 
@@ -87,14 +90,14 @@ export class FakeWatchStream implements WatchStream, ServerWatch {
     this.#next = Math.max(this.#next, this.#server.revision + 1);
     if (revisions.length === 0) return;
     const changes = revisions.flatMap((each) => each.changes).map((change) => this.#options.local(change));
-    this.#sent.push({ revision: this.#server.revision, fragment: false, changes });
+    this.#buffer.push({ revision: this.#server.revision, fragment: false, changes });
   }
 
   flush(): void {
     if (this.#server.link.state !== 'connected') return;
-    if (this.#state === 'asking') this.#admit();
+    if (this.#state === 'pending') this.#admit();
     while (this.#receive && !this.#isPaused && this.#state === 'accepted') {
-      const message = this.#sent.shift();
+      const message = this.#buffer.shift();
       if (message === undefined) return;
       if (message instanceof Error) this.#finish(message);
       else this.#receive(message);
@@ -109,18 +112,18 @@ export class FakeWatchStream implements WatchStream, ServerWatch {
       return;
     }
     this.#state = 'accepted';
-    this.#accept({ clusterId, revision });
-    if (start < compacted) this.#sent.push(new CompactedError(what, compacted));
+    this.#resolveCreated({ clusterId, revision });
+    if (start < compacted) this.#buffer.push(new CompactedError(what, compacted));
     else this.collect();
   }
 
   #finish(reason: EtcdTriggerError): void {
-    if (this.#state === 'over') return;
-    this.#state = 'over';
-    this.#sent = [];
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#buffer = [];
     this.#abort.abort();
     this.#server.remove(this);
-    this.#refuse(reason);
-    this.#end(reason);
+    this.#rejectCreated(reason);
+    this.#resolveEnded(reason);
   }
 }

@@ -1,39 +1,39 @@
-interface Alarm {
+interface Timer {
   readonly at: number;
-  readonly ring: () => void;
+  readonly callback: () => void;
 }
 
-/** Time that passes only when it is told to; in milliseconds from 0. */
+/** A clock that starts at 0 ms and advances only by `advance()`. */
 export class VirtualClock {
   #now = 0;
-  readonly #alarms = new Set<Alarm>();
+  readonly #timers = new Set<Timer>();
 
   get now(): number {
     return this.#now;
   }
 
-  /** Calls `ring` once, when so much time has passed. Returns what takes the alarm back. */
-  after(ms: number, ring: () => void): () => void {
-    const alarm = { at: this.#now + ms, ring };
-    this.#alarms.add(alarm);
+  /** Calls `callback` once after `ms` virtual milliseconds. Returns a function that cancels the call. */
+  after(ms: number, callback: () => void): () => void {
+    const timer = { at: this.#now + ms, callback };
+    this.#timers.add(timer);
     return () => {
-      this.#alarms.delete(alarm);
+      this.#timers.delete(timer);
     };
   }
 
-  /** Lets time pass; what is due rings in its order. */
+  /** Advances the clock and runs the due timers in order. */
   advance(ms: number): void {
     const until = this.#now + ms;
     for (let next = this.#nextBefore(until); next; next = this.#nextBefore(until)) {
-      this.#alarms.delete(next);
+      this.#timers.delete(next);
       this.#now = next.at;
-      next.ring();
+      next.callback();
     }
     this.#now = until;
   }
 
-  #nextBefore(until: number): Alarm | undefined {
-    const due = [...this.#alarms].filter(({ at }) => at <= until);
-    return due.reduce<Alarm | undefined>((first, alarm) => (first && first.at <= alarm.at ? first : alarm), undefined);
+  #nextBefore(until: number): Timer | undefined {
+    const due = [...this.#timers].filter(({ at }) => at <= until);
+    return due.reduce<Timer | undefined>((first, timer) => (first && first.at <= timer.at ? first : timer), undefined);
   }
 }

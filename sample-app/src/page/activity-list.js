@@ -1,29 +1,29 @@
 import { byId, element, setText } from './element.js';
 
-const KEPT = 50;
+const MAX_ENTRIES = 50;
 
-/** What came before this page was opened, newest first. */
+/** Shows the changes from before the page was opened, newest first. */
 export function showHistory(entries) {
-  byId('activity').replaceChildren(...entries.map(line));
-  byId('quiet').hidden = entries.length > 0;
+  byId('activity').replaceChildren(...entries.map(listItem));
+  byId('no-changes').hidden = entries.length > 0;
 }
 
-/** What came just now; it is spoken too. */
+/** Adds a new change and announces it to screen readers. */
 export function showActivity(entry) {
   const list = byId('activity');
-  const added = line(entry);
+  const added = listItem(entry);
   added.classList.add('new');
   list.prepend(added);
-  while (list.children.length > KEPT) list.lastElementChild.remove();
-  byId('quiet').hidden = true;
-  announce(`${entry.key} ${wordOf(entry)}. ${entry.detail}`);
+  while (list.children.length > MAX_ENTRIES) list.lastElementChild.remove();
+  byId('no-changes').hidden = true;
+  announce(`${entry.key} ${verbOf(entry)}. ${entry.detail}`);
 }
 
 export function announce(text) {
   setText(byId('announcement'), text);
 }
 
-function line(entry) {
+function listItem(entry) {
   const { key, detail, revision, origin, at } = entry;
   const time = element('time', { dateTime: at, className: 'hint' }, new Date(at).toLocaleTimeString());
   const about = element('span', { className: 'hint' }, ` revision ${revision}, ${origin}`);
@@ -33,10 +33,10 @@ function line(entry) {
     time,
     ' ',
     element('strong', {}, key),
-    ` ${wordOf(entry)}`,
+    ` ${verbOf(entry)}`,
     about,
     element('div', {}, detail),
   );
 }
 
-const wordOf = ({ type }) => (type === 'put' ? 'written' : 'deleted');
+const verbOf = ({ type }) => (type === 'put' ? 'written' : 'deleted');

@@ -1,19 +1,19 @@
 import { ConfigurationField } from './configuration-field.js';
 import { element, setBadge, setText } from './element.js';
 
-/** One configuration: what the application runs on, and the form that writes it. */
+/** One configuration: its current value, and a form to change it. */
 export class ConfigurationCard {
   #name;
   #badge = element('span');
   #key = element('code');
-  #about = element('p', { className: 'about' });
+  #status = element('p', { className: 'status' });
   #fieldset = element('div');
   #button = element('button', { type: 'submit' }, 'Save');
-  #answer = element('output', { className: 'hint' });
+  #message = element('output', { className: 'hint' });
   #fields = new Map();
-  /** As the application has it. */
+  /** The application's current configuration. */
   #current;
-  /** The revision that the edit began with. */
+  /** Revision at which editing started. */
   #editedRevision;
 
   constructor(name) {
@@ -23,39 +23,39 @@ export class ConfigurationCard {
       'form',
       {},
       this.#fieldset,
-      element('div', { className: 'actions' }, this.#button, this.#answer),
+      element('div', { className: 'actions' }, this.#button, this.#message),
     );
     form.setAttribute('aria-labelledby', title.id);
-    form.addEventListener('input', () => this.#edited());
+    form.addEventListener('input', () => this.#onInput());
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       void this.#save();
     });
     const header = element('header', {}, title, this.#key, this.#badge);
-    this.element = element('article', { className: 'card', dataset: { name } }, header, this.#about, form);
+    this.element = element('article', { className: 'card', dataset: { name } }, header, this.#status, form);
   }
 
-  /** What was being edited stays; beside it stands what is there now. */
+  /** Shows the current values. Fields that are being edited keep their input and show the current value next to it. */
   show(configuration) {
     this.#current = configuration;
     const { key, state, revision, source, value, secrets, rejectedRevision, violations } = configuration;
     setText(this.#key, key);
     setBadge(this.#badge, state, state === 'valid');
-    const refused = violations?.map(({ path, constraints }) => `${path || 'the document'} (${constraints.join(', ')})`);
+    const reasons = violations?.map(({ path, constraints }) => `${path || 'the document'} (${constraints.join(', ')})`);
     setText(
-      this.#about,
+      this.#status,
       rejectedRevision === undefined
         ? `revision ${revision}, from ${source}`
-        : `Revision ${rejectedRevision} was refused for ${refused?.join(', ') ?? 'its content'}. Revision ${revision} stays in use.`,
+        : `Revision ${rejectedRevision} was rejected because of ${reasons?.join(', ') ?? 'its content'}. Revision ${revision} stays in use.`,
     );
-    for (const [property, part] of Object.entries(value ?? {})) {
-      this.#fieldOf(property, part, secrets.includes(property)).show(part);
+    for (const [property, current] of Object.entries(value ?? {})) {
+      this.#fieldOf(property, current, secrets.includes(property)).show(current);
     }
   }
 
-  #fieldOf(property, part, isSecret) {
+  #fieldOf(property, current, isSecret) {
     if (!this.#fields.has(property)) {
-      const field = new ConfigurationField(`${this.#name}-${property}`, property, part, isSecret);
+      const field = new ConfigurationField(`${this.#name}-${property}`, property, current, isSecret);
       this.#fields.set(property, field);
       this.#fieldset.append(field.element);
     }
@@ -66,62 +66,62 @@ export class ConfigurationCard {
     return [...this.#fields].filter(([, field]) => field.isEdited);
   }
 
-  #edited() {
+  #onInput() {
     this.#editedRevision = this.#changes.length > 0 ? (this.#editedRevision ?? this.#revision) : undefined;
-    this.#say('');
+    this.#showMessage('');
   }
 
-  /** Of what lies in etcd, also where it was refused. */
+  /** Revision of the value in etcd, even if that value was rejected. */
   get #revision() {
     return this.#current.rejectedRevision ?? this.#current.revision;
   }
 
   async #save() {
     const changes = this.#changes;
-    if (changes.length === 0) return this.#say('Nothing is changed.');
+    if (changes.length === 0) return this.#showMessage('There are no changes to save.');
     this.#button.disabled = true;
-    this.#say('Saving…');
+    this.#showMessage('Saving…');
     try {
       const response = await fetch(`config/${this.#name}`, {
         method: 'PATCH',
         headers: { 'content-type': 'application/json', 'if-match': String(this.#editedRevision ?? this.#revision) },
         body: JSON.stringify(Object.fromEntries(changes.map(([property, { value }]) => [property, value]))),
       });
-      this.#answered(response.status, await response.json());
+      this.#onResponse(response.status, await response.json());
     } catch {
-      this.#say('The app did not answer: whether it is saved is not known.', true);
+      this.#showMessage('The app did not respond. The change may or may not have been saved.', true);
     } finally {
       this.#button.disabled = false;
     }
   }
 
-  #answered(status, { revision, message, violations = [] }) {
-    const unplaced = this.#showViolations(violations);
+  #onResponse(status, { revision, message, violations = [] }) {
+    const withoutField = this.#showViolations(violations);
     if (status === 200) {
-      for (const [, field] of this.#changes) field.accepted();
+      for (const [, field] of this.#changes) field.onSaved();
       this.#editedRevision = undefined;
-      this.#say(`Saved as revision ${revision}.`);
+      this.#showMessage(`Saved as revision ${revision}.`);
     } else if (status === 412) {
       this.#editedRevision = undefined;
-      this.#say('Somebody else has written it meanwhile. Look at it; saving again writes over it.', true);
+      this.#showMessage('The value has changed in the meantime. Check it; saving again overwrites it.', true);
     } else if (violations.length > 0) {
-      this.#say(`Not saved, the app goes on with what it has. ${unplaced.join(', ')}`, true);
+      this.#showMessage(`Not saved: the value is invalid. ${withoutField.join(', ')}`, true);
     } else {
-      this.#say(`Not saved: ${message}`, true);
+      this.#showMessage(`Not saved: ${message}`, true);
     }
   }
 
-  /** Those that no field of the form is to blame for are returned. */
+  /** Shows violations at their fields. Returns descriptions of those that belong to no field. */
   #showViolations(violations) {
-    for (const field of this.#fields.values()) field.refuse(undefined);
-    const unplaced = violations.filter(({ path }) => !this.#fields.has(path));
-    for (const { path, constraints } of violations) this.#fields.get(path)?.refuse(constraints);
-    [...this.#fields.values()].find((field) => field.isRefused)?.focus();
-    return unplaced.map(({ path, constraints }) => `${path || 'the document'}: ${constraints.join(', ')}`);
+    for (const field of this.#fields.values()) field.showViolation(undefined);
+    const withoutField = violations.filter(({ path }) => !this.#fields.has(path));
+    for (const { path, constraints } of violations) this.#fields.get(path)?.showViolation(constraints);
+    [...this.#fields.values()].find((field) => field.isInvalid)?.focus();
+    return withoutField.map(({ path, constraints }) => `${path || 'the document'}: ${constraints.join(', ')}`);
   }
 
-  #say(text, isBad = false) {
-    this.#answer.className = isBad ? 'error' : 'hint';
-    setText(this.#answer, text);
+  #showMessage(text, isError = false) {
+    this.#message.className = isError ? 'error' : 'hint';
+    setText(this.#message, text);
   }
 }

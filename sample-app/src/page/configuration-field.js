@@ -1,26 +1,26 @@
 import { element, setText } from './element.js';
 
-/** class-validator's names in words, the most telling first; others are shown as they are. */
-const WORDS = {
+/** Texts for class-validator's constraints, most specific first. Other constraints are shown by name. */
+const CONSTRAINT_TEXTS = {
   isInt: 'a whole number',
   isNumber: 'a number',
   isString: 'text',
-  isBoolean: 'yes or no',
+  isBoolean: 'true or false',
   isNotEmpty: 'not empty',
-  min: 'not below its minimum',
-  max: 'not above its maximum',
+  min: 'at least its minimum',
+  max: 'at most its maximum',
 };
 
-/** One property: its input, what is wrong with it, and what the application has meanwhile. */
+/** One property: its input, its validation error, and the application's current value while it is being edited. */
 export class ConfigurationField {
   #input;
   #error;
   #hint;
   #kind;
-  #shown;
+  #current;
 
-  constructor(id, property, part, isSecret) {
-    this.#kind = isSecret ? 'secret' : typeof part;
+  constructor(id, property, value, isSecret) {
+    this.#kind = isSecret ? 'secret' : typeof value;
     this.#error = element('p', { id: `${id}-error`, className: 'error', hidden: true });
     this.#hint = element('p', { id: `${id}-hint`, className: 'hint', hidden: true });
     this.#input = element('input', {
@@ -33,23 +33,23 @@ export class ConfigurationField {
       spellcheck: false,
     });
     this.#input.setAttribute('aria-describedby', `${this.#error.id} ${this.#hint.id}`);
-    this.#input.addEventListener('input', () => this.#tellTheOther());
+    this.#input.addEventListener('input', () => this.#updateHint());
     const label = element('label', { htmlFor: id }, property);
     this.element = element('div', { className: 'field' }, label, this.#input, this.#error, this.#hint);
   }
 
   get isEdited() {
-    return this.#shown !== undefined && this.#entered !== this.#shown;
+    return this.#current !== undefined && this.#entered !== this.#current;
   }
 
-  /** As it is written; what is no number goes as the text that it is, for the application to judge. */
+  /** The value to write. Text in a number field is sent as text, so that the application validates it. */
   get value() {
     const entered = this.#entered;
     const isNumber = this.#kind === 'number' && entered.trim() !== '' && Number.isFinite(Number(entered));
     return isNumber ? Number(entered) : entered;
   }
 
-  get isRefused() {
+  get isInvalid() {
     return this.#input.getAttribute('aria-invalid') === 'true';
   }
 
@@ -57,23 +57,23 @@ export class ConfigurationField {
     this.#input.focus();
   }
 
-  show(part) {
+  show(value) {
     const wasEdited = this.isEdited;
-    this.#shown = this.#kind === 'secret' ? '' : this.#kind === 'boolean' ? part : String(part);
-    if (!wasEdited) this.#enter(this.#shown);
-    this.#tellTheOther();
+    this.#current = this.#kind === 'secret' ? '' : this.#kind === 'boolean' ? value : String(value);
+    if (!wasEdited) this.#enter(this.#current);
+    this.#updateHint();
   }
 
-  /** What was entered is what the application has. */
-  accepted() {
+  /** The entered value has become the application's current value. */
+  onSaved() {
     if (this.#kind === 'secret') this.#enter('');
-    else this.#shown = this.#entered;
-    this.#tellTheOther();
+    else this.#current = this.#entered;
+    this.#updateHint();
   }
 
-  refuse(constraints) {
+  showViolation(constraints) {
     const names = constraints?.toSorted((one, other) => rank(one) - rank(other));
-    const text = names?.map((name) => WORDS[name] ?? name).join(', ');
+    const text = names?.map((name) => CONSTRAINT_TEXTS[name] ?? name).join(', ');
     setText(this.#error, text ? `must be ${text}` : '');
     this.#error.hidden = !text;
     if (text) this.#input.setAttribute('aria-invalid', 'true');
@@ -89,13 +89,13 @@ export class ConfigurationField {
     else if (this.#input.value !== value) this.#input.value = value;
   }
 
-  #tellTheOther() {
-    setText(this.#hint, this.isEdited && this.#kind !== 'secret' ? `now ${this.#shown}` : '');
+  #updateHint() {
+    setText(this.#hint, this.isEdited && this.#kind !== 'secret' ? `current value: ${this.#current}` : '');
     this.#hint.hidden = this.#hint.textContent === '';
   }
 }
 
 function rank(name) {
-  const place = Object.keys(WORDS).indexOf(name);
-  return place < 0 ? Number.MAX_SAFE_INTEGER : place;
+  const index = Object.keys(CONSTRAINT_TEXTS).indexOf(name);
+  return index < 0 ? Number.MAX_SAFE_INTEGER : index;
 }

@@ -1,4 +1,4 @@
-/** An element with properties and children; text goes in as text, never as markup. */
+/** Creates an element with properties and children. Text is inserted as text, never as markup. */
 export function element(tag, { dataset, ...properties } = {}, ...children) {
   const created = Object.assign(document.createElement(tag), properties);
   Object.assign(created.dataset, dataset);
@@ -8,7 +8,7 @@ export function element(tag, { dataset, ...properties } = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Screen readers speak what changes in a live region: leave what is the same. */
+/** Does not touch an unchanged text, because screen readers announce every change in a live region. */
 export function setText(target, text) {
   if (target.textContent !== text) target.textContent = text;
 }

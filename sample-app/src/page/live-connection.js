@@ -1,28 +1,28 @@
-/** The application sends something every 2 s; silence means that nobody is there any more. */
+/** The application sends a heartbeat every 2 s, so a longer silenceTimer means that it is gone. */
 const SILENCE_MS = 6_000;
 
-const AGAIN_MS = 1_000;
+const RETRY_MS = 1_000;
 
-/** Listens to the application's events, and again after every break. `listeners` are called with what is sent, by its type. */
+/** Receives the application's events and reconnects after every interruption. `listeners` are called by event type. */
 export function connect(url, listeners, lost) {
   const source = new EventSource(url);
-  let silence;
-  const again = () => {
-    clearTimeout(silence);
+  let silenceTimer;
+  const retry = () => {
+    clearTimeout(silenceTimer);
     source.close();
     lost();
-    setTimeout(() => connect(url, listeners, lost), AGAIN_MS);
+    setTimeout(() => connect(url, listeners, lost), RETRY_MS);
   };
-  const heard = () => {
-    clearTimeout(silence);
-    silence = setTimeout(again, SILENCE_MS);
+  const restartTimer = () => {
+    clearTimeout(silenceTimer);
+    silenceTimer = setTimeout(retry, SILENCE_MS);
   };
-  heard();
-  source.addEventListener('error', again);
-  source.addEventListener('beat', heard);
+  restartTimer();
+  source.addEventListener('error', retry);
+  source.addEventListener('heartbeat', restartTimer);
   for (const [type, listener] of Object.entries(listeners)) {
     source.addEventListener(type, ({ data }) => {
-      heard();
+      restartTimer();
       listener(JSON.parse(data));
     });
   }

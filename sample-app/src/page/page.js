@@ -15,10 +15,10 @@ function show(state) {
   document.body.classList.remove('lost');
   setBadge(byId('app-connection'), 'connected', true);
   setBadge(byId('etcd-connection'), state.isFollowing ? 'connected' : 'not connected', state.isFollowing);
-  notice(
+  showNotice(
     state.isFollowing
       ? ''
-      : 'The app has lost etcd. It goes on with what it read last and catches up when etcd is back; nothing can be saved until then.',
+      : 'The app has lost its connection to etcd. It keeps using the last known configuration and catches up when etcd is available again. Until then, nothing can be saved.',
   );
   setText(byId('connects-to'), state.connectsTo);
   for (const configuration of state.configurations) cardOf(configuration.name).show(configuration);
@@ -26,18 +26,18 @@ function show(state) {
   showTargets(state.targets);
 }
 
-/** Nothing is known of etcd either while the application cannot be asked. */
+/** While the application is unreachable, the state of etcd is unknown too. */
 function lost() {
   lostAt ??= new Date();
   document.body.classList.add('lost');
   setBadge(byId('app-connection'), 'not connected', false);
   setBadge(byId('etcd-connection'), 'unknown', false);
-  notice(
-    `This page has lost the app. What it shows is as of ${lostAt.toLocaleTimeString()}; it tries again every second.`,
+  showNotice(
+    `This page has lost its connection to the app. It shows the state of ${lostAt.toLocaleTimeString()} and reconnects automatically.`,
   );
 }
 
-function notice(text) {
+function showNotice(text) {
   setText(byId('notice'), text);
   byId('notice').hidden = text === '';
 }

@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
-import { type Account, type ListenerReport, ListeningProcess } from './listening-process.js';
+import { type ListenerCounters, type ListenerReport, ListeningProcess } from './listening-process.js';
 import { Probe, writeLoad } from './load.js';
 
 export interface BackpressureOptions {
   readonly events: number;
-  /** @default as fast as etcd takes them */
+  /** @default as fast as possible */
   readonly perSecond?: number;
-  /** Whether the first listener is stuck. */
+  /** `stuck`: the first listener is stuck. `free`: no listener is. */
   readonly mode: 'stuck' | 'free';
-  /** Let etcd compact what the stuck listener has not seen. */
+  /** Compact the revisions that the stuck listener has not received. */
   readonly compact?: boolean;
 }
 
-/** Bytes are growth since before the load. */
+/** Results of one run. Bytes are the growth since the start of the load. */
 export interface BackpressureResult {
   readonly seconds: number;
   readonly memory: number;
@@ -23,17 +23,17 @@ export interface BackpressureResult {
   readonly pending: number;
   readonly delays: ListenerReport['delays'];
   readonly expected: number;
-  readonly neighbour: Account;
+  readonly neighbour: ListenerCounters;
   readonly keys: number;
-  /** When it is awake and has caught up. */
-  readonly first: Account;
+  /** Counters of the first listener after it was resumed and has caught up. */
+  readonly first: ListenerCounters;
   readonly catchUpSeconds: number;
 }
 
 const SAMPLE_MS = 2_000;
-const PATIENCE_MS = 300_000;
+const TIMEOUT_MS = 300_000;
 
-/** One load past an application with a stuck listener, or with none for comparison. */
+/** Runs a load against an application with or without a stuck listener. */
 export async function runBackpressure({
   events,
   perSecond = Infinity,
@@ -45,17 +45,17 @@ export async function runBackpressure({
   });
   using application = await ListeningProcess.start(etcd.hosts, mode);
   const serverRss = async () => (await etcd.first.metric('process_resident_memory_bytes')) ?? 0;
-  // What is allocated once is there before the measurement begins.
+  // Warm-up: one-time allocations must not count as growth.
   let expected = await writeLoad(etcd.hosts, Math.min(events / 4, 50_000), perSecond);
   await until(application, ({ neighbour }) => neighbour.events >= expected);
   const before = { ...(await application.report()), serverRss: await serverRss() };
-  const most = { memory: 0, rss: 0, serverRss: 0, pending: 0 };
+  const peak = { memory: 0, rss: 0, serverRss: 0, pending: 0 };
   const sample = async (): Promise<ListenerReport> => {
     const report = await application.report();
-    most.memory = Math.max(most.memory, report.memory - before.memory);
-    most.rss = Math.max(most.rss, report.rss - before.rss);
-    most.serverRss = Math.max(most.serverRss, (await serverRss()) - before.serverRss);
-    most.pending = Math.max(most.pending, report.pending);
+    peak.memory = Math.max(peak.memory, report.memory - before.memory);
+    peak.rss = Math.max(peak.rss, report.rss - before.rss);
+    peak.serverRss = Math.max(peak.serverRss, (await serverRss()) - before.serverRss);
+    peak.pending = Math.max(peak.pending, report.pending);
     return report;
   };
 
@@ -75,18 +75,18 @@ export async function runBackpressure({
   const { delays, neighbour, keys } = await sample();
   if (compact) await compactAt(etcd, neighbour.revision);
 
-  const woken = performance.now();
+  const resumedAt = performance.now();
   application.wake();
   const { first } = await until(application, (report) => report.first.revision >= neighbour.revision);
   return {
-    ...most,
+    ...peak,
     seconds,
     delays,
     expected,
     neighbour,
     keys,
     first,
-    catchUpSeconds: (performance.now() - woken) / 1_000,
+    catchUpSeconds: (performance.now() - resumedAt) / 1_000,
   };
 }
 
@@ -98,14 +98,14 @@ async function compactAt(etcd: EtcdTestCluster, revision: number): Promise<void>
 
 async function until(
   application: ListeningProcess,
-  isSo: (report: ListenerReport) => boolean,
+  isReached: (report: ListenerReport) => boolean,
 ): Promise<ListenerReport> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
     const report = await application.report();
-    if (isSo(report)) return report;
+    if (isReached(report)) return report;
     if (performance.now() > deadline)
-      throw new Error(`the listeners got no further: ${JSON.stringify({ ...report, delays: {} })}`);
+      throw new Error(`the listeners made no progress: ${JSON.stringify({ ...report, delays: {} })}`);
     await sleep(50);
   }
 }

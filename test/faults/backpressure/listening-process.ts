@@ -1,8 +1,8 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** What one listener was given: `faults` are events out of order, missed or given twice. */
-export interface Account {
+/** Counters of one listener. `faults` are events that were missed, duplicate or out of order. */
+export interface ListenerCounters {
   readonly events: number;
   readonly faults: number;
   readonly resyncs: number;
@@ -10,21 +10,21 @@ export interface Account {
 }
 
 export interface ListenerReport {
-  /** Of the whole process, in bytes. */
+  /** Resident memory of the process, in bytes. */
   readonly rss: number;
   /** Heap and buffers after a garbage collection, in bytes. */
   readonly memory: number;
-  /** The listener that is stuck, unless none is. */
-  readonly first: Account;
-  readonly neighbour: Account;
+  /** The listener that is stuck in mode `stuck`. */
+  readonly first: ListenerCounters;
+  readonly neighbour: ListenerCounters;
   readonly pending: number;
-  /** Keys that the store holds. */
+  /** Number of keys in the store. */
   readonly keys: number;
-  /** Milliseconds from before a write until it was handed over. */
+  /** Milliseconds from the start of a write to its delivery. */
   readonly delays: Readonly<Record<'neighbour' | 'elsewhere' | 'store', readonly number[]>>;
 }
 
-/** An application in a process of its own, so that its memory can be measured. */
+/** An application in a separate process, so that its memory can be measured. */
 export class ListeningProcess implements Disposable {
   readonly #child: ChildProcess;
 
@@ -45,7 +45,7 @@ export class ListeningProcess implements Disposable {
     return report;
   }
 
-  /** The stuck listener goes on. */
+  /** Resumes the stuck listener. */
   wake(): void {
     this.#child.send('wake');
   }

@@ -2,12 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Etcd3 } from 'etcd3';
 
 const WRITERS = 4;
-/** etcd's limit for one transaction. */
-const OPERATIONS = 128;
+/** Operations per transaction: etcd's limit. */
+const MAX_OPERATIONS = 128;
 const KEYS = 1_000;
 const PROBE_EVERY_MS = 50;
 
-/** Writes transactions of 128 small values from several writers, no faster than asked for. */
+/** Writes transactions of small values from several writers at a limited rate. @returns the number of events */
 export async function writeLoad(hosts: readonly string[], events: number, perSecond: number): Promise<number> {
   const etcd = new Etcd3({ hosts: [...hosts] });
   const begin = performance.now();
@@ -15,7 +15,7 @@ export async function writeLoad(hosts: readonly string[], events: number, perSec
   const write = async (): Promise<void> => {
     while (written < events) {
       const from = written;
-      const count = Math.min(OPERATIONS, events - from);
+      const count = Math.min(MAX_OPERATIONS, events - from);
       written += count;
       const puts = Array.from({ length: count }, (_, index) => ({
         request_put: {
@@ -32,12 +32,12 @@ export async function writeLoad(hosts: readonly string[], events: number, perSec
   return written;
 }
 
-/** Until it is stopped, writes the time into a key that the load's listeners follow, and into one elsewhere. */
+/** Writes the current time to a key under the load's prefix and to one under another prefix, until it is stopped. */
 export class Probe {
   readonly #etcd: Etcd3;
   readonly #running: Promise<void>;
   #isStopped = false;
-  /** Writes to the prefix of the load. */
+  /** Number of writes under the load's prefix. */
   writes = 0;
 
   constructor(hosts: readonly string[]) {

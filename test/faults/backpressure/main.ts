@@ -1,10 +1,11 @@
 import { findEtcd } from 'nestjs-etcd-trigger/testing';
 import { runBackpressure, type BackpressureResult } from './backpressure-run.js';
 
-// Prints what a stuck listener costs while a million events pass, beside the same load with none stuck. `npm run backpressure -- 100000`: fewer events.
+// Prints the cost of a stuck listener under load, next to the same load without one. `npm run backpressure -- 100000`
+// writes fewer events.
 const events = Number(process.argv[2] ?? 1_000_000);
 const LIMIT_MB = 32;
-/** What two cores bear for the server, the writers and all listeners, so that delays are theirs and not the machine's. */
+/** Low enough that two cores can run the server, the writers and all listeners without delays of their own. */
 const PER_SECOND = 5_000;
 
 const { version } = await findEtcd();
@@ -12,14 +13,14 @@ const free = await runBackpressure({ events, perSecond: PER_SECOND, mode: 'free'
 const stuck = await runBackpressure({ events, perSecond: PER_SECOND, mode: 'stuck' });
 const compacted = await runBackpressure({ events: Math.min(events, 100_000), mode: 'stuck', compact: true });
 
-print(`etcd ${version}, Node ${process.versions.node}; ${stuck.expected} events past a stuck listener`);
+print(`etcd ${version}, Node ${process.versions.node}; ${stuck.expected} events with a stuck listener`);
 print('| | none stuck | one stuck |');
 print('|---|---|---|');
 compare('load, seconds', ({ seconds }) => seconds.toFixed(0));
-compare('growth of heap and buffers after gc, at most, MB', ({ memory }) => megabytes(memory));
-compare('growth of the process (RSS), at most, MB', ({ rss }) => megabytes(rss));
-compare('growth of the server (RSS), at most, MB', ({ serverRss }) => megabytes(serverRss));
-compare('events that wait for it, at most', ({ pending }) => String(pending));
+compare('maximum growth of heap and buffers after gc, MB', ({ memory }) => megabytes(memory));
+compare('maximum growth of the process (RSS), MB', ({ rss }) => megabytes(rss));
+compare('maximum growth of the server (RSS), MB', ({ serverRss }) => megabytes(serverRss));
+compare('maximum pending events of the stuck listener', ({ pending }) => String(pending));
 for (const [who, name] of [
   ['neighbour', 'another listener of the same prefix'],
   ['store', 'the store, on the same prefix'],
@@ -27,8 +28,11 @@ for (const [who, name] of [
 ] as const) {
   compare(`write to ${name}, p50 / p99 ms`, ({ delays }) => `${at(delays[who], 0.5)} / ${at(delays[who], 0.99)}`);
 }
-compare('events it has in the end; missed, repeated or disordered', ({ first }) => `${first.events}; ${first.faults}`);
-compare('until it has caught up, seconds', ({ catchUpSeconds }) => catchUpSeconds.toFixed(1));
+compare(
+  'events it received in the end; missed, duplicate or out of order',
+  ({ first }) => `${first.events}; ${first.faults}`,
+);
+compare('catch-up time, seconds', ({ catchUpSeconds }) => catchUpSeconds.toFixed(1));
 print('');
 const { first } = compacted;
 print(`compacted while it was stuck: ${first.resyncs} resync, ${first.events} events of ${compacted.expected}`);

@@ -1,180 +1,193 @@
 import { differenceBetween, isSameWrite, within } from './difference.js';
-import type { Change, Entry, Loss, SeenEvent, SeenNotice } from './history.js';
-import { applyTo, type State, type Truth } from './truth.js';
-import { Verdict } from './verdict.js';
+import type { Change, Entry, Loss, SeenEvent, SeenNotice } from './listener-history.js';
+import { applyTo, type State, type StoreHistory } from './store-history.js';
+import { CheckResult } from './check-result.js';
 
-/** A listener, as far as it must be known to judge its history. */
-export interface JudgedListener {
+/** Properties of a listener that the checker needs. */
+export interface CheckedListener {
   readonly name: string;
   readonly includes: (key: string) => boolean;
-  /** It was given what existed first, or every change from this revision on. */
+  /** `'list'` if the listener received the existing keys first, else the first revision that it requested. */
   readonly begin: 'list' | number;
-  /** Number of the store's past in which it began. */
-  readonly past: number;
+  /** Index of the store's incarnation in which it began. */
+  readonly incarnation: number;
 }
 
 /**
- * Judges the history of one listener against the truth, entry by entry: every change of its range exactly once, in revision order, no revision
- * torn, `previous` right; what was not delivered lies in a resync that was announced, that the truth calls for, and that made the right difference.
+ * Checks the history of one listener against the store's history, entry by entry. It requires that every change of the
+ * range is delivered exactly once, in revision order, as whole revisions and with the right `previous`. Changes may be
+ * missing only inside a resync that was announced, that the store's history requires and that delivered the correct
+ * difference.
  */
 export class HistoryChecker {
-  readonly verdict: Verdict;
-  readonly #listener: JudgedListener;
-  readonly #truth: Truth;
-  #past: number;
+  readonly result: CheckResult;
+  readonly #listener: CheckedListener;
+  readonly #storeHistory: StoreHistory;
+  #incarnation: number;
   #known = new Map<string, Change>();
-  /** First revision not accounted for; undefined until what it was given first has been compared. */
+  /** First revision that is not checked yet. Undefined until the initial events have been compared. */
   #next: number | undefined;
   #initial: SeenEvent[] = [];
-  /** Which list that was, where it came as a batch that says so. */
+  /** Revision of the initial list, if it was delivered as a batch. */
   #initialRevision: number | undefined;
-  /** What is still to come of the revision that is being delivered. */
-  #rest = new Map<string, Change>();
+  /** Changes of the current revision that have not been delivered yet. */
+  #remaining = new Map<string, Change>();
   #at = 0;
-  /** What was passed over: missed, unless it comes too late. */
+  /** Skipped changes. They count as missed unless they are delivered later. */
   readonly #skipped = new Map<string, Change>();
   #losses: Loss[] = [];
   #notices: SeenNotice[] = [];
-  /** What is still to come of the difference that is being delivered. */
+  /** Changes of the current resync that have not been delivered yet. */
   #difference: Map<string, Change> | undefined;
 
-  constructor(listener: JudgedListener, truth: Truth) {
+  constructor(listener: CheckedListener, storeHistory: StoreHistory) {
     this.#listener = listener;
-    this.#truth = truth;
-    this.#past = listener.past;
-    this.verdict = new Verdict(listener.name);
+    this.#storeHistory = storeHistory;
+    this.#incarnation = listener.incarnation;
+    this.result = new CheckResult(listener.name);
     if (listener.begin !== 'list') {
       this.#known = this.#stateAt(listener.begin - 1);
       this.#next = listener.begin;
     }
   }
 
-  take(entry: Entry): void {
-    if (entry.kind === 'event') this.#event(entry.event);
+  check(entry: Entry): void {
+    if (entry.kind === 'event') this.#checkEvent(entry.event);
     else if (entry.kind === 'notice') this.#notices.push(entry.notice);
     else if (entry.kind === 'loss') this.#losses.push(entry.loss);
     else {
-      for (const event of entry.events) this.#event(event, entry.revision);
+      for (const event of entry.events) this.#checkEvent(event, entry.revision);
       this.#closeRevision();
     }
   }
 
-  /** Everything up to `revision` has been delivered, and this is what etcd holds there. */
-  settle(revision: number, held: State): void {
-    for (let notice = this.#notices.shift(); notice; notice = this.#notices.shift()) this.#resync(notice);
+  /**
+   * Ends the check at `revision`, up to which all events have been delivered.
+   * @param contents contents of etcd at that revision
+   */
+  finish(revision: number, contents: State): void {
+    for (let notice = this.#notices.shift(); notice; notice = this.#notices.shift()) this.#beginResync(notice);
     this.#closeDifference();
     this.#compareInitial(revision);
     this.#closeRevision();
-    this.#passOver(revision);
+    this.#skipTo(revision);
     for (const { key, revision: missed } of this.#skipped.values()) {
-      this.verdict.add('missed', `revision ${missed} of "${key}" never came`);
+      this.result.add('missed', `revision ${missed} of "${key}" was not delivered`);
     }
     this.#skipped.clear();
-    for (const loss of this.#losses) if (loss.kind === 'replaced') this.#undeclared('the store was replaced');
+    for (const loss of this.#losses) if (loss.kind === 'replaced') this.#unannounced('the store was replaced');
     this.#losses = [];
-    this.#compareState(revision, within(held, this.#listener.includes));
+    this.#compareState(revision, within(contents, this.#listener.includes));
   }
 
-  #event(event: SeenEvent, batchRevision = event.revision): void {
-    this.verdict.delivered += 1;
+  #checkEvent(event: SeenEvent, batchRevision = event.revision): void {
+    this.result.delivered += 1;
     if (event.origin === 'initial') {
       if (this.#next === undefined) this.#initial.push(event);
-      else this.verdict.add('repeated', `"${event.key}" came as initial when live events had come`);
+      else this.result.add('duplicate', `"${event.key}" was delivered as initial after live events`);
       if (batchRevision !== event.revision) this.#initialRevision = batchRevision;
-    } else if (event.origin === 'resync') this.#resynced(event);
+    } else if (event.origin === 'resync') this.#checkResyncEvent(event);
     else {
-      if (this.#notices[0] && this.#isAfter(event, this.#notices[0])) this.#resync(this.#notices.shift() as SeenNotice);
+      if (this.#notices[0] && this.#isAfter(event, this.#notices[0]))
+        this.#beginResync(this.#notices.shift() as SeenNotice);
       this.#closeDifference();
       this.#compareInitial(event.revision - 1);
       if (batchRevision !== event.revision) {
-        this.verdict.add('torn', `"${event.key}" of revision ${event.revision} came in a batch of ${batchRevision}`);
+        this.result.add(
+          'torn',
+          `"${event.key}" of revision ${event.revision} was delivered in a batch of revision ${batchRevision}`,
+        );
       }
-      this.#live(event);
+      this.#checkLive(event);
     }
   }
 
-  #live(event: SeenEvent): void {
+  #checkLive(event: SeenEvent): void {
     const { key, revision } = event;
     const change = this.#changesAt(revision).find((candidate) => candidate.key === key);
     if (!change) {
-      this.verdict.add('invented', `revision ${revision} of "${key}" was never written`);
+      this.result.add('never written', `revision ${revision} of "${key}" was never written`);
       return;
     }
     if (revision >= (this.#next as number)) {
       this.#closeRevision();
-      this.#passOver(revision - 1);
-      this.#rest = new Map(this.#changesAt(revision).map((each) => [each.key, each]));
+      this.#skipTo(revision - 1);
+      this.#remaining = new Map(this.#changesAt(revision).map((each) => [each.key, each]));
       this.#at = revision;
       this.#next = revision + 1;
-    } else if (revision !== this.#at || !this.#rest.has(key)) {
+    } else if (revision !== this.#at || !this.#remaining.has(key)) {
       const isLate = this.#skipped.delete(idOf(change));
-      if (isLate) this.verdict.add('disordered', `revision ${revision} of "${key}" came after ${this.#at}`);
-      else this.verdict.add('repeated', `revision ${revision} of "${key}" came again after ${this.#at}`);
+      if (isLate) this.result.add('out of order', `revision ${revision} of "${key}" was delivered after ${this.#at}`);
+      else this.result.add('duplicate', `revision ${revision} of "${key}" was delivered again after ${this.#at}`);
       return;
     }
-    this.#rest.delete(key);
+    this.#remaining.delete(key);
     this.#compareEvent(event, change);
   }
 
-  /** A new revision begins, or the batch ends: the one before must be whole. */
+  /** Called when a new revision begins or a batch ends: the previous revision must be complete. */
   #closeRevision(): void {
-    if (this.#rest.size === 0) return;
-    const keys = [...this.#rest.keys()];
-    this.verdict.add('torn', `revision ${this.#at} came without ${keys.length} of its keys, as "${String(keys[0])}"`);
-    for (const change of this.#rest.values()) this.#skipped.set(idOf(change), change);
-    this.#rest.clear();
+    if (this.#remaining.size === 0) return;
+    const keys = [...this.#remaining.keys()];
+    this.result.add(
+      'torn',
+      `revision ${this.#at} was delivered without ${keys.length} of its keys, for example "${String(keys[0])}"`,
+    );
+    for (const change of this.#remaining.values()) this.#skipped.set(idOf(change), change);
+    this.#remaining.clear();
   }
 
-  /** Nothing was delivered from the cursor up to `last`. */
-  #passOver(last: number): void {
+  /** Marks the revisions from the cursor up to `last` as skipped. */
+  #skipTo(last: number): void {
     const next = this.#next as number;
     if (last < next) return;
     for (let revision = next; revision <= last; revision += 1) {
       for (const change of this.#changesAt(revision)) this.#skipped.set(idOf(change), change);
     }
-    const first = this.#truth.past(this.#past).nextIn(this.#listener.includes, next, last);
+    const first = this.#storeHistory.incarnation(this.#incarnation).nextIn(this.#listener.includes, next, last);
     const compaction = this.#losses.find((loss) => loss.kind === 'compacted' && first && first <= loss.revision);
-    if (compaction) this.#undeclared(`revisions from ${String(first)} on were compacted`);
+    if (compaction) this.#unannounced(`revisions from ${String(first)} on were compacted`);
     this.#next = last + 1;
     this.#losses = this.#losses.filter((loss) => loss.kind !== 'compacted' || loss.revision > last);
   }
 
-  #undeclared(why: string): void {
-    this.verdict.resyncsNeeded += 1;
-    this.verdict.add('undeclared resync', `${why}, and no resync was announced`);
+  #unannounced(why: string): void {
+    this.result.resyncsExpected += 1;
+    this.result.add('unannounced resync', `${why}, and no resync was announced`);
   }
 
-  /** An announcement may overtake events that wait in a queue. */
+  /** A notice may arrive before older events that are still queued. */
   #isAfter(event: SeenEvent, { reason, toRevision }: SeenNotice): boolean {
     return reason !== 'compacted' || event.revision > toRevision;
   }
 
-  #resynced(event: SeenEvent): void {
-    while (!this.#difference?.has(event.key) && this.#notices[0]) this.#resync(this.#notices.shift() as SeenNotice);
+  #checkResyncEvent(event: SeenEvent): void {
+    while (!this.#difference?.has(event.key) && this.#notices[0])
+      this.#beginResync(this.#notices.shift() as SeenNotice);
     const change = this.#difference?.get(event.key);
     if (change) {
       this.#difference?.delete(event.key);
       this.#compareEvent(event, change);
-    } else this.verdict.add('undeclared resync', `"${event.key}" came as a difference that nobody announced`);
+    } else this.result.add('unannounced resync', `"${event.key}" was delivered as a resync event without a notice`);
   }
 
-  #resync(notice: SeenNotice): void {
+  #beginResync(notice: SeenNotice): void {
     const { fromRevision, toRevision, reason } = notice;
     this.#closeDifference();
     this.#compareInitial(fromRevision - 1);
     this.#closeRevision();
-    this.#passOver(fromRevision - 1);
-    this.verdict.resyncsGiven += 1;
+    this.#skipTo(fromRevision - 1);
+    this.result.resyncsReported += 1;
     const isNeeded = this.#losses.some((loss) =>
       loss.kind === 'compacted' ? reason === 'compacted' && loss.revision >= fromRevision : reason !== 'compacted',
     );
-    if (isNeeded) this.verdict.resyncsNeeded += 1;
+    if (isNeeded) this.result.resyncsExpected += 1;
     else
-      this.verdict.add(
-        'unneeded resync',
-        `from ${fromRevision} to ${toRevision} (${reason}), which nothing called for`,
+      this.result.add(
+        'unnecessary resync',
+        `from ${fromRevision} to ${toRevision} (${reason}), although no history was lost`,
       );
-    for (const loss of this.#losses) if (loss.kind === 'replaced') this.#past = loss.past;
+    for (const loss of this.#losses) if (loss.kind === 'replaced') this.#incarnation = loss.incarnation;
     this.#losses = [];
     this.#difference = differenceBetween(this.#known, this.#stateAt(toRevision), toRevision);
     this.#next = toRevision + 1;
@@ -183,28 +196,33 @@ export class HistoryChecker {
 
   #closeDifference(): void {
     for (const { key } of this.#difference?.values() ?? []) {
-      this.verdict.add('missed', `the difference of a resync came without "${key}"`);
+      this.result.add('missed', `a resync was delivered without "${key}"`);
     }
     this.#difference = undefined;
   }
 
-  /** What was given first is what the store held just before the first live event: there is no gap. */
+  /** The initial events must equal the store's state just before the first live event, so that there is no gap. */
   #compareInitial(revision: number): void {
     if (this.#next !== undefined) return;
     const listed = this.#initialRevision ?? revision;
-    const held = this.#stateAt(listed);
+    const contents = this.#stateAt(listed);
     this.#next = listed + 1;
     this.#at = listed;
     for (const event of this.#initial) {
-      const change = held.get(event.key);
+      const change = contents.get(event.key);
       if (change) this.#compareEvent(event, change);
-      else this.verdict.add('invented', `the first list has "${event.key}", which is not there at revision ${listed}`);
+      else
+        this.result.add(
+          'never written',
+          `the initial list has "${event.key}", which does not exist at revision ${listed}`,
+        );
     }
-    if (this.#initial.length > this.#known.size) this.verdict.add('repeated', 'the first list has a key twice');
-    for (const key of held.keys()) {
-      if (!this.#known.has(key)) this.verdict.add('missed', `"${key}" is not in the first list, of revision ${listed}`);
+    if (this.#initial.length > this.#known.size) this.result.add('duplicate', 'the initial list has a key twice');
+    for (const key of contents.keys()) {
+      if (!this.#known.has(key))
+        this.result.add('missed', `"${key}" is missing from the initial list of revision ${listed}`);
     }
-    this.#known = held;
+    this.#known = contents;
     this.#initial = [];
   }
 
@@ -212,32 +230,35 @@ export class HistoryChecker {
     const { key, revision, details } = event;
     const seen: Change = { ...change, type: event.type, value: event.value, revision, ...details };
     if (seen.type !== change.type || !isSameWrite(seen, change)) {
-      this.verdict.add('wrong event', `revision ${revision} of "${key}" is not what was written`);
+      this.result.add('wrong event', `revision ${revision} of "${key}" is not what was written`);
     }
     if (event.previous !== this.#known.get(key)?.value) {
-      this.verdict.add(
+      this.result.add(
         'wrong previous',
-        `revision ${revision} of "${key}" has another previous value than it was given`,
+        `revision ${revision} of "${key}" has a previous value that differs from the last delivered one`,
       );
     }
     applyTo(this.#known, [change]);
   }
 
-  #compareState(revision: number, held: State): void {
-    for (const { key } of differenceBetween(this.#known, held, revision).values()) {
-      this.verdict.add('wrong state', `at revision ${revision} its events do not make what etcd holds of "${key}"`);
+  #compareState(revision: number, contents: State): void {
+    for (const { key } of differenceBetween(this.#known, contents, revision).values()) {
+      this.result.add(
+        'wrong state',
+        `at revision ${revision} the state built from its events differs from etcd for "${key}"`,
+      );
     }
   }
 
   #changesAt(revision: number): Change[] {
-    return this.#truth
-      .past(this.#past)
+    return this.#storeHistory
+      .incarnation(this.#incarnation)
       .changesAt(revision)
       .filter(({ key }) => this.#listener.includes(key));
   }
 
   #stateAt(revision: number): Map<string, Change> {
-    return within(this.#truth.past(this.#past).stateAt(revision), this.#listener.includes);
+    return within(this.#storeHistory.incarnation(this.#incarnation).stateAt(revision), this.#listener.includes);
   }
 }
 

@@ -1,18 +1,21 @@
-import type { Change } from './history.js';
-import type { State } from './truth.js';
+import type { Change } from './listener-history.js';
+import type { State } from './store-history.js';
 
-/** What a resync owes a listener: one change for each key that is not what the listener knows; what is gone, is gone as of the list's revision. */
-export function differenceBetween(known: State, held: State, listRevision: number): Map<string, Change> {
+/**
+ * Returns the changes that a resync must deliver: one for each key whose state differs from what the listener knows.
+ * Deletes have the revision of the list.
+ */
+export function differenceBetween(known: State, contents: State, listRevision: number): Map<string, Change> {
   const difference = new Map<string, Change>();
-  for (const [key, change] of held) {
+  for (const [key, change] of contents) {
     const before = known.get(key);
     if (!before || !isSameWrite(before, change)) difference.set(key, change);
   }
-  for (const key of known.keys()) if (!held.has(key)) difference.set(key, removal(key, listRevision));
+  for (const key of known.keys()) if (!contents.has(key)) difference.set(key, removal(key, listRevision));
   return difference;
 }
 
-/** The keys of a range in a state. */
+/** Returns the part of a state that belongs to a range. */
 export const within = (state: State, includes: (key: string) => boolean): Map<string, Change> =>
   new Map([...state].filter(([key]) => includes(key)));
 

@@ -3,7 +3,7 @@ import { Etcd3, type IOptions } from 'etcd3';
 
 type ServiceName = 'KV' | 'Watch' | 'Lease' | 'Maintenance' | 'Cluster' | 'Auth';
 
-/** One method of etcd's API as etcd3's definitions have it; 64-bit numbers are decimal strings. */
+/** A method of etcd's API as defined by etcd3. 64-bit numbers are decimal strings. */
 interface Method {
   readonly path: string;
   readonly requestSerialize: (request: object) => Buffer;
@@ -19,11 +19,11 @@ export interface RawKeyValue {
   readonly lease: string;
 }
 
-export interface Answer {
+export interface ResponseWithHeader {
   readonly header: { readonly revision: string; readonly member_id: string };
 }
 
-export interface WatchAnswer extends Answer {
+export interface WatchResponse extends ResponseWithHeader {
   readonly created: boolean;
   readonly canceled: boolean;
   readonly compact_revision: string;
@@ -31,8 +31,8 @@ export interface WatchAnswer extends Answer {
 }
 
 /**
- * A member spoken to directly: no proxy in between, nothing of this library, and none of etcd3's retries, because a write that is sent twice would make
- * the truth a guess.
+ * A direct connection to a member, without proxies and without this library. It also bypasses etcd3's retries, because
+ * the outcome of a write that is sent twice would be ambiguous.
  */
 export class DirectMember {
   readonly #etcd: Etcd3;
@@ -52,34 +52,34 @@ export class DirectMember {
     });
   }
 
-  /** Sent once. */
+  /** Sends a request exactly once. */
   async call<Response>(service: ServiceName, method: string, request: object, timeoutMs = 3_000): Promise<Response> {
     const metadata = await (this.#metadata ??= this.#authenticate().catch((error: unknown) => {
       this.#metadata = undefined;
       throw error;
     }));
     return this.#send<Response>(service, method, request, metadata, timeoutMs).catch((error: unknown) => {
-      if (isTokenGone(error)) this.#metadata = undefined;
+      if (isInvalidToken(error)) this.#metadata = undefined;
       throw error;
     });
   }
 
-  /** A stream of `WatchAnswer`s; the caller writes the requests. */
-  async watch(): Promise<ClientDuplexStream<object, WatchAnswer>> {
+  /** Opens a watch stream. The caller writes the requests. */
+  async watch(): Promise<ClientDuplexStream<object, WatchResponse>> {
     const metadata = await this.#authenticate();
     metadata.set('hasleader', 'true');
     const client = this.#client('Watch');
     const { path, requestSerialize, responseDeserialize } = methodOf(client, 'Watch');
-    const deserialize = responseDeserialize as (bytes: Buffer) => WatchAnswer;
+    const deserialize = responseDeserialize as (bytes: Buffer) => WatchResponse;
     return client.makeBidiStreamRequest(path, requestSerialize, deserialize, metadata);
   }
 
-  /** Whether a call with this token is refused for it. */
-  async isRefused(token: string): Promise<boolean> {
+  /** True if the member rejects the token. */
+  async rejectsToken(token: string): Promise<boolean> {
     const metadata = new Metadata();
     metadata.set('token', token);
     const request = { key: Buffer.from('/'), serializable: true };
-    return this.#send('KV', 'Range', request, metadata, 3_000).then(() => false, isTokenGone);
+    return this.#send('KV', 'Range', request, metadata, 3_000).then(() => false, isInvalidToken);
   }
 
   close(): void {
@@ -135,7 +135,7 @@ export class DirectMember {
   }
 }
 
-const isTokenGone = (error: unknown): boolean => String(error).includes('invalid auth token');
+const isInvalidToken = (error: unknown): boolean => String(error).includes('invalid auth token');
 
 function methodOf(client: Client, name: string): Method {
   const { service } = client.constructor as unknown as { readonly service: ServiceDefinition };

@@ -1,10 +1,10 @@
-import type { Separation } from './peer-gate.js';
+import type { Partition } from './peer-proxy.js';
 
-/** `followed`: the one over which the listeners are given most. */
-export type LinkTarget = 'followed' | 'all';
-export type MemberTarget = 'followed' | 'leader' | 'other';
+/** `serving`: the link over which the listeners receive most bytes. */
+export type LinkTarget = 'serving' | 'all';
+export type MemberTarget = 'serving' | 'leader' | 'other';
 
-/** What can happen to the links between the application and the members. */
+/** Faults of the links between the application and the members. */
 export type LinkFault =
   | { readonly kind: 'cut'; readonly at: LinkTarget; readonly reset: boolean }
   | { readonly kind: 'cut inside a message'; readonly at: LinkTarget; readonly bytes: number }
@@ -12,48 +12,51 @@ export type LinkFault =
   | { readonly kind: 'freeze'; readonly at: LinkTarget; readonly direction: 'both' | 'down' | 'up' }
   | { readonly kind: 'slow link'; readonly at: LinkTarget; readonly delayMs: number; readonly bytesPerSecond: number };
 
-/** What can happen to members. */
+/** Faults of members. */
 export type MemberFault =
   | { readonly kind: 'kill'; readonly at: MemberTarget }
   | { readonly kind: 'pause'; readonly at: MemberTarget }
-  | { readonly kind: 'cut off from quorum'; readonly at: MemberTarget; readonly separation: Separation }
+  | { readonly kind: 'cut off from quorum'; readonly at: MemberTarget; readonly partition: Partition }
   | { readonly kind: 'move leader' }
   | { readonly kind: 'defragment'; readonly at: MemberTarget };
 
-/** What has a course of its own, so that it is known what it calls for. */
-export type Ordeal =
-  /** Every listener has what is compacted: nothing may be made of it. */
+/** A scripted sequence of faults, for which the expected resyncs are known. */
+export type Scenario =
+  /** Every listener has received the compacted revisions: no resync is expected. */
   | { readonly kind: 'compaction while connected' }
-  /** Every listener lacks something that is compacted: each needs one resync. */
+  /** Every listener lacks compacted revisions: each needs exactly one resync. */
   | { readonly kind: 'compaction while cut off' }
-  /** The only member left has not seen what the listeners have: it was stopped, or is told late. */
-  | { readonly kind: 'lagging member'; readonly because: 'stopped' | 'told late' }
-  /** More waits than one message can hold, and the link is cut while it is caught up with. */
+  /** The only reachable member is behind the listeners, because it was stopped or its replication is slow. */
+  | { readonly kind: 'lagging member'; readonly because: 'stopped' | 'slow replication' }
+  /** The backlog is larger than one message, and the link is cut while the listeners catch up. */
   | { readonly kind: 'backlog'; readonly bytes: number }
-  /** Writes of the application are applied, and their answers are lost. */
-  | { readonly kind: 'lost answers' }
-  /** Two members take connections and say nothing. */
+  /** Writes of the application are applied, but their responses are lost. */
+  | { readonly kind: 'lost responses' }
+  /** Two members accept connections but do not respond. */
   | { readonly kind: 'black hole' }
-  /** A listener does not take what it is given; `outlasts`: longer than a stream is kept waiting for it; `loses`: what it lacks is compacted. */
+  /**
+   * A listener does not finish its call. `outlasts`: it is stuck longer than the library keeps its stream open.
+   * `loses`: the revisions that it lacks are compacted.
+   */
   | { readonly kind: 'stuck listener'; readonly outlasts: boolean; readonly loses: boolean }
-  /** The store goes back to a copy of its data; `grows`: past where it was, before anybody sees it. */
+  /** The store is restored from a backup. `grows`: its revision passes the old one before clients can connect. */
   | { readonly kind: 'restore'; readonly grows: boolean }
   | { readonly kind: 'wipe'; readonly grows: boolean }
-  /** The application's token is no longer known to anybody. */
+  /** The application's token expires on every member. */
   | { readonly kind: 'token expiry' }
-  /** The members have another certificate from now on. */
+  /** The members reload another certificate. */
   | { readonly kind: 'certificate reload' }
-  /** The application writes more than etcd takes. */
+  /** The application sends a write that exceeds etcd's limit. */
   | { readonly kind: 'oversized write' };
 
-export type Fault = LinkFault | MemberFault | Ordeal;
+export type Fault = LinkFault | MemberFault | Scenario;
 
-const ORDEALS: readonly Fault['kind'][] = [
+const SCENARIOS: readonly Fault['kind'][] = [
   'compaction while connected',
   'compaction while cut off',
   'lagging member',
   'backlog',
-  'lost answers',
+  'lost responses',
   'black hole',
   'stuck listener',
   'restore',
@@ -63,13 +66,13 @@ const ORDEALS: readonly Fault['kind'][] = [
   'oversized write',
 ];
 
-export const isOrdeal = (fault: Fault): fault is Ordeal => ORDEALS.includes(fault.kind);
+export const isScenario = (fault: Fault): fault is Scenario => SCENARIOS.includes(fault.kind);
 
-/** Whether the listeners can follow while it lasts. */
+/** True if the listeners can follow while the fault lasts. */
 export const isSurvivable = (fault: Fault): boolean =>
   !('at' in fault) || fault.at !== 'all' || (fault.kind !== 'refuse' && fault.kind !== 'freeze');
 
-/** As one reads it in a schedule: `kill leader`. */
+/** Describes a fault in a schedule, for example `kill leader`. */
 export function describeFault({ kind, ...details }: Fault): string {
   const words = Object.entries(details).map(([name, value]) =>
     name === 'at' ? String(value) : `${name}=${String(value)}`,

@@ -7,7 +7,7 @@ export type Heal = () => void | Promise<void>;
 
 const NOTHING: Heal = () => undefined;
 
-/** Does to links and members what a schedule says. */
+/** Injects faults into links and members. */
 export class Injector {
   readonly #cluster: LabCluster;
   #bytes: number[] = [];
@@ -16,15 +16,15 @@ export class Injector {
     this.#cluster = cluster;
   }
 
-  /** From here on it is counted which member gives the listeners most. */
+  /** Starts counting the bytes that each member sends to the listeners. */
   mark(): void {
     this.#bytes = this.#cluster.proxies.map(({ bytesDown }) => bytesDown);
   }
 
-  /** The member over which the listeners have been given most since the mark. */
-  get followed(): number {
-    const given = this.#cluster.proxies.map(({ bytesDown }, index) => bytesDown - (this.#bytes[index] ?? 0));
-    return given.indexOf(Math.max(...given));
+  /** Index of the member that has sent most bytes to the listeners since the mark. */
+  get servingMember(): number {
+    const received = this.#cluster.proxies.map(({ bytesDown }, index) => bytesDown - (this.#bytes[index] ?? 0));
+    return received.indexOf(Math.max(...received));
   }
 
   async inject(fault: LinkFault | MemberFault): Promise<Heal> {
@@ -50,7 +50,7 @@ export class Injector {
   async #breakMember(fault: MemberFault): Promise<Heal> {
     const cluster = this.#cluster;
     if (fault.kind === 'move leader') {
-      // The leader may be another one by the time it is asked.
+      // The leader may change before the request reaches it.
       await cluster.moveLeader().catch(() => undefined);
       return NOTHING;
     }
@@ -67,7 +67,7 @@ export class Injector {
           member.resume();
         };
       case 'cut off from quorum':
-        cluster.isolate(index, fault.separation);
+        cluster.isolate(index, fault.partition);
         return () => {
           cluster.rejoin();
         };
@@ -79,11 +79,11 @@ export class Injector {
 
   #links(at: LinkTarget): readonly TcpProxy[] {
     const { proxies } = this.#cluster;
-    return at === 'all' ? proxies : proxies.slice(this.followed, this.followed + 1);
+    return at === 'all' ? proxies : proxies.slice(this.servingMember, this.servingMember + 1);
   }
 
   async #member(at: MemberTarget): Promise<number> {
-    if (at === 'followed') return this.followed;
+    if (at === 'serving') return this.servingMember;
     const leader = await this.#cluster.leaderIndex();
     return at === 'leader' ? leader : (leader + 1) % this.#cluster.members.length;
   }

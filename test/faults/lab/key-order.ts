@@ -1,11 +1,11 @@
-import type { Entry, History, SeenEvent } from './history.js';
-import type { Verdict } from './verdict.js';
+import type { Entry, History, SeenEvent } from './listener-history.js';
+import type { CheckResult } from './check-result.js';
 
 /**
- * A handler that works on several keys at once is promised order for each key only. This judges that order and gives back the history as it would
- * have been with one call at a time.
+ * For a handler that runs concurrently, only the order per key is guaranteed. This function checks that order and
+ * returns the history sorted as if the handler had run one call at a time.
  */
-export function inRevisionOrder(history: History, verdict: Verdict): Entry[] {
+export function inRevisionOrder(history: History, result: CheckResult): Entry[] {
   const latest = new Map<string, number>();
   const sections: { head?: Entry; from: number; events: SeenEvent[] }[] = [{ from: 0, events: [] }];
   for (const entry of history) {
@@ -14,12 +14,12 @@ export function inRevisionOrder(history: History, verdict: Verdict): Entry[] {
       const section = sections.findLast(({ from }) => from <= event.revision || event.origin !== 'live') ?? sections[0];
       section?.events.push(event);
       if (event.revision < (latest.get(event.key) ?? 0)) {
-        verdict.add('disordered', `revision ${event.revision} of "${event.key}" was handled after a later one`);
+        result.add('out of order', `revision ${event.revision} of "${event.key}" was delivered after a later revision`);
       }
       latest.set(event.key, event.revision);
     } else {
       if (entry.kind === 'loss' && entry.loss.kind === 'replaced') latest.clear();
-      // What waits in the queue when a compaction is announced is older than what is announced.
+      // Events that are still queued when a compaction is announced are older than the notice.
       const from = entry.kind === 'notice' && entry.notice.reason === 'compacted' ? entry.notice.toRevision + 1 : 0;
       sections.push({ head: entry, from, events: [] });
     }

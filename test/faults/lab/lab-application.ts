@@ -14,12 +14,12 @@ import {
   type WatchSubscription,
 } from 'nestjs-etcd-trigger';
 import { quiet } from '../../support/quiet-logger.js';
-import type { Loss } from './history.js';
+import type { Loss } from './listener-history.js';
 import { ListenerLog } from './listener-log.js';
 import { RANGES, SET_KEYS, TOUCH_KEYS } from './operation.js';
-import type { Truth } from './truth.js';
+import type { StoreHistory } from './store-history.js';
 
-/** What lies under the configurations' prefix. */
+/** Configuration class of the keys under the configuration prefix. */
 export class LabConfig {
   @IsString() id!: string;
   @IsString() filler!: string;
@@ -44,42 +44,42 @@ class LabHandlers {
 export interface LabListener {
   readonly log: ListenerLog;
   readonly subscription?: WatchSubscription;
-  /** It may take its time: recovery is not measured by it. */
+  /** True if the listener is slow on purpose. Recovery times exclude it. */
   readonly isSlow: boolean;
   readonly close: () => Promise<void>;
 }
 
-/** Events that may wait for a listener, calls that may run, and one revision that is larger than all of it. */
-const PENDING_AT_MOST = 1_000 + 16 + 128;
+/** Queued events, running calls, and one revision of the largest size that may exceed the queue's limit. */
+const MAX_PENDING = 1_000 + 16 + 128;
 
-/** An application that listens in every way the library offers, over the proxies, through its public API only. */
+/** An application with every kind of listener. It connects through the proxies and uses only the public API. */
 export class LabApplication {
   readonly violations: string[] = [];
   readonly #app: INestApplication;
-  readonly #truth: Truth;
+  readonly #storeHistory: StoreHistory;
   readonly #listeners = new Set<LabListener>();
-  #stall: { readonly passed: Promise<void>; readonly end: () => void } | undefined;
+  #block: { readonly ended: Promise<void>; readonly end: () => void } | undefined;
 
-  private constructor(app: INestApplication, truth: Truth) {
+  private constructor(app: INestApplication, storeHistory: StoreHistory) {
     this.#app = app;
-    this.#truth = truth;
+    this.#storeHistory = storeHistory;
   }
 
-  static async start(truth: Truth, client: EtcdTriggerOptions['client']): Promise<LabApplication> {
-    const handled = logOf(truth, '@WatchKey', 'some');
+  static async start(storeHistory: StoreHistory, client: EtcdTriggerOptions['client']): Promise<LabApplication> {
+    const handled = logOf(storeHistory, '@WatchKey', 'some');
     const module = await Test.createTestingModule({
       imports: [
         EtcdTriggerModule.forRoot({
           client,
           logger: quiet,
-          // A busy machine takes its time.
+          // Startup is slow on a busy machine.
           boot: { policy: 'wait', timeoutMs: 60_000 },
           configs: [{ prefix: RANGES.configs, type: LabConfig }],
         }),
       ],
       providers: [{ provide: LabHandlers, useValue: new LabHandlers(handled) }],
     }).compile();
-    const app = new LabApplication(await module.createNestApplication({ logger: false }).init(), truth);
+    const app = new LabApplication(await module.createNestApplication({ logger: false }).init(), storeHistory);
     app.#add(handled, undefined);
     await app.#listen();
     return app;
@@ -97,65 +97,65 @@ export class LabApplication {
     return [...this.#listeners];
   }
 
-  /** Different targets that somebody watches: a stream each. */
+  /** Number of distinct watched targets. Each has one stream. */
   get targets(): number {
     return Object.keys(RANGES).length;
   }
 
-  /** A listener that comes late and is given what exists. */
+  /** Adds a listener that receives the existing keys first. */
   async joinLate(): Promise<LabListener> {
-    const log = logOf(this.#truth, 'late watch', 'all');
+    const log = logOf(this.#storeHistory, 'late watch', 'all');
     return this.#add(log, await this.watcher.watch(RANGES.all, log.onEvent, { onResync: log.onNotice }));
   }
 
-  /** A listener that wants every change from a revision on. */
+  /** Adds a listener that starts at a revision. */
   async joinFrom(revision: number): Promise<LabListener> {
-    const log = logOf(this.#truth, `watch from ${revision}`, 'all', { begin: revision });
+    const log = logOf(this.#storeHistory, `watch from ${revision}`, 'all', { begin: revision });
     const options = { fromRevision: revision, onResync: log.onNotice };
     return this.#add(log, await this.watcher.watch(RANGES.all, log.onEvent, options));
   }
 
-  /** Something was taken from all who listen now. */
-  lost(loss: Loss): void {
-    for (const { log } of this.#listeners) log.lost(loss);
+  /** Records that every current listener has lost history. */
+  recordLoss(loss: Loss): void {
+    for (const { log } of this.#listeners) log.recordLoss(loss);
   }
 
-  /** Until it is let go on, the slow listener does not finish what it has begun. */
+  /** Blocks the slow listener in its next call until `resume()`. */
   stall(): void {
     let end = (): void => undefined;
-    const passed = new Promise<void>((resolve) => {
+    const ended = new Promise<void>((resolve) => {
       end = resolve;
     });
-    this.#stall = { passed, end };
+    this.#block = { ended, end };
   }
 
-  goOn(): void {
-    this.#stall?.end();
-    this.#stall = undefined;
+  resume(): void {
+    this.#block?.end();
+    this.#block = undefined;
   }
 
-  /** What is kept for a listener is bounded. */
+  /** Reports listeners whose queue exceeds its limit. */
   checkQueues(): void {
     for (const { log, subscription } of this.#listeners) {
-      if (subscription && subscription.pending > PENDING_AT_MOST) {
-        this.violations.push(`unbounded queue: ${subscription.pending} wait for ${log.name}`);
+      if (subscription && subscription.pending > MAX_PENDING) {
+        this.violations.push(`unbounded queue: ${subscription.pending} events are pending for ${log.name}`);
       }
     }
   }
 
   async stop(): Promise<void> {
-    this.goOn();
+    this.resume();
     await this.#app.close();
   }
 
   async #listen(): Promise<void> {
     const { watcher } = this;
     for (const range of ['all', 'one'] as const) {
-      const log = logOf(this.#truth, `watch of ${RANGES[range]}`, range);
+      const log = logOf(this.#storeHistory, `watch of ${RANGES[range]}`, range);
       const target = range === 'one' ? { key: RANGES.one } : RANGES.all;
       this.#add(log, await watcher.watch(target, log.onEvent, { onResync: log.onNotice }));
     }
-    const batches = logOf(this.#truth, 'watchBatch', 'all');
+    const batches = logOf(this.#storeHistory, 'watchBatch', 'all');
     this.#add(batches, await watcher.watchBatch(RANGES.all, batches.onBatch, { onResync: batches.onNotice }));
     await this.#listenSlowly();
     this.#observe();
@@ -164,13 +164,13 @@ export class LabApplication {
 
   async #listenSlowly(): Promise<void> {
     const { watcher } = this;
-    const stalled = logOf(this.#truth, 'slow watchBatch', 'all');
+    const blocked = logOf(this.#storeHistory, 'slow watchBatch', 'all');
     const onBatch = async (batch: WatchBatch): Promise<void> => {
-      stalled.onBatch(batch);
-      await this.#stall?.passed;
+      blocked.onBatch(batch);
+      await this.#block?.ended;
     };
-    this.#add(stalled, await watcher.watchBatch(RANGES.all, onBatch, { onResync: stalled.onNotice }), true);
-    const busy = logOf(this.#truth, 'busy watch', 'all', { isConcurrent: true });
+    this.#add(blocked, await watcher.watchBatch(RANGES.all, onBatch, { onResync: blocked.onNotice }), true);
+    const busy = logOf(this.#storeHistory, 'busy watch', 'all', { isConcurrent: true });
     const onEvent = async (event: WatchEvent): Promise<void> => {
       busy.onEvent(event);
       await new Promise((resolve) => setTimeout(resolve, event.revision % 4));
@@ -179,7 +179,7 @@ export class LabApplication {
   }
 
   #observe(): void {
-    const log = logOf(this.#truth, 'observe', 'some');
+    const log = logOf(this.#storeHistory, 'observe', 'some');
     const subscription = this.watcher.observe(RANGES.some, { onResync: log.onNotice }).subscribe(log.onEvent);
     this.#add(log, undefined, false, () => {
       subscription.unsubscribe();
@@ -187,13 +187,14 @@ export class LabApplication {
   }
 
   async #readStore(): Promise<void> {
-    const log = logOf(this.#truth, 'store', 'configs');
+    const log = logOf(this.#storeHistory, 'store', 'configs');
     const subscription = this.store.onChange(RANGES.configs, (change) => {
       log.onChange(change);
       const ids = new Set(SET_KEYS.map((key) => this.store.get(key, LabConfig)?.id));
-      if (ids.size > 1) this.violations.push(`torn: the store shows part of a transaction at ${change.revision}`);
+      if (ids.size > 1)
+        this.violations.push(`torn: the store exposes a part of the transaction at revision ${change.revision}`);
     });
-    // The store itself announces nothing; whoever shares its stream is told.
+    // The store sends no notices; a watch that shares its stream receives them.
     await this.watcher.watch(RANGES.configs, () => undefined, { onResync: log.onNotice });
     this.#add(log, undefined, false, () => {
       subscription.close();
@@ -222,13 +223,16 @@ export class LabApplication {
 }
 
 function logOf(
-  truth: Truth,
+  storeHistory: StoreHistory,
   name: string,
   range: keyof typeof RANGES,
   { begin = 'list', isConcurrent = false }: { readonly begin?: 'list' | number; readonly isConcurrent?: boolean } = {},
 ): ListenerLog {
   const target = RANGES[range];
   const includes = (key: string): boolean => (range === 'one' ? key === target : key.startsWith(target));
-  const past = truth.pasts.length - 1;
-  return new ListenerLog({ name, includes, begin, past, isConcurrent, touchKey: TOUCH_KEYS[range] }, truth);
+  const incarnation = storeHistory.incarnations.length - 1;
+  return new ListenerLog(
+    { name, includes, begin, incarnation, isConcurrent, touchKey: TOUCH_KEYS[range] },
+    storeHistory,
+  );
 }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { LabCluster } from './lab-cluster.js';
 
-describe('a member that is cut off from the others', () => {
+describe('a member that is partitioned from the others', () => {
   let cluster: LabCluster;
 
   beforeAll(async () => {
@@ -21,27 +21,30 @@ describe('a member that is cut off from the others', () => {
     return Number((await cluster.direct[member]?.call<{ count: string }>('KV', 'Range', range))?.count);
   };
 
-  it.each(['cut', 'silent'] as const)('takes no writes and sees none, although it led them: %s', async (separation) => {
-    const cutOff = await cluster.leaderIndex();
-    const other = (cutOff + 1) % 3;
-    await eventually(() => cluster.direct[other]?.call('KV', 'DeleteRange', { key: KEY }));
-    cluster.isolate(cutOff, separation);
-    await expect(put(cutOff)).rejects.toThrow();
-    await eventually(() => put(other));
+  it.each(['cut', 'silent'] as const)(
+    'accepts no writes and receives none, although it was the leader: %s',
+    async (partition) => {
+      const isolated = await cluster.leaderIndex();
+      const other = (isolated + 1) % 3;
+      await eventually(() => cluster.direct[other]?.call('KV', 'DeleteRange', { key: KEY }));
+      cluster.isolate(isolated, partition);
+      await expect(put(isolated)).rejects.toThrow();
+      await eventually(() => put(other));
 
-    expect([await count(cutOff), await count(other)]).toEqual([0, 1]);
-    cluster.rejoin();
-    await eventually(async () => (await count(cutOff)) === 1);
-  });
+      expect([await count(isolated), await count(other)]).toEqual([0, 1]);
+      cluster.rejoin();
+      await eventually(async () => (await count(isolated)) === 1);
+    },
+  );
 
-  it('sees late what it is told late, and is led all the while', async () => {
+  it('receives writes late over a slow link, and still has a leader', async () => {
     const late = ((await cluster.leaderIndex()) + 1) % 3;
     const revisionAt = async (member: number): Promise<number> => {
-      const answer = await cluster.direct[member]?.call<{ header: { revision: string } }>('KV', 'Range', {
+      const response = await cluster.direct[member]?.call<{ header: { revision: string } }>('KV', 'Range', {
         key: KEY,
         serializable: true,
       });
-      return Number(answer?.header.revision);
+      return Number(response?.header.revision);
     };
     cluster.isolate(late, 'slow');
     const others = cluster.direct.filter((_, index) => index !== late);

@@ -1,54 +1,57 @@
 import type { IOptions } from 'etcd3';
 import { EtcdTestCluster, type EtcdMember } from 'nestjs-etcd-trigger/testing';
 import { TcpProxy } from '../../support/tcp-proxy.js';
-import { AwkwardMember } from './awkward-member.js';
-import { DirectMember, type Answer } from './direct-member.js';
-import { type MemberOf, PeerGate, type Separation } from './peer-gate.js';
+import { EdgeCaseProxy } from './edge-case-proxy.js';
+import { DirectMember, type ResponseWithHeader } from './direct-member.js';
+import { type MemberOf, PeerProxy, type Partition } from './peer-proxy.js';
 import { SecuredAccess } from './secured-access.js';
 import { ownerOf } from './socket-owner.js';
 
-/** `secured`: TLS, and a user with one prefix. `awkward`: members that make use of what the protocol leaves them. */
-export type LabEnvironment = 'plain' | 'secured' | 'awkward';
+/** `secured`: TLS and a user with access to one prefix. `edge cases`: members that send rare but legal responses. */
+export type LabEnvironment = 'plain' | 'secured' | 'edge cases';
 
 const ARGS = [
-  // Often enough to be met in a short run, so that bookmarks are tried too.
+  // Frequent enough that a short run also receives bookmarks.
   '--experimental-watch-progress-notify-interval=200ms',
   '--quota-backend-bytes=8000000000',
-  // A member that was away for long is caught up with by a snapshot.
+  // A member that was down for long catches up from a snapshot.
   '--snapshot-count=2000',
 ];
 
-/** Three real members. Clients reach each through a proxy, the members reach each other through gates, and the laboratory reaches them directly. */
+/**
+ * Three real members. The application connects through proxies, the members connect to each other through peer proxies,
+ * and the laboratory connects directly.
+ */
 export class LabCluster {
   private constructor(
     readonly etcd: EtcdTestCluster,
-    readonly gates: readonly PeerGate[],
+    readonly peerProxies: readonly PeerProxy[],
     readonly proxies: readonly TcpProxy[],
     readonly direct: readonly DirectMember[],
     readonly secured: SecuredAccess | undefined,
-    private readonly stopFronts: () => void,
+    private readonly stopEdgeCaseProxies: () => void,
   ) {}
 
-  /** `args`: further flags for the members; they win over those of the laboratory. */
+  /** @param args additional flags for the members. They override the laboratory's defaults. */
   static async start(
     version: string | undefined,
     environment: LabEnvironment,
     args: readonly string[] = [],
   ): Promise<LabCluster> {
     const secured = environment === 'secured' ? await SecuredAccess.create() : undefined;
-    const { etcd, gates } = await startGated(version, secured, args);
+    const { etcd, peerProxies } = await startWithPeerProxies(version, secured, args);
     await secured?.enable(etcd.first.endpoint, '/lab/');
-    const fronts =
-      environment === 'awkward' ? await Promise.all(etcd.endpoints.map((each) => AwkwardMember.start(each))) : [];
-    const ports = etcd.members.map(({ clientPort }, index) => fronts[index]?.port ?? clientPort);
+    const edgeCaseProxies =
+      environment === 'edge cases' ? await Promise.all(etcd.endpoints.map((each) => EdgeCaseProxy.start(each))) : [];
+    const ports = etcd.members.map(({ clientPort }, index) => edgeCaseProxies[index]?.port ?? clientPort);
     const proxies = await Promise.all(ports.map((port) => TcpProxy.start(port)));
     const direct = etcd.members.map(({ endpoint }) => new DirectMember({ hosts: endpoint, ...secured?.root }));
-    return new LabCluster(etcd, gates, proxies, direct, secured, () => {
-      for (const front of fronts) front.stop();
+    return new LabCluster(etcd, peerProxies, proxies, direct, secured, () => {
+      for (const proxy of edgeCaseProxies) proxy.stop();
     });
   }
 
-  /** How the application gets in. */
+  /** Client options for the application. */
   get access(): Pick<IOptions, 'hosts' | 'auth' | 'credentials'> {
     const hosts = this.proxies.map(({ endpoint }) => (this.secured ? endpoint.replace('http:', 'https:') : endpoint));
     return { hosts, ...this.secured?.app };
@@ -62,7 +65,7 @@ export class LabCluster {
     return this.members.indexOf(await this.etcd.leader());
   }
 
-  /** Nobody is connected and nobody gets in until what is returned is called. */
+  /** Cuts all client connections and refuses new ones until the returned function is called. */
   cutOff(): () => Promise<void> {
     for (const proxy of this.proxies) {
       proxy.refuse();
@@ -73,35 +76,35 @@ export class LabCluster {
     };
   }
 
-  /** Neither it nor the others hear of each other; clients still reach it. */
-  isolate(index: number, separation: Separation): void {
-    this.gates.forEach((gate, to) => {
-      gate.separate((from) => (to === index || from === index ? separation : undefined));
+  /** Partitions a member from the others. Clients can still reach it. */
+  isolate(index: number, partition: Partition): void {
+    this.peerProxies.forEach((peerProxy, to) => {
+      peerProxy.partition((from) => (to === index || from === index ? partition : undefined));
     });
   }
 
   rejoin(): void {
-    for (const gate of this.gates) gate.heal();
+    for (const peerProxy of this.peerProxies) peerProxy.heal();
   }
 
   async moveLeader(): Promise<void> {
     const leader = await this.leaderIndex();
     const next = this.direct[(leader + 1) % this.direct.length];
-    const status = await next?.call<Answer>('Maintenance', 'Status', {});
+    const status = await next?.call<ResponseWithHeader>('Maintenance', 'Status', {});
     await this.direct[leader]?.call('Maintenance', 'MoveLeader', { targetID: status?.header.member_id });
   }
 
-  /** Resolves when no token is known any more that was not used meanwhile. */
-  async tokensExpired(): Promise<void> {
+  /** Resolves when all unused tokens have expired on every member. */
+  async waitForTokenExpiry(): Promise<void> {
     const { secured } = this;
-    if (secured) await Promise.all(this.members.map(({ endpoint }) => secured.tokensExpired(endpoint)));
+    if (secured) await Promise.all(this.members.map(({ endpoint }) => secured.waitForTokenExpiry(endpoint)));
   }
 
   async renewCertificate(): Promise<void> {
     await this.secured?.renew(this.etcd.first.clientPort);
   }
 
-  /** Watches that the members serve now. */
+  /** Returns the number of watches on all members. */
   async watchers(): Promise<number> {
     const counts = await Promise.all(
       this.members.map((member) => member.metric('etcd_debugging_mvcc_watcher_total').catch(() => 0)),
@@ -113,18 +116,18 @@ export class LabCluster {
     for (const member of this.direct) member.close();
     for (const proxy of this.proxies) proxy.stop();
     await this.etcd.stop();
-    this.stopFronts();
-    for (const gate of this.gates) gate.stop();
+    this.stopEdgeCaseProxies();
+    for (const peerProxy of this.peerProxies) peerProxy.stop();
     await this.secured?.remove();
   }
 }
 
-async function startGated(
+async function startWithPeerProxies(
   version: string | undefined,
   secured: SecuredAccess | undefined,
   args: readonly string[],
-): Promise<{ readonly etcd: EtcdTestCluster; readonly gates: readonly PeerGate[] }> {
-  const gates: PeerGate[] = [];
+): Promise<{ readonly etcd: EtcdTestCluster; readonly peerProxies: readonly PeerProxy[] }> {
+  const peerProxies: PeerProxy[] = [];
   let members: readonly EtcdMember[] = [];
   const memberOf: MemberOf = (connection) => {
     const pids = members.map(({ pid }) => pid);
@@ -137,16 +140,16 @@ async function startGated(
     tls: secured?.tls,
     args: [...ARGS, ...(secured ? SecuredAccess.args : []), ...args],
     peerUrls: async (index, listenUrl) => {
-      gates[index]?.stop();
-      const gate = await PeerGate.start(Number(new URL(listenUrl).port), memberOf);
-      gates[index] = gate;
-      return `http://127.0.0.1:${gate.port}`;
+      peerProxies[index]?.stop();
+      const peerProxy = await PeerProxy.start(Number(new URL(listenUrl).port), memberOf);
+      peerProxies[index] = peerProxy;
+      return `http://127.0.0.1:${peerProxy.port}`;
     },
   });
   members = etcd.members;
-  // Who connected before there were members to ask is not known: they connect anew.
-  for (const gate of gates) gate.separate(() => 'cut');
-  for (const gate of gates) gate.heal();
+  // The proxies cannot identify connections that were opened before the members were known, so the members reconnect.
+  for (const peerProxy of peerProxies) peerProxy.partition(() => 'cut');
+  for (const peerProxy of peerProxies) peerProxy.heal();
   await etcd.leader();
-  return { etcd, gates };
+  return { etcd, peerProxies };
 }

@@ -1,18 +1,18 @@
-/** Exit code: something is wrong with what was tried. */
-export const FOUND = 3;
-/** Exit code: the run could not be made, which says nothing about what was tried. */
-export const NO_RESULT = 4;
+/** Exit code of a run that found a violation. */
+export const VIOLATION_FOUND = 3;
+/** Exit code of a run that could not be completed. It says nothing about the library. */
+export const RUN_FAILED = 4;
 
-/** What one needs to see what went wrong, and to see it again. */
+/** Details that are needed to understand and reproduce a failure. */
 export interface LabFindings {
   readonly version: string;
   readonly seed: number;
   readonly schedule: readonly string[];
-  /** None: the run itself came to an end, for the reason that is the cause. */
+  /** Empty if the run itself failed; then `cause` has the reason. */
   readonly violations: readonly string[];
 }
 
-/** A run found something wrong. */
+/** A run found violations, or could not be completed. */
 export class LabFailure extends Error {
   readonly findings: LabFindings;
 

@@ -1,138 +1,141 @@
 import { eventually } from '../../support/eventually.js';
 import { differenceBetween } from './difference.js';
-import { isOrdeal, isSurvivable } from './fault.js';
+import { isScenario, isSurvivable } from './fault.js';
 import { Injector } from './injector.js';
 import { LabApplication, LabConfig, type LabListener } from './lab-application.js';
 import { LabCluster, type LabEnvironment } from './lab-cluster.js';
 import { LabFailure } from './lab-failure.js';
-import { Ledger } from './ledger.js';
-import { fingerprint, TruthRecorder } from './truth-recorder.js';
+import { WriteChecker } from './write-checker.js';
+import { fingerprint, StoreRecorder } from './store-recorder.js';
 import { RANGES } from './operation.js';
-import { undergo } from './ordeals.js';
+import { runScenario } from './scenarios.js';
 import { Random } from './random.js';
 import { describeRound, type Round } from './schedule.js';
-import type { Change } from './history.js';
-import { type Tally } from './tally.js';
+import type { Change } from './listener-history.js';
+import { type RunCounters } from './run-counters.js';
 import { Workload } from './workload.js';
 
-/** Only ends what hangs; nothing is judged by time. */
-const HANGS_AFTER_MS = 120_000;
-/** One message holds less than this, so that what is larger is met often: a batch of large values, a backlog. */
-const LARGEST_MESSAGE = 4 * 1024 * 1024;
+/** Ends a run that hangs. No check depends on time otherwise. */
+const HANG_TIMEOUT_MS = 120_000;
+/** Small enough that a batch of large values or a backlog often exceeds it. */
+const MAX_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 export interface LaboratoryOptions {
   /** `major.minor` of etcd. */
   readonly version: string | undefined;
   readonly seed: number;
   readonly environment: LabEnvironment;
-  /** Where it is counted what happens. */
-  readonly tally: Tally;
-  readonly hangsAfterMs?: number;
+  /** Collects the counters of the run. */
+  readonly counters: RunCounters;
+  readonly hangTimeoutMs?: number;
 }
 
-/** Three members, writers, listeners, faults, and somebody who compares. */
+/** Three members, writers, listeners, faults and checkers. */
 export class Laboratory {
-  readonly tally: Tally;
+  readonly counters: RunCounters;
   readonly injector: Injector;
-  readonly ledger = new Ledger();
+  readonly writeChecker = new WriteChecker();
   readonly #options: LaboratoryOptions;
   readonly #random: Random;
   readonly #schedule: string[] = [];
-  readonly #found: string[] = [];
+  readonly #otherViolations: string[] = [];
   #acknowledged = 0;
   #accepted = 0;
   readonly workload: Workload;
 
   private constructor(
     readonly cluster: LabCluster,
-    readonly recorder: TruthRecorder,
+    readonly recorder: StoreRecorder,
     readonly app: LabApplication,
     options: LaboratoryOptions,
   ) {
     this.#options = options;
-    this.tally = options.tally;
+    this.counters = options.counters;
     this.injector = new Injector(cluster);
     this.#random = new Random(options.seed);
-    this.workload = new Workload(cluster.direct, this.ledger, app, this.#random.fork());
+    this.workload = new Workload(cluster.direct, this.writeChecker, app, this.#random.fork());
   }
 
   static async start(options: LaboratoryOptions): Promise<Laboratory> {
     const cluster = await LabCluster.start(options.version, options.environment);
-    const recorder = await TruthRecorder.start(cluster.direct);
-    const grpcOptions = { 'grpc.max_receive_message_length': LARGEST_MESSAGE };
-    const app = await LabApplication.start(recorder.truth, { ...cluster.access, grpcOptions });
+    const recorder = await StoreRecorder.start(cluster.direct);
+    const grpcOptions = { 'grpc.max_receive_message_length': MAX_MESSAGE_BYTES };
+    const app = await LabApplication.start(recorder.storeHistory, { ...cluster.access, grpcOptions });
     return new Laboratory(cluster, recorder, app, options);
   }
 
-  /** One round, at the end of which everything is compared. @throws LabFailure when something is wrong */
-  async perform(round: Round): Promise<void> {
+  /** Runs one round and then all checks. @throws LabFailure if a check fails */
+  async run(round: Round): Promise<void> {
     this.#schedule.push(describeRound(round));
-    this.tally.rounds += 1;
+    this.counters.rounds += 1;
     this.injector.mark();
     try {
       this.workload.start();
       await this.workload.afterMore(20);
       const [first] = round.faults;
-      for (const { kind } of round.faults) this.tally.struck(kind);
-      if (first && isOrdeal(first)) {
-        await undergo(first, this, round.writes);
-        await this.settle();
-      } else await this.#strike(round);
+      for (const { kind } of round.faults) this.counters.faultInjected(kind);
+      if (first && isScenario(first)) {
+        await runScenario(first, this, round.writes);
+        await this.check();
+      } else await this.#injectFaults(round);
     } catch (error) {
       throw error instanceof LabFailure ? error : this.#failure([], error);
     }
   }
 
-  /** Something that no history shows is wrong; the round ends with it. */
-  found(violation: string): void {
-    this.#found.push(violation);
+  /** Adds a violation that no history shows. It fails the round. */
+  addViolation(violation: string): void {
+    this.#otherViolations.push(violation);
   }
 
-  /** Since a fault, or since it was healed: how long until what is written now has been given to everybody. Etcd's own time for the write is not counted. */
-  async following(kinds: readonly string[], since: number): Promise<void> {
+  /**
+   * Writes to every range and records the time until all listeners have received the write, counted from `since`: the
+   * fault or its end. The time that etcd needs for the write is excluded.
+   */
+  async measureRecovery(kinds: readonly string[], since: number): Promise<void> {
     const revision = await this.workload.touch();
     const written = performance.now();
     const listeners = this.app.listeners.filter(({ isSlow }) => !isSlow);
-    await this.given(revision, listeners);
+    await this.waitUntilDelivered(revision, listeners);
     const last = Math.max(...listeners.map(({ log }) => log.touchedAt(revision) ?? 0));
-    for (const kind of kinds) this.tally.recovered(kind, Math.max(0, last - Math.max(since, written)));
+    for (const kind of kinds) this.counters.recovered(kind, Math.max(0, last - Math.max(since, written)));
   }
 
-  /** Resolves when the listeners have been given a revision that touched every range. */
-  async given(revision: number, listeners: readonly LabListener[] = this.app.listeners): Promise<void> {
+  /** Resolves when the listeners have received a revision that touched every range. */
+  async waitUntilDelivered(revision: number, listeners: readonly LabListener[] = this.app.listeners): Promise<void> {
     const waiting = (): readonly LabListener[] => listeners.filter(({ log }) => log.touchedAt(revision) === undefined);
-    await eventually(() => waiting().length === 0, this.#hang).catch(() => {
+    await eventually(() => waiting().length === 0, this.#hangTimeout).catch(() => {
       throw this.#failure(
         waiting().map(({ log, subscription }) => {
-          const status = subscription ? ` (it says "${subscription.status}")` : '';
-          return `hangs: ${log.name} was not given revision ${revision} within ${this.#hang.withinMs} ms${status}`;
+          const status = subscription ? ` (its status is "${subscription.status}")` : '';
+          return `hangs: ${log.name} did not receive revision ${revision} within ${this.#hangTimeout.withinMs} ms${status}`;
         }),
       );
     });
   }
 
-  /** Lets everything come to rest and compares. @throws LabFailure when something is wrong */
-  async settle(): Promise<void> {
+  /** Stops the workload, waits for all deliveries and runs all checks. @throws LabFailure if a check fails */
+  async check(): Promise<void> {
     await this.workload.pause();
-    this.app.goOn();
+    this.app.resume();
     const revision = await this.workload.touch();
     await this.recorder.reached(revision);
-    await this.given(revision);
+    await this.waitUntilDelivered(revision);
     await eventually(
       () => this.app.listeners.every(({ subscription }) => (subscription?.pending ?? 0) === 0),
-      this.#hang,
+      this.#hangTimeout,
     );
-    const held = await this.recorder.heldAt(revision);
-    this.#compareTruth(revision, held);
-    this.ledger.settle(this.recorder.truth.current, revision);
+    const contents = await this.recorder.contentsAt(revision);
+    this.#compareRecorder(revision, contents);
+    this.writeChecker.check(this.recorder.storeHistory.current, revision);
     for (const { log } of this.app.listeners) {
-      log.settle(revision, held);
-      this.tally.judged(log.verdict);
+      log.check(revision, contents);
+      this.counters.addResult(log.result);
     }
-    const violations = [...this.#violations(), ...this.#compareStore(held), ...(await this.#countStreams())];
+    const violations = [...this.#violations(), ...this.#compareStore(contents), ...(await this.#countStreams())];
     this.#count();
     if (violations.length > 0) throw this.#failure(violations);
-    this.recorder.truth.current.forgetBefore(revision);
+    this.recorder.storeHistory.current.forgetBefore(revision);
   }
 
   async stop(): Promise<void> {
@@ -142,89 +145,94 @@ export class Laboratory {
     await this.cluster.stop();
   }
 
-  get #hang(): { readonly withinMs: number } {
-    return { withinMs: this.#options.hangsAfterMs ?? HANGS_AFTER_MS };
+  get #hangTimeout(): { readonly withinMs: number } {
+    return { withinMs: this.#options.hangTimeoutMs ?? HANG_TIMEOUT_MS };
   }
 
-  async #strike({ faults, writes, endures }: Round): Promise<void> {
+  async #injectFaults({ faults, writes, awaitsRecovery }: Round): Promise<void> {
     const kinds = faults.map(({ kind }) => kind);
     const heals = [];
-    const struck = performance.now();
+    const injectedAt = performance.now();
     for (const fault of faults) {
       heals.push(await this.injector.inject(fault as Parameters<Injector['inject']>[0]));
       await this.workload.afterMore(10);
     }
     const joining = this.#join();
-    // Should the round fail before they have joined, it fails for that.
+    // If the round fails first, that failure is reported instead.
     joining.catch(() => undefined);
-    const isEndured = endures && faults.every(isSurvivable);
-    if (isEndured) await this.following(kinds, struck);
+    const recoversDuringFault = awaitsRecovery && faults.every(isSurvivable);
+    if (recoversDuringFault) await this.measureRecovery(kinds, injectedAt);
     await this.workload.afterMore(writes);
     for (const heal of heals.reverse()) await heal();
-    await this.following(isEndured ? [] : kinds, performance.now());
+    await this.measureRecovery(recoversDuringFault ? [] : kinds, performance.now());
     const joined = await joining;
     await this.workload.afterMore(20);
-    await this.settle();
+    await this.check();
     for (const { close } of joined) await close();
   }
 
-  /** Listeners that come while things are broken. */
+  /** Adds listeners during the faults. */
   async #join(): Promise<readonly LabListener[]> {
-    const { first, head } = this.recorder.truth.current;
+    const { first, head } = this.recorder.storeHistory.current;
     const from = this.#random.int(first, Math.max(first, head));
     return Promise.all([
-      eventually(() => this.app.joinLate(), this.#hang),
-      eventually(() => this.app.joinFrom(from), this.#hang),
+      eventually(() => this.app.joinLate(), this.#hangTimeout),
+      eventually(() => this.app.joinFrom(from), this.#hangTimeout),
     ]);
   }
 
   #count(): void {
     const accepted = this.cluster.proxies.reduce((sum, proxy) => sum + proxy.accepted, 0);
-    this.tally.operations += this.workload.acknowledged - this.#acknowledged;
-    this.tally.connections += accepted - this.#accepted;
+    this.counters.operations += this.workload.acknowledged - this.#acknowledged;
+    this.counters.connections += accepted - this.#accepted;
     this.#acknowledged = this.workload.acknowledged;
     this.#accepted = accepted;
   }
 
   #violations(): string[] {
-    const verdicts = this.app.listeners.map(({ log }) => log.verdict);
+    const results = this.app.listeners.map(({ log }) => log.result);
     return [
-      ...this.ledger.violations,
+      ...this.writeChecker.violations,
       ...this.app.violations,
-      ...verdicts.flatMap(({ violations }) => violations.map(({ message }) => message)),
-      ...this.#found,
+      ...results.flatMap(({ violations }) => violations.map(({ message }) => message)),
+      ...this.#otherViolations,
     ];
   }
 
-  /** The recorder is held against a linearizable read itself. */
-  #compareTruth(revision: number, held: ReadonlyMap<string, Change>): void {
-    const wrong = differenceBetween(this.recorder.truth.current.stateAt(revision), held, revision);
-    if (wrong.size > 0) throw this.#failure([`the truth is not what etcd holds of ${[...wrong.keys()].join(', ')}`]);
+  /** Checks the recorder itself against a linearizable read. */
+  #compareRecorder(revision: number, contents: ReadonlyMap<string, Change>): void {
+    const wrong = differenceBetween(this.recorder.storeHistory.current.stateAt(revision), contents, revision);
+    if (wrong.size > 0)
+      throw this.#failure([`the recorded history differs from etcd for ${[...wrong.keys()].join(', ')}`]);
   }
 
-  #compareStore(held: ReadonlyMap<string, Change>): string[] {
+  #compareStore(contents: ReadonlyMap<string, Change>): string[] {
     const { store } = this.app;
-    const expected = new Map([...held].filter(([key]) => key.startsWith(RANGES.configs)));
+    const expected = new Map([...contents].filter(([key]) => key.startsWith(RANGES.configs)));
     const wrong = [...expected].filter(([key, { value }]) => {
       const config = store.get(key, LabConfig);
       return value !== (config && fingerprint(Buffer.from(JSON.stringify(config))));
     });
     const tooMany = store.keys(RANGES.configs).filter((key) => !expected.has(key));
     return [...wrong.map(([key]) => key), ...tooMany].map(
-      (key) => `wrong state: the store does not show what "${key}" holds`,
+      (key) => `wrong state: the store differs from etcd for "${key}"`,
     );
   }
 
-  /** One stream for a target, however many listen; what was cancelled is gone. The recorder has one at each member. */
+  /**
+   * Expects one stream per target, regardless of the number of listeners, plus the recorder's stream on each member.
+   */
   async #countStreams(): Promise<string[]> {
     const expected = this.app.targets + this.cluster.members.length;
     let served = 0;
     try {
-      await eventually(async () => (served = await this.cluster.watchers()) === expected, this.#hang);
-      this.tally.streams = this.app.targets;
+      await eventually(async () => (served = await this.cluster.watchers()) === expected, this.#hangTimeout);
+      this.counters.streams = this.app.targets;
       return [];
     } catch {
-      return [`streams: the members serve ${served - this.cluster.members.length} for ${this.app.targets} targets`];
+      return [
+        `streams: the members serve ${served - this.cluster.members.length} streams for ${this.app.targets} targets`,
+      ];
     }
   }
 

@@ -1,37 +1,37 @@
 import type { ConfigChange, ResyncNotice, WatchBatch, WatchEvent } from 'nestjs-etcd-trigger';
-import { HistoryChecker, type JudgedListener } from './checker.js';
-import type { Entry, Loss, SeenEvent } from './history.js';
+import { HistoryChecker, type CheckedListener } from './checker.js';
+import type { Entry, Loss, SeenEvent } from './listener-history.js';
 import { inRevisionOrder } from './key-order.js';
-import type { State, Truth } from './truth.js';
-import { fingerprint } from './truth-recorder.js';
-import type { Verdict } from './verdict.js';
+import type { State, StoreHistory } from './store-history.js';
+import { fingerprint } from './store-recorder.js';
+import type { CheckResult } from './check-result.js';
 
-export interface LoggedListener extends JudgedListener {
-  /** A key of its range that the laboratory writes to see whether it follows. */
+export interface LoggedListener extends CheckedListener {
+  /** Key of its range that the laboratory writes to see whether the listener follows. */
   readonly touchKey: string;
-  /** It works on several keys at once: only their own order is promised. */
+  /** True if the listener handles several keys at once, so that only the order per key is guaranteed. */
   readonly isConcurrent?: boolean;
 }
 
-/** Writes down what one listener is given, and has it judged piece by piece. */
+/** Records the history of one listener and checks it in parts. */
 export class ListenerLog {
   readonly name: string;
   #entries: Entry[] = [];
   readonly #checker: HistoryChecker;
   readonly #listener: LoggedListener;
-  /** When it was given which write of its touch key. */
+  /** Times at which it received the writes of its touch key, by revision. */
   readonly #touches = new Map<number, number>();
-  /** A difference whose announcement comes in the same step, but later. */
+  /** Resync events of the store. Their notice follows later in the same step. */
   #unannounced: Entry[] = [];
 
-  constructor(listener: LoggedListener, truth: Truth) {
+  constructor(listener: LoggedListener, storeHistory: StoreHistory) {
     this.name = listener.name;
     this.#listener = listener;
-    this.#checker = new HistoryChecker(listener, truth);
+    this.#checker = new HistoryChecker(listener, storeHistory);
   }
 
-  get verdict(): Verdict {
-    return this.#checker.verdict;
+  get result(): CheckResult {
+    return this.#checker.result;
   }
 
   readonly onEvent = (event: WatchEvent): void => {
@@ -47,35 +47,37 @@ export class ListenerLog {
     this.#unannounced = [];
   };
 
-  /** Of the store, which is given its difference before others are told of it. */
+  /** Records a change of the store. The store delivers resync changes before the notice. */
   readonly onChange = ({ type, key, value, previous, revision, origin }: ConfigChange): void => {
     const event: SeenEvent = { type, key, value: textOf(value), previous: textOf(previous), revision, origin };
     if (origin === 'resync') this.#unannounced.push(this.#touched({ kind: 'event', event }));
     else this.#push({ kind: 'event', event });
   };
 
-  /** The laboratory has taken something from it. */
-  lost(loss: Loss): void {
+  /** Records that a fault has removed history. */
+  recordLoss(loss: Loss): void {
     this.#entries.push({ kind: 'loss', loss });
-    // Revisions of another store say nothing about this one.
+    // Revisions of the old store cannot be compared with those of the new one.
     if (loss.kind === 'replaced') this.#touches.clear();
   }
 
-  /** When it was given this write of its touch key, or a later one; undefined if it was not. */
+  /** Returns the time at which it received this write of its touch key or a later one, or undefined. */
   touchedAt(revision: number): number | undefined {
     return [...this.#touches].find(([touched]) => touched >= revision)?.[1];
   }
 
-  /** Judges everything up to a revision that all listeners have been given; what came after it waits for the next time. */
-  settle(revision: number, held: State): void {
-    const entries = this.#listener.isConcurrent ? inRevisionOrder(this.#entries, this.verdict) : this.#entries;
+  /**
+   * Checks all entries up to a revision that all listeners have received. Later entries are kept for the next check.
+   */
+  check(revision: number, contents: State): void {
+    const entries = this.#listener.isConcurrent ? inRevisionOrder(this.#entries, this.result) : this.#entries;
     const isLater = (entry: Entry): boolean =>
       (entry.kind === 'event' && entry.event.origin === 'live' && entry.event.revision > revision) ||
       (entry.kind === 'batch' && entry.events[0]?.origin === 'live' && entry.revision > revision);
-    // Of the revision itself every event is here: the last entry that is not later ends it.
+    // All events of the revision have been delivered, so the last entry that is not later ends it.
     const end = entries.findLastIndex((entry) => !isLater(entry)) + 1;
-    for (const entry of entries.slice(0, end)) this.#checker.take(entry);
-    this.#checker.settle(revision, held);
+    for (const entry of entries.slice(0, end)) this.#checker.check(entry);
+    this.#checker.finish(revision, contents);
     this.#entries = entries.slice(end);
     this.#touches.clear();
   }
@@ -106,6 +108,6 @@ function seen(event: WatchEvent): SeenEvent {
   };
 }
 
-/** As the writers serialise it. */
+/** Serialises a value like the writers do. */
 const textOf = (value: unknown): string | undefined =>
   value === undefined ? undefined : fingerprint(Buffer.from(JSON.stringify(value)));

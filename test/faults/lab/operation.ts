@@ -1,6 +1,6 @@
 import type { Random } from './random.js';
 
-/** Where the listeners look. Each range has a key that only the laboratory writes. */
+/** Ranges that the listeners watch. Each has a key that only the laboratory writes. */
 export const RANGES = {
   all: '/lab/',
   some: '/lab/a/',
@@ -15,27 +15,27 @@ export const TOUCH_KEYS = {
   configs: '/lab/config/touch',
 } as const;
 
-/** Configurations that are only ever written together, so that one of them alone is a torn transaction. */
+/** Configurations that are always written in one transaction. A state with different ids among them is torn. */
 export const SET_KEYS = Array.from({ length: 5 }, (_, index) => `${RANGES.configs}set/${index}`);
 
 export type Step =
   | { readonly type: 'put'; readonly key: string; readonly value: Buffer }
   | { readonly type: 'delete'; readonly key: string; readonly prefix?: boolean };
 
-/** One request of a writer: one or more steps in one transaction. Its id is in every value it writes. */
+/** A write request: one or more steps in one transaction. Every value that it writes contains its id. */
 export interface Operation {
   readonly id: string;
   readonly kind: 'put' | 'delete' | 'transaction' | 'large transaction' | 'large value' | 'lease';
   readonly steps: readonly Step[];
-  /** The member that is asked. */
+  /** Index of the member that receives the request. */
   readonly member: number;
 }
 
-/** etcd's limit is 1.5 MiB a request and 128 operations a transaction. */
-const LARGEST_VALUE = 1024 * 1024;
-const LARGEST_TRANSACTION = 128;
+/** etcd's limits are 1.5 MiB per request and 128 operations per transaction. */
+const MAX_VALUE_BYTES = 1024 * 1024;
+const MAX_OPERATIONS = 128;
 
-/** Draws the next request of a writer. */
+/** Draws a random request. */
 export function drawOperation(id: string, random: Random): Operation {
   const member = random.int(0, 2);
   const dice = random.int(1, 100);
@@ -46,15 +46,15 @@ export function drawOperation(id: string, random: Random): Operation {
   if (dice <= 91) return { id, kind: 'transaction', member, steps: SET_KEYS.map((key) => put(key)) };
   if (dice <= 97) return { id, kind: 'lease', member, steps: [put(`/lab/lease/${random.int(0, 5)}`)] };
   if (dice <= 99) {
-    return { id, kind: 'large transaction', member, steps: drawSteps(random, LARGEST_TRANSACTION, put) };
+    return { id, kind: 'large transaction', member, steps: drawSteps(random, MAX_OPERATIONS, put) };
   }
-  const length = random.percent(20) ? LARGEST_VALUE : random.int(20_000, 300_000);
+  const length = random.percent(20) ? MAX_VALUE_BYTES : random.int(20_000, 300_000);
   return { id, kind: 'large value', member, steps: [put(`/lab/large/${random.int(0, 2)}`, length)] };
 }
 
-/** A transaction as large as etcd takes, in operations and nearly in bytes. */
+/** Returns a transaction with the maximum number of operations and nearly the maximum size. */
 export function largestTransaction(id: string): Operation {
-  const steps = Array.from({ length: LARGEST_TRANSACTION }, (_, index) => putStep(id, `/lab/wide/${index}`, 8_000));
+  const steps = Array.from({ length: MAX_OPERATIONS }, (_, index) => putStep(id, `/lab/wide/${index}`, 8_000));
   return { id, kind: 'large transaction', member: 0, steps };
 }
 
@@ -66,14 +66,14 @@ export const touch = (id: string): Operation => ({
   steps: Object.values(TOUCH_KEYS).map((key) => putStep(id, key, 0)),
 });
 
-/** A write is known by its id: the values of configurations are documents, those of other keys begin with it. */
+/** Returns a put whose value contains the write's id: as a JSON property for configurations, else as a prefix. */
 export function putStep(id: string, key: string, length: number): Step {
   const filler = 'x'.repeat(length);
   const isConfig = key.startsWith(RANGES.configs);
   return { type: 'put', key, value: Buffer.from(isConfig ? JSON.stringify({ id, filler }) : `${id} ${filler}`) };
 }
 
-/** Whose write a value is, as its fingerprint shows. */
+/** Returns the id of the write from a value's fingerprint. */
 export const writerOf = (value: string): string | undefined => /^(?:\{"id":")?([a-z]+\d*-\d+)/.exec(value)?.[1];
 
 function drawKey(random: Random): string {
@@ -91,7 +91,7 @@ function drawDelete(random: Random): Step {
   return { type: 'delete', key: drawKey(random) };
 }
 
-/** A transaction may name a key once only. */
+/** Draws steps with distinct keys, because a transaction may contain a key only once. */
 function drawSteps(random: Random, count: number, put: (key: string) => Step): Step[] {
   const steps = new Map<string, Step>();
   for (let index = 0; index < count; index += 1) {

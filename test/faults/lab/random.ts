@@ -1,7 +1,7 @@
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 
-/** Chance that a seed repeats. */
+/** Random numbers that are reproducible from a seed. */
 export class Random {
   readonly #generator: ReturnType<typeof xoroshiro128plus>;
 
@@ -9,12 +9,12 @@ export class Random {
     this.#generator = xoroshiro128plus(seed);
   }
 
-  /** Both bounds included. */
+  /** Returns an integer. Both bounds are inclusive. */
   int(from: number, to: number): number {
     return uniformInt(this.#generator, from, to);
   }
 
-  /** True so many times in a hundred. */
+  /** Returns true with a probability in percent. */
   percent(chance: number): boolean {
     return this.int(1, 100) <= chance;
   }
@@ -23,7 +23,7 @@ export class Random {
     return choices[this.int(0, choices.length - 1)] as T;
   }
 
-  /** A stream of its own, so that what one part draws changes nothing for another. */
+  /** Returns an independent generator, so that draws of one component do not change those of another. */
   fork(): Random {
     return new Random(this.int(0, 0x7fffffff));
   }

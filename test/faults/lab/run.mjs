@@ -3,29 +3,32 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { runnerImport } from 'vite';
 
-/** `run.mjs soak|sabotage|trial ...`: runs the laboratory outside of vitest, on lib as it is or, with `--sabotage NUMBER`, with one line of it broken. */
+/**
+ * `run.mjs soak|sabotage|short-run ...` runs the laboratory outside of vitest. With `--sabotage NUMBER`, one line of
+ * lib is replaced.
+ */
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
 const alias = [
   { find: /^nestjs-etcd-trigger$/, replacement: at('../../../lib/index.ts') },
   { find: /^nestjs-etcd-trigger\/testing$/, replacement: at('../../../lib/testing/index.ts') },
 ];
-const quietly = { configFile: false, logLevel: 'error', resolve: { alias } };
+const options = { configFile: false, logLevel: 'error', resolve: { alias } };
 
 const [program = 'soak', ...args] = process.argv.slice(2);
 const number = args.includes('--sabotage') ? Number(args[args.indexOf('--sabotage') + 1]) : undefined;
-const plugins = number === undefined ? [] : [await breakOneLine(number)];
-const { module } = await runnerImport(at(`./${program}.ts`), { ...quietly, plugins });
-// What is broken may keep the process alive.
+const plugins = number === undefined ? [] : [await sabotagePlugin(number)];
+const { module } = await runnerImport(at(`./${program}.ts`), { ...options, plugins });
+// A sabotaged library may keep the process alive.
 process.exit(await module.main(args));
 
-/** Replaces the line while lib is loaded; the files stay as they are. */
-async function breakOneLine(index) {
-  const { module } = await runnerImport(at('./sabotages.ts'), quietly);
+/** Replaces the line while lib is loaded. The files are not changed. */
+async function sabotagePlugin(index) {
+  const { module } = await runnerImport(at('./sabotages.ts'), options);
   const { file, line, instead } = module.SABOTAGES[index];
   const path = at(`../../../lib/${file}`);
   if (readFileSync(path, 'utf8').split(line).length !== 2)
-    throw new Error(`lib/${file} does not have this line once: ${line}`);
+    throw new Error(`lib/${file} does not contain this line exactly once: ${line}`);
   return {
     name: 'sabotage',
     enforce: 'pre',

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SABOTAGES } from './sabotages.js';
 
 describe('npm run test:sabotage', () => {
-  it('breaks each of the twelve rules of the watch stream', () => {
+  it('breaks each of the twelve rules of the watch protocol', () => {
     const rules = new Set(SABOTAGES.map(({ rule }) => Number.parseInt(rule)));
 
     expect([...rules]).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);

@@ -1,22 +1,32 @@
-import { describeFault, type Fault, type LinkFault, type LinkTarget, type MemberFault, type Ordeal } from './fault.js';
+import {
+  describeFault,
+  type Fault,
+  type LinkFault,
+  type LinkTarget,
+  type MemberFault,
+  type Scenario,
+} from './fault.js';
 import type { Random } from './random.js';
 
-/** What happens between two times at which everything is compared: an ordeal alone, or faults that overlap. */
+/** Faults between two checks: a single scenario, or overlapping faults. */
 export interface Round {
   readonly faults: readonly Fault[];
-  /** Writes while they last. */
+  /** Number of writes during the faults. */
   readonly writes: number;
-  /** It is waited until the listeners follow in spite of it; otherwise it ends before anybody may have noticed. */
-  readonly endures: boolean;
+  /**
+   * True if the faults last until the listeners have recovered; otherwise they may end before anything has detected
+   * them.
+   */
+  readonly awaitsRecovery: boolean;
 }
 
-/** How one draws a round, by what is in it. */
+/** Kinds of faults that a soak draws from. */
 const KINDS: readonly Fault['kind'][] = [
   'kill',
   'cut inside a message',
   'compaction while cut off',
   'cut off from quorum',
-  'lost answers',
+  'lost responses',
   'backlog',
   'pause',
   'cut',
@@ -34,40 +44,40 @@ const KINDS: readonly Fault['kind'][] = [
   'wipe',
 ];
 
-/** Rounds without end. Every kind comes once before one comes again, in an order of chance. */
+/** Yields rounds without end. Every kind occurs once, in random order, before any kind occurs again. */
 export function* drawRounds(random: Random, kinds: readonly Fault['kind'][] = KINDS): Generator<Round, never> {
   for (;;) {
     for (const kind of shuffled(kinds, random)) yield drawRound(kind, random);
   }
 }
 
-/** Rounds of these faults in this order; of those that are only named, chance makes the rest. */
+/** Returns one round for each fault, in this order. The details of faults given by name are drawn at random. */
 export const roundsOf = (faults: readonly (Fault | Fault['kind'])[], random: Random): Round[] =>
   faults.map((fault) => {
     const round = drawRound(typeof fault === 'string' ? fault : fault.kind, random);
     return typeof fault === 'string' ? round : { ...round, faults: [fault] };
   });
 
-export const describeRound = ({ faults, writes, endures }: Round): string =>
-  `${faults.map(describeFault).join(' + ')}; ${writes} writes${endures ? ', endured' : ''}`;
+export const describeRound = ({ faults, writes, awaitsRecovery }: Round): string =>
+  `${faults.map(describeFault).join(' + ')}; ${writes} writes${awaitsRecovery ? ', recovers during the fault' : ''}`;
 
 function drawRound(kind: Fault['kind'], random: Random): Round {
   const fault = drawFault(kind, random);
   const isLink = LINK_KINDS.includes(kind);
   const isMember = MEMBER_KINDS.includes(kind);
   const others: Fault[] = [];
-  // A fault seldom comes alone: another link fault strikes while the first one is being recovered from.
+  // Faults often overlap: another link fault occurs during the recovery from the first one.
   if ((isLink || isMember) && random.percent(50)) {
     others.push(drawFault(random.pick<LinkFault['kind']>(['cut', 'cut inside a message', 'slow link']), random));
   }
   return {
     faults: [fault, ...others],
     writes: random.int(40, 150),
-    endures: !SILENT_KINDS.includes(kind) || random.percent(30),
+    awaitsRecovery: !SILENT_KINDS.includes(kind) || random.percent(30),
   };
 }
 
-/** Noticed only after a while: seldom is it waited for. */
+/** Detected only after a timeout, so most rounds do not wait for it. */
 const SILENT_KINDS: readonly Fault['kind'][] = ['freeze', 'pause'];
 const LINK_KINDS: readonly Fault['kind'][] = ['cut', 'cut inside a message', 'refuse', 'freeze', 'slow link'];
 const MEMBER_KINDS: readonly Fault['kind'][] = ['kill', 'pause', 'cut off from quorum', 'move leader', 'defragment'];
@@ -87,12 +97,12 @@ function drawFault(kind: Fault['kind'], random: Random): Fault {
     case 'defragment':
       return drawMemberFault(kind, random);
     default:
-      return drawOrdeal(kind, random);
+      return drawScenario(kind, random);
   }
 }
 
 function drawLinkFault(kind: LinkFault['kind'], random: Random): LinkFault {
-  const at: LinkTarget = random.pick(['followed', 'all']);
+  const at: LinkTarget = random.pick(['serving', 'all']);
   switch (kind) {
     case 'cut':
       return { kind, at, reset: random.percent(50) };
@@ -112,16 +122,16 @@ function drawLinkFault(kind: LinkFault['kind'], random: Random): LinkFault {
 }
 
 function drawMemberFault(kind: MemberFault['kind'], random: Random): MemberFault {
-  const at = random.pick(['followed', 'leader', 'other'] as const);
+  const at = random.pick(['serving', 'leader', 'other'] as const);
   if (kind === 'move leader') return { kind };
-  if (kind === 'cut off from quorum') return { kind, at, separation: random.pick(['cut', 'silent']) };
+  if (kind === 'cut off from quorum') return { kind, at, partition: random.pick(['cut', 'silent']) };
   return { kind, at };
 }
 
-function drawOrdeal(kind: Ordeal['kind'], random: Random): Ordeal {
+function drawScenario(kind: Scenario['kind'], random: Random): Scenario {
   if (kind === 'backlog') return { kind, bytes: random.int(1, 9_000_000) };
   if (kind === 'restore' || kind === 'wipe') return { kind, grows: random.percent(60) };
-  if (kind === 'lagging member') return { kind, because: random.pick(['stopped', 'told late']) };
+  if (kind === 'lagging member') return { kind, because: random.pick(['stopped', 'slow replication']) };
   if (kind === 'stuck listener') return { kind, outlasts: random.percent(50), loses: random.percent(50) };
   return { kind };
 }

@@ -1,5 +1,4 @@
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
@@ -7,76 +6,77 @@ import type { IOptions } from 'etcd3';
 import type { EtcdTestTls } from 'nestjs-etcd-trigger/testing';
 import { type Certificates, createCertificates } from '../../support/certificates.js';
 import { eventually } from '../../support/eventually.js';
+import { TemporaryFolder } from '../../support/temporary-folder.js';
 import { DirectMember } from './direct-member.js';
 
 const ROOT = { username: 'root', password: 'root-password' };
 const APP = { username: 'app', password: 'app-password' };
-/** How long a token lives that nobody uses. */
+/** Lifetime of an unused token. */
 const TOKEN_TTL_S = 2;
-const PATIENCE_MS = 30_000;
+const REQUEST_TIMEOUT_MS = 30_000;
 
-/** TLS, and a user who may read and write what lies under one prefix and nothing else, with tokens that do not live long. */
+/** TLS, a user with access to a single prefix, and tokens with a short lifetime. */
 export class SecuredAccess {
   static readonly args = ['--auth-token=simple', `--auth-token-ttl=${TOKEN_TTL_S}`];
-  readonly #folder: string;
+  readonly #folder: TemporaryFolder;
   readonly #certificates: Certificates;
   readonly #authority: Buffer;
   #isRenewed = false;
 
-  private constructor(folder: string, certificates: Certificates, authority: Buffer) {
+  private constructor(folder: TemporaryFolder, certificates: Certificates, authority: Buffer) {
     this.#folder = folder;
     this.#certificates = certificates;
     this.#authority = authority;
   }
 
   static async create(): Promise<SecuredAccess> {
-    const folder = await mkdtemp(join(tmpdir(), 'etcd-lab-'));
-    const certificates = await createCertificates(folder);
+    const folder = await TemporaryFolder.create('etcd-lab');
+    const certificates = await createCertificates(folder.path);
     const access = new SecuredAccess(folder, certificates, await readFile(certificates.ca));
     await access.#serve(certificates.server);
     return access;
   }
 
-  /** For the members: the files that are served, whatever certificate they hold. */
+  /** TLS files of the members. `renew()` replaces their contents. */
   get tls(): EtcdTestTls {
     return {
       ca: this.#certificates.ca,
-      cert: join(this.#folder, 'served.pem'),
-      key: join(this.#folder, 'served-key.pem'),
+      cert: join(this.#folder.path, 'served.pem'),
+      key: join(this.#folder.path, 'served-key.pem'),
     };
   }
 
-  /** For the application. */
+  /** Client options of the application. */
   get app(): Pick<IOptions, 'auth' | 'credentials'> {
     return { auth: APP, ...this.#trust };
   }
 
-  /** For the laboratory itself. */
+  /** Client options of the laboratory. */
   get root(): Pick<IOptions, 'auth' | 'credentials'> {
     return { auth: ROOT, ...this.#trust };
   }
 
-  /** Turns authentication on. */
+  /** Enables authentication. */
   async enable(endpoint: string, prefix: string): Promise<void> {
     const member = new DirectMember({ hosts: endpoint, ...this.#trust });
     const [key, range_end] = [Buffer.from(prefix), Buffer.from(`${prefix.slice(0, -1)}0`)];
     for (const { username: name, password } of [ROOT, APP]) {
-      await member.call('Auth', 'RoleAdd', { name }, PATIENCE_MS);
-      await member.call('Auth', 'UserAdd', { name, password }, PATIENCE_MS);
-      await member.call('Auth', 'UserGrantRole', { user: name, role: name }, PATIENCE_MS);
+      await member.call('Auth', 'RoleAdd', { name }, REQUEST_TIMEOUT_MS);
+      await member.call('Auth', 'UserAdd', { name, password }, REQUEST_TIMEOUT_MS);
+      await member.call('Auth', 'UserGrantRole', { user: name, role: name }, REQUEST_TIMEOUT_MS);
     }
     await member.call(
       'Auth',
       'RoleGrantPermission',
       { name: 'app', perm: { permType: 'Readwrite', key, range_end } },
-      PATIENCE_MS,
+      REQUEST_TIMEOUT_MS,
     );
-    await member.call('Auth', 'AuthEnable', {}, PATIENCE_MS);
+    await member.call('Auth', 'AuthEnable', {}, REQUEST_TIMEOUT_MS);
     member.close();
   }
 
-  /** Resolves when a token that was issued now, and was not used, is refused: all that were issued before and not used have expired. */
-  async tokensExpired(endpoint: string): Promise<void> {
+  /** Resolves when a token that was issued now has expired; by then all older unused tokens have expired too. */
+  async waitForTokenExpiry(endpoint: string): Promise<void> {
     const member = new DirectMember({ hosts: endpoint, ...this.#trust });
     const { token } = await member.call<{ token: string }>('Auth', 'Authenticate', {
       name: ROOT.username,
@@ -84,16 +84,16 @@ export class SecuredAccess {
     });
     await eventually(
       async () => {
-        // Asking is using: a token that is still known lives on.
+        // The check itself uses the token and would extend its lifetime, so it is rare.
         await sleep(TOKEN_TTL_S * 1_500);
-        return member.isRefused(token);
+        return member.rejectsToken(token);
       },
       { withinMs: 60_000 },
     );
     member.close();
   }
 
-  /** Resolves when new connections are shown another certificate than before. */
+  /** Resolves when new connections receive the other certificate. */
   async renew(port: number): Promise<void> {
     const before = await this.#fingerprintAt(port);
     this.#isRenewed = !this.#isRenewed;
@@ -102,7 +102,7 @@ export class SecuredAccess {
   }
 
   async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+    await this.#folder[Symbol.asyncDispose]();
   }
 
   get #trust(): Pick<IOptions, 'credentials'> {

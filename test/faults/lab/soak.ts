@@ -5,26 +5,30 @@ import { LabFailure } from './lab-failure.js';
 import { Laboratory } from './laboratory.js';
 import { Random } from './random.js';
 import { drawRounds, type Round } from './schedule.js';
-import { Tally } from './tally.js';
+import { RunCounters } from './run-counters.js';
 
-/** A part of a soak: so much of its time, in this environment. */
-interface Part {
+/** A phase of a soak. */
+interface Phase {
   readonly environment: LabEnvironment;
+  /** Fraction of the total time. */
   readonly share: number;
   readonly kinds?: readonly Fault['kind'][];
 }
 
-const PARTS: readonly Part[] = [
+const PHASES: readonly Phase[] = [
   { environment: 'plain', share: 0.75 },
   {
     environment: 'secured',
     share: 0.15,
     kinds: ['token expiry', 'certificate reload', 'cut', 'kill', 'cut off from quorum', 'compaction while cut off'],
   },
-  { environment: 'awkward', share: 0.1, kinds: ['cut', 'cut inside a message', 'refuse', 'move leader', 'backlog'] },
+  { environment: 'edge cases', share: 0.1, kinds: ['cut', 'cut inside a message', 'refuse', 'move leader', 'backlog'] },
 ];
 
-/** `npm run soak -- --minutes 30 --seed 1 [--etcd 3.4]`: as many rounds as fit, each compared at its end, and a table of all of them. */
+/**
+ * `npm run soak -- --minutes 30 --seed 1 [--etcd 3.4]`: runs as many rounds as fit into the time, checks after each
+ * round, and prints a table.
+ */
 export async function main(args: string[]): Promise<number> {
   const { values } = parseArgs({
     args,
@@ -35,43 +39,43 @@ export async function main(args: string[]): Promise<number> {
     },
   });
   const random = new Random(Number(values.seed));
-  const tally = new Tally();
+  const counters = new RunCounters();
   try {
-    for (const part of PARTS) {
+    for (const phase of PHASES) {
       const version = await soak(
-        part,
+        phase,
         Number(values.minutes) * 60_000,
         values.etcd,
         Number(values.seed),
         random,
-        tally,
+        counters,
       );
-      process.stderr.write(`${part.environment}: etcd ${version}, seed ${values.seed}\n`);
+      process.stderr.write(`${phase.environment}: etcd ${version}, seed ${values.seed}\n`);
     }
     process.stdout.write(
-      `soak on etcd ${values.etcd} with seed ${values.seed}\n${tally.toString()}\n\nnothing is wrong\n`,
+      `soak on etcd ${values.etcd} with seed ${values.seed}\n${counters.toString()}\n\nno violations\n`,
     );
     return 0;
   } catch (error) {
-    process.stdout.write(`${tally.toString()}\n\n${error instanceof LabFailure ? error.message : String(error)}\n`);
+    process.stdout.write(`${counters.toString()}\n\n${error instanceof LabFailure ? error.message : String(error)}\n`);
     return 1;
   }
 }
 
-/** At least one round, then as many as fit. @returns the full version of etcd */
+/** Runs at least one round, then as many as fit. @returns the full version of etcd */
 async function soak(
-  { environment, share, kinds }: Part,
-  wholeMs: number,
+  { environment, share, kinds }: Phase,
+  totalMs: number,
   version: string,
   seed: number,
   random: Random,
-  tally: Tally,
+  counters: RunCounters,
 ): Promise<string> {
-  const until = performance.now() + wholeMs * share;
+  const until = performance.now() + totalMs * share;
   const rounds: Iterator<Round> = drawRounds(random.fork(), kinds);
-  const lab = await Laboratory.start({ version, seed, environment, tally });
+  const lab = await Laboratory.start({ version, seed, environment, counters });
   try {
-    do await lab.perform(rounds.next().value as Round);
+    do await lab.run(rounds.next().value as Round);
     while (performance.now() < until);
     return lab.cluster.etcd.version;
   } finally {

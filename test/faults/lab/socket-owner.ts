@@ -1,21 +1,22 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
-/** Of a connection on the loopback interface, as the one who has opened it sees it. */
+/** Ports of a loopback connection, from the point of view of the client. */
 export interface LoopbackConnection {
   readonly localPort: number;
   readonly remotePort: number;
 }
 
 /**
- * Which of these processes has opened a connection. Members of a cluster do not say who they are when they connect; the kernel knows (Linux only). Both
- * ports are needed: connections of several members to different places may share a local port.
+ * Returns the process that has opened a connection. Members do not identify themselves when they connect, so the
+ * kernel's tables are read (Linux only). Both ports are needed, because connections of several members to different
+ * destinations may share a local port.
  */
 export function ownerOf(connection: LoopbackConnection, pids: readonly (number | undefined)[]): number | undefined {
   const inodes = inodesOf(connection);
   return pids.find((pid) => pid !== undefined && inodes.some((inode) => hasSocket(pid, inode)));
 }
 
-/** None of a connection that is closed again. */
+/** Returns an empty list if the connection is already closed. */
 function inodesOf({ localPort, remotePort }: LoopbackConnection): string[] {
   return readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')

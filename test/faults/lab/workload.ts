@@ -1,22 +1,22 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnknownOutcomeError } from 'nestjs-etcd-trigger';
 import { eventually } from '../../support/eventually.js';
-import type { Answer, DirectMember } from './direct-member.js';
+import type { DirectMember, ResponseWithHeader } from './direct-member.js';
 import { LabConfig, type LabApplication } from './lab-application.js';
-import type { Ledger } from './ledger.js';
+import type { WriteChecker } from './write-checker.js';
 import { drawOperation, largestTransaction, type Operation, putStep, RANGES, type Step, touch } from './operation.js';
 import type { Random } from './random.js';
 
 const WRITERS = 3;
-/** Time for others: the two cores of a small machine also run three members and ten listeners. */
+/** Leaves CPU time for the members and the listeners. */
 const PACE_MS = 4;
 
-/** Who writes: several at once directly, and the application through the library under test. */
+/** Concurrent writers that use direct connections, and one that writes through the library under test. */
 export class Workload {
-  /** Writes that were acknowledged so far. */
+  /** Number of acknowledged writes. */
   acknowledged = 0;
   readonly #members: readonly DirectMember[];
-  readonly #ledger: Ledger;
+  readonly #writeChecker: WriteChecker;
   readonly #app: LabApplication;
   readonly #random: Random;
   #run = new AbortController();
@@ -24,9 +24,9 @@ export class Workload {
   #count = 0;
   readonly #inFlight = new Set<string>();
 
-  constructor(members: readonly DirectMember[], ledger: Ledger, app: LabApplication, random: Random) {
+  constructor(members: readonly DirectMember[], writeChecker: WriteChecker, app: LabApplication, random: Random) {
     this.#members = members;
-    this.#ledger = ledger;
+    this.#writeChecker = writeChecker;
     this.#app = app;
     this.#random = random;
   }
@@ -38,51 +38,56 @@ export class Workload {
     this.#writing = [...writers, this.#writeThroughLibrary(signal)];
   }
 
-  /** Resolves when every request has been answered. */
+  /** Resolves when every request has completed. */
   async pause(): Promise<void> {
     this.#run.abort();
     await Promise.all(this.#writing);
   }
 
-  /** Resolves when so many further writes have been acknowledged, or when they do not come. */
+  /** Resolves when `count` more writes have been acknowledged, or after a timeout. */
   async afterMore(count: number): Promise<void> {
     const wanted = this.acknowledged + count;
     await eventually(() => this.acknowledged >= wanted, { withinMs: 4_000 }).catch(() => undefined);
   }
 
-  /** Ids of the library's writes that have not been answered. */
+  /** Ids of the library's pending writes. */
   get inFlight(): ReadonlySet<string> {
     return this.#inFlight;
   }
 
-  /** Writes into every range, whatever it takes. @returns the revision */
+  /** Writes to every range and retries until it succeeds. @returns the revision */
   async touch(): Promise<number> {
-    return this.#insist(touch);
+    return this.#sendUntilAcknowledged(touch);
   }
 
-  /** Transactions as large as they get. */
+  /** Writes transactions of the maximum size. */
   async flood(count: number): Promise<void> {
-    for (let index = 0; index < count; index += 1) await this.#insist(largestTransaction);
+    for (let index = 0; index < count; index += 1) await this.#sendUntilAcknowledged(largestTransaction);
   }
 
-  /** Writes until the store's revision is past the given one. */
+  /** Writes until the store's revision exceeds the given one. */
   async growPast(revision: number): Promise<void> {
     const grow = async (): Promise<void> => {
       let head = 0;
       while (head <= revision) {
-        head = await this.#insist((id) => ({ id, kind: 'put', member: 0, steps: [putStep(id, '/lab/b/grow', 0)] }));
+        head = await this.#sendUntilAcknowledged((id) => ({
+          id,
+          kind: 'put',
+          member: 0,
+          steps: [putStep(id, '/lab/b/grow', 0)],
+        }));
       }
     };
     await Promise.all(Array.from({ length: 8 }, grow));
   }
 
-  /** Asks one member after the other: some may be down, cut off or stopped. */
-  async #insist(draw: (id: string) => Operation): Promise<number> {
+  /** Tries one member after the other, because some may be unavailable. */
+  async #sendUntilAcknowledged(draw: (id: string) => Operation): Promise<number> {
     let attempt = 0;
     return eventually(
       async () => {
         const revision = await this.#send({ ...draw(this.#id('lab')), member: attempt++ }, 3_000);
-        if (revision === undefined) throw new Error('no member takes a write of the laboratory');
+        if (revision === undefined) throw new Error('no member accepts writes');
         return revision;
       },
       { withinMs: 120_000 },
@@ -96,38 +101,38 @@ export class Workload {
     }
   }
 
-  /** Sent once; a lost answer stays lost. @returns the revision if it was acknowledged */
+  /** Sends a write once. @returns the revision if the write was acknowledged */
   async #send({ id, kind, steps, member }: Operation, timeoutMs: number): Promise<number | undefined> {
     const to = this.#members[member % this.#members.length];
     if (!to) throw new Error('there is no member to write to');
-    this.#ledger.sent(id);
+    this.#writeChecker.sent(id);
     try {
       const lease = kind === 'lease' ? await to.call<{ ID: string }>('Lease', 'LeaseGrant', { TTL: 1 }) : undefined;
       const success = steps.map((step) => requestOf(step, lease?.ID));
-      const { header } = await to.call<Answer>('KV', 'Txn', { success }, timeoutMs);
+      const { header } = await to.call<ResponseWithHeader>('KV', 'Txn', { success }, timeoutMs);
       const revision = Number(header.revision);
-      this.#ledger.answered(id, { kind: 'acknowledged', revision, steps });
+      this.#writeChecker.completed(id, { kind: 'acknowledged', revision, steps });
       this.acknowledged += 1;
       return revision;
     } catch {
-      this.#ledger.answered(id, { kind: 'unknown' });
+      this.#writeChecker.completed(id, { kind: 'unknown' });
       return undefined;
     }
   }
 
-  /** Over the proxies, as an application does: what it is told must be true, and nothing is applied twice. */
+  /** Writes through the proxies, as an application does. */
   async #writeThroughLibrary(signal: AbortSignal): Promise<void> {
     for (let turn = 0; !signal.aborted; turn += 1) {
       const id = this.#id('app');
       const key = turn % 2 === 0 ? `/lab/app/${turn % 5}` : `${RANGES.configs}app`;
       const step = putStep(id, key, 10);
-      this.#ledger.sent(id);
+      this.#writeChecker.sent(id);
       this.#inFlight.add(id);
       try {
         const { revision } = await this.#writeOne(id, step);
-        this.#ledger.answered(id, { kind: 'acknowledged', revision, steps: [step] });
+        this.#writeChecker.completed(id, { kind: 'acknowledged', revision, steps: [step] });
       } catch (error) {
-        this.#ledger.answered(id, { kind: error instanceof UnknownOutcomeError ? 'unknown' : 'refused' });
+        this.#writeChecker.completed(id, { kind: error instanceof UnknownOutcomeError ? 'unknown' : 'rejected' });
       }
       this.#inFlight.delete(id);
       await sleep(PACE_MS * 5);

@@ -7,32 +7,32 @@ import { Follower } from './follower.js';
 import type { RecoveryPlace, RecoveryScenario } from './recovery-scenario.js';
 import { Writer } from './writer.js';
 
-/** Where the watch meets the black hole. Each leaves it interrupted. */
-type Entry = 'met while it follows' | 'met while it connects' | 'met while it authenticates' | typeof DROPPED;
+/** Phase in which the link becomes a black hole. Each leaves the watch interrupted. */
+type Phase = 'while it follows' | 'while it connects' | 'while it authenticates' | typeof DROPPED;
 
-/** Nothing that was sent arrives later: the answer does not come when the link has healed. */
-const DROPPED = 'that drops, met while it authenticates';
+/** The link discards data, so the response to the authentication never arrives. */
+const DROPPED = 'that drops data, while it authenticates';
 
-/** The only link swallows everything, for some seconds after the watch has noticed; then it heals. */
+/** The only link becomes a black hole, and recovers some seconds after the watch has detected it. */
 export const BLACK_HOLES: readonly RecoveryScenario[] = (
   [
-    ['met while it follows', 40, 10],
-    ['met while it connects', 60, 10],
-    ['met while it authenticates', 40, 4],
+    ['while it follows', 40, 10],
+    ['while it connects', 60, 10],
+    ['while it authenticates', 40, 4],
     [DROPPED, 40, 4],
   ] as const
-).map(([entry, rounds, followers]) => ({
-  fault: `black hole ${entry}`,
+).map(([phase, rounds, followers]) => ({
+  fault: `black hole ${phase}`,
   measured: 'healing until following again',
   limitMs: 4_000,
-  judged: 'max',
+  statistic: 'max',
   rounds,
   followers,
-  open: () => open(entry),
+  open: () => open(phase),
 }));
 
-async function open(entry: Entry): Promise<RecoveryPlace> {
-  const secured = entry.endsWith('while it authenticates') ? await startSecured(['--bcrypt-cost=10']) : undefined;
+async function open(phase: Phase): Promise<RecoveryPlace> {
+  const secured = phase.endsWith('while it authenticates') ? await startSecured(['--bcrypt-cost=10']) : undefined;
   const etcd = secured?.etcd ?? (await EtcdTestCluster.start());
   const writer = secured ? new Writer(etcd.hosts, ROOT, '/allowed/recovery/') : new Writer(etcd.hosts);
   return {
@@ -42,17 +42,17 @@ async function open(entry: Entry): Promise<RecoveryPlace> {
       return {
         round: async function round(): Promise<number> {
           const interrupted = follower.whenStatus('interrupted');
-          await meet(entry, link, secured);
+          await enterBlackHole(phase, link, secured);
           await interrupted;
           const missed = await writer.put();
           await sleep(Math.random() * 6_000);
-          const isMet = follower.subscription.status === 'interrupted';
+          const isInterrupted = follower.subscription.status === 'interrupted';
           const since = performance.now();
           link.thaw();
           const time = (await follower.whenStatus('following')) - since;
-          await writer.prove(follower, missed);
-          // It may have been through with authentication when the link froze.
-          return isMet ? time : round();
+          await writer.verifyDelivery(follower, missed);
+          // The authentication may have finished before the link froze; then the round is repeated.
+          return isInterrupted ? time : round();
         },
         async [Symbol.asyncDispose]() {
           await follower[Symbol.asyncDispose]();
@@ -67,16 +67,17 @@ async function open(entry: Entry): Promise<RecoveryPlace> {
   };
 }
 
-async function meet(entry: Entry, link: TcpProxy, secured: SecuredCluster | undefined): Promise<void> {
+async function enterBlackHole(phase: Phase, link: TcpProxy, secured: SecuredCluster | undefined): Promise<void> {
   if (secured) {
-    // Setting the password, to the same, makes every token invalid: the next stream is refused, and then a new token is asked for.
+    // Setting the same password again invalidates every token: the next stream is rejected and a new token is
+    // requested.
     await secured.admin.user(APP.username).setPassword(APP.password);
     const { accepted } = link;
     link.cut();
     await eventually(() => link.accepted >= accepted + 2);
     await sleep(Math.random() * 60);
   }
-  if (entry === DROPPED) link.drop();
+  if (phase === DROPPED) link.drop();
   else link.freeze();
-  if (entry === 'met while it connects') link.cut();
+  if (phase === 'while it connects') link.cut();
 }

@@ -5,12 +5,12 @@ import { Follower } from './follower.js';
 import type { RecoveryPlace, RecoveryScenario } from './recovery-scenario.js';
 import { Writer } from './writer.js';
 
-/** The only link breaks, and new connections are accepted at once. */
+/** The only link is cut, and new connections are accepted immediately. */
 export const CUT_LINKS: readonly RecoveryScenario[] = (['FIN', 'RST'] as const).map((kind) => ({
   fault: `connection cut with ${kind}`,
   measured: 'cut until following again',
   limitMs: 250,
-  judged: 'p99',
+  statistic: 'p99',
   rounds: 200,
   followers: 1,
   open: () =>
@@ -22,14 +22,18 @@ export const CUT_LINKS: readonly RecoveryScenario[] = (['FIN', 'RST'] as const).
     }),
 }));
 
-const WAYS: Record<Direction | 'both', string> = { both: 'both ways', up: 'to the member', down: 'from the member' };
+const DIRECTIONS: Record<Direction | 'both', string> = {
+  both: 'in both directions',
+  up: 'to the member',
+  down: 'from the member',
+};
 
-/** The link to one of three members goes silent, anywhere between two pings of the keepalive; the links to the two others are well. */
+/** The link to one of three members becomes silent between two keepalive pings. The other links are healthy. */
 export const FROZEN_LINKS: readonly RecoveryScenario[] = (['both', 'up', 'down'] as const).map((direction) => ({
-  fault: `link frozen ${WAYS[direction]}`,
-  measured: 'freeze until following by another link',
+  fault: `link frozen ${DIRECTIONS[direction]}`,
+  measured: 'freeze until following over another link',
   limitMs: 15_000,
-  judged: 'max',
+  statistic: 'max',
   rounds: 40,
   followers: 10,
   open: () =>
@@ -46,7 +50,7 @@ interface LinkFault {
   readonly fault: (link: TcpProxy) => void;
 }
 
-/** As many members as links; what is done is done to the link that the watch uses. */
+/** Starts one link per member. The fault affects the link that the watch uses. */
 async function openLinks(size: number, { when, fault }: LinkFault): Promise<RecoveryPlace> {
   const cluster = await EtcdTestCluster.start({ size });
   const writer = new Writer(cluster.hosts);
@@ -57,14 +61,14 @@ async function openLinks(size: number, { when, fault }: LinkFault): Promise<Reco
       return {
         async round() {
           const [used, ...more] = links.filter(({ connections }) => connections > 0);
-          if (!used || more.length > 0) throw new Error('the watch is to use one link');
+          if (!used || more.length > 0) throw new Error('the watch must use exactly one link');
           await when();
           const missed: Promise<string>[] = [];
           const time = await follower.recovery(() => {
             fault(used);
             missed.push(writer.put());
           });
-          await writer.prove(follower, ...(await Promise.all(missed)));
+          await writer.verifyDelivery(follower, ...(await Promise.all(missed)));
           used.thaw();
           if (links.length > 1) used.cut();
           return time;

@@ -6,26 +6,26 @@ import type { RecoveryPlace, RecoveryScenario } from './recovery-scenario.js';
 import { Writer } from './writer.js';
 
 const CUTS = 10;
-/** What was missed is one message of the server; no connection lives long enough for all of it. */
+/** The missed writes form a single message. No connection lives long enough to receive all of it. */
 const MISSED = { writes: 40, bytes: 300_000 };
-const LONGEST_LIFE_BYTES = 4_000_000;
+const MAX_BYTES_PER_CONNECTION = 4_000_000;
 
 /**
- * Each new connection is cut again, at any byte: while it is made, while the watch is accepted and compared, or in the middle of a message of
- * 12 MB. The longest pause between two attempts is 1 s.
+ * Each new connection is cut again after a random number of bytes: during the handshake, while the watch is created, or
+ * in the middle of a large message.
  */
 export const CUT_AGAIN: readonly RecoveryScenario[] = (['FIN', 'RST'] as const).map((kind) => ({
   fault: `cut again with ${kind} after each reconnection`,
   measured: 'cut until the next connection, the longest of ten',
   limitMs: 1_250,
-  judged: 'max',
+  statistic: 'max',
   rounds: 20,
   followers: 1,
   open: () => open(kind === 'RST'),
 }));
 
-/** More often early than late: most of what can be interrupted lies in the first bytes. */
-const anyByte = (): number => 1 + Math.floor(Math.random() ** 3 * LONGEST_LIFE_BYTES);
+/** Prefers small numbers, because most of what can be interrupted happens in the first bytes. */
+const anyByte = (): number => 1 + Math.floor(Math.random() ** 3 * MAX_BYTES_PER_CONNECTION);
 
 async function open(reset: boolean): Promise<RecoveryPlace> {
   const cluster = await EtcdTestCluster.start({ args: ['--quota-backend-bytes=8000000000'] });
@@ -42,7 +42,7 @@ async function open(reset: boolean): Promise<RecoveryPlace> {
           while (missed.length < MISSED.writes) missed.push(await writer.put(MISSED.bytes));
           await link.accept();
           const pauses = await cutEach(link, Array.from({ length: CUTS }, anyByte), { reset });
-          await writer.prove(follower, ...missed);
+          await writer.verifyDelivery(follower, ...missed);
           return Math.max(...pauses);
         },
         async [Symbol.asyncDispose]() {
@@ -58,7 +58,9 @@ async function open(reset: boolean): Promise<RecoveryPlace> {
   };
 }
 
-/** Cuts each connection after the next of these numbers of bytes; milliseconds from each cut until the connection after it. */
+/**
+ * Cuts each connection after the next number of bytes. Returns the milliseconds from each cut to the next connection.
+ */
 export async function cutEach(
   link: TcpProxy,
   bytes: readonly number[],
@@ -70,7 +72,7 @@ export async function cutEach(
     if (next === undefined) return;
     link.cutAfter(next, {
       ...options,
-      // The next connection cannot come before this returns, so none gets away.
+      // The next connection cannot be accepted before this function returns, so each one is cut.
       then: () => {
         cuts.push({ at: performance.now(), accepted: link.accepted });
         armNext();

@@ -5,10 +5,10 @@ import { startApp, type StartedApp } from '../../support/start-app.js';
 import type { Writer } from './writer.js';
 
 const POLL_MS = 1;
-/** Far more than any limit. */
-const NEVER_MS = 60_000;
+/** Much longer than any limit. */
+const STATUS_TIMEOUT_MS = 60_000;
 
-/** An application that watches one prefix, and a clock for the status of that watch. */
+/** An application that watches one prefix. It measures changes of the watch's status. */
 export class Follower implements AsyncDisposable {
   readonly #app: StartedApp;
 
@@ -20,7 +20,7 @@ export class Follower implements AsyncDisposable {
     this.#app = app;
   }
 
-  /** Resolves when the watch has received something. */
+  /** Resolves when the watch has received its first event. */
   static async start(writer: Writer, client: IOptions & { readonly hosts: string | string[] }): Promise<Follower> {
     const app = await startApp({ hosts: client.hosts, client });
     const recorder = new Recorder();
@@ -29,25 +29,28 @@ export class Follower implements AsyncDisposable {
       onResync: recorder.onResync,
     });
     const follower = new Follower(app, subscription, recorder);
-    await writer.prove(follower);
+    await writer.verifyDelivery(follower);
     return follower;
   }
 
-  /** The time at which the watch has this status, as `performance.now()` has it. */
+  /** Resolves with the time at which the watch has this status, on the clock of `performance.now()`. */
   whenStatus(status: WatchSubscription['status']): Promise<number> {
-    const until = performance.now() + NEVER_MS;
+    const until = performance.now() + STATUS_TIMEOUT_MS;
     return new Promise((resolve, reject) => {
       const timer = setInterval(() => {
         const now = performance.now();
         if (this.subscription.status !== status && now <= until) return;
         clearInterval(timer);
         if (this.subscription.status === status) resolve(now);
-        else reject(new Error(`the watch is not ${status} after ${NEVER_MS} ms, but ${this.subscription.status}`));
+        else
+          reject(
+            new Error(`the watch is ${this.subscription.status} instead of ${status} after ${STATUS_TIMEOUT_MS} ms`),
+          );
       }, POLL_MS);
     });
   }
 
-  /** Milliseconds from a fault until the watch, interrupted by it, follows again. */
+  /** Returns the milliseconds from a fault, which interrupts the watch, until the watch follows again. */
   async recovery(fault: () => unknown): Promise<number> {
     const again = this.whenStatus('interrupted').then(() => this.whenStatus('following'));
     const since = performance.now();

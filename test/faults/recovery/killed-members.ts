@@ -7,12 +7,12 @@ import { Writer } from './writer.js';
 
 type Role = 'leader' | 'follower';
 
-/** The member that serves the watch is killed while it leads, or while it follows another; the two others stay. */
+/** The member that serves the watch is killed, as the leader or as a follower. The other two keep running. */
 export const KILLED_MEMBERS: readonly RecoveryScenario[] = (['leader', 'follower'] as const).map((role) => ({
   fault: `connected member killed, the ${role === 'leader' ? 'leader' : 'leader is another'}`,
   measured: 'kill -9 until following again',
   limitMs: 250,
-  judged: 'p99',
+  statistic: 'p99',
   rounds: 100,
   followers: 1,
   open: () => open(role),
@@ -41,8 +41,8 @@ async function round(role: Role, cluster: EtcdTestCluster, follower: Follower, w
   const other = cluster.members.find((each) => each !== member) ?? member;
   await lead(cluster, role === 'leader' ? member : other);
   const time = await follower.recovery(() => member.kill());
-  await writer.prove(follower);
-  // Its ports may have been lent to a connection of another process meanwhile.
+  await writer.verifyDelivery(follower);
+  // Another process may be using its ports for a connection; then the start is repeated.
   await eventually(() => member.start());
   return time;
 }

@@ -4,27 +4,27 @@ import { DEFAULT_ELECTIONS, servingMember } from './members.js';
 import type { RecoveryPlace, RecoveryScenario } from './recovery-scenario.js';
 import { Writer } from './writer.js';
 
-type Separation = 'cut' | 'silent';
+type Partition = 'cut' | 'silent';
 
-/** The member that serves the watch no longer hears of the two others, nor they of it; its clients still reach it, and it does not hang up. */
-export const LOST_QUORUM: readonly RecoveryScenario[] = (['silent', 'cut'] as const).map((separation) => ({
-  fault: `connected member without quorum (links ${separation})`,
-  measured: 'separation until following another member',
+/** The member that serves the watch is partitioned from the others. It keeps its client connections. */
+export const LOST_QUORUM: readonly RecoveryScenario[] = (['silent', 'cut'] as const).map((partition) => ({
+  fault: `connected member without quorum (links ${partition})`,
+  measured: 'partition until following another member',
   limitMs: 5_000,
-  judged: 'max',
+  statistic: 'max',
   rounds: 20,
   followers: 1,
-  open: () => open(separation),
+  open: () => open(partition),
 }));
 
-async function open(separation: Separation): Promise<RecoveryPlace> {
+async function open(partition: Partition): Promise<RecoveryPlace> {
   const cluster = await LabCluster.start(undefined, 'plain', DEFAULT_ELECTIONS);
   const writer = new Writer(cluster.etcd.hosts);
   return {
     async follow() {
       const follower = await Follower.start(writer, { hosts: cluster.etcd.hosts });
       return {
-        round: () => round(separation, cluster, follower, writer),
+        round: () => round(partition, cluster, follower, writer),
         [Symbol.asyncDispose]: () => follower[Symbol.asyncDispose](),
       };
     },
@@ -35,15 +35,15 @@ async function open(separation: Separation): Promise<RecoveryPlace> {
   };
 }
 
-async function round(separation: Separation, cluster: LabCluster, follower: Follower, writer: Writer): Promise<number> {
+async function round(partition: Partition, cluster: LabCluster, follower: Follower, writer: Writer): Promise<number> {
   const member = await servingMember(cluster.etcd);
   using others = new Writer(cluster.etcd.members.filter((each) => each !== member).map(({ endpoint }) => endpoint));
   const time = await follower.recovery(() => {
-    cluster.isolate(cluster.members.indexOf(member), separation);
+    cluster.isolate(cluster.members.indexOf(member), partition);
   });
-  await others.prove(follower);
+  await others.verifyDelivery(follower);
   cluster.rejoin();
   await cluster.etcd.leader();
-  await writer.prove(follower);
+  await writer.verifyDelivery(follower);
   return time;
 }

@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { findEtcd } from 'nestjs-etcd-trigger/testing';
-import { rehearse, type RecoveryScenario } from './recovery-scenario.js';
+import { measureRounds, type RecoveryScenario } from './recovery-scenario.js';
 import { RECOVERY_SCENARIOS } from './recovery-scenarios.js';
 
-// Prints how long a watch takes to follow again, for each kind of fault. `npm run recovery -- killed` takes only the faults with that word.
+// Prints how long a watch takes to follow again after each kind of fault. `npm run recovery -- killed` runs only the
+// faults whose name contains that word.
 const words = process.argv.slice(2);
 const chosen = RECOVERY_SCENARIOS.filter(({ fault }) => words.every((word) => fault.includes(word)));
 const { version } = await findEtcd();
@@ -12,8 +13,8 @@ print(row('fault', 'from', 'n', 'p50', 'p99', 'max', 'goal'));
 print(row('-', '-', '-', '-', '-', '-', '-'));
 let missed = 0;
 for (const scenario of chosen) {
-  const times = (await rehearse(scenario)).sort((a, b) => a - b);
-  if (judge(scenario, times) > scenario.limitMs) missed += 1;
+  const times = (await measureRounds(scenario)).sort((a, b) => a - b);
+  if (figureOf(scenario, times) > scenario.limitMs) missed += 1;
   print(
     row(
       scenario.fault,
@@ -22,15 +23,15 @@ for (const scenario of chosen) {
       at(times, 0.5),
       at(times, 0.99),
       at(times, 1),
-      `${scenario.judged} <= ${scenario.limitMs}`,
+      `${scenario.statistic} <= ${scenario.limitMs}`,
     ),
   );
 }
 print(missed === 0 ? 'every goal is met' : `${missed} goals are missed`);
 process.exitCode = missed === 0 ? 0 : 1;
 
-function judge({ judged }: RecoveryScenario, times: readonly number[]): number {
-  return at(times, judged === 'p99' ? 0.99 : 1);
+function figureOf({ statistic }: RecoveryScenario, times: readonly number[]): number {
+  return at(times, statistic === 'p99' ? 0.99 : 1);
 }
 
 function at(sorted: readonly number[], part: number): number {

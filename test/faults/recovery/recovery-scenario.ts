@@ -1,43 +1,46 @@
-/** One kind of fault, and how soon a watch must follow again. */
+/** A kind of fault and the time within which a watch must follow again. */
 export interface RecoveryScenario {
-  /** As the table calls it. */
+  /** Name in the table. */
   readonly fault: string;
-  /** From when until when. */
+  /** Start and end of the measured time. */
   readonly measured: string;
   readonly limitMs: number;
-  /** Which figure is held against the limit. */
-  readonly judged: 'p99' | 'max';
-  /** In the full table. */
+  /** Statistic that must not exceed the limit. */
+  readonly statistic: 'p99' | 'max';
+  /** Number of rounds for the table. */
   readonly rounds: number;
-  /** Followers that go through their rounds side by side, where a fault mostly waits. */
+  /** Number of followers that run their rounds concurrently, for faults that mostly wait. */
   readonly followers: number;
-  /** A cluster for all of them. */
+  /** Starts a cluster for all followers. */
   open(): Promise<RecoveryPlace>;
 }
 
 export interface RecoveryPlace extends AsyncDisposable {
-  /** Another follower, to which the fault can happen again and again. */
+  /** Adds a follower for repeated rounds. */
   follow(): Promise<RecoveryRounds>;
 }
 
 export interface RecoveryRounds extends AsyncDisposable {
-  /** Lets the fault happen once; milliseconds until the watch follows again. Rejects when it does not, or when something is missed. */
+  /**
+   * Injects the fault once. Resolves with the recovery time in ms; rejects if the watch does not recover or misses
+   * events.
+   */
   round(): Promise<number>;
 }
 
-/** The times of so many rounds. */
-export async function rehearse(
+/** Runs the rounds and returns their times. */
+export async function measureRounds(
   scenario: RecoveryScenario,
   { rounds = scenario.rounds, followers = scenario.followers } = {},
 ): Promise<number[]> {
   await using place = await scenario.open();
   const times: number[] = [];
-  let begun = 0;
+  let startedRounds = 0;
   await Promise.all(
     Array.from({ length: followers }, async () => {
       await using follower = await place.follow();
-      while (begun < rounds) {
-        begun += 1;
+      while (startedRounds < rounds) {
+        startedRounds += 1;
         times.push(await follower.round());
       }
     }),

@@ -5,7 +5,7 @@ import { KILLED_MEMBERS } from './killed-members.js';
 import { LOST_QUORUM } from './lost-quorum.js';
 import type { RecoveryScenario } from './recovery-scenario.js';
 
-/** In the order of the table. */
+/** All scenarios in the order of the table. */
 export const RECOVERY_SCENARIOS: readonly RecoveryScenario[] = [
   ...CUT_LINKS,
   ...CUT_AGAIN,

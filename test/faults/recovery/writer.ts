@@ -3,7 +3,7 @@ import { Etcd3 } from 'etcd3';
 import { eventually } from '../../support/eventually.js';
 import type { Follower } from './follower.js';
 
-/** Writes past every proxy, and proves that what it wrote arrives. */
+/** Writes over direct connections and verifies that the writes are delivered. */
 export class Writer implements Disposable {
   readonly #etcd: Etcd3;
 
@@ -15,15 +15,15 @@ export class Writer implements Disposable {
     this.#etcd = new Etcd3({ hosts, ...(auth && { auth }) });
   }
 
-  /** @returns the key, another one each time */
+  /** Writes a new key. @returns the key */
   async put(bytes = 1): Promise<string> {
     const key = this.prefix + randomUUID();
     await eventually(() => this.#etcd.put(key).value(Buffer.alloc(bytes)));
     return key;
   }
 
-  /** What was written before and what is written now reaches the follower, in order. */
-  async prove(follower: Follower, ...written: string[]): Promise<void> {
+  /** Waits until the given keys and a new one have reached the follower, in order and without a resync. */
+  async verifyDelivery(follower: Follower, ...written: string[]): Promise<void> {
     const keys = [...written, await this.put()];
     const { events, notices } = follower.recorder;
     const seen = new Set<string>();
@@ -33,7 +33,7 @@ export class Writer implements Disposable {
       return keys.every((key) => seen.has(key));
     });
     const isOrdered = events.every(({ revision }, index) => revision > (events[index - 1]?.revision ?? 0));
-    if (!isOrdered || notices.length > 0) throw new Error('the watch went on, but not where it had stopped');
+    if (!isOrdered || notices.length > 0) throw new Error('the watch did not resume at its cursor');
     events.length = 0;
   }
 

@@ -2,28 +2,28 @@ import type { EtcdTriggerOptions } from 'nestjs-etcd-trigger';
 
 type Awaitable<T> = T | Promise<T>;
 
-/** What a contract is checked on: a fake, or a real etcd behind a proxy. Writes come from somebody else than the application. */
+/** The cluster under test: a fake, or a real etcd behind a proxy. Its writes do not come from the application. */
 export interface ContractCluster extends AsyncDisposable {
-  /** For an application. */
+  /** Client option of an application. */
   readonly client: EtcdTriggerOptions['client'];
-  /** For an application that may do nothing under `/denied/`. */
+  /** Client option of an application without access to `/denied/`. */
   readonly restrictedClient: EtcdTriggerOptions['client'];
-  /** All at one revision, which is returned; `undefined` deletes. */
+  /** Writes all values at one revision and returns it. `undefined` deletes a key. */
   write(values: Readonly<Record<string, string | Buffer | undefined>>, lease?: string): Awaitable<number>;
-  /** Where the store is. */
+  /** Returns the store's current revision. */
   revision(): Awaitable<number>;
   compact(revision: number): Awaitable<void>;
-  /** Connections are cut and new ones refused. */
+  /** Cuts connections and refuses new ones. */
   disconnect(): Awaitable<void>;
   reconnect(): Awaitable<void>;
-  /** Nothing comes back any more. */
+  /** Holds back all responses. */
   freeze(): Awaitable<void>;
-  /** A lease of somebody else, who lets it end. */
+  /** Grants a lease that nothing renews. */
   grantLease(ttlSeconds: number): Awaitable<string>;
-  /** A short time to live, in seconds, that it grants exactly. */
+  /** A short time to live in seconds that the cluster grants unchanged. */
   readonly shortTtlSeconds: number;
-  /** Resolves when so much time has passed. */
+  /** Resolves after this time. */
   pass(ms: number): Awaitable<void>;
-  /** It comes back empty. */
+  /** Replaces the store with an empty one. */
   wipe(): Awaitable<void>;
 }

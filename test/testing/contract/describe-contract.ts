@@ -7,7 +7,7 @@ import { listWatcherContract } from './list-watcher.contract.js';
 import { storeContract } from './store.contract.js';
 import { watcherContract } from './watcher.contract.js';
 
-/** What etcd does, as this library's users see it: the same sentences for the fake and for the real one. */
+/** Tests of etcd's behaviour as users of this library see it. The fake and real etcd must pass the same tests. */
 export function describeContract(name: string, start: () => Promise<ContractCluster>): void {
   describe(`the contract of etcd, kept by ${name}`, () => {
     let cluster: ContractCluster;

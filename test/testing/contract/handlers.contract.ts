@@ -11,7 +11,7 @@ class Orders {
 
   constructor(private readonly watcher: WatcherService) {}
 
-  /** Slow, and writes itself: what it causes counts too. */
+  /** Slow, and writes another key, for which `settled()` must wait too. */
   @WatchKey('/ho/orders/')
   async onOrder({ type, key, value, origin }: WatchEvent): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5));

@@ -12,7 +12,7 @@ const put = (rawKey: string, value: string | Buffer = 'x', lease?: string): Oper
   lease,
 });
 const remove = (rawKey: string): Operation => ({ type: 'delete', rawKey });
-/** Revisions count from where the test began. */
+/** Describes a record, with revisions relative to the start of the test. */
 const seen = (record: KeyRecord | undefined, base: number): unknown[] | undefined =>
   record && [
     record.rawKey,

@@ -9,7 +9,7 @@ import { failureOf, openBackend } from './open-backend.js';
 
 const { signal } = new AbortController();
 
-/** The revisions of a stream as `12: /a=x /b-`, numbered from where the test began. */
+/** Collects a stream's revisions as `12: /a=x /b-`, relative to the start of the test. */
 class Flow {
   readonly lines: string[] = [];
   readonly #assembler = new RevisionAssembler();

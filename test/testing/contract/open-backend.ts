@@ -2,7 +2,7 @@ import type { EtcdTriggerOptions } from 'nestjs-etcd-trigger';
 import { backendSourceOf } from '../../../lib/etcd/etcd-backend.js';
 import { type ClusterBackend, OPEN_BACKEND } from '../../../lib/backend/cluster-backend.js';
 
-/** The ports, without an application. */
+/** Opens a backend without an application. */
 export function openBackend(client: EtcdTriggerOptions['client'], keyPrefix = ''): ClusterBackend & Disposable {
   const backend = backendSourceOf(client)[OPEN_BACKEND]({
     keyPrefix,
@@ -16,12 +16,12 @@ export function openBackend(client: EtcdTriggerOptions['client'], keyPrefix = ''
   return { listWatcher, keyValue, leases, close, [Symbol.dispose]: close };
 }
 
-/** What an error says of itself; the fake's connections fail in other words. */
+/** Returns the name and the message of the error with which an attempt fails. */
 export async function failureOf(attempt: Promise<unknown>): Promise<{ name: string; message: string }> {
   try {
     await attempt;
   } catch (error) {
     if (error instanceof Error) return { name: error.name, message: error.message };
   }
-  throw new Error('it did not fail');
+  throw new Error('the attempt did not fail');
 }

@@ -7,7 +7,7 @@ import { type StartedApp, startApp } from '../../support/start-app.js';
 import type { ContractCluster } from './contract-cluster.js';
 import { failureOf } from './open-backend.js';
 
-/** One event as `live put /a 1 (was 0) r3 c2 v2`, revisions counted from where the test began. */
+/** Describes an event as `live put /a 1 (was 0) r3 c2 v2`, with revisions relative to the start of the test. */
 const line = ({ origin, type, key, value, previous, revision, createRevision, version }: WatchEvent, base: number) =>
   `${origin} ${type} ${key} ${value?.toString() ?? '-'} (was ${previous?.toString() ?? '-'}) r${revision - base}` +
   (type === 'put' ? ` c${createRevision - base} v${version}` : ` c${createRevision} v${version}`);

@@ -3,17 +3,18 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { EtcdNotFoundError, findEtcd } from '../../../lib/testing/index.js';
 import { InvalidOptionsError } from '../../../lib/index.js';
-import { fakeEtcd, temporaryFolder, writeProgram } from '../../support/temporary-folder.js';
+import { writeFakeEtcd, writeProgram } from '../../support/programs.js';
+import { testFolder } from '../../support/test-folder.js';
 
-/** Nobody listens there, so a download fails at once. */
+/** Nothing listens there, so downloads fail immediately. */
 const NO_RELEASES = 'http://127.0.0.1:1';
 
 describe('findEtcd', () => {
-  it('takes ETCD_BIN before the PATH, the PATH before the cache', async () => {
-    const folder = await temporaryFolder();
-    const named = await fakeEtcd(join(folder, 'named/my-etcd'), '3.5.1');
-    const onPath = await fakeEtcd(join(folder, 'bin/etcd'), '3.5.2');
-    const cached = await fakeEtcd(join(folder, 'cache/nestjs-etcd-trigger/etcd/3.5.3/etcd'), '3.5.3');
+  it('prefers ETCD_BIN to the PATH, and the PATH to the cache', async () => {
+    const folder = await testFolder();
+    const named = await writeFakeEtcd(join(folder, 'named/my-etcd'), '3.5.1');
+    const onPath = await writeFakeEtcd(join(folder, 'bin/etcd'), '3.5.2');
+    const cached = await writeFakeEtcd(join(folder, 'cache/nestjs-etcd-trigger/etcd/3.5.3/etcd'), '3.5.3');
     const env = { ETCD_BIN: named, PATH: join(folder, 'bin'), ETCD_CACHE_DIR: join(folder, 'cache') };
 
     expect(await findEtcd({ env })).toEqual({ path: named, version: '3.5.1', source: 'ETCD_BIN' });
@@ -29,11 +30,11 @@ describe('findEtcd', () => {
     });
   });
 
-  it('passes over what has another version than the one asked for, and says so', async () => {
-    const folder = await temporaryFolder();
-    const named = await fakeEtcd(join(folder, 'named/etcd'), '3.5.1');
-    await fakeEtcd(join(folder, 'bin/etcd'), '3.40.2');
-    const cached = await fakeEtcd(join(folder, 'cache/nestjs-etcd-trigger/etcd/3.4.3/etcd'), '3.4.3');
+  it('skips and logs binaries of other versions than the requested one', async () => {
+    const folder = await testFolder();
+    const named = await writeFakeEtcd(join(folder, 'named/etcd'), '3.5.1');
+    await writeFakeEtcd(join(folder, 'bin/etcd'), '3.40.2');
+    const cached = await writeFakeEtcd(join(folder, 'cache/nestjs-etcd-trigger/etcd/3.4.3/etcd'), '3.4.3');
     const env = { ETCD_BIN: named, PATH: join(folder, 'bin'), ETCD_CACHE_DIR: join(folder, 'cache') };
     const lines: string[] = [];
 
@@ -43,11 +44,11 @@ describe('findEtcd', () => {
     expect(lines).toHaveLength(2);
   });
 
-  it('takes the newest cached copy of a version, and 3.5 before others when none is asked for', async () => {
-    const folder = await temporaryFolder();
+  it('uses the newest cached binary of a version, and prefers 3.5 if none is requested', async () => {
+    const folder = await testFolder();
     const cache = join(folder, 'nestjs-etcd-trigger/etcd');
     for (const version of ['3.4.9', '3.4.23', '3.5.9', '3.5.16', '3.6.1']) {
-      await fakeEtcd(join(cache, version, 'etcd'), version);
+      await writeFakeEtcd(join(cache, version, 'etcd'), version);
     }
     const env = { PATH: folder, XDG_CACHE_HOME: folder };
 
@@ -55,10 +56,10 @@ describe('findEtcd', () => {
     expect((await findEtcd({ env })).version).toBe('3.5.16');
   });
 
-  it('passes over a program on the PATH that is not an etcd', async () => {
-    const folder = await temporaryFolder();
+  it('skips a program on the PATH that is not etcd', async () => {
+    const folder = await testFolder();
     await writeProgram(join(folder, 'first/etcd'), '#!/bin/sh\nexit 3\n');
-    const second = await fakeEtcd(join(folder, 'second/etcd'), '3.5.2');
+    const second = await writeFakeEtcd(join(folder, 'second/etcd'), '3.5.2');
 
     const found = await findEtcd({ env: { PATH: `${join(folder, 'first')}:${join(folder, 'second')}` } });
 
@@ -69,10 +70,10 @@ describe('findEtcd', () => {
     ['does not exist', (path: string) => Promise.resolve(path)],
     ['cannot be executed', (path: string) => writeProgram(path, 'not a program')],
     ['is another program', (path: string) => writeProgram(path, '#!/bin/sh\necho hello\n')],
-  ])('does not silently go on when ETCD_BIN %s', async (_, prepare) => {
-    const folder = await temporaryFolder();
+  ])('fails if ETCD_BIN %s', async (_, prepare) => {
+    const folder = await testFolder();
     const path = await prepare(join(folder, 'wrong/etcd'));
-    await fakeEtcd(join(folder, 'bin/etcd'), '3.5.2');
+    await writeFakeEtcd(join(folder, 'bin/etcd'), '3.5.2');
 
     const found = findEtcd({ env: { ETCD_BIN: path, PATH: join(folder, 'bin') } });
 
@@ -80,12 +81,12 @@ describe('findEtcd', () => {
     await expect(found).rejects.toThrow(`ETCD_BIN is "${path}"`);
   });
 
-  it('refuses a version that is not major.minor', async () => {
+  it('rejects a version that is not major.minor', async () => {
     await expect(findEtcd({ version: '3.5.16' })).rejects.toThrow('version is "3.5.16", but must be major.minor');
   });
 
-  it('lists everything it tried and everything that helps when there is none', async () => {
-    const folder = await temporaryFolder();
+  it('lists all attempts and remedies if etcd cannot be found', async () => {
+    const folder = await testFolder();
     const env = { PATH: folder, ETCD_CACHE_DIR: folder, ETCD_DOWNLOAD_BASE: NO_RELEASES };
 
     const error: unknown = await findEtcd({ version: '3.4', env }).catch((cause: unknown) => cause);
@@ -98,7 +99,7 @@ describe('findEtcd', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it.each(['3.4', '3.5'])('gets a real etcd %s for this machine, once', async (version) => {
+  it.each(['3.4', '3.5'])('fetches a real etcd %s once', async (version) => {
     const env = { ...process.env, ETCD_BIN: undefined };
 
     const first = await findEtcd({ version, env });

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { etcdSources, parseSources } from '../../../lib/testing/etcd/apt-sources.js';
 import { newestFirst } from '../../../lib/testing/etcd/etcd-from-apt.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { testFolder } from '../../support/test-folder.js';
 
 async function machine(id: string, files: Readonly<Record<string, string>>): Promise<string> {
-  const root = await temporaryFolder();
+  const root = await testFolder();
   const all = {
     'etc/os-release': `NAME=x\nID=${id}\n`,
     [`usr/share/keyrings/${id}-archive-keyring.gpg`]: '',
@@ -20,7 +20,7 @@ async function machine(id: string, files: Readonly<Record<string, string>>): Pro
 }
 
 describe('the sources for an etcd package', () => {
-  it('are the mirrors of both formats, in all suites, and only what the keyring of the distribution signed', async () => {
+  it('are the mirrors from both formats, in all suites, restricted to the keyring of the distribution', async () => {
     const root = await machine('debian', {
       'etc/apt/sources.list': [
         '# deb http://commented.example/debian bookworm main',
@@ -69,7 +69,7 @@ describe('the sources for an etcd package', () => {
     ]);
   });
 
-  it('do not exist on other systems, without a keyring or without an archive', async () => {
+  it('cannot be determined on other systems, without a keyring or without an archive', async () => {
     const [other, withoutKeyring, withoutArchive] = [
       await machine('fedora', {}),
       await machine('debian', {}),
@@ -78,11 +78,11 @@ describe('the sources for an etcd package', () => {
     await writeFile(join(withoutKeyring, 'etc/os-release'), 'ID=ubuntu\n');
 
     await expect(etcdSources(other)).rejects.toThrow('neither Debian nor Ubuntu');
-    await expect(etcdSources(withoutKeyring)).rejects.toThrow('the keyring of ubuntu is not on this machine');
-    await expect(etcdSources(withoutArchive)).rejects.toThrow('name no archive');
+    await expect(etcdSources(withoutKeyring)).rejects.toThrow('the keyring of ubuntu is not installed');
+    await expect(etcdSources(withoutArchive)).rejects.toThrow('contain no archive');
   });
 
-  it('are read from fields that go on in the next line', () => {
+  it('are read from fields that span several lines', () => {
     const text =
       'Types: deb deb-src\nURIs: http://one.example/a\n http://one.example/b\nSuites: sid\nComponents: main\n';
 
@@ -92,7 +92,7 @@ describe('the sources for an etcd package', () => {
   });
 });
 
-it('takes the newest package of a version that the mirrors list', () => {
+it('orders the packages of a version from newest to oldest', () => {
   const madison = [
     'etcd-server |   3.5.30-2 | http://one.example/debian testing/main amd64 Packages',
     'etcd-server |   3.5.30-2 | http://one.example/debian sid/main amd64 Packages',

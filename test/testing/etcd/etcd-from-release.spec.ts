@@ -8,11 +8,12 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { archiveName } from '../../../lib/testing/etcd/etcd-from-release.js';
 import { findEtcd } from '../../../lib/testing/index.js';
-import { fakeEtcd, temporaryFolder } from '../../support/temporary-folder.js';
+import { writeFakeEtcd } from '../../support/programs.js';
+import { testFolder } from '../../support/test-folder.js';
 
-type Fault = 'wrong sum' | 'breaks off' | 'no such file';
+type Fault = 'wrong checksum' | 'interrupted download' | 'missing file';
 
-/** A folder without apt-get, so that only the release is left. */
+/** Creates a PATH without apt-get, so that only the release can be fetched. */
 async function toolsWithoutApt(folder: string): Promise<string> {
   const tools = join(folder, 'tools');
   await mkdir(tools);
@@ -23,24 +24,24 @@ async function toolsWithoutApt(folder: string): Promise<string> {
   return tools;
 }
 
-/** Serves one release, whichever is asked for, the way the official place does; with a redirect, as there. */
+/** Serves any requested release through a redirect, like GitHub. */
 async function releaseServer(folder: string, fault?: Fault): Promise<string> {
   const server = createServer((request, response) => {
-    void answer(request.url ?? '').then(([status, body]) => {
+    void responseTo(request.url ?? '').then(([status, body]) => {
       if (status === 302) response.writeHead(302, { location: `/moved${request.url ?? ''}` }).end();
-      else if (fault === 'breaks off' && body.length > 200) {
+      else if (fault === 'interrupted download' && body.length > 200) {
         response.writeHead(status, { 'content-length': body.length });
         response.write(body.subarray(0, 200), () => response.destroy());
       } else response.writeHead(status).end(body);
     });
   });
-  const answer = async (url: string): Promise<[number, Buffer]> => {
+  const responseTo = async (url: string): Promise<[number, Buffer]> => {
     if (!url.startsWith('/moved/')) return [302, Buffer.alloc(0)];
     const release = /\/v(3\.\d+\.\d+)\//.exec(url)?.[1] ?? '';
     const archive = await archiveOf(folder, release);
-    if (!url.endsWith('SHA256SUMS')) return fault === 'no such file' ? [404, Buffer.alloc(0)] : [200, archive];
+    if (!url.endsWith('SHA256SUMS')) return fault === 'missing file' ? [404, Buffer.alloc(0)] : [200, archive];
     const sum = createHash('sha256')
-      .update(fault === 'wrong sum' ? 'something else' : archive)
+      .update(fault === 'wrong checksum' ? 'something else' : archive)
       .digest('hex');
     const name = archiveName(release, process.platform, process.arch);
     return [200, Buffer.from(`${'0'.repeat(64)}  other.tar.gz\n${sum}  ${name}.tar.gz\n`)];
@@ -65,14 +66,14 @@ function archiveOf(folder: string, release: string): Promise<Buffer> {
 
 async function makeArchive(folder: string, release: string): Promise<Buffer> {
   const name = archiveName(release, process.platform, process.arch);
-  await fakeEtcd(join(folder, 'release', name, 'etcd'), release);
+  await writeFakeEtcd(join(folder, 'release', name, 'etcd'), release);
   execFileSync('tar', ['-czf', join(folder, 'release.tar.gz'), '-C', join(folder, 'release'), name]);
   return readFile(join(folder, 'release.tar.gz'));
 }
 
 describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => {
-  it('is downloaded, verified and kept for the next time', async () => {
-    const folder = await temporaryFolder();
+  it('is downloaded, verified and cached', async () => {
+    const folder = await testFolder();
     const env = {
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
@@ -87,8 +88,8 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
     expect(second).toEqual({ ...first, source: 'cache' });
   });
 
-  it('is whole for everyone when several fetch it at once', async () => {
-    const folder = await temporaryFolder();
+  it('is complete for every process if several fetch it concurrently', async () => {
+    const folder = await testFolder();
     const env = {
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
@@ -102,11 +103,11 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
   });
 
   it.each<[Fault, string]>([
-    ['wrong sum', 'does not have the sum that SHA256SUMS names'],
-    ['breaks off', 'broke off'],
-    ['no such file', 'answers 404'],
-  ])('leaves nothing in the cache after a %s', async (fault, message) => {
-    const folder = await temporaryFolder();
+    ['wrong checksum', 'differs from SHA256SUMS'],
+    ['interrupted download', 'was interrupted'],
+    ['missing file', 'returned status 404'],
+  ])('leaves nothing in the cache after: %s', async (fault, message) => {
+    const folder = await testFolder();
     const env = {
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
@@ -117,13 +118,13 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
     expect(await readdir(join(folder, 'nestjs-etcd-trigger/etcd'))).toEqual([]);
   });
 
-  it('is not there for a version or a platform that is not known', async () => {
-    const folder = await temporaryFolder();
+  it('does not exist for an unknown version or platform', async () => {
+    const folder = await testFolder();
 
     await expect(findEtcd({ version: '2.3', env: { PATH: folder, ETCD_CACHE_DIR: folder } })).rejects.toThrow(
-      'no release of 2.3 is known, only of 3.4, 3.5',
+      'there is no known release of 2.3, only of 3.4, 3.5',
     );
-    expect(() => archiveName('3.5.1', 'linux', 'mips')).toThrow('there is no release for linux on mips');
+    expect(() => archiveName('3.5.1', 'linux', 'mips')).toThrow('etcd has no release for linux on mips');
     expect(archiveName('3.5.1', 'darwin', 'arm64')).toBe('etcd-v3.5.1-darwin-arm64');
     expect(archiveName('3.5.1', 'win32', 'x64')).toBe('etcd-v3.5.1-windows-amd64');
   });

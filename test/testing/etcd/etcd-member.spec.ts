@@ -50,18 +50,18 @@ describe.each(['3.4', '3.5'])('one member of etcd %s', (version) => {
 });
 
 describe('a member', () => {
-  it('answers nothing while it is paused, and everything afterwards', async () => {
+  it('does not respond while it is paused, and responds afterwards', async () => {
     const member = await startMember();
-    let hasAnswered = false;
+    let hasResponded = false;
 
     member.pause();
-    // The signal reaches its threads some time after it was sent.
+    // The signal takes effect some time after it was sent.
     await eventually(() => isSilent(member));
-    const answer = put(member.endpoint, 'a', '1').then(() => (hasAnswered = true));
+    const response = put(member.endpoint, 'a', '1').then(() => (hasResponded = true));
     expect(await isSilent(member)).toBe(true);
-    expect([hasAnswered, member.running]).toEqual([false, true]);
+    expect([hasResponded, member.running]).toEqual([false, true]);
     member.resume();
-    await answer;
+    await response;
 
     expect(await read(member.endpoint, 'a')).toBe('1');
   });
@@ -80,7 +80,7 @@ describe('a member', () => {
     expect(await member.metric('etcd_server_has_leader')).toBe(1);
   });
 
-  it('notices that its process was ended by someone else', async () => {
+  it('notices that another process has killed it', async () => {
     const member = await startMember();
 
     process.kill(member.pid ?? 0, 'SIGKILL');
@@ -88,14 +88,14 @@ describe('a member', () => {
     await eventually(() => !member.running);
   });
 
-  it('shows the tail of its log', async () => {
+  it('returns the last lines of its log', async () => {
     const member = await startMember();
 
     expect((await member.log(3)).split('\n')).toHaveLength(3);
     expect(await member.log(1_000)).toContain(`"name":"etcd-0"`);
   });
 
-  it('says with the tail of its log why it did not start', async () => {
+  it('includes the last lines of its log in a start error', async () => {
     const start = EtcdTestCluster.start({ args: ['--quota-backend-bytes=many'] });
 
     const error: unknown = await start.catch((cause: unknown) => cause);
@@ -103,11 +103,11 @@ describe('a member', () => {
     expect(error).toBeInstanceOf(EtcdStartError);
     expect(error).toMatchObject({ code: 'ETCD_START', addressInUse: false });
     expect((error as Error).message).toMatch(
-      /ended at its start \(code \d\); the end of its log:\n[^]*quota-backend-bytes/,
+      /exited during startup \(code \d\); the last lines of its log:\n[^]*quota-backend-bytes/,
     );
   });
 
-  it('cannot be started again when everything it had was removed', async () => {
+  it('cannot be started again after it was disposed', async () => {
     const member = await startMember();
 
     await member.dispose();

@@ -8,7 +8,7 @@ import { createCertificates, type CertificateFiles } from '../../support/certifi
 import { eventually } from '../../support/eventually.js';
 import { TcpProxy } from '../../support/tcp-proxy.js';
 import { put, read } from '../../support/gateway.js';
-import { temporaryFolder } from '../../support/temporary-folder.js';
+import { testFolder } from '../../support/test-folder.js';
 
 async function startCluster(options?: EtcdTestClusterOptions): Promise<EtcdTestCluster> {
   const cluster = await EtcdTestCluster.start(options);
@@ -26,7 +26,7 @@ async function healthOf(endpoint: string, ca: string, client?: CertificateFiles)
 }
 
 describe.each(['3.4', '3.5'])('a cluster of three etcd %s', (version) => {
-  it('has one leader, elects another when that is killed, and takes it back', async () => {
+  it('has one leader, elects another when it is killed, and accepts it back', async () => {
     const cluster = await startCluster({ size: 3, version });
     const [a = '', b = ''] = cluster.endpoints;
     await put(a, 'a', '1');
@@ -55,8 +55,8 @@ describe.each(['3.4', '3.5'])('a cluster of three etcd %s', (version) => {
     expect(await read(endpoints[1] ?? '', 'a')).toBeUndefined();
   });
 
-  it('serves clients with TLS, and asks for their certificate when told to', async () => {
-    const { ca, server, client, expired, stranger } = await createCertificates(await temporaryFolder());
+  it('serves clients over TLS, and requires their certificate if configured', async () => {
+    const { ca, server, client, expired, stranger } = await createCertificates(await testFolder());
     const open = await startCluster({ version, tls: { ca, ...server } });
     const closed = await startCluster({ version, tls: { ca, ...server, clientAuth: true } });
 
@@ -71,7 +71,7 @@ describe.each(['3.4', '3.5'])('a cluster of three etcd %s', (version) => {
 });
 
 describe('a test cluster', () => {
-  it('lets proxies stand between its members', async () => {
+  it('can run with proxies between its members', async () => {
     const proxies: TcpProxy[] = [];
     onTestFinished(() => {
       for (const proxy of proxies) proxy.stop();
@@ -79,7 +79,7 @@ describe('a test cluster', () => {
     const cluster = await startCluster({
       size: 3,
       peerUrls: async (index, listenUrl) => {
-        // Asked again when the cluster has to begin anew on other ports.
+        // Called again if the cluster starts over with other ports.
         proxies[index]?.stop();
         const proxy = await TcpProxy.start(Number(new URL(listenUrl).port));
         proxies[index] = proxy;
@@ -103,31 +103,32 @@ describe('a test cluster', () => {
     expect(() => process.kill(pid ?? 0, 0)).toThrow('ESRCH');
   });
 
-  it('chooses other ports when one was taken in the meantime', async () => {
+  it('chooses other ports if one was taken in the meantime', async () => {
     const taken = createServer();
     onTestFinished(() => {
       taken.close();
     });
-    const asked: string[] = [];
+    const requestedUrls: string[] = [];
 
     const cluster = await startCluster({
       peerUrls: async (_, listenUrl) => {
-        if (asked.length === 0) await once(taken.listen(Number(new URL(listenUrl).port), '127.0.0.1'), 'listening');
-        asked.push(listenUrl);
+        if (requestedUrls.length === 0)
+          await once(taken.listen(Number(new URL(listenUrl).port), '127.0.0.1'), 'listening');
+        requestedUrls.push(listenUrl);
         return listenUrl;
       },
     });
 
-    expect(new Set(asked).size).toBeGreaterThan(1);
+    expect(new Set(requestedUrls).size).toBeGreaterThan(1);
     expect(cluster.first.running).toBe(true);
   });
 
-  it.each([0, -1, 1.5])('refuses a size of %s', async (size) => {
+  it.each([0, -1, 1.5])('rejects a size of %s', async (size) => {
     await expect(EtcdTestCluster.start({ size })).rejects.toThrow(`size is ${size}, but must be 1 or more`);
   });
 
-  it('gives etcd further flags and variables, and none of those of this process', async () => {
-    process.env.ETCD_NAME = 'somebody else';
+  it('passes additional flags and variables to etcd, but not the ETCD_ variables of this process', async () => {
+    process.env.ETCD_NAME = 'from this process';
     onTestFinished(() => {
       delete process.env.ETCD_NAME;
     });
@@ -139,6 +140,6 @@ describe('a test cluster', () => {
 
     const log = await first.log(1_000);
     expect(log).toContain('ETCD_MAX_REQUEST_BYTES');
-    expect(log).not.toContain('somebody else');
+    expect(log).not.toContain('from this process');
   });
 });

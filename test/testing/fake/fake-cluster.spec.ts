@@ -41,7 +41,7 @@ class Limits {
 @Module({ imports: [EtcdTriggerModule.forFeature([{ key: '/feature', type: Limit }])] })
 class FeatureModule {}
 
-/** An application as it is: two clusters, whose hosts are unknown where tests run. */
+/** An unchanged application with two clusters, whose hosts do not exist in the test environment. */
 @Module({
   imports: [
     FeatureModule,
@@ -60,7 +60,7 @@ class FeatureModule {}
 class AppModule {}
 
 describe('FakeCluster', () => {
-  it('takes the place of etcd in an application as it is', async () => {
+  it('replaces etcd in an unchanged application', async () => {
     const etcd = new FakeCluster({ '/app/limit': { count: 1 }, '/app/feature': { count: 2 } });
     const other = new FakeCluster({ '/events/1': 'before' });
     const builder = Test.createTestingModule({ imports: [AppModule] });
@@ -79,7 +79,7 @@ describe('FakeCluster', () => {
     await app.close();
   });
 
-  it('is a client option like any other, and two applications see each other on it', async () => {
+  it('can be passed as the client option and shared by two applications', async () => {
     const client = new FakeCluster();
     await using one = await startApp({ hosts: '', client, configs: [{ prefix: '/l/', type: Limit }] });
     await using two = await startApp({ hosts: '', client, configs: [{ prefix: '/l/', type: Limit }] });
@@ -89,7 +89,7 @@ describe('FakeCluster', () => {
     expect(two.store.get('/l/a', Limit)).toEqual({ count: 1 });
   });
 
-  it('says what to do instead of using the Etcd3 that it is not', async () => {
+  it('explains that an Etcd3 client cannot be used with it', async () => {
     const etcd = new FakeCluster({ '/app/limit': { count: 1 } });
     const builder = etcd.replaceIn(Test.createTestingModule({ imports: [AppModule] }));
     const { client } = (await new FakeCluster().replaceIn(builder, 'other').compile()).get(Limits);
@@ -102,7 +102,7 @@ describe('FakeCluster', () => {
     expect(() => client.kv.range({})).toThrow(`Etcd3.kv: ${advice}`);
   });
 
-  it('writes strings and bytes as they are and everything else as JSON', () => {
+  it('writes strings and bytes unchanged and all other values as JSON', () => {
     const etcd = new FakeCluster({ '/text': 'text', '/bytes': Buffer.from([255]), '/json': { a: [1, null] } });
     etcd.put('/number', 1);
 
@@ -119,22 +119,24 @@ describe('FakeCluster', () => {
     expect(etcd.delete('/text')).toEqual({ revision: 4, deleted: 0 });
   });
 
-  it('refuses in one sentence what it cannot do', () => {
+  it('rejects invalid calls with one sentence', () => {
     const etcd = new FakeCluster({ '/a': 'x' });
 
     expect(() => etcd.put('/f', () => 1)).toThrow(
-      new InvalidOptionsError('the value for "/f" has no JSON: give a string, a Buffer, or plain data', { key: '/f' }),
+      new InvalidOptionsError('the value for "/f" cannot be written as JSON: pass a string, a Buffer or plain data', {
+        key: '/f',
+      }),
     );
-    expect(() => etcd.put('', 'x')).toThrow('transaction: the key is empty: etcd has no empty key');
+    expect(() => etcd.put('', 'x')).toThrow('transaction: the key is empty, and etcd has no empty key');
     expect(() => {
       etcd.compact(7);
-    }).toThrow('compact(7): the store is at 2 and compacted up to 0; give a revision in between');
+    }).toThrow('compact(7): the store is at 2 and compacted up to 0; pass a revision in between');
     expect(() => {
       etcd.advance(-1);
-    }).toThrow('advance(-1): give milliseconds of 0 or more');
+    }).toThrow('advance(-1): pass 0 or more milliseconds');
   });
 
-  it('ends leases when its own clock says so', () => {
+  it('expires leases by its virtual clock', () => {
     const etcd = new FakeCluster();
     const [short, long] = [etcd.grantLease(5), etcd.grantLease(60)];
     etcd.put('/short', 'x', { lease: short });
@@ -149,7 +151,7 @@ describe('FakeCluster', () => {
     expect(() => etcd.put('/late', 'x', { lease: long })).toThrow('requested lease not found');
   });
 
-  it('keeps alive the leases of an application, until it is cut off for too long', async () => {
+  it('keeps leases of an application alive until it is disconnected for too long', async () => {
     const etcd = new FakeCluster();
     await using started = await startApp({ hosts: '', client: etcd, configs: [{ prefix: '/l/', type: Limit }] });
     await started.store.put('/l/a', { count: 1 }, { lease: { ttlSeconds: 10 } });
@@ -165,7 +167,7 @@ describe('FakeCluster', () => {
     expect(etcd.keys()).toEqual([]);
   });
 
-  it('holds back what it is asked while it is frozen, until the limit of the request on its own clock', async () => {
+  it('holds back responses while it is frozen, until the request times out on the virtual clock', async () => {
     const etcd = new FakeCluster({ '/a': '1' });
     await using started = await startApp({ hosts: '', client: etcd, requestTimeoutMs: 1_000 });
     etcd.freeze();
@@ -183,7 +185,7 @@ describe('FakeCluster', () => {
     expect(etcd.text('/a')).toBe('3');
   });
 
-  it('denies what begins, like etcd, and lets go on what runs', async () => {
+  it('denies new requests and watches, like etcd, but not running watches', async () => {
     const etcd = new FakeCluster();
     await using started = await startApp({ hosts: '', client: etcd, configs: [{ prefix: '/l/', type: Limit }] });
     etcd.deny('/l/');
@@ -203,7 +205,7 @@ describe('FakeCluster', () => {
     expect([started.store.status, started.store.get('/l/a', Limit)]).toEqual(['ready', { count: 3 }]);
   });
 
-  it('returns to what it held before', async () => {
+  it('restores a snapshot', async () => {
     const etcd = new FakeCluster({ '/l/a': { count: 1 }, '/l/b': { count: 1 } });
     await using started = await startApp({ hosts: '', client: etcd, configs: [{ prefix: '/l/', type: Limit }] });
     const backup = etcd.snapshot();
@@ -222,7 +224,7 @@ describe('FakeCluster', () => {
 });
 
 describe('EtcdTriggerTestingModule', () => {
-  it('provides everything the module does, and the fake', async () => {
+  it('provides the services of the module, and the fake', async () => {
     const app = await Test.createTestingModule({
       imports: [
         EtcdTriggerTestingModule.forRoot({

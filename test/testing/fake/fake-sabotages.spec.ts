@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { FAKE_SABOTAGES } from '../../sabotage/fake-sabotages.js';
 
 describe('the sabotages of the fake', () => {
-  it('break lines that it has', () => {
-    const gone = FAKE_SABOTAGES.filter(
+  it('replace existing lines', () => {
+    const missing = FAKE_SABOTAGES.filter(
       ({ file, line }) => !readFileSync(join('lib/testing/fake', file), 'utf8').includes(line),
     );
 
-    expect(gone.map(({ name }) => name)).toEqual([]);
+    expect(missing.map(({ name }) => name)).toEqual([]);
   });
 });

@@ -12,25 +12,25 @@ import { Etcd3 } from 'etcd3';
 type Definition = MethodDefinition<object, object>;
 type Service = Record<string, Definition>;
 
-/** How many revisions older than asked for the events of a watch begin. */
-const TOO_OLD = 25;
-/** The watch id of answers to progress requests. */
+/** Number of revisions by which a watch starts before the requested one. */
+const REVISIONS_TOO_EARLY = 25;
+/** Watch id of responses to progress requests. */
 const NO_WATCH = '-1';
 
 interface WatchRequest {
   readonly create_request?: { start_revision: string } | null;
 }
 
-interface WatchAnswer {
+interface WatchResponse {
   readonly header: object;
   readonly created: boolean;
 }
 
 /**
- * Stands before a real member and does what a member may do and seldom does: it delivers events older than those asked for, and it says how far the
- * store is before it has delivered what led there.
+ * Proxy in front of a real member that produces rare but legal responses: it delivers events older than requested, and
+ * it reports the store's revision before it has delivered the events up to that revision.
  */
-export class AwkwardMember {
+export class EdgeCaseProxy {
   readonly #etcd: Etcd3;
   readonly #server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
 
@@ -38,18 +38,18 @@ export class AwkwardMember {
     this.#etcd = new Etcd3({ hosts: endpoint, grpcOptions: { 'grpc.max_receive_message_length': -1 } });
     const kv = this.#client('KV');
     const watch = this.#client('Watch');
-    const service = inBytes(serviceOf(kv));
+    const service = withByteCodec(serviceOf(kv));
     this.#server.addService(
       service,
-      Object.fromEntries(Object.entries(service).map(([name, { path }]) => [name, passOn(kv, path)])),
+      Object.fromEntries(Object.entries(service).map(([name, { path }]) => [name, forwardUnary(kv, path)])),
     );
-    this.#server.addService(serviceOf(watch), { Watch: watchAwkwardly(watch) });
+    this.#server.addService(serviceOf(watch), { Watch: watchWithEdgeCases(watch) });
   }
 
   static async start(endpoint: string): Promise<{ readonly port: number; readonly stop: () => void }> {
-    const member = new AwkwardMember(endpoint);
+    const proxy = new EdgeCaseProxy(endpoint);
     const port = await new Promise<number>((resolve, reject) => {
-      member.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
+      proxy.#server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) => {
         if (error) reject(error);
         else resolve(bound);
       });
@@ -57,8 +57,8 @@ export class AwkwardMember {
     return {
       port,
       stop: () => {
-        member.#server.forceShutdown();
-        member.#etcd.close();
+        proxy.#server.forceShutdown();
+        proxy.#etcd.close();
       },
     };
   }
@@ -73,42 +73,42 @@ export class AwkwardMember {
 
 const serviceOf = (client: Client): Service => (client.constructor as unknown as { readonly service: Service }).service;
 
-/** Nothing is decoded, so that nothing can change: an empty field that is sent is not the same as none. */
-const inBytes = (service: Service): Record<string, MethodDefinition<Buffer, Buffer>> =>
-  Object.fromEntries(Object.entries(service).map(([name, method]) => [name, { ...method, ...AS_BYTES }]));
+/** Forwards messages without decoding them: decoding would drop the difference between an empty and a missing field. */
+const withByteCodec = (service: Service): Record<string, MethodDefinition<Buffer, Buffer>> =>
+  Object.fromEntries(Object.entries(service).map(([name, method]) => [name, { ...method, ...BYTE_CODEC }]));
 
-const same = (bytes: Buffer): Buffer => bytes;
-const AS_BYTES = {
-  requestSerialize: same,
-  requestDeserialize: same,
-  responseSerialize: same,
-  responseDeserialize: same,
+const identity = (bytes: Buffer): Buffer => bytes;
+const BYTE_CODEC = {
+  requestSerialize: identity,
+  requestDeserialize: identity,
+  responseSerialize: identity,
+  responseDeserialize: identity,
 };
 
-const passOn =
+const forwardUnary =
   (client: Client, path: string): handleUnaryCall<Buffer, Buffer> =>
-  ({ request }, answer) => {
-    client.makeUnaryRequest(path, same, same, request, new Metadata(), (error, response) => {
-      if (error) answer({ code: error.code, details: error.details });
-      else answer(null, response);
+  ({ request }, respond) => {
+    client.makeUnaryRequest(path, identity, identity, request, new Metadata(), (error, response) => {
+      if (error) respond({ code: error.code, details: error.details });
+      else respond(null, response);
     });
   };
 
-const watchAwkwardly =
-  (client: Client): handleBidiStreamingCall<WatchRequest, WatchAnswer> =>
+const watchWithEdgeCases =
+  (client: Client): handleBidiStreamingCall<WatchRequest, WatchResponse> =>
   (call) => {
     const { path, requestSerialize, responseDeserialize } = serviceOf(client).Watch as Definition;
     const metadata = new Metadata();
     metadata.set('hasleader', 'true');
-    const deserialize = responseDeserialize as (bytes: Buffer) => WatchAnswer;
+    const deserialize = responseDeserialize as (bytes: Buffer) => WatchResponse;
     const upstream = client.makeBidiStreamRequest(path, requestSerialize, deserialize, metadata);
     call.on('data', ({ create_request: create }: WatchRequest) => {
-      const start = Math.max(1, Number(create?.start_revision) - TOO_OLD);
+      const start = Math.max(1, Number(create?.start_revision) - REVISIONS_TOO_EARLY);
       upstream.write({ create_request: { ...create, start_revision: String(start) } });
     });
-    upstream.on('data', (answer: WatchAnswer) => {
-      call.write(answer);
-      if (answer.created) call.write({ header: answer.header, watch_id: NO_WATCH } as unknown as WatchAnswer);
+    upstream.on('data', (response: WatchResponse) => {
+      call.write(response);
+      if (response.created) call.write({ header: response.header, watch_id: NO_WATCH } as unknown as WatchResponse);
     });
     upstream.on('error', (error) => call.emit('error', error));
     upstream.on('end', () => {

@@ -1,14 +1,14 @@
-/** What can be wrong with a listener's history. */
+/** Kinds of errors in a listener's history. */
 export type ViolationKind =
   | 'missed'
-  | 'repeated'
-  | 'disordered'
+  | 'duplicate'
+  | 'out of order'
   | 'torn'
-  | 'invented'
+  | 'never written'
   | 'wrong event'
   | 'wrong previous'
-  | 'undeclared resync'
-  | 'unneeded resync'
+  | 'unannounced resync'
+  | 'unnecessary resync'
   | 'wrong state';
 
 export interface Violation {
@@ -17,16 +17,16 @@ export interface Violation {
   readonly message: string;
 }
 
-/** Messages kept of each kind; all are counted. */
-const KEPT = 5;
+/** Messages to keep for each kind. Further violations are only counted. */
+const MAX_MESSAGES = 5;
 
-/** What is wrong with one listener, and what it was given. */
-export class Verdict {
+/** Violations found in one listener's history, and counts of its deliveries. */
+export class CheckResult {
   readonly violations: Violation[] = [];
   delivered = 0;
-  /** Resyncs that the truth calls for, and those that were announced. */
-  resyncsNeeded = 0;
-  resyncsGiven = 0;
+  /** Resyncs that the store's history requires, and resyncs that were announced. */
+  resyncsExpected = 0;
+  resyncsReported = 0;
   readonly #counts = new Map<ViolationKind, number>();
   readonly #listener: string;
 
@@ -37,7 +37,7 @@ export class Verdict {
   add(kind: ViolationKind, what: string): void {
     const count = this.count(kind) + 1;
     this.#counts.set(kind, count);
-    if (count <= KEPT) this.violations.push({ kind, message: `${kind}: ${this.#listener}: ${what}` });
+    if (count <= MAX_MESSAGES) this.violations.push({ kind, message: `${kind}: ${this.#listener}: ${what}` });
   }
 
   count(kind: ViolationKind): number {

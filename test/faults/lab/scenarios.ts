@@ -1,49 +1,49 @@
 import { WriteError } from 'nestjs-etcd-trigger';
 import { eventually } from '../../support/eventually.js';
-import type { Ordeal } from './fault.js';
-import { compactWhileConnected, compactWhileCutOff, restore, wipe } from './history-ordeals.js';
+import type { Scenario } from './fault.js';
+import { compactWhileConnected, compactWhileCutOff, restore, wipe } from './history-scenarios.js';
 import type { Laboratory } from './laboratory.js';
 import { writerOf } from './operation.js';
 
-/** Carries an ordeal through to where the listeners follow again. */
-export async function undergo(ordeal: Ordeal, lab: Laboratory, writes: number): Promise<void> {
-  switch (ordeal.kind) {
+/** Runs a scenario until the listeners follow again. */
+export async function runScenario(scenario: Scenario, lab: Laboratory, writes: number): Promise<void> {
+  switch (scenario.kind) {
     case 'compaction while connected':
       return compactWhileConnected(lab, writes);
     case 'compaction while cut off':
       return compactWhileCutOff(lab, writes);
     case 'lagging member':
-      return leaveOnlyALaggingMember(lab, ordeal.because);
+      return connectToLaggingMember(lab, scenario.because);
     case 'backlog':
-      return cutACatchUp(lab, ordeal.bytes);
-    case 'lost answers':
-      return loseAnswers(lab);
+      return cutDuringCatchUp(lab, scenario.bytes);
+    case 'lost responses':
+      return loseResponses(lab);
     case 'black hole':
-      return openABlackHole(lab, writes);
+      return openBlackHole(lab, writes);
     case 'stuck listener':
-      return stickAListener(lab, writes, ordeal);
+      return blockListener(lab, writes, scenario);
     case 'restore':
-      return restore(lab, writes, ordeal.grows);
+      return restore(lab, writes, scenario.grows);
     case 'wipe':
-      return wipe(lab, ordeal.grows);
+      return wipe(lab, scenario.grows);
     case 'token expiry':
-      return letTokensExpire(lab);
+      return expireTokens(lab);
     case 'certificate reload':
       return reloadCertificates(lab);
     case 'oversized write':
-      return writeTooMuch(lab);
+      return sendOversizedWrite(lab);
   }
 }
 
-async function leaveOnlyALaggingMember(lab: Laboratory, because: 'stopped' | 'told late'): Promise<void> {
+async function connectToLaggingMember(lab: Laboratory, because: 'stopped' | 'slow replication'): Promise<void> {
   const { cluster } = lab;
-  const lagging = (lab.injector.followed + 1) % cluster.members.length;
+  const lagging = (lab.injector.servingMember + 1) % cluster.members.length;
   const [member, proxy] = [cluster.members[lagging], cluster.proxies[lagging]];
   if (!member || !proxy) throw new Error(`there is no member ${lagging}`);
   if (because === 'stopped') member.pause();
   else cluster.isolate(lagging, 'slow');
   await lab.workload.flood(3);
-  await lab.following([], performance.now());
+  await lab.measureRecovery([], performance.now());
   const before = proxy.accepted;
   const others = cluster.proxies.filter((each) => each !== proxy);
   for (const other of others) {
@@ -51,29 +51,29 @@ async function leaveOnlyALaggingMember(lab: Laboratory, because: 'stopped' | 'to
     other.cut();
   }
   await eventually(() => proxy.accepted > before, { withinMs: 60_000 });
-  // Time in which what the listeners know is compared with what the member has.
+  // Time in which the library compares its state with the lagging member's.
   await lab.workload.afterMore(30);
   const since = performance.now();
   member.resume();
   cluster.rejoin();
-  await lab.following(['lagging member'], since);
+  await lab.measureRecovery(['lagging member'], since);
   for (const other of others) await other.accept();
 }
 
-async function cutACatchUp(lab: Laboratory, bytes: number): Promise<void> {
+async function cutDuringCatchUp(lab: Laboratory, bytes: number): Promise<void> {
   const accept = lab.cluster.cutOff();
   await lab.workload.flood(12);
   for (const proxy of lab.cluster.proxies) proxy.cutAfter(bytes);
   await accept();
-  await lab.following(['backlog'], performance.now());
+  await lab.measureRecovery(['backlog'], performance.now());
   for (const proxy of lab.cluster.proxies) proxy.cutAfter(Infinity);
 }
 
-async function loseAnswers(lab: Laboratory): Promise<void> {
+async function loseResponses(lab: Laboratory): Promise<void> {
   const { proxies } = lab.cluster;
   for (const proxy of proxies) proxy.freeze('down');
   const wasApplied = (): boolean => {
-    const { current } = lab.recorder.truth;
+    const { current } = lab.recorder.storeHistory;
     for (let revision = current.head; revision >= current.first && revision > current.head - 500; revision -= 1) {
       const isOurs = ({ value }: { value: string | undefined }): boolean =>
         value !== undefined && lab.workload.inFlight.has(writerOf(value) ?? '');
@@ -84,35 +84,35 @@ async function loseAnswers(lab: Laboratory): Promise<void> {
   await eventually(wasApplied, { withinMs: 60_000 });
   for (const proxy of proxies) proxy.cut();
   for (const proxy of proxies) proxy.thaw();
-  await lab.following(['lost answers'], performance.now());
+  await lab.measureRecovery(['lost responses'], performance.now());
 }
 
-/** The member that is followed goes silent and then breaks, and so does the one that is tried next. */
-async function openABlackHole(lab: Laboratory, writes: number): Promise<void> {
+/** Freezes the serving member's link and the next one, then cuts the first. */
+async function openBlackHole(lab: Laboratory, writes: number): Promise<void> {
   const { proxies } = lab.cluster;
-  const { followed } = lab.injector;
-  const frozen = [followed, (followed + 1) % proxies.length].flatMap((index) => proxies[index] ?? []);
+  const { servingMember } = lab.injector;
+  const frozen = [servingMember, (servingMember + 1) % proxies.length].flatMap((index) => proxies[index] ?? []);
   for (const proxy of frozen) proxy.freeze();
   const since = performance.now();
   frozen[0]?.cut();
   await lab.workload.afterMore(writes);
-  await lab.following(['black hole'], since);
+  await lab.measureRecovery(['black hole'], since);
   for (const proxy of frozen) proxy.thaw();
 }
 
-async function stickAListener(
+async function blockListener(
   lab: Laboratory,
   writes: number,
-  { kind, outlasts, loses }: Ordeal & { readonly kind: 'stuck listener' },
+  { kind, outlasts, loses }: Scenario & { readonly kind: 'stuck listener' },
 ): Promise<void> {
   lab.app.stall();
   const since = performance.now();
   await lab.workload.flood(10);
   await lab.workload.afterMore(writes);
-  await lab.following([kind], since);
+  await lab.measureRecovery([kind], since);
   lab.app.checkQueues();
   if (outlasts) {
-    // Its own stream is given up, for the server would keep what it does not read.
+    // The library closes the listener's separate stream, because the server would buffer everything that is not read.
     const others = lab.app.targets + lab.cluster.members.length;
     await eventually(async () => (await lab.cluster.watchers()) === others, { withinMs: 60_000 });
   }
@@ -121,15 +121,15 @@ async function stickAListener(
     for (const proxy of lab.cluster.proxies) proxy.cut();
     await lab.workload.flood(1);
   }
-  lab.app.goOn();
+  lab.app.resume();
 }
 
-/** Using a token prolongs its life, therefore nobody writes until one that was issued last of all has expired. */
-async function letTokensExpire(lab: Laboratory): Promise<void> {
+/** Using a token extends its lifetime, so the workload pauses until the most recent token has expired. */
+async function expireTokens(lab: Laboratory): Promise<void> {
   await lab.workload.pause();
-  await lab.cluster.tokensExpired();
+  await lab.cluster.waitForTokenExpiry();
   for (const proxy of lab.cluster.proxies) proxy.cut();
-  await lab.following(['token expiry'], performance.now());
+  await lab.measureRecovery(['token expiry'], performance.now());
   lab.workload.start();
   await lab.workload.afterMore(20);
 }
@@ -137,16 +137,16 @@ async function letTokensExpire(lab: Laboratory): Promise<void> {
 async function reloadCertificates(lab: Laboratory): Promise<void> {
   await lab.cluster.renewCertificate();
   for (const proxy of lab.cluster.proxies) proxy.cut();
-  await lab.following(['certificate reload'], performance.now());
+  await lab.measureRecovery(['certificate reload'], performance.now());
 }
 
-/** It is refused before a byte of it is sent. */
-async function writeTooMuch(lab: Laboratory): Promise<void> {
+/** The library must reject the write before it sends any byte of it. */
+async function sendOversizedWrite(lab: Laboratory): Promise<void> {
   const { proxies } = lab.cluster;
   const sent = (): number => proxies.reduce((sum, { bytesUp }) => sum + bytesUp, 0);
   const before = sent();
   const value = Buffer.alloc(1.6 * 1024 * 1024);
-  const refusal: unknown = await lab.app.watcher.put('/lab/app/oversized', value).catch((error: unknown) => error);
-  if (!(refusal instanceof WriteError)) lab.found(`oversized write: it was answered with ${String(refusal)}`);
-  if (sent() - before > value.length / 2) lab.found('oversized write: it was sent');
+  const error: unknown = await lab.app.watcher.put('/lab/app/oversized', value).catch((cause: unknown) => cause);
+  if (!(error instanceof WriteError)) lab.addViolation(`oversized write: the result was ${String(error)}`);
+  if (sent() - before > value.length / 2) lab.addViolation('oversized write: it was sent');
 }

@@ -1,16 +1,16 @@
 import type { Fault } from './fault.js';
 import type { LabEnvironment } from './lab-cluster.js';
 
-/** A run with a fixed course: these rounds in this order, with what chance makes of them. */
-export interface Trial {
+/** A run with fixed rounds and a fixed seed. The seed determines the details of each round. */
+export interface ShortRun {
   readonly version: '3.4' | '3.5';
   readonly seed: number;
   readonly environment: LabEnvironment;
   readonly rounds: readonly (Fault | Fault['kind'])[];
 }
 
-/** The short run: together these meet every kind of fault, half of them on etcd 3.4 and half on 3.5. */
-export const TRIALS = {
+/** Together, these runs contain every kind of fault, half of them on etcd 3.4 and half on 3.5. */
+export const SHORT_RUNS = {
   'broken links and members': {
     version: '3.4',
     seed: 1,
@@ -19,13 +19,13 @@ export const TRIALS = {
       'cut inside a message',
       'kill',
       'refuse',
-      { kind: 'lagging member', because: 'told late' },
+      { kind: 'lagging member', because: 'slow replication' },
       'backlog',
       'move leader',
       'slow link',
     ],
   },
-  'history that is lost': {
+  'lost history': {
     version: '3.4',
     seed: 2,
     environment: 'plain',
@@ -36,12 +36,12 @@ export const TRIALS = {
       { kind: 'restore', grows: true },
     ],
   },
-  'silence and lost answers': {
+  'silent links and lost responses': {
     version: '3.5',
     seed: 3,
     environment: 'plain',
     rounds: [
-      'lost answers',
+      'lost responses',
       'cut off from quorum',
       'pause',
       { kind: 'stuck listener', outlasts: false, loses: true },
@@ -51,18 +51,18 @@ export const TRIALS = {
       'oversized write',
     ],
   },
-  'tokens and certificates that expire': {
+  'expired tokens and certificates': {
     version: '3.5',
     seed: 4,
     environment: 'secured',
     rounds: ['token expiry', 'certificate reload', 'kill'],
   },
-  'a member that is awkward': {
+  'protocol edge cases': {
     version: '3.5',
     seed: 5,
-    environment: 'awkward',
+    environment: 'edge cases',
     rounds: ['cut', 'cut inside a message'],
   },
-} as const satisfies Readonly<Record<string, Trial>>;
+} as const satisfies Readonly<Record<string, ShortRun>>;
 
-export type TrialName = keyof typeof TRIALS;
+export type ShortRunName = keyof typeof SHORT_RUNS;

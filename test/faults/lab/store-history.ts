@@ -1,10 +1,10 @@
-import type { Change } from './history.js';
+import type { Change } from './listener-history.js';
 
-/** What a store held, by key. */
+/** Contents of a store, by key. */
 export type State = ReadonlyMap<string, Change>;
 
-/** One life of the store: it begins with a state at a revision, and every revision after it is there. */
-export class Past {
+/** History of one store from a base state on, without gaps. */
+export class StoreIncarnation {
   #base: { revision: number; readonly state: Map<string, Change> };
   #revisions: (readonly Change[])[] = [];
 
@@ -12,17 +12,17 @@ export class Past {
     this.#base = { revision, state: new Map(state) };
   }
 
-  /** Up to here everything is known. */
+  /** Last known revision. */
   get head(): number {
     return this.#base.revision + this.#revisions.length;
   }
 
-  /** Before this revision only the state it begins with is known. */
+  /** First revision whose changes are known. */
   get first(): number {
     return this.#base.revision + 1;
   }
 
-  /** Revisions follow each other without a gap, because every write anywhere in the store is recorded. */
+  /** Revisions must be consecutive, because every write in the store is recorded. */
   append(revision: number, changes: readonly Change[]): void {
     if (revision !== this.head + 1) throw new RangeError(`revision ${revision} was recorded after ${this.head}`);
     this.#revisions.push(changes);
@@ -32,7 +32,7 @@ export class Past {
     return this.#revisions[revision - this.first] ?? [];
   }
 
-  /** The first revision from `next` on, up to `last`, that changes something in the range. */
+  /** Returns the first revision between `next` and `last` that changes the range. */
   nextIn(includes: (key: string) => boolean, next: number, last = this.head): number | undefined {
     for (let revision = Math.max(next, this.first); revision <= last; revision += 1) {
       if (this.changesAt(revision).some(({ key }) => includes(key))) return revision;
@@ -43,7 +43,7 @@ export class Past {
   stateAt(revision: number): Map<string, Change> {
     if (revision < this.#base.revision || revision > this.head) {
       throw new RangeError(
-        `what the store held at revision ${revision} is not known, only from ${this.#base.revision} to ${this.head}`,
+        `the state at revision ${revision} is unknown; known are ${this.#base.revision} to ${this.head}`,
       );
     }
     const state = new Map(this.#base.state);
@@ -51,7 +51,7 @@ export class Past {
     return state;
   }
 
-  /** Forgets what came before a revision, except the state it led to. */
+  /** Removes the changes before a revision and keeps the state at that revision. */
   forgetBefore(revision: number): void {
     const state = this.stateAt(revision);
     this.#revisions = this.#revisions.slice(revision - this.#base.revision);
@@ -59,27 +59,27 @@ export class Past {
   }
 }
 
-/** What really happened: the pasts of a store that may have been replaced, each complete. */
-export class Truth {
-  readonly #pasts: Past[] = [];
+/** Complete reference history of the store. A restored or wiped store begins a new incarnation. */
+export class StoreHistory {
+  readonly #incarnations: StoreIncarnation[] = [];
 
-  get pasts(): readonly Past[] {
-    return this.#pasts;
+  get incarnations(): readonly StoreIncarnation[] {
+    return this.#incarnations;
   }
 
-  get current(): Past {
-    return this.past(this.#pasts.length - 1);
+  get current(): StoreIncarnation {
+    return this.incarnation(this.#incarnations.length - 1);
   }
 
-  past(index: number): Past {
-    const past = this.#pasts[index];
-    if (!past) throw new RangeError(`the truth has no past number ${index}`);
-    return past;
+  incarnation(index: number): StoreIncarnation {
+    const incarnation = this.#incarnations[index];
+    if (!incarnation) throw new RangeError(`the history has no incarnation ${index}`);
+    return incarnation;
   }
 
-  /** @returns the number of the new past */
+  /** @returns the index of the new incarnation */
   begin(revision: number, state: State): number {
-    return this.#pasts.push(new Past(revision, state)) - 1;
+    return this.#incarnations.push(new StoreIncarnation(revision, state)) - 1;
   }
 }
 

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { TemporaryFolder } from './temporary-folder.js';
 
 const run = promisify(execFile);
 
-/** Everything an application on Nest needs, by its major version. */
+/** Returns the dependencies of an application on a major version of Nest. */
 export const nestDependencies = (major: string): Record<string, string> => ({
   '@nestjs/common': `^${major}`,
   '@nestjs/core': `^${major}`,
@@ -19,15 +19,15 @@ export const nestDependencies = (major: string): Record<string, string> => ({
   rxjs: '^7.8.2',
 });
 
-/** An empty project that has the packed tarball installed, as a user would. */
+/** An empty project in which the packed tarball is installed. */
 export class ConsumerProject implements AsyncDisposable {
-  private constructor(readonly folder: string) {}
+  private constructor(private readonly temporary: TemporaryFolder) {}
 
   static async create(
     dependencies: Readonly<Record<string, string>>,
     manifest: Readonly<Record<string, unknown>> = {},
   ): Promise<ConsumerProject> {
-    const project = new ConsumerProject(await mkdtemp(join(tmpdir(), 'consumer-')));
+    const project = new ConsumerProject(await TemporaryFolder.create('consumer'));
     const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', project.folder];
     const [{ filename }] = JSON.parse((await run('npm', pack)).stdout) as [{ filename: string }];
     await project.write({
@@ -42,6 +42,10 @@ export class ConsumerProject implements AsyncDisposable {
     return project;
   }
 
+  get folder(): string {
+    return this.temporary.path;
+  }
+
   async write(files: Readonly<Record<string, string>>): Promise<void> {
     for (const [path, content] of Object.entries(files)) {
       await mkdir(dirname(join(this.folder, path)), { recursive: true });
@@ -49,7 +53,7 @@ export class ConsumerProject implements AsyncDisposable {
     }
   }
 
-  /** Resolves with what the program printed; rejects, with all of its output, when it fails. */
+  /** Runs a program and returns its standard output. If it fails, the error contains all of its output. */
   async run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<string> {
     const options = { cwd: this.folder, env: { ...process.env, ...env }, maxBuffer: 2 ** 26 };
     const { stdout } = await run(program, args, options).catch((error: unknown) => {
@@ -60,6 +64,6 @@ export class ConsumerProject implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await rm(this.folder, { recursive: true, force: true });
+    await this.temporary[Symbol.asyncDispose]();
   }
 }

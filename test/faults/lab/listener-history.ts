@@ -1,16 +1,16 @@
-/** One write of one key, as the store did it. Values are fingerprints: short ones as they are, long ones as their digest. */
+/** A write of one key, as applied by the store. Short values are kept unchanged, long ones as a digest. */
 export interface Change {
   readonly type: 'put' | 'delete';
   readonly key: string;
   readonly value: string | undefined;
   readonly revision: number;
-  /** 0 on delete, as `version` is. */
+  /** 0 for a delete, like `version`. */
   readonly createRevision: number;
   readonly version: number;
   readonly lease: string | undefined;
 }
 
-/** One write of one key, as a listener was given it. What a kind of listener is not told is left out and not judged. */
+/** A write of one key, as delivered to a listener. Fields that a kind of listener does not receive are not checked. */
 export interface SeenEvent {
   readonly type: 'put' | 'delete';
   readonly key: string;
@@ -21,23 +21,23 @@ export interface SeenEvent {
   readonly details?: Pick<Change, 'createRevision' | 'version' | 'lease'>;
 }
 
-/** What the library says it could not deliver one by one. */
+/** A resync notice. */
 export interface SeenNotice {
   readonly fromRevision: number;
   readonly toRevision: number;
   readonly reason: 'compacted' | 'restored' | 'cluster-changed';
 }
 
-/** What the laboratory took from a listener: history up to a revision, or the whole past. */
+/** History that a fault has removed: the revisions up to a compaction, or the whole store. */
 export type Loss =
   | { readonly kind: 'compacted'; readonly revision: number }
-  /** From now on the store is another one: the truth's past with this number. */
-  | { readonly kind: 'replaced'; readonly past: number };
+  /** The store was replaced by the incarnation with this index. */
+  | { readonly kind: 'replaced'; readonly incarnation: number };
 
-/** Everything that happened to one listener, in the order in which it happened. */
+/** One entry of a listener's history. */
 export type Entry =
   | { readonly kind: 'event'; readonly event: SeenEvent }
-  /** All of one revision, or of one list, in one call. */
+  /** All events of one revision, or of the initial list, in one call. */
   | { readonly kind: 'batch'; readonly revision: number; readonly events: readonly SeenEvent[] }
   | { readonly kind: 'notice'; readonly notice: SeenNotice }
   | { readonly kind: 'loss'; readonly loss: Loss };

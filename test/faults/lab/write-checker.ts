@@ -1,45 +1,49 @@
 import type { Step } from './operation.js';
 import { writerOf } from './operation.js';
-import type { Past } from './truth.js';
+import type { StoreIncarnation } from './store-history.js';
 
-/** What a writer was told of its request. */
+/** Outcome of a write, as reported to the writer. */
 export type Outcome =
   | { readonly kind: 'acknowledged'; readonly revision: number; readonly steps: readonly Step[] }
-  /** The answer was lost. */
+  /** The response was lost. */
   | { readonly kind: 'unknown' }
-  /** It was not done, says the answer. */
-  | { readonly kind: 'refused' };
+  /** The response says that the write was not applied. */
+  | { readonly kind: 'rejected' };
 
-/** Holds the writers' answers against the truth: acknowledged is there, refused is not, nothing is there twice, and nothing without a writer. */
-export class Ledger {
+/**
+ * Checks the reported outcomes against the store's history: acknowledged writes exist, rejected ones do not, no write
+ * was applied twice, and every write has a known writer.
+ */
+export class WriteChecker {
   readonly violations: string[] = [];
   readonly #outcomes = new Map<string, Outcome | undefined>();
   readonly #applied = new Map<string, number>();
   #older: ReadonlySet<string> = new Set();
 
-  /** Before it is sent. */
+  /** Called before a write is sent. */
   sent(id: string): void {
     this.#outcomes.set(id, undefined);
   }
 
-  answered(id: string, outcome: Outcome): void {
+  completed(id: string, outcome: Outcome): void {
     this.#outcomes.set(id, outcome);
   }
 
-  /** All writers have been answered; judges what they were told since the last time. */
-  settle(past: Past, last: number): void {
-    for (let revision = past.first; revision <= last; revision += 1) {
-      for (const { type, value } of past.changesAt(revision)) if (type === 'put') this.#apply(value ?? '', revision);
+  /** Checks the outcomes since the last call. All writes must have completed. */
+  check(incarnation: StoreIncarnation, last: number): void {
+    for (let revision = incarnation.first; revision <= last; revision += 1) {
+      for (const { type, value } of incarnation.changesAt(revision))
+        if (type === 'put') this.#apply(value ?? '', revision);
     }
     for (const [id, outcome] of this.#outcomes) {
       if (outcome?.kind !== 'acknowledged' || this.#older.has(id)) continue;
-      if (outcome.revision >= past.first && outcome.revision <= last) this.#compare(id, outcome, past);
+      if (outcome.revision >= incarnation.first && outcome.revision <= last) this.#compare(id, outcome, incarnation);
     }
     this.#forget();
   }
 
-  /** The store is another one: what was acknowledged may be gone. */
-  replaced(): void {
+  /** Forgets all outcomes: a new store may lack acknowledged writes. */
+  storeReplaced(): void {
     this.#outcomes.clear();
     this.#applied.clear();
   }
@@ -47,7 +51,7 @@ export class Ledger {
   #apply(value: string, revision: number): void {
     const id = writerOf(value);
     if (id === undefined || !this.#outcomes.has(id)) {
-      this.violations.push(`revision ${revision} was written by nobody (${id ?? 'no id'})`);
+      this.violations.push(`revision ${revision} has no known writer (${id ?? 'no id'})`);
       return;
     }
     const before = this.#applied.get(id);
@@ -56,11 +60,12 @@ export class Ledger {
     }
     this.#applied.set(id, revision);
     const outcome = this.#outcomes.get(id);
-    if (outcome?.kind === 'refused') this.violations.push(`"${id}" was applied at ${revision} and reported as refused`);
+    if (outcome?.kind === 'rejected')
+      this.violations.push(`"${id}" was applied at revision ${revision} and reported as rejected`);
   }
 
-  #compare(id: string, { revision, steps }: Outcome & { kind: 'acknowledged' }, past: Past): void {
-    const changes = new Map(past.changesAt(revision).map((change) => [change.key, change]));
+  #compare(id: string, { revision, steps }: Outcome & { kind: 'acknowledged' }, incarnation: StoreIncarnation): void {
+    const changes = new Map(incarnation.changesAt(revision).map((change) => [change.key, change]));
     for (const step of steps) {
       if (step.type !== 'put') continue;
       const change = changes.get(step.key);
@@ -72,7 +77,7 @@ export class Ledger {
     }
   }
 
-  /** What was answered two settlements ago will not be applied any more; the unknown are remembered. */
+  /** Forgets acknowledged writes after two checks, when they cannot be applied again. Unknown ones are kept. */
   #forget(): void {
     for (const id of this.#older) {
       if (this.#outcomes.get(id)?.kind !== 'acknowledged') continue;

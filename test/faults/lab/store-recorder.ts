@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '../../support/eventually.js';
-import type { DirectMember, RawKeyValue, WatchAnswer } from './direct-member.js';
-import type { Change } from './history.js';
-import { Truth } from './truth.js';
+import type { DirectMember, RawKeyValue, WatchResponse } from './direct-member.js';
+import type { Change } from './listener-history.js';
+import { StoreHistory } from './store-history.js';
 
 const EVERYTHING = { key: Buffer.from([0]), range_end: Buffer.from([0]) };
 
 /**
- * Records every write of the whole store by watching all members at once, each directly. A revision is recorded by the first member that shows it, so
- * that neither a member that is down nor one that lags makes a gap; that there is none is checked, since every revision of the store is a write.
+ * Records every write in the store by watching all members directly. It takes each revision from the first member that
+ * delivers it, so that members that are down or lag cause no gap. Every revision is a write, so a gap would be
+ * detected.
  */
-export class TruthRecorder {
-  readonly truth = new Truth();
+export class StoreRecorder {
+  readonly storeHistory = new StoreHistory();
   readonly #members: readonly DirectMember[];
   readonly #recording: Promise<void>[] = [];
   #run = new AbortController();
@@ -21,32 +22,32 @@ export class TruthRecorder {
     this.#members = members;
   }
 
-  static async start(members: readonly DirectMember[]): Promise<TruthRecorder> {
-    const recorder = new TruthRecorder(members);
+  static async start(members: readonly DirectMember[]): Promise<StoreRecorder> {
+    const recorder = new StoreRecorder(members);
     await recorder.begin();
     return recorder;
   }
 
-  /** Begins with what the store holds now. */
+  /** Starts recording with the current contents of the store. */
   async begin(): Promise<void> {
     const { revision, state } = await this.#range();
-    this.truth.begin(revision, state);
+    this.storeHistory.begin(revision, state);
     this.#run = new AbortController();
     for (const member of this.#members) this.#recording.push(this.#record(member, this.#run.signal));
   }
 
-  /** Records no more: the store will be replaced. */
+  /** Stops recording, because the store is about to be replaced. */
   async pause(): Promise<void> {
     this.#run.abort();
     await Promise.all(this.#recording.splice(0));
   }
 
   async reached(revision: number): Promise<void> {
-    await eventually(() => this.truth.current.head >= revision, { withinMs: 60_000 });
+    await eventually(() => this.storeHistory.current.head >= revision, { withinMs: 60_000 });
   }
 
-  /** What the store held at a revision: a linearizable read. */
-  async heldAt(revision: number): Promise<Map<string, Change>> {
+  /** Reads the store at a revision with a linearizable read. */
+  async contentsAt(revision: number): Promise<Map<string, Change>> {
     return (await this.#range(revision)).state;
   }
 
@@ -56,15 +57,15 @@ export class TruthRecorder {
   }
 
   async #record(member: DirectMember, signal: AbortSignal): Promise<void> {
-    const { current } = this.truth;
-    const write = (answer: WatchAnswer): void => {
-      for (const changes of inRevisions(answer)) {
+    const { current } = this.storeHistory;
+    const write = (response: WatchResponse): void => {
+      for (const changes of inRevisions(response)) {
         const revision = changes[0]?.revision ?? 0;
         if (revision > current.head) current.append(revision, changes);
       }
     };
     while (!signal.aborted) {
-      // After whatever another member has shown in the meantime, so that no compaction lies in between.
+      // Resumes after the revisions recorded from other members, which may be compacted by now.
       await follow(member, current.head + 1, write, signal);
       await sleep(20);
     }
@@ -73,13 +74,13 @@ export class TruthRecorder {
   async #range(revision = 0): Promise<{ revision: number; state: Map<string, Change> }> {
     return eventually(
       async () => {
-        const answers = this.#members.map((member) =>
+        const responses = this.#members.map((member) =>
           member.call<{ header: { revision: string }; kvs: readonly RawKeyValue[] }>('KV', 'Range', {
             ...EVERYTHING,
             revision,
           }),
         );
-        const { header, kvs } = await Promise.any(answers);
+        const { header, kvs } = await Promise.any(responses);
         const changes = kvs.map((kv) => changeOf('put', kv));
         return { revision: Number(header.revision), state: new Map(changes.map((change) => [change.key, change])) };
       },
@@ -88,11 +89,11 @@ export class TruthRecorder {
   }
 }
 
-/** Follows one member until its stream ends, for whatever reason. */
+/** Watches one member until its stream ends. */
 async function follow(
   member: DirectMember,
   start: number,
-  write: (answer: WatchAnswer) => void,
+  write: (response: WatchResponse) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const stream = await member.watch().catch(() => undefined);
@@ -102,14 +103,14 @@ async function follow(
   };
   signal.addEventListener('abort', cancel);
   await new Promise<void>((resolve, reject) => {
-    stream.on('data', (answer: WatchAnswer) => {
+    stream.on('data', (response: WatchResponse) => {
       if (signal.aborted) return;
-      if (answer.canceled) stream.cancel();
+      if (response.canceled) stream.cancel();
       try {
-        write(answer);
+        write(response);
       } catch (error) {
         stream.cancel();
-        reject(new Error('the recorder has lost track', { cause: error }));
+        reject(new Error('the recorder has missed a revision', { cause: error }));
       }
     });
     stream.on('error', () => {
@@ -125,7 +126,7 @@ async function follow(
   signal.removeEventListener('abort', cancel);
 }
 
-function inRevisions({ events }: WatchAnswer): Change[][] {
+function inRevisions({ events }: WatchResponse): Change[][] {
   const revisions = new Map<string, Change[]>();
   for (const { type, kv } of events) {
     const changes = revisions.get(kv.mod_revision) ?? [];
@@ -145,11 +146,11 @@ const changeOf = (type: Change['type'], kv: RawKeyValue): Change => ({
   lease: type === 'delete' || kv.lease === '0' ? undefined : kv.lease,
 });
 
-const SHORT = 256;
+const MAX_UNCHANGED_BYTES = 256;
 
-/** Short values are kept as they are; of long ones what they begin with, their length and a digest. */
+/** Returns short values unchanged; of long values, the first bytes, the length and a digest. */
 export function fingerprint(value: Buffer): string {
-  if (value.length <= SHORT) return value.toString('latin1');
+  if (value.length <= MAX_UNCHANGED_BYTES) return value.toString('latin1');
   const digest = createHash('sha1').update(value).digest('base64');
   return `${value.toString('latin1', 0, 48)} ${value.length} ${digest}`;
 }

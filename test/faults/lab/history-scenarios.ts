@@ -1,44 +1,44 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { eventually } from '../../support/eventually.js';
-import type { Ordeal } from './fault.js';
+import { TemporaryFolder } from '../../support/temporary-folder.js';
+import type { Scenario } from './fault.js';
 import type { Laboratory } from './laboratory.js';
 
 export async function compactWhileConnected(lab: Laboratory, writes: number): Promise<void> {
   const revision = await lab.workload.touch();
-  await lab.given(revision);
+  await lab.waitUntilDelivered(revision);
   await compact(lab, revision);
   await lab.workload.afterMore(writes);
   for (const proxy of lab.cluster.proxies) proxy.cut();
-  await lab.following(['compaction while connected'], performance.now());
+  await lab.measureRecovery(['compaction while connected'], performance.now());
 }
 
-/** What is written after the cut reaches nobody: compacted, it is lost for everybody. */
+/** Compacts revisions that were written while every listener was disconnected. */
 export async function compactWhileCutOff(
   lab: Laboratory,
   writes: number,
-  kind: Ordeal['kind'] = 'compaction while cut off',
+  kind: Scenario['kind'] = 'compaction while cut off',
 ): Promise<void> {
   const accept = lab.cluster.cutOff();
   await lab.workload.touch();
   await lab.workload.afterMore(writes);
   const revision = await lab.workload.touch();
   await compact(lab, revision);
-  lab.app.lost({ kind: 'compacted', revision });
+  lab.app.recordLoss({ kind: 'compacted', revision });
   await accept();
-  await lab.following([kind], performance.now());
+  await lab.measureRecovery([kind], performance.now());
 }
 
-/** An offline copy of a stopped cluster is taken, and put back later. */
+/** Takes an offline backup of the stopped cluster and restores it later. */
 export async function restore(lab: Laboratory, writes: number, grows: boolean): Promise<void> {
   const { members } = lab.cluster;
-  const folder = await mkdtemp(join(tmpdir(), 'etcd-lab-'));
+  const folder = await TemporaryFolder.create('etcd-lab');
   try {
-    await rest(lab);
+    await waitUntilIdle(lab);
     await Promise.all(members.map((member) => member.kill()));
     await Promise.all(
-      members.map(({ dataDirectory, name }) => cp(dataDirectory, join(folder, name), { recursive: true })),
+      members.map(({ dataDirectory, name }) => cp(dataDirectory, join(folder.path, name), { recursive: true })),
     );
     await Promise.all(members.map((member) => member.start()));
     lab.workload.start();
@@ -46,12 +46,13 @@ export async function restore(lab: Laboratory, writes: number, grows: boolean): 
     await replaceStore(lab, 'restore', grows, async () => {
       await Promise.all(members.map((member) => member.wipe()));
       await Promise.all(
-        members.map(({ dataDirectory, name }) => cp(join(folder, name), dataDirectory, { recursive: true })),
+        members.map(({ dataDirectory, name }) => cp(join(folder.path, name), dataDirectory, { recursive: true })),
       );
       await Promise.all(members.map((member) => member.start()));
     });
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    // Not `await using`: the laboratory also runs outside of vitest, on versions of Node without it.
+    await folder[Symbol.asyncDispose]();
   }
 }
 
@@ -60,35 +61,35 @@ export const wipe = (lab: Laboratory, grows: boolean): Promise<void> =>
 
 async function replaceStore(
   lab: Laboratory,
-  kind: Ordeal['kind'],
+  kind: Scenario['kind'],
   grows: boolean,
   replace: () => Promise<void>,
 ): Promise<void> {
-  await rest(lab);
+  await waitUntilIdle(lab);
   const accept = grows ? lab.cluster.cutOff() : (): Promise<void> => Promise.resolve();
   await lab.recorder.pause();
-  const { truth } = lab.recorder;
-  const { head } = truth.current;
-  // The listeners may see the other store as soon as it is there.
-  lab.app.lost({ kind: 'replaced', past: truth.pasts.length });
-  lab.ledger.replaced();
+  const { storeHistory } = lab.recorder;
+  const { head } = storeHistory.current;
+  // The listeners may connect to the new store as soon as it starts.
+  lab.app.recordLoss({ kind: 'replaced', incarnation: storeHistory.incarnations.length });
+  lab.writeChecker.storeReplaced();
   await replace();
   await lab.recorder.begin();
   if (grows) await lab.workload.growPast(head);
   await accept();
-  await lab.following([kind], performance.now());
+  await lab.measureRecovery([kind], performance.now());
   lab.workload.start();
   await lab.workload.afterMore(20);
 }
 
-/** Everything has been compared, and no lease will write any more. */
-async function rest(lab: Laboratory): Promise<void> {
-  await lab.settle();
+/** Runs all checks and waits until no lease is left that could expire and delete keys. */
+async function waitUntilIdle(lab: Laboratory): Promise<void> {
+  await lab.check();
   await eventually(
     async () => {
       const [member] = lab.cluster.direct;
-      const answer = await member?.call<{ leases: readonly unknown[] }>('Lease', 'LeaseLeases', {});
-      return answer?.leases.length === 0;
+      const response = await member?.call<{ leases: readonly unknown[] }>('Lease', 'LeaseLeases', {});
+      return response?.leases.length === 0;
     },
     { withinMs: 60_000 },
   );

@@ -5,13 +5,16 @@ import { eventually } from '../../support/eventually.js';
 import { freePorts } from '../../../lib/testing/etcd/free-ports.js';
 import type { LoopbackConnection } from './socket-owner.js';
 
-/** `cut`: connections break and are refused. `silent`: whatever is sent disappears, and nothing says so. `slow`: it arrives, later and later. */
-export type Separation = 'cut' | 'silent' | 'slow';
+/**
+ * `cut`: connections are closed and refused. `silent`: data is discarded without an error. `slow`: data is delayed by a
+ * low bandwidth.
+ */
+export type Partition = 'cut' | 'silent' | 'slow';
 
-/** Of a slow link, each connection: heartbeats are in time, what is replicated is not. */
+/** Bandwidth of each slow connection: heartbeats arrive in time, replicated data does not. */
 const SLOW_BYTES_PER_SECOND = 200_000;
 
-/** The number of the member that has opened a connection. */
+/** Returns the index of the member that has opened a connection. */
 export type MemberOf = (connection: LoopbackConnection) => number | undefined;
 
 interface Link {
@@ -19,11 +22,11 @@ interface Link {
   readonly sockets: readonly [Socket, Socket];
 }
 
-/** Stands before the port at which one member listens for the others, and knows which of them connects. */
-export class PeerGate {
+/** Proxy in front of a member's peer port. It knows which member opens a connection. */
+export class PeerProxy {
   readonly #server: Server;
   readonly #links = new Set<Link>();
-  #separation: ((from: number | undefined) => Separation | undefined) | undefined;
+  #partition: ((from: number | undefined) => Partition | undefined) | undefined;
 
   private constructor(
     readonly port: number,
@@ -32,8 +35,8 @@ export class PeerGate {
   ) {
     this.#server = createServer({ noDelay: true }, (peer) => {
       const from = memberOf({ localPort: peer.remotePort ?? 0, remotePort: port });
-      const separation = this.#separation?.(from);
-      if (separation === 'cut') {
+      const partition = this.#partition?.(from);
+      if (partition === 'cut') {
         peer.destroy();
         return;
       }
@@ -50,37 +53,37 @@ export class PeerGate {
           this.#links.delete(link);
         });
       }
-      if (separation === 'slow') flowSlowly(link);
-      else if (separation === undefined) flow(link);
+      if (partition === 'slow') flowSlowly(link);
+      else if (partition === undefined) flow(link);
     });
   }
 
-  static async start(targetPort: number, memberOf: MemberOf): Promise<PeerGate> {
-    // A port that was free a moment ago may be another process's by now.
+  static async start(targetPort: number, memberOf: MemberOf): Promise<PeerProxy> {
+    // Another process may have taken the port in the meantime.
     return eventually(async () => {
       const [port = 0] = await freePorts(1);
-      const gate = new PeerGate(port, targetPort, memberOf);
-      await once(gate.#server.listen(port, '127.0.0.1'), 'listening');
-      return gate;
+      const proxy = new PeerProxy(port, targetPort, memberOf);
+      await once(proxy.#server.listen(port, '127.0.0.1'), 'listening');
+      return proxy;
     });
   }
 
-  /** Decides for each member whether it is let through. What is open is treated like what comes. */
-  separate(separation: (from: number | undefined) => Separation | undefined): void {
-    this.#separation = separation;
+  /** Sets the partition of each member. It applies to open and to new connections. */
+  partition(partition: (from: number | undefined) => Partition | undefined): void {
+    this.#partition = partition;
     for (const link of this.#links) {
-      const kind = separation(link.from);
+      const kind = partition(link.from);
       if (kind === 'cut') end(link);
       else if (kind !== undefined) stopFlow(link);
       if (kind === 'slow') flowSlowly(link);
     }
   }
 
-  /** Lets everybody through. Connections that were silent or slow break, as they would have by now. */
+  /** Ends all partitions. Silent and slow connections are closed, as real ones would have timed out. */
   heal(): void {
-    const separation = this.#separation;
-    this.#separation = undefined;
-    for (const link of this.#links) if (separation?.(link.from) !== undefined) end(link);
+    const partition = this.#partition;
+    this.#partition = undefined;
+    for (const link of this.#links) if (partition?.(link.from) !== undefined) end(link);
   }
 
   stop(): void {

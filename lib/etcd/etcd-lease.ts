@@ -1,40 +1,41 @@
 import { type Lease, LeaseNotFoundError, type LeaseStore } from '../backend/lease-store.js';
-import type { EtcdConnection } from './connection/etcd-connection.js';
-import type { UnaryMethod } from './connection/member.js';
+import { decodeLeaseResponse, encodeLeaseGrant, encodeLeaseId, type LeaseResponse } from './codec/lease-codec.js';
+import type { EtcdConnection, UnaryMethod } from './connection/etcd-connection.js';
 
-/** etcd's answers as etcd3's definitions decode them: 64-bit numbers are decimal strings. */
-interface LeaseResponse {
-  readonly ID: string;
-  readonly TTL: string;
-}
+const method = (name: string): UnaryMethod<LeaseResponse> => ({
+  path: `/etcdserverpb.Lease/${name}`,
+  decode: decodeLeaseResponse,
+});
 
-const GRANT: UnaryMethod<LeaseResponse> = { service: 'Lease', method: 'LeaseGrant' };
-const REVOKE: UnaryMethod<unknown> = { service: 'Lease', method: 'LeaseRevoke' };
+const GRANT = method('LeaseGrant');
+const REVOKE = method('LeaseRevoke');
 /**
- * A stream that carries one renewal and ends, which on the wire is what a unary call is. So each renewal has its own limit, goes to another member
- * when one is dead, and no stream between two renewals can break unnoticed.
+ * A stream that carries one request and ends, which on the wire is a unary call. So each renewal has its own limit, and
+ * no stream between two renewals can break unnoticed.
  */
-const KEEP_ALIVE: UnaryMethod<LeaseResponse> = { service: 'Lease', method: 'LeaseKeepAlive' };
+const KEEP_ALIVE = method('LeaseKeepAlive');
 
 /** Leases over the module's own connection. */
 export class EtcdLease implements LeaseStore {
   constructor(private readonly connection: EtcdConnection) {}
 
   async grant(ttlSeconds: number): Promise<Lease> {
-    const options = { what: 'grant a lease', idempotent: false };
-    const { ID, TTL } = await this.connection.unary(GRANT, { TTL: ttlSeconds }, options);
-    return { id: ID, ttlSeconds: Number(TTL) };
+    const request = encodeLeaseGrant(ttlSeconds);
+    return this.connection.unary(GRANT, request, { what: 'grant a lease', isIdempotent: false });
   }
 
   async renew(id: string, signal: AbortSignal): Promise<boolean> {
-    const options = { what: `renew lease ${id}`, idempotent: true, signal };
-    const { TTL } = await this.connection.unary(KEEP_ALIVE, { ID: id }, options);
-    return Number(TTL) > 0;
+    const options = { what: `renew lease ${id}`, isIdempotent: true, signal };
+    return (await this.connection.unary(KEEP_ALIVE, encodeLeaseId(id), options)).ttlSeconds > 0;
   }
 
   async revoke(id: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.connection.unary(REVOKE, { ID: id }, { what: `revoke lease ${id}`, idempotent: true, signal });
+      await this.connection.unary(REVOKE, encodeLeaseId(id), {
+        what: `revoke lease ${id}`,
+        isIdempotent: true,
+        signal,
+      });
     } catch (error) {
       if (!(error instanceof LeaseNotFoundError)) throw error;
     }

@@ -1,63 +1,57 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { ConnectionError } from '../etcd-trigger.errors.js';
 import type { KeyRange } from '../backend/key-range.js';
-import { keyBytesOf, rawKeyOf, type KeyRecord } from '../backend/key-record.js';
+import { rawKeyOf, type KeyRecord } from '../backend/key-record.js';
 import {
   type ListOptions,
   type ListWatcher,
   MessageTooLargeError,
   type RangeList,
   type StampList,
+  type RangeWatchOptions,
   type WatchStream,
 } from '../backend/list-watcher.js';
-import type { EtcdConnection, UnaryOptions } from './connection/etcd-connection.js';
-import { EtcdWatchStream } from './etcd-watch-stream.js';
+import { Semaphore } from '../timing/semaphore.js';
 import { KeyInterner } from './codec/key-interner.js';
-import type { UnaryMethod } from './connection/member.js';
-import { RangePage } from './codec/range-codec.js';
+import { encodeRange, type RangeBounds, RangePage, type RangeRequest } from './codec/range-codec.js';
+import { decodeWatchResponse } from './codec/watch-codec.js';
+import type { EtcdConnection, UnaryMethod, RequestOptions } from './connection/etcd-connection.js';
+import { EtcdWatchStream } from './etcd-watch-stream.js';
+import { WatchStreams } from './watch/watch-streams.js';
 
-/** Keys of the first page; it grows with what fits, so that neither 100k small keys nor 1 MiB values make a bad page. */
+/** Keys of the first page. Later pages grow with what fits, so that neither small keys nor large values make a bad page. */
 const FIRST_PAGE = 500;
-/** The member counts the keys from each page on to the end, so twice as many pages of 100k small keys take a twentieth more of a start. */
+/** The member counts the keys from each page to the end of the range, so pages must not be too many. */
 const LARGEST_PAGE = 20_000;
 const PAGE_BYTES = 3 * 1024 * 1024;
+/** Ranges that are compared with a member at a time, after a reconnect. */
+const MAX_COMPARISONS = 4;
 
-/** Fields of etcdserverpb.RangeRequest. */
-interface ListRequest {
-  readonly revision?: number | undefined;
-  readonly keys_only?: boolean;
-  readonly serializable?: boolean;
-}
-
-interface PageRequest extends ListRequest {
-  readonly key: Buffer;
-  readonly range_end?: Buffer;
-  readonly limit: number;
-}
-
-type ListCall = Pick<UnaryOptions, 'signal' | 'member'>;
+type ListCall = Pick<RequestOptions, 'signal' | 'session'>;
+type ListRequest = Pick<RangeRequest, 'isSerializable' | 'keysOnly'> & { readonly revision?: number | undefined };
 
 interface Page {
   readonly range: RangePage;
-  /** How many records were asked for. */
+  /** Number of records that were requested. */
   readonly limit: number;
 }
 
-/** Lists and watches ranges of one cluster; keys are handed out without the cluster's key prefix. */
+/** Lists and watches ranges of one cluster. The cluster's key prefix is added to requests and removed from answers. */
 export class EtcdListWatcher implements ListWatcher {
   readonly #connection: EtcdConnection;
-  /** The cluster's key prefix, one char a byte. */
+  /** The cluster's key prefix with one char a byte. */
   readonly #prefix: string;
   readonly #range: UnaryMethod<RangePage>;
-  readonly #interner = new KeyInterner();
+  readonly #streams: WatchStreams;
+  readonly #comparisons = new Semaphore(() => MAX_COMPARISONS);
 
   constructor(connection: EtcdConnection, keyPrefix: string) {
+    const prefix = rawKeyOf(keyPrefix);
+    const interner = new KeyInterner();
     this.#connection = connection;
-    this.#prefix = rawKeyOf(keyPrefix);
-    this.#range = {
-      service: 'KV',
-      method: 'Range',
-      decode: (bytes) => new RangePage(bytes, this.#prefix.length),
-    };
+    this.#prefix = prefix;
+    this.#range = { path: '/etcdserverpb.KV/Range', decode: (bytes) => new RangePage(bytes, prefix) };
+    this.#streams = new WatchStreams(connection, (bytes) => decodeWatchResponse(bytes, prefix, interner));
   }
 
   list(range: KeyRange, { revision, signal, onPage }: ListOptions): Promise<RangeList> {
@@ -65,30 +59,33 @@ export class EtcdListWatcher implements ListWatcher {
   }
 
   async stamps(range: KeyRange, { signal }: { readonly signal: AbortSignal }): Promise<StampList> {
-    const { revision, clusterId, records } = await this.#pages(range, { keys_only: true }, { signal });
+    const { revision, clusterId, records } = await this.#pages(range, { keysOnly: true }, { signal });
     return { revision, clusterId, stamps: [...records.values()] };
   }
 
-  watch(range: KeyRange, start: number, { fragment }: { readonly fragment: boolean }): WatchStream {
-    return new EtcdWatchStream(this.#connection, {
-      what: `watch ${range.toString()}`,
-      skip: this.#prefix.length,
-      known: this.#interner,
-      request: { ...this.#bounds(range), start_revision: start, progress_notify: true, fragment },
-      stampsAt: async (member, revision, linearizable, signal) => {
-        const { clusterId, records } = await this.#pages(
-          range,
-          { revision, keys_only: true, serializable: !linearizable },
-          { signal, member },
+  watch(range: KeyRange, startRevision: number, { fragment, mayPause }: RangeWatchOptions): WatchStream {
+    return new EtcdWatchStream(this.#connection, this.#streams, {
+      range,
+      request: { ...this.#bounds(range), startRevision, fragment },
+      isExclusive: fragment || mayPause,
+      stampsAt: (session, revision, isLinearizable, signal) =>
+        this.#comparisons.run(signal, async () => {
+          const request = { revision, keysOnly: true, isSerializable: !isLinearizable };
+          const { clusterId, records } = await this.#pages(range, request, { signal, session });
+          return { revision, clusterId, stamps: [...records.values()] };
+        }),
+      checkPermission: async (signal) => {
+        await this.#page(
+          { ...this.#bounds(range), limit: 1, revision: 0, keysOnly: true, isSerializable: true },
+          { what: `watch ${range.toString()}`, isIdempotent: true, signal },
         );
-        return { revision, clusterId, stamps: [...records.values()] };
       },
     });
   }
 
   /**
-   * Every page at the revision of the first, so that together they are one state of the store. The next page is asked for before one is decoded: the member
-   * reads while we do.
+   * Reads every page at the revision of the first, so that together they are one state of the store. The next page is
+   * requested before one is decoded: the member reads meanwhile.
    */
   async #pages(
     range: KeyRange,
@@ -100,63 +97,64 @@ export class EtcdListWatcher implements ListWatcher {
     const bounds = this.#bounds(range);
     const records = new Map<string, KeyRecord>();
     let at = revision ?? 0;
-    const askFor = (key: Buffer, limit: number): Promise<Page> =>
-      this.#page({ ...request, ...bounds, key, limit, revision: at }, { what, idempotent: true, ...call });
-    let next: Promise<Page> | undefined = askFor(bounds.key, FIRST_PAGE);
+    const readPage = (key: string, limit: number): Promise<Page> =>
+      this.#page({ ...request, ...bounds, key, limit, revision: at }, { what, isIdempotent: true, ...call });
+    let next: Promise<Page> | undefined = readPage(bounds.key, FIRST_PAGE);
     let clusterId = '';
+    let lastKey = '';
     while (next) {
-      const { range, limit }: Page = await next;
-      clusterId ||= range.clusterId;
-      at ||= range.revision;
+      const { range: page, limit }: Page = await next;
+      clusterId ||= page.clusterId;
+      at ||= page.revision;
       next = undefined;
-      if (range.more && range.lastId !== undefined) {
-        next = askFor(Buffer.concat([keyBytesOf(this.#prefix + range.lastId), ZERO]), nextLimit(limit, range));
+      if (page.more) {
+        if (page.lastKey === undefined || page.lastKey <= lastKey) throw invalidPage(what);
+        lastKey = page.lastKey;
+        next = readPage(`${this.#prefix}${lastKey}\0`, nextLimit(limit, page));
         next.catch(() => undefined);
-        // It is on its way when the event loop has turned.
+        // The request is on its way when the event loop has turned.
         await nextTurn();
       }
-      const arrived = range.records();
-      for (const record of arrived) records.set(record.rawKey, record);
+      const arrived = page.records();
+      for (const record of arrived) {
+        if (!range.includes(record.rawKey)) throw invalidPage(what);
+        records.set(record.rawKey, record);
+      }
       onPage?.(arrived);
     }
     return { revision: at, clusterId, records };
   }
 
-  /** As many records as asked for, or as many as fit into a message. */
-  async #page(request: PageRequest, options: UnaryOptions): Promise<Page> {
+  /** Reads as many records as requested, or as many as fit into a message. */
+  async #page(request: RangeRequest, options: RequestOptions): Promise<Page> {
     for (let { limit } = request; ; limit = Math.max(1, Math.floor(limit / 8))) {
       try {
-        return { range: await this.#connection.unary(this.#range, { ...request, limit }, options), limit };
+        return { range: await this.#connection.unary(this.#range, encodeRange({ ...request, limit }), options), limit };
       } catch (error) {
         if (!(error instanceof MessageTooLargeError) || limit === 1) throw error;
       }
     }
   }
 
-  #bounds(range: KeyRange): { readonly key: Buffer; readonly range_end?: Buffer } {
-    const start = keyBytesOf(this.#prefix + range.rawKey);
-    // Left out, not empty: to a Range an empty `range_end` on the wire is the end of the key space.
-    if (range.kind === 'key') return { key: start };
-    return { key: start.length === 0 ? ZERO : start, range_end: endOfPrefix(start) };
+  #bounds(range: KeyRange): RangeBounds {
+    const key = this.#prefix + range.rawKey;
+    return range.kind === 'key' ? { key, rangeEnd: '' } : { key: key || '\0', rangeEnd: endOfPrefix(key) };
   }
 }
 
-const ZERO = Buffer.from([0]);
-
-/** First key after all keys with the prefix; `\0` means the end of the key space (etcd's rule for `range_end`). */
-function endOfPrefix(prefix: Buffer): Buffer {
+/** The first key after all keys with the prefix; `\0` is the end of the key space (etcd's rule for `range_end`). */
+function endOfPrefix(prefix: string): string {
   for (let index = prefix.length - 1; index >= 0; index -= 1) {
-    const byte = prefix[index] as number;
-    if (byte < 0xff) {
-      const end = Buffer.from(prefix.subarray(0, index + 1));
-      end[index] = byte + 1;
-      return end;
-    }
+    const byte = prefix.charCodeAt(index);
+    if (byte < 0xff) return prefix.slice(0, index) + String.fromCharCode(byte + 1);
   }
-  return ZERO;
+  return '\0';
 }
 
 const nextLimit = (limit: number, page: RangePage): number => {
   const perKey = Math.max(1, page.byteLength / Math.max(1, page.count));
   return Math.max(1, Math.min(limit * 4, LARGEST_PAGE, Math.floor(PAGE_BYTES / perKey)));
 };
+
+const invalidPage = (what: string): ConnectionError =>
+  new ConnectionError(`${what}: the server sent keys that were not requested`);

@@ -1,206 +1,277 @@
-import type { ClientDuplexStream, Metadata } from '@grpc/grpc-js';
-import { ConnectionError, ConnectionTimeoutError, type EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { ConnectionError, EtcdTriggerError, PermissionDeniedError, WatchError } from '../etcd-trigger.errors.js';
 import {
   CompactedError,
+  MessageTooLargeError,
   type StampList,
   type WatchHeader,
   type WatchMessage,
   type WatchStream,
 } from '../backend/list-watcher.js';
+import type { KeyRange } from '../backend/key-range.js';
+import { Deferred } from '../timing/deferred.js';
+import type { WatchCreateRequest, WatchResponse } from './codec/watch-codec.js';
 import type { EtcdConnection } from './connection/etcd-connection.js';
-import {
-  failureOfReason,
-  grpcFailure,
-  isStaleToken,
-  isTransient,
-  lacksToken,
-  neverSent,
-  translate,
-} from './connection/etcd-errors.js';
-import type { KeyInterner } from './codec/key-interner.js';
-import { CONNECT_LIMIT_MS, definitionOf, type Member } from './connection/member.js';
-import { requireLeader } from './connection/status-probe.js';
-import { decodeWatchResponse, type WatchResponse } from './codec/watch-codec.js';
+import { failureOfReason, isStaleToken, lacksToken, translate } from './connection/etcd-errors.js';
+import type { MemberSession } from './connection/member-session.js';
+import { GrpcError } from './transport/grpc-error.js';
+import { createTimeoutError, type WatchGrpcStream } from './watch/watch-grpc-stream.js';
+import type { WatchReceiver } from './watch/watch-receiver.js';
+import type { WatchStreams } from './watch/watch-streams.js';
 
-type Duplex = ClientDuplexStream<object, WatchResponse>;
+/** Bounds of what one watch buffers while its range is compared with the member. */
+const MAX_BUFFERED_EVENTS = 1_000;
+const MAX_BUFFERED_BYTES = 4 * 1024 * 1024;
+/** The same for all watches of a stream. */
+const MAX_STREAM_BYTES = 64 * 1024 * 1024;
 
 export interface EtcdWatchOptions {
-  /** For messages, as `watch prefix "/app/"`. */
-  readonly what: string;
-  /** Bytes of the cluster's key prefix. */
-  readonly skip: number;
-  readonly known: KeyInterner;
-  /** etcdserverpb.WatchCreateRequest. */
-  readonly request: object;
+  readonly range: KeyRange;
+  readonly request: WatchCreateRequest;
+  /** The watch may pause, so it needs a gRPC stream of its own. */
+  readonly isExclusive: boolean;
   readonly stampsAt: (
-    member: Member,
+    session: MemberSession,
     revision: number,
-    linearizable: boolean,
+    isLinearizable: boolean,
     signal: AbortSignal,
   ) => Promise<StampList>;
+  /** Reads a key of the range: rejects with a PermissionDeniedError only if the user really lacks the permission. */
+  readonly checkPermission: (signal: AbortSignal) => Promise<void>;
 }
 
-/** One watch in a gRPC stream of its own: a watch that is denied, slow or cancelled touches no other. */
-export class EtcdWatchStream implements WatchStream {
-  readonly created: Promise<WatchHeader>;
-  readonly ended: Promise<EtcdTriggerError>;
+/** One watch, on a gRPC stream that it shares with others or has for itself. */
+export class EtcdWatchStream implements WatchStream, WatchReceiver {
+  readonly #created = new Deferred<WatchHeader>();
+  readonly #ended = new Deferred<EtcdTriggerError>();
   readonly #connection: EtcdConnection;
+  readonly #streams: WatchStreams;
   readonly #options: EtcdWatchOptions;
-  /** Where it is opened; until then, where it would be. */
-  #member: Member;
   readonly #abort = new AbortController();
-  #call: Duplex | undefined;
-  #metadata: Metadata | undefined;
-  #watchId: string | undefined;
+  #isExclusive: boolean;
+  #session: MemberSession | undefined;
+  #stream: WatchGrpcStream | undefined;
+  #cancelWatch: (() => void) | undefined;
+  #release: (() => void) | undefined;
   #receive: ((message: WatchMessage) => void) | undefined;
-  #accept!: (header: WatchHeader) => void;
-  #refuse!: (reason: EtcdTriggerError) => void;
-  #end!: (reason: EtcdTriggerError) => void;
-  #discardConnection: () => void = () => undefined;
-  #endLeaderWatch: () => void = () => undefined;
-  #over = false;
+  #buffer: WatchResponse[] = [];
+  #bufferedEvents = 0;
+  #bufferedBytes = 0;
+  #lastRevision = 0;
+  #hasCheckedPermission = false;
+  #isOver = false;
 
-  constructor(connection: EtcdConnection, options: EtcdWatchOptions) {
+  constructor(connection: EtcdConnection, streams: WatchStreams, options: EtcdWatchOptions) {
     this.#connection = connection;
+    this.#streams = streams;
     this.#options = options;
-    this.#member = connection.preferred;
-    this.created = new Promise((resolve, reject) => {
-      this.#accept = resolve;
-      this.#refuse = reject;
-    });
+    this.#isExclusive = options.isExclusive;
     this.created.catch(() => undefined);
-    this.ended = new Promise((resolve) => {
-      this.#end = resolve;
-    });
     void this.#open();
   }
 
+  get created(): Promise<WatchHeader> {
+    return this.#created.promise;
+  }
+
+  get ended(): Promise<EtcdTriggerError> {
+    return this.#ended.promise;
+  }
+
   deliver(receive: (message: WatchMessage) => void): void {
+    if (this.#isOver) return;
     this.#receive = receive;
+    for (const response of this.#takeBuffer()) {
+      if (this.#isReceiving) receive(response);
+    }
     this.resume();
   }
 
   stampsAt(revision: number, { linearizable }: { readonly linearizable: boolean }): Promise<StampList> {
-    return this.#options.stampsAt(this.#member, revision, linearizable, this.#abort.signal);
+    if (!this.#session) return Promise.reject(new ConnectionError(`${this.#what}: not accepted yet`));
+    return this.#options.stampsAt(this.#session, revision, linearizable, this.#abort.signal);
   }
 
   pause(): void {
-    this.#call?.pause();
+    if (this.#isExclusive) this.#stream?.pause();
   }
 
   resume(): void {
-    if (!this.#over) this.#call?.resume();
+    if (this.#isExclusive && this.#isReceiving) this.#stream?.resume();
   }
 
   cancel(): void {
-    this.#finish(new ConnectionError(`${this.#options.what}: cancelled`));
+    this.#finish(new ConnectionError(`${this.#what}: cancelled`));
+  }
+
+  onCreated(header: WatchHeader): void {
+    // Nothing flows before the range has been compared with this member.
+    if (this.#isExclusive && !this.#receive) this.#stream?.pause();
+    this.#created.resolve(header);
+  }
+
+  onMessage(response: WatchResponse, bytes: number): void {
+    const first = response.changes[0]?.revision ?? 0;
+    if (first < this.#lastRevision || !response.changes.every(({ rawKey }) => this.#options.range.includes(rawKey))) {
+      this.#finish(
+        new WatchError(
+          first < this.#lastRevision
+            ? `${this.#what}: the server sent revision ${first} after ${this.#lastRevision}`
+            : `${this.#what}: the server sent an event of a key outside of the range`,
+        ),
+      );
+      return;
+    }
+    this.#lastRevision = response.changes.at(-1)?.revision ?? first;
+    if (this.#receive) this.#receive(response);
+    else this.#keep(response, bytes);
+  }
+
+  onProgress(revision: number): void {
+    this.#receive?.({ revision, fragment: false, changes: [] });
+  }
+
+  onCanceled({ compactRevision, cancelReason }: WatchResponse): void {
+    if (compactRevision !== 0) {
+      this.#finish(new CompactedError(this.#what, compactRevision));
+      return;
+    }
+    const failure = failureOfReason(cancelReason || 'the server cancelled the watch');
+    const error = translate(failure, this.#what);
+    const isDenied = error instanceof PermissionDeniedError || isStaleToken(failure) || lacksToken(failure);
+    if (isDenied && !this.#hasCheckedPermission && this.#stream?.token !== undefined) void this.#retryIfPermitted();
+    else this.#finish(error);
+  }
+
+  onOversized(): void {
+    this.#finish(new MessageTooLargeError(`${this.#what}: a message exceeds the size limit`));
+  }
+
+  onCreateTimeout(isStreamAlive: boolean): void {
+    if (isStreamAlive && !this.#isExclusive) void this.#moveToExclusive();
+    else this.#finish(createTimeoutError(this.#what));
+  }
+
+  onRestart(): void {
+    this.#leaveStream();
+    void this.#open();
+  }
+
+  onStreamEnd(error: EtcdTriggerError): void {
+    this.#finish(error);
+  }
+
+  get #what(): string {
+    return `watch ${this.#options.range.toString()}`;
+  }
+
+  /** A receiver may cancel the watch in the middle of a delivery. */
+  get #isReceiving(): boolean {
+    return this.#receive !== undefined;
+  }
+
+  /** Waits through an outage that was reported already; reports a new one. */
+  async #open(): Promise<void> {
+    const { signal } = this.#abort;
+    await this.#attempt(async () => {
+      const token = await this.#connection.token();
+      const session = await this.#connection.watchSession(signal);
+      await this.#openOn(session, token);
+    });
+  }
+
+  async #openOn(session: MemberSession, token: string | undefined): Promise<void> {
+    this.#session = session;
+    if (this.#isExclusive) {
+      const { stream, release } = await this.#streams.exclusive(session, token, this.#abort.signal);
+      this.#release = release;
+      this.#stream = stream;
+    } else {
+      this.#stream = this.#streams.shared(session, token);
+    }
+    if (this.#isOver) this.#leaveStream();
+    else this.#cancelWatch = this.#stream.create(this.#options.request, this);
   }
 
   /**
-   * The member is chosen when there is a token, and only then its time begins: authenticating has found one that answers, while waiting for it is the fault
-   * of none. Avoiding members for that would lead back to one without quorum just when the token is there.
+   * The events before the comparison exceed the bounds, or the stream leaves the create unanswered: the watch begins
+   * again, on a stream that can be paused.
    */
-  async #open(): Promise<void> {
+  async #moveToExclusive(): Promise<void> {
+    this.#leaveStream();
+    this.#takeBuffer();
+    this.#lastRevision = 0;
+    this.#isExclusive = true;
+    await this.#attempt(async () => {
+      const token = await this.#connection.token();
+      if (this.#session) await this.#openOn(this.#session, token);
+    });
+  }
+
+  /**
+   * Since etcd 3.4.25 and 3.5.7 a create with a stale token is answered "permission denied". A read, whose refusal
+   * names the token, tells the two apart; then a new stream carries the new token.
+   */
+  async #retryIfPermitted(): Promise<void> {
+    this.#hasCheckedPermission = true;
+    const stream = this.#stream;
+    await this.#attempt(async () => {
+      await this.#options.checkPermission(this.#abort.signal);
+      if (stream) stream.isClosedForCreates = true;
+      this.#leaveStream();
+      await this.#open();
+    });
+  }
+
+  async #attempt(run: () => Promise<void>): Promise<void> {
     try {
-      const metadata = await this.#connection.metadata();
-      if (!this.#over) await this.#ask(metadata);
+      await run();
     } catch (error) {
-      this.#finish(translate(error, this.#options.what));
+      this.#finish(
+        error instanceof GrpcError
+          ? translate(error, this.#what)
+          : error instanceof EtcdTriggerError
+            ? error
+            : new WatchError(`${this.#what}: failed unexpectedly`, { cause: error }),
+      );
     }
   }
 
-  async #ask(metadata: Metadata): Promise<void> {
-    this.#member = this.#connection.preferred;
-    const limit = setTimeout(() => {
-      this.#avoidMember();
-      this.#finish(new ConnectionTimeoutError(`${this.#options.what}: not accepted within ${CONNECT_LIMIT_MS} ms`));
-    }, CONNECT_LIMIT_MS);
-    this.created.then(
-      () => {
-        clearTimeout(limit);
-      },
-      () => {
-        clearTimeout(limit);
-      },
-    );
-    try {
-      const client = await this.#member.connected('Watch', CONNECT_LIMIT_MS);
-      if (this.#over) return;
-      this.#metadata = requireLeader(metadata);
-      this.#discardConnection = () => {
-        this.#member.discard('Watch', client);
-      };
-      const { path, requestSerialize } = definitionOf(client, 'Watch');
-      const { skip, known } = this.#options;
-      const decode = (bytes: Buffer): WatchResponse => decodeWatchResponse(bytes, skip, known);
-      const call: Duplex = client.makeBidiStreamRequest(path, requestSerialize, decode, metadata);
-      this.#call = call;
-      call.on('data', (response: WatchResponse) => {
-        this.#onResponse(response);
-      });
-      call.on('error', (error) => {
-        this.#fail(error);
-      });
-      call.on('end', () => {
-        this.#finish(new ConnectionError(`${this.#options.what}: the member ended the stream`));
-      });
-      call.write({ create_request: this.#options.request });
-    } catch (error) {
-      this.#fail(error);
-    }
+  #keep(response: WatchResponse, bytes: number): void {
+    this.#buffer.push(response);
+    this.#bufferedEvents += response.changes.length;
+    this.#bufferedBytes += bytes;
+    if (this.#stream) this.#stream.bufferedBytes += bytes;
+    const isFull =
+      this.#bufferedEvents > MAX_BUFFERED_EVENTS ||
+      this.#bufferedBytes > MAX_BUFFERED_BYTES ||
+      (this.#stream?.bufferedBytes ?? 0) > MAX_STREAM_BYTES;
+    if (isFull && !this.#isExclusive) void this.#moveToExclusive();
   }
 
-  #onResponse(response: WatchResponse): void {
-    if (this.#over) return;
-    if (response.canceled) {
-      this.#onCanceled(response);
-    } else if (response.created) {
-      this.#watchId = response.watchId;
-      this.#endLeaderWatch = this.#member.leaderMonitor.serves(() => {
-        this.#avoidMember();
-        this.#finish(new ConnectionError(`${this.#options.what}: the member has lost its quorum`));
-      });
-      // Nothing flows before what is known has been compared with this member.
-      this.#call?.pause();
-      this.#accept({ clusterId: response.clusterId, revision: response.revision });
-    } else if (response.watchId === this.#watchId) {
-      this.#receive?.(response);
-    }
+  #takeBuffer(): readonly WatchResponse[] {
+    const buffered = this.#buffer;
+    if (this.#stream) this.#stream.bufferedBytes -= this.#bufferedBytes;
+    this.#buffer = [];
+    this.#bufferedEvents = 0;
+    this.#bufferedBytes = 0;
+    return buffered;
   }
 
-  #onCanceled({ compactRevision, cancelReason }: WatchResponse): void {
-    if (compactRevision !== 0) this.#finish(new CompactedError(this.#options.what, compactRevision));
-    else this.#fail(failureOfReason(cancelReason || 'the member cancelled the watch'));
-  }
-
-  #fail(error: unknown): void {
-    if (this.#over) return;
-    const failure = grpcFailure(error);
-    const metadata = this.#metadata;
-    if (metadata && (isStaleToken(failure) || lacksToken(failure)) && this.#connection.renewToken(metadata)) {
-      this.#finish(new ConnectionError(`${this.#options.what}: the token is no longer valid, authenticating again`));
-      return;
-    }
-    if (isTransient(failure) || neverSent(failure)) this.#avoidMember();
-    this.#finish(translate(error, this.#options.what));
-  }
-
-  /** Another member next, and another connection to this one. */
-  #avoidMember(): void {
-    if (this.#connection.closed) return;
-    this.#connection.avoid(this.#member);
-    this.#discardConnection();
+  #leaveStream(): void {
+    this.#cancelWatch?.();
+    this.#cancelWatch = undefined;
+    this.#release?.();
+    this.#release = undefined;
   }
 
   #finish(reason: EtcdTriggerError): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#endLeaderWatch();
-    this.#abort.abort();
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#receive = undefined;
-    this.#refuse(reason);
-    this.#end(reason);
-    // A cancelled stream still emits an error, which nobody must miss a listener for.
-    this.#call?.cancel();
+    this.#takeBuffer();
+    this.#leaveStream();
+    this.#abort.abort();
+    this.#created.reject(reason);
+    this.#ended.resolve(reason);
   }
 }

@@ -21,7 +21,7 @@ export interface PayloadParserOptions {
 /** Stands for an invalid value: the handler is not called. */
 export const SKIPPED = Symbol('skipped');
 
-export type Payload = object | undefined | typeof SKIPPED;
+export type ParsedPayload = object | undefined | typeof SKIPPED;
 
 /** Parses the values of one handler from bytes into validated, frozen instances of its class. */
 export class PayloadParser {
@@ -38,7 +38,7 @@ export class PayloadParser {
    * Returns `undefined` on delete. Returns a promise only if the class has asynchronous validators.
    * @throws FinalFailure for an invalid value with `onInvalid: 'error'`
    */
-  parse(event: WatchEvent): Payload | Promise<Payload> {
+  parse(event: WatchEvent): ParsedPayload | Promise<ParsedPayload> {
     const { value } = event;
     if (value === undefined) return undefined;
     const result = this.#parser.parse(value);
@@ -53,7 +53,7 @@ export class PayloadParser {
   }
 
   /** @throws FinalFailure for an invalid value with `onInvalid: 'error'` */
-  #accept(event: WatchEvent, result: ParseResult<object>): Payload {
+  #accept(event: WatchEvent, result: ParseResult<object>): ParsedPayload {
     if (result.ok) {
       if (this.#unknownReports.isNew(result.stripped)) this.#warnOfUnknown(event.key, result.stripped);
       return result.value;

@@ -43,7 +43,7 @@ export class ClusterRuntime {
   ) {
     const { requestTimeoutMs, markerPrefix, watchDefaults: delivery, logger } = options;
     this.log = new InstanceLog(logger, options);
-    this.#backend = source[OPEN_BACKEND]({ ...options, activity: () => this.activity });
+    this.#backend = source[OPEN_BACKEND]({ ...options, log: this.log, activity: () => this.activity });
     const { listWatcher, keyValue } = this.#backend;
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
@@ -59,8 +59,9 @@ export class ClusterRuntime {
     );
   }
 
-  get client(): object {
-    return this.#backend.client ?? absentClient();
+  /** The client that applications inject. */
+  client(): object | Promise<object> {
+    return this.#backend.client?.() ?? absentClient();
   }
 
   /** Empty until the store is loaded. */

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os';
 import { Logger, type LoggerService } from '@nestjs/common';
 import type { BackendSource } from '../backend/cluster-backend.js';
-import type { Etcd3, IOptions } from '../etcd/connection/etcd-client.js';
+import { DEFAULT_LIMITS, type TransactionLimits } from '../backend/transaction-limits.js';
+import type { Etcd3, EtcdClientOptions } from '../etcd/connection/etcd-client.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { checkOneOf, MAX_TIMER_MS } from '../option-checks.js';
+import { checkInteger, checkOneOf, MAX_TIMER_MS } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { SnapshotOptions } from '../store/snapshot/config-snapshot.js';
 import { checkDelivery, type DeliveryOptions } from '../watch/delivery/delivery-options.js';
@@ -16,7 +17,7 @@ export interface EtcdTriggerOptions {
    * client and closes it. An existing client is injected by `@InjectEtcdClient()` and never closed; the module opens
    * its own connection with the same options. Tests may pass a `FakeCluster`.
    */
-  readonly client: Etcd3 | IOptions | BackendSource;
+  readonly client: Etcd3 | EtcdClientOptions | BackendSource;
   /**
    * Added to every key, prefix and target of this cluster, and removed from every key that the application receives.
    * @default ''
@@ -68,6 +69,11 @@ export interface EtcdTriggerOptions {
    * @default none
    */
   readonly snapshot?: SnapshotOptions;
+  /**
+   * Limits of the servers, where they are started with other values of `--max-request-bytes` and `--max-txn-ops`.
+   * @default { requestBytes: 1_572_864, transactionOperations: 128 }
+   */
+  readonly limits?: Partial<TransactionLimits>;
   /** @default Nest's `Logger` */
   readonly logger?: LoggerService;
 }
@@ -102,6 +108,7 @@ export interface ResolvedOptions {
   readonly serviceName: string;
   readonly podName: string;
   readonly configs: readonly ConfigDefinition[];
+  readonly limits: TransactionLimits;
   readonly boot: BootPolicy;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -125,6 +132,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
     configs: checkConfigs(given.configs ?? []),
+    limits: checkServerLimits(given.limits ?? {}),
     boot: { policy, timeoutMs: checkMilliseconds('boot.timeoutMs', timeoutMs) },
     requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
@@ -179,6 +187,15 @@ function checkHandlers({ register = true, useGlobalEnhancers = false }: Handlers
     register: checkFlag('handlers.register', register),
     useGlobalEnhancers: checkFlag('handlers.useGlobalEnhancers', useGlobalEnhancers),
   };
+}
+
+function checkServerLimits(given: Partial<TransactionLimits>): TransactionLimits {
+  const limitOf = (name: keyof TransactionLimits): number => {
+    const limit = given[name] ?? DEFAULT_LIMITS[name];
+    checkInteger(`"limits.${name}"`, limit, { min: 1 });
+    return limit;
+  };
+  return { requestBytes: limitOf('requestBytes'), transactionOperations: limitOf('transactionOperations') };
 }
 
 function checkFlag(option: string, value: unknown): boolean {

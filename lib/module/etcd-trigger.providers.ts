@@ -47,7 +47,7 @@ export const clusterProviders = (cluster: string): Provider[] => [
   {
     provide: getEtcdClientToken(cluster),
     inject: [ClusterRuntime],
-    useFactory: ({ client }: ClusterRuntime) => client,
+    useFactory: (runtime: ClusterRuntime) => runtime.client(),
   },
   {
     provide: getWatcherToken(cluster),

@@ -95,7 +95,7 @@ export class ListenerRegistrar {
 
   /** etcd cancels a watch from revision 1 with the revision of the last compaction. */
   async #compactedAt(range: KeyRange): Promise<number | undefined> {
-    const stream = this.#source.watch(range, 1, { fragment: false });
+    const stream = this.#source.watch(range, 1, { fragment: false, mayPause: true });
     stream.created.then(
       () => {
         stream.deliver(() => {

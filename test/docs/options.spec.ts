@@ -22,6 +22,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
 const NESTED: Readonly<Record<string, string>> = {
   boot: 'BootPolicy',
   handlers: 'HandlersOptions',
+  limits: 'TransactionLimits',
   snapshot: 'SnapshotOptions',
   retry: 'RetryOptions',
   lease: 'LeaseOptions',

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Type } from '@nestjs/common';
@@ -58,7 +58,12 @@ describe('docs/security.md', () => {
 
   it('names the file of every snippet, and every snippet is tested', () => {
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
-    expect([...SNIPPETS.keys()]).toEqual(['tls.module.ts', 'mutual-tls.module.ts', 'user.module.ts']);
+    expect([...SNIPPETS.keys()]).toEqual([
+      'tls.module.ts',
+      'mutual-tls.module.ts',
+      'rotation.module.ts',
+      'user.module.ts',
+    ]);
   });
 
   it('connects with TLS', async () => {
@@ -79,6 +84,17 @@ describe('docs/security.md', () => {
       },
       KEY_NOT_FOUND,
     );
+  });
+
+  it('reads the certificates of a mounted folder', async () => {
+    await using etcd = await EtcdTestCluster.start({ tls: { ca: files.ca, ...files.server, clientAuth: true } });
+    const mounted = join(folder, 'mounted');
+    await mkdir(mounted);
+    await copyFile(files.ca, join(mounted, 'ca.crt'));
+    await copyFile(files.client.cert, join(mounted, 'tls.crt'));
+    await copyFile(files.client.key, join(mounted, 'tls.key'));
+    const environment = { ETCD_HOSTS: etcd.hosts.join(), ETCD_TLS_FOLDER: mounted };
+    await use('rotation.module.ts', 'RotationModule', environment, KEY_NOT_FOUND);
   });
 
   it('is the user that its client certificate names', async () => {

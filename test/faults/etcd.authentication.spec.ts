@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Metadata, status } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { describe, expect, it } from 'vitest';
+import { ClientChoice, type ConnectionSettings } from '../../lib/etcd/connection/etcd-client.js';
 import { EtcdConnection } from '../../lib/etcd/connection/etcd-connection.js';
 import { EtcdListWatcher } from '../../lib/etcd/etcd-list-watcher.js';
-import { CONNECT_LIMIT_MS, type Member } from '../../lib/etcd/connection/member.js';
+import { CREATE_LIMIT_MS } from '../../lib/etcd/watch/watch-grpc-stream.js';
 import { ConnectionClosedError } from '../../lib/etcd-trigger.errors.js';
 import { KeyRange } from '../../lib/backend/key-range.js';
 import type { WatchStream } from '../../lib/backend/list-watcher.js';
@@ -21,21 +22,19 @@ const CONNECTIONS = 30;
 
 /** Authenticates successfully but slowly, like a busy cluster. */
 class SlowToAuthenticate extends EtcdConnection {
-  override async metadata(): Promise<Metadata> {
-    await sleep(CONNECT_LIMIT_MS + 300);
-    return super.metadata();
+  override async token(): Promise<string | undefined> {
+    await sleep(CREATE_LIMIT_MS + 300);
+    return super.token();
   }
 }
 
-const watch = (connection: EtcdConnection, prefix: string): WatchStream =>
-  new EtcdListWatcher(connection, '').watch(KeyRange.of(prefix), 1, { fragment: false });
+const settingsOf = (...hosts: string[]): ConnectionSettings => new ClientChoice({ hosts, auth: APP }).settings;
 
-function preferFirst(hosts: string[]): EtcdConnection {
-  const connection = new EtcdConnection({ hosts, auth: APP }, REQUEST_MS);
-  const [first] = connection.members;
-  if (first) connection.prefer(first);
-  return connection;
-}
+const connectTo = (...hosts: string[]): EtcdConnection =>
+  new EtcdConnection(settingsOf(...hosts), { requestTimeoutMs: REQUEST_MS });
+
+const watch = (connection: EtcdConnection, prefix: string): WatchStream =>
+  new EtcdListWatcher(connection, '').watch(KeyRange.of(prefix), 1, { fragment: false, mayPause: false });
 
 /** Returns the number of authentications that have started. */
 const authentications = ({ etcd }: SecuredCluster): Promise<number | undefined> =>
@@ -46,32 +45,32 @@ const authentications = ({ etcd }: SecuredCluster): Promise<number | undefined> 
 describe('a watch that has to authenticate', () => {
   it('does not leave its member because authentication is slow', async () => {
     await using secured = await startSecured();
-    const [host = ''] = secured.etcd.hosts;
-    const connection = new SlowToAuthenticate({ hosts: [host, host], auth: APP }, REQUEST_MS);
-    const { preferred } = connection;
+    using link = await TcpProxy.start(secured.etcd.first.clientPort);
+    const connection = new SlowToAuthenticate(settingsOf(link.endpoint), { requestTimeoutMs: REQUEST_MS });
     const stream = watch(connection, '/allowed/');
 
     expect((await stream.created).revision).toBeGreaterThan(0);
-    expect(connection.preferred).toBe(preferred);
+    expect(link.accepted).toBe(1);
     stream.cancel();
     connection.close();
   });
 
   it('starts on another member if its own has no quorum and so cannot authenticate', async () => {
     const cluster = await LabCluster.start(undefined, 'secured');
-    const connection = new EtcdConnection(cluster.access, REQUEST_MS);
-    const [cutOff, member] = [1, cluster.members[1]];
-    cluster.isolate(cutOff, 'silent');
-    await eventually(async () => (await member?.metric('etcd_server_has_leader')) === 0);
-    connection.prefer(connection.members[cutOff] as Member);
+    const [cutOff, ...others] = cluster.proxies as [TcpProxy, ...TcpProxy[]];
+    cluster.isolate(0, 'silent');
+    await eventually(async () => (await cluster.members[0]?.metric('etcd_server_has_leader')) === 0);
+    for (const other of others) other.refuse();
+    const { settings } = new ClientChoice(cluster.access);
+    const connection = new EtcdConnection(settings, { requestTimeoutMs: REQUEST_MS });
 
-    const stream = await eventually(async () => {
-      const attempt = watch(connection, '/lab/');
-      await attempt.created;
-      return attempt;
-    });
+    const stream = watch(connection, '/lab/');
+    await eventually(() => cutOff.accepted === 1);
+    for (const other of others) await other.accept();
 
-    expect(connection.preferred).not.toBe(connection.members[cutOff]);
+    expect((await stream.created).revision).toBeGreaterThan(0);
+    await eventually(() => cutOff.connections === 0);
+    expect(others.map(({ connections }) => connections).toSorted()).toEqual([0, 1]);
     stream.cancel();
     connection.close();
     await cluster.stop();
@@ -84,7 +83,7 @@ describe('authenticating', () => {
     const { hosts } = secured.etcd;
     const connections = Array.from(
       { length: CONNECTIONS },
-      () => new EtcdConnection({ hosts, auth: APP }, SHORT_REQUEST_MS),
+      () => new EtcdConnection(settingsOf(...hosts), { requestTimeoutMs: SHORT_REQUEST_MS }),
     );
 
     await Promise.all(
@@ -107,13 +106,16 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
     await using slow = await startSlowMember({ statusRequestsUntilToken: Infinity });
     await using member = await startSlowMember({ statusRequestsUntilToken: 0 });
     using link = await TcpProxy.start(slow.port);
-    const connection = preferFirst([link.endpoint, member.endpoint]);
-    const metadata = connection.metadata();
-    await eventually(() => slow.statusRequests > 1);
+    using otherLink = await TcpProxy.start(member.port);
+    otherLink.refuse();
+    const connection = connectTo(link.endpoint, otherLink.endpoint);
+    const token = connection.token();
+    await eventually(() => slow.pending === 1 && slow.statusRequests > 1);
+    await otherLink.accept();
 
     link.drop();
 
-    expect((await metadata).get('token')).toEqual(['token']);
+    expect(await token).toBe('token');
     expect([slow.authentications, member.authentications]).toEqual([1, 1]);
     connection.close();
   });
@@ -121,8 +123,8 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
   it('starts again when the only link has lost all data and has recovered', async () => {
     await using slow = await startSlowMember({ statusRequestsUntilToken: Infinity });
     using link = await TcpProxy.start(slow.port);
-    const connection = preferFirst([link.endpoint]);
-    const metadata = connection.metadata();
+    const connection = connectTo(link.endpoint);
+    const token = connection.token();
     await eventually(() => slow.pending === 1);
     const { accepted } = link;
 
@@ -132,7 +134,7 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
 
     await eventually(() => slow.authentications === 2);
     connection.close();
-    await expect(metadata).rejects.toThrow(ConnectionClosedError);
+    await expect(token).rejects.toThrow(ConnectionClosedError);
   });
 
   it.each([
@@ -142,11 +144,9 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
     'may last longer than a connection may be silent, as long as its member %s status requests',
     async (_, refusal) => {
       await using member = await startSlowMember({ statusRequestsUntilToken: 4, ...(refusal && { refusal }) });
-      const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
+      const connection = connectTo(member.endpoint);
 
-      const metadata = await connection.metadata();
-
-      expect(metadata.get('token')).toEqual(['token']);
+      expect(await connection.token()).toBe('token');
       expect(member.authentications).toBe(1);
       connection.close();
     },
@@ -158,11 +158,14 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
       refusal: { code: status.UNAVAILABLE, details: 'etcdserver: no leader' },
     });
     await using member = await startSlowMember({ statusRequestsUntilToken: 0 });
-    const connection = preferFirst([leaderless.endpoint, member.endpoint]);
+    using otherLink = await TcpProxy.start(member.port);
+    otherLink.refuse();
+    const connection = connectTo(leaderless.endpoint, otherLink.endpoint);
+    const token = connection.token();
+    await eventually(() => leaderless.pending === 1);
+    await otherLink.accept();
 
-    const metadata = await connection.metadata();
-
-    expect(metadata.get('token')).toEqual(['token']);
+    expect(await token).toBe('token');
     expect([leaderless.authentications, member.authentications]).toEqual([1, 1]);
     await eventually(() => leaderless.pending === 0);
     connection.close();
@@ -170,13 +173,13 @@ describe.concurrent('authenticating over a connection that may be lost', () => {
 
   it('ends immediately when the module closes', async () => {
     await using member = await startSlowMember({ statusRequestsUntilToken: Infinity });
-    const connection = new EtcdConnection({ hosts: member.endpoint, auth: APP }, REQUEST_MS);
-    const metadata = connection.metadata();
+    const connection = connectTo(member.endpoint);
+    const token = connection.token();
     await eventually(() => member.pending === 1);
 
     connection.close();
 
-    await expect(metadata).rejects.toThrow(ConnectionClosedError);
+    await expect(token).rejects.toThrow(ConnectionClosedError);
     await eventually(() => member.pending === 0);
   });
 });

@@ -1,8 +1,5 @@
-import { createServer, type AddressInfo } from 'node:net';
-import { Client, credentials } from '@grpc/grpc-js';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { eventually } from '../support/eventually.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { cutEach } from './recovery/cut-again.js';
 import { Follower } from './recovery/follower.js';
@@ -10,39 +7,6 @@ import { Writer } from './recovery/writer.js';
 
 /** Longest pause between two attempts, plus time for a busy machine. */
 const SOON_MS = 5_000;
-
-/** Returns the times of connections from a plain grpc-js channel to a server that resets each at its first byte. */
-async function connectionTimesOfPlainChannel(
-  count: number,
-  backoff: { readonly initialMs: number },
-): Promise<number[]> {
-  const times: number[] = [];
-  const server = createServer((socket) => {
-    times.push(performance.now());
-    socket.on('error', () => undefined).once('data', () => socket.resetAndDestroy());
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  const client = new Client(`127.0.0.1:${port}`, credentials.createInsecure(), {
-    'grpc.initial_reconnect_backoff_ms': backoff.initialMs,
-  });
-  await eventually(() => {
-    client.getChannel().getConnectivityState(true);
-    return times.length === count;
-  });
-  client.close();
-  server.close();
-  return times;
-}
-
-describe('a grpc-js channel whose connections end during the handshake', () => {
-  it('increases its backoff, so the library does not reuse a channel that has failed', async () => {
-    const times = await connectionTimesOfPlainChannel(7, { initialMs: 100 });
-    const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0));
-
-    expect(pauses.at(-1)).toBeGreaterThan(4 * (pauses[0] ?? Infinity));
-  });
-});
 
 describe.each(['FIN', 'RST'])('a watch whose connection is cut again with %s', (kind) => {
   let etcd: EtcdTestCluster;

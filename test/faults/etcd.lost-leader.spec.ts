@@ -1,6 +1,6 @@
-import type { Metadata } from '@grpc/grpc-js';
 import { EtcdTestCluster, type EtcdMember } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { ClientChoice, type EtcdClientOptions } from '../../lib/etcd/connection/etcd-client.js';
 import { EtcdConnection } from '../../lib/etcd/connection/etcd-connection.js';
 import { EtcdListWatcher } from '../../lib/etcd/etcd-list-watcher.js';
 import { KeyRange } from '../../lib/backend/key-range.js';
@@ -9,21 +9,15 @@ import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
 import { Recorder } from '../support/recorder.js';
 import { startApp } from '../support/start-app.js';
+import type { TcpProxy } from '../support/tcp-proxy.js';
 import { LabCluster } from './lab/lab-cluster.js';
 import { lead } from './recovery/members.js';
 
 const REQUEST_MS = 5_000;
 /** etcd ends streams on a member without a leader after three election timeouts. The library leaves it sooner. */
 const SLOW_ELECTIONS = ['--heartbeat-interval=100', '--election-timeout=1500'];
-
-/** Its streams do not require a leader, so etcd does not end them. */
-class NoLeaderRequired extends EtcdConnection {
-  override async metadata(): Promise<Metadata> {
-    const metadata = await super.metadata();
-    metadata.set = (): void => undefined;
-    return metadata;
-  }
-}
+/** Long enough that etcd ends no streams here. */
+const VERY_SLOW_ELECTIONS = ['--pre-vote=true', '--heartbeat-interval=100', '--election-timeout=4000'];
 
 /** Streams of one application on the same member. */
 class Streams {
@@ -37,18 +31,14 @@ class Streams {
     for (const { ended } of streams) void ended.then(({ message }) => this.endReasons.push(message));
   }
 
-  static async open(connection: EtcdConnection, count = 1): Promise<Streams> {
+  static async open(client: EtcdClientOptions, count = 1): Promise<Streams> {
+    const connection = new EtcdConnection(new ClientChoice(client).settings, { requestTimeoutMs: REQUEST_MS });
     const watcher = new EtcdListWatcher(connection, '');
     const streams = Array.from({ length: count }, (_, index) =>
-      watcher.watch(KeyRange.of(`/lab/${index}`), 1, { fragment: false }),
+      watcher.watch(KeyRange.of(`/lab/${index}`), 1, { fragment: false, mayPause: false }),
     );
     await Promise.all(streams.map(({ created }) => created));
     return new Streams(connection, streams);
-  }
-
-  /** Index of the member that serves the streams. */
-  get servingMember(): number {
-    return this.#connection.members.indexOf(this.#connection.preferred);
   }
 
   cancel(): void {
@@ -82,11 +72,14 @@ const lacksLeader = async (member: EtcdMember): Promise<boolean> =>
 describe.concurrent('a watch', () => {
   it('leaves a member that reports a lost quorum, but not one that finds a leader soon', async () => {
     // The user may read only one prefix.
-    const cluster = await LabCluster.start('3.4', 'secured', ['--pre-vote=true']);
-    using streams = await Streams.open(new NoLeaderRequired(cluster.access, REQUEST_MS), 3);
-    const { servingMember: served } = streams;
+    const cluster = await LabCluster.start('3.4', 'secured', VERY_SLOW_ELECTIONS);
+    const served = ((await cluster.leaderIndex()) + 1) % 3;
     const member = cluster.members[served] as EtcdMember;
-    await eventually(async () => (await cluster.leaderIndex()) !== served || cluster.moveLeader().then(() => false));
+    const link = cluster.proxies[served] as TcpProxy;
+    const otherLinks = cluster.proxies.filter((each) => each !== link);
+    for (const other of otherLinks) other.refuse();
+    using streams = await Streams.open(cluster.access, 3);
+    for (const other of otherLinks) await other.accept();
 
     cluster.isolate(served, 'silent');
     await eventually(() => lacksLeader(member));
@@ -99,18 +92,20 @@ describe.concurrent('a watch', () => {
 
     cluster.isolate(served, 'silent');
     await eventually(() => streams.endReasons.length === 3);
-    expect(streams.endReasons.toSorted()).toEqual(
-      [0, 1, 2].map((index) => `watch prefix "/lab/${index}": the member has lost its quorum`),
+    // The application ended the connection, and etcd did not end the streams.
+    expect(new Set(streams.endReasons)).toEqual(
+      new Set([`the connection to ${link.endpoint.replace('http://', '')} was lost: the session was closed`]),
     );
-    expect(streams.servingMember).not.toBe(served);
+    expect(otherLinks.map(({ connections }) => connections).toSorted()).toEqual([0, 1]);
+    expect(link.accepted).toBe(1);
     await cluster.stop();
   });
 
   it('keeps its member while the leader is moved or dies, and sends one status request for all streams', async () => {
     await using cluster = await EtcdTestCluster.start({ size: 3 });
     const [crowded, quiet, third] = cluster.members as [EtcdMember, EtcdMember, EtcdMember];
-    using many = await Streams.open(new EtcdConnection({ hosts: crowded.endpoint }, REQUEST_MS), 500);
-    using one = await Streams.open(new EtcdConnection({ hosts: quiet.endpoint }, REQUEST_MS));
+    using many = await Streams.open({ hosts: crowded.endpoint }, 500);
+    using one = await Streams.open({ hosts: quiet.endpoint });
 
     for (const leader of [third, crowded, quiet]) await lead(cluster, leader);
     for (let deaths = 0; deaths < 3; deaths += 1) {
@@ -151,9 +146,9 @@ describe.concurrent('a watch', () => {
     await eventually(() => recorder.state['/app/again'] === 'x');
 
     const lines = logger.lines.filter(({ text }) => text.includes('prefix "/app/"'));
-    expect(lines.map(({ text }) => text.replace(/ [([].*/, ''))).toEqual([
-      'prefix "/app/": interrupted, trying again',
-      'prefix "/app/": following again',
+    expect(lines.map(({ text }) => text.replace(/ ([([]|\d).*/, ''))).toEqual([
+      'prefix "/app/": interrupted, retrying',
+      'prefix "/app/": following again after',
     ]);
   });
 });

@@ -110,7 +110,9 @@ describe('error handling:', () => {
     const sent = proxy.bytesUp;
 
     await expect(app.watcher.put('/large', Buffer.alloc(2_000_000))).rejects.toThrow(WriteError);
-    await expect(app.watcher.put('/large', Buffer.alloc(2_000_000))).rejects.toThrow(/1572864; nothing was sent/);
+    await expect(app.watcher.put('/large', Buffer.alloc(2_000_000))).rejects.toThrow(
+      /1572864 \(limits.requestBytes\); nothing was sent/,
+    );
     expect(proxy.bytesUp - sent).toBeLessThan(1_000);
     proxy.stop();
   });
@@ -153,11 +155,15 @@ describe('error handling:', () => {
   });
 
   it.each([
-    ['no hosts', { client: { hosts: [] } }, /"client.hosts" names no host/],
-    ['no client', { client: undefined }, /"client" is missing/],
+    ['no hosts', { client: { hosts: [] } }, /client.hosts must be "host:port" or a non-empty array/],
+    ['no client', { client: undefined }, /client is missing/],
     ['an unknown policy', { boot: { policy: 'hope' } }, /"boot.policy" must be one of/],
     ['an invalid limit', { requestTimeoutMs: -1 }, /"requestTimeoutMs" must be a number of milliseconds/],
-    ['a password without a user', { client: { hosts: 'a:1', auth: { password: 'x' } } }, /both username and password/],
+    [
+      'a password without a user',
+      { client: { hosts: 'a:1', auth: { password: 'x' } } },
+      /client.auth must have a username and a password/,
+    ],
     [
       'a module-wide order',
       { watchDefaults: { order: 'any' } },

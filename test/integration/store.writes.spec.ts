@@ -173,7 +173,7 @@ describe('writing through the store', () => {
           for (let index = 0; index < 129; index += 1) tx.put(`/counters/${index}`, { count: index });
         },
         WriteError,
-        /129 operations, etcd takes at most 128; nothing was sent/,
+        /129 operations, etcd takes at most 128 \(limits.transactionOperations\); nothing was sent/,
       ],
       [
         'more than 1.5 MiB',
@@ -181,7 +181,7 @@ describe('writing through the store', () => {
           for (const key of ['a', 'b', 'c', 'd']) tx.put(`/owners/${key}`, { name: 'x'.repeat(400_000) });
         },
         WriteError,
-        /etcd takes at most 1572864; nothing was sent/,
+        /etcd takes at most 1572864 \(limits.requestBytes\); nothing was sent/,
       ],
     ])('is rejected before it is sent if it writes %s', async (_, build, kind, sentence) => {
       await using app = await start();

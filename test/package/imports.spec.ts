@@ -4,12 +4,14 @@ import { describe, expect, it } from 'vitest';
 
 /** The folders, or single files, of lib that the files of a folder may import from; sub-folders are listed separately. */
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
-  timing: [],
+  timing: ['collections'],
   collections: [],
   backend: ['timing'],
-  etcd: ['backend', 'timing', 'etcd/codec', 'etcd/connection'],
+  etcd: ['backend', 'timing', 'etcd/codec', 'etcd/connection', 'etcd/transport', 'etcd/watch'],
   'etcd/codec': ['backend'],
-  'etcd/connection': ['backend', 'timing', 'collections'],
+  'etcd/connection': ['backend', 'timing', 'etcd/codec', 'etcd/transport'],
+  'etcd/watch': ['backend', 'timing', 'etcd/codec', 'etcd/connection', 'etcd/transport'],
+  'etcd/transport': [],
   watch: ['backend', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
   'watch/delivery': ['backend', 'timing', 'collections', 'watch/sharing', 'watch/stream'],
   'watch/sharing': ['backend', 'timing', 'watch/stream'],

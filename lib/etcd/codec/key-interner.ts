@@ -1,15 +1,15 @@
 import { latin1Of } from './bytes.js';
 
 /**
- * Texts of keys that came lately, found by their bytes: the same key comes again and again, and neither a new text nor its hash has to be made then. Of two
- * keys with one place the later one has it.
+ * Interns the texts of recent keys, found by their bytes. A key that occurs again needs neither a new text nor a new
+ * hash. A later key replaces an earlier one in the same slot.
  */
 export class KeyInterner {
   readonly #keys: string[] = Array.from({ length: PLACES }, () => '');
-  /** The bytes of each key again: comparing them with bytes takes a third of the time that comparing chars takes. */
+  /** The bytes of each key. Comparing bytes with bytes is faster than comparing them with chars. */
   readonly #bytes = new Uint8Array(PLACES * LONGEST_KEY);
 
-  /** The bytes as text with one char each. */
+  /** Returns the bytes as text with one char a byte. */
   textOf(bytes: Buffer, start: number, end: number): string {
     const length = end - start;
     if (length > LONGEST_KEY) return latin1Of(bytes, start, end);
@@ -27,7 +27,7 @@ export class KeyInterner {
     return this.#keep(place, bytes, start, end);
   }
 
-  /** Apart from what is done for each event: the shorter that is, the sooner it is compiled. */
+  /** A separate method keeps the code that runs for each event short, so that V8 compiles it sooner. */
   #keep(place: number, bytes: Buffer, start: number, end: number): string {
     this.#bytes.set(bytes.subarray(start, end), place * LONGEST_KEY);
     return (this.#keys[place] = latin1Of(bytes, start, end));
@@ -35,5 +35,5 @@ export class KeyInterner {
 }
 
 const PLACES = 8_192;
-/** In bytes; of longer ones the text is made each time. */
+/** In bytes. Longer keys are not interned. */
 const LONGEST_KEY = 64;

@@ -18,8 +18,11 @@ const LEASE = 0x30;
 const EVENT_TYPE = 0x08;
 const EVENT_KV = 0x12;
 
-/** Reads the mvccpb.KeyValue that begins at the reader's position; the first `skip` bytes of its key (the cluster's key prefix) are left out. */
-export function readKeyValue(reader: ProtobufReader, prefixLength: number, interner?: KeyInterner): KeyRecord {
+/**
+ * Reads the mvccpb.KeyValue at the reader's position. `prefix`, the cluster's key prefix, is removed from its key.
+ * @throws RangeError if the key lacks the prefix
+ */
+export function readKeyValue(reader: ProtobufReader, prefix: string, interner?: KeyInterner): KeyRecord {
   const limit = reader.limit();
   const outer = reader.end;
   reader.end = limit;
@@ -40,7 +43,7 @@ export function readKeyValue(reader: ProtobufReader, prefixLength: number, inter
   }
   reader.end = outer;
   return new PackedRecord(
-    prefixLength === 0 ? rawKey : rawKey.slice(prefixLength),
+    prefix === '' ? rawKey : withoutPrefix(rawKey, prefix),
     value,
     revision,
     createRevision,
@@ -49,8 +52,8 @@ export function readKeyValue(reader: ProtobufReader, prefixLength: number, inter
   );
 }
 
-/** Reads the mvccpb.Event that begins at the reader's position. */
-export function readEvent(reader: ProtobufReader, prefixLength: number, interner: KeyInterner): KeyChange {
+/** Reads the mvccpb.Event at the reader's position. */
+export function readEvent(reader: ProtobufReader, prefix: string, interner: KeyInterner): KeyChange {
   const limit = reader.limit();
   const outer = reader.end;
   reader.end = limit;
@@ -58,10 +61,15 @@ export function readEvent(reader: ProtobufReader, prefixLength: number, interner
   let record: KeyRecord | undefined;
   for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
     if (tag === EVENT_TYPE) deleted = reader.uint() === 1;
-    else if (tag === EVENT_KV) record = readKeyValue(reader, prefixLength, interner);
+    else if (tag === EVENT_KV) record = readKeyValue(reader, prefix, interner);
     else reader.skip(tag);
   }
   reader.end = outer;
   if (!record) throw new RangeError('an event in the message has no key');
   return deleted ? { rawKey: record.rawKey, value: undefined, revision: record.revision } : record;
+}
+
+function withoutPrefix(rawKey: string, prefix: string): string {
+  if (!rawKey.startsWith(prefix)) throw new RangeError('a key in the message lacks the key prefix of the cluster');
+  return rawKey.slice(prefix.length);
 }

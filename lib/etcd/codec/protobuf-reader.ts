@@ -2,14 +2,14 @@ import type { KeyInterner } from './key-interner.js';
 import { latin1Of, copyBytes } from './bytes.js';
 
 /**
- * Reads protocol buffers (https://protobuf.dev/programming-guides/encoding) straight from the bytes of a message, without objects in between:
- * for watch events this is what makes the difference to a generic decoder. Numbers are checked: what does not fit a safe integer throws.
+ * Reads protocol buffers (https://protobuf.dev/programming-guides/encoding) from the bytes of a message, without
+ * intermediate objects. Numbers that are not safe integers throw a RangeError.
  */
 export class ProtobufReader {
   position: number;
   end: number;
 
-  /** `isPiece`: the bytes are so few that any of them may keep all of them. */
+  /** `isDetached`: the bytes are few enough that a value may keep all of them in memory. */
   constructor(
     readonly bytes: Buffer,
     readonly isDetached = false,
@@ -18,13 +18,13 @@ export class ProtobufReader {
     this.end = bytes.length;
   }
 
-  /** Goes on reading from there. */
+  /** Continues reading at this position. */
   at(position: number): this {
     this.position = position;
     return this;
   }
 
-  /** Tag of the next field (`fieldNumber << 3 | wireType`), 0 at the end. */
+  /** Reads the tag of the next field (`fieldNumber << 3 | wireType`). Returns 0 at the end. */
   tag(): number {
     if (this.position >= this.end) return 0;
     const byte = this.bytes[this.position] as number;
@@ -33,7 +33,7 @@ export class ProtobufReader {
     return byte;
   }
 
-  /** A varint as a safe integer; negative int64 do not occur in what is read here. */
+  /** Reads a varint as a safe integer. Negative values are not supported. */
   uint(): number {
     const { bytes } = this;
     let { position } = this;
@@ -43,7 +43,7 @@ export class ProtobufReader {
       return byte;
     }
     let value = byte & 0x7f;
-    // As integers as far as these go, which is 2^28.
+    // Bitwise operations are exact up to 2^28.
     for (let shift = 7; byte >= 0x80 && shift < 28; shift += 7) {
       byte = bytes[position++] as number;
       value |= (byte & 0x7f) << shift;
@@ -59,7 +59,22 @@ export class ProtobufReader {
     return value;
   }
 
-  /** A 64-bit varint as decimal text: ids of leases and clusters exceed 2^53. */
+  /** Reads an int64. Every negative value is read as -1, the only one that occurs in watch ids. */
+  int(): number {
+    const { bytes, position } = this;
+    // A negative int64 takes ten bytes, of which the last one is 1.
+    if (position + 10 <= this.end && (bytes[position + 8] as number) >= 0x80 && bytes[position + 9] === 1) {
+      let length = 0;
+      while ((bytes[position + length] as number) >= 0x80) length += 1;
+      if (length === 9) {
+        this.position = position + 10;
+        return -1;
+      }
+    }
+    return this.uint();
+  }
+
+  /** Reads a 64-bit varint as decimal text, because ids of leases and clusters exceed 2^53. */
   decimal(): string {
     let value = 0n;
     for (let shift = 0n; ; shift += 7n) {
@@ -74,12 +89,22 @@ export class ProtobufReader {
     return this.uint() !== 0;
   }
 
-  /** Position at which the length-delimited field that begins here ends. */
+  /** Reads the length of a length-delimited field. Returns the position of its end. */
   limit(): number {
     const length = this.uint();
     const limit = this.position + length;
     if (limit > this.end) throw new RangeError('the message is shorter than it says');
     return limit;
+  }
+
+  /** Reads the nested message that begins here with the given function, which sees nothing beyond its end. */
+  nested<T>(read: () => T): T {
+    const limit = this.limit();
+    const outer = this.end;
+    this.end = limit;
+    const result = read();
+    this.end = outer;
+    return result;
   }
 
   text(): string {
@@ -89,7 +114,7 @@ export class ProtobufReader {
     return text;
   }
 
-  /** One char a byte: compares in byte order, exact for any key. `interner`: texts that may be the same. */
+  /** Reads bytes as text with one char a byte, which is exact for any key and compares in byte order. */
   latin1(interner?: KeyInterner): string {
     const limit = this.limit();
     const text = interner
@@ -99,7 +124,7 @@ export class ProtobufReader {
     return text;
   }
 
-  /** As text with one char a byte up to the given length, else as bytes: a copy, unless keeping them keeps little else. */
+  /** Reads short bytes as text with one char a byte. Longer ones are copied, unless a view keeps little else in memory. */
   packed(maxText: number): string | Buffer {
     const limit = this.limit();
     const { bytes, position } = this;

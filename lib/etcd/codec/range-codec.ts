@@ -2,7 +2,35 @@ import type { KeyRecord } from '../../backend/key-record.js';
 import { readKeyValue } from './key-value-codec.js';
 import { copyBytes } from './bytes.js';
 import { ProtobufReader } from './protobuf-reader.js';
-import { type Header, readHeader } from './watch-codec.js';
+import { ProtobufWriter } from './protobuf-writer.js';
+import { type Header, readHeader } from './header-codec.js';
+
+/** The keys of a request with one char a byte; the end is excluded. */
+export interface RangeBounds {
+  readonly key: string;
+  /** Empty for the key alone, `\0` for the end of the key space. */
+  readonly rangeEnd: string;
+}
+
+/** etcdserverpb.RangeRequest. */
+export interface RangeRequest extends RangeBounds {
+  /** 0 for no limit. */
+  readonly limit: number;
+  /** 0 for the newest. */
+  readonly revision: number;
+  readonly isSerializable?: boolean | undefined;
+  readonly keysOnly?: boolean | undefined;
+}
+
+export const encodeRange = ({ key, rangeEnd, limit, revision, isSerializable, keysOnly }: RangeRequest): Buffer =>
+  new ProtobufWriter()
+    .latin1(1, key)
+    .latin1(2, rangeEnd)
+    .uint(3, limit)
+    .uint(4, revision)
+    .bool(7, isSerializable ?? false)
+    .bool(8, keysOnly ?? false)
+    .finish();
 
 /** etcdserverpb.RangeResponse. */
 export interface RangeResponse extends Header {
@@ -14,31 +42,31 @@ const HEADER = 0x0a;
 const KV = 0x12;
 const MORE = 0x18;
 
-/** Bytes of the pieces that records are decoded from: copying twenty records of 300 B at once takes less time than the value of one by itself. */
+/** Records are decoded from copied pieces of this size. Copying several records at once is faster than copying each value. */
 const PIECE_BYTES = 8_192;
-/** Of records so short the value is a text, for which no piece is needed: that saves a twentieth of the time. */
+/** Shorter records hold their value as text, so they need no piece. */
 const TEXT_RECORD_BYTES = 192;
 const NOTHING = Buffer.alloc(0);
 
-/** Decodes the answer to a Range; `skip` is the number of bytes of the cluster's key prefix. */
-export function decodeRangeResponse(bytes: Buffer, prefixLength: number): RangeResponse {
-  const page = new RangePage(bytes, prefixLength);
+/** Decodes a RangeResponse. `prefix` is the cluster's key prefix. */
+export function decodeRangeResponse(bytes: Buffer, prefix: string): RangeResponse {
+  const page = new RangePage(bytes, prefix);
   return { revision: page.revision, clusterId: page.clusterId, records: page.records() };
 }
 
-/** The answer to a Range, of which only as much is decoded as it takes to ask for the next page. */
+/** A RangeResponse. The constructor decodes only what the request for the next page needs. */
 export class RangePage implements Header {
   readonly revision: number;
   readonly clusterId: string;
   readonly more: boolean;
   readonly byteLength: number;
   readonly count: number;
-  /** Of the last record; `undefined` when there is none. */
-  readonly lastId: string | undefined;
+  /** The raw key of the last record. */
+  readonly lastKey: string | undefined;
   readonly #bytes: Buffer;
-  readonly #prefixLength: number;
+  readonly #prefix: string;
 
-  constructor(bytes: Buffer, skip: number) {
+  constructor(bytes: Buffer, prefix: string) {
     const reader = new ProtobufReader(bytes);
     let header: Header = { revision: 0, clusterId: '' };
     let more = false;
@@ -58,16 +86,16 @@ export class RangePage implements Header {
       }
     }
     this.#bytes = bytes;
-    this.#prefixLength = skip;
+    this.#prefix = prefix;
     this.revision = header.revision;
     this.clusterId = header.clusterId;
     this.more = more;
     this.byteLength = bytes.length;
     this.count = count;
-    this.lastId = count === 0 ? undefined : readKeyValue(reader.at(last), skip).rawKey;
+    this.lastKey = count === 0 ? undefined : readKeyValue(reader.at(last), prefix).rawKey;
   }
 
-  /** All of them, decoded now, from copies of parts of the page: a value that is kept keeps such a piece, and not the page. */
+  /** Decodes all records, from copied pieces of the page. A value keeps its piece in memory, not the page. */
   records(): KeyRecord[] {
     const reader = new ProtobufReader(this.#bytes);
     const page = new ProtobufReader(this.#bytes);
@@ -79,7 +107,7 @@ export class RangePage implements Header {
       reader.skip(tag);
       if (tag !== KV) continue;
       if (reader.position - start <= TEXT_RECORD_BYTES) {
-        records.push(readKeyValue(page.at(start), this.#prefixLength));
+        records.push(readKeyValue(page.at(start), this.#prefix));
         continue;
       }
       if (reader.position > pieceAt + piece.bytes.length) {
@@ -87,7 +115,7 @@ export class RangePage implements Header {
         const end = Math.max(reader.position, start + PIECE_BYTES);
         piece = new ProtobufReader(copyBytes(this.#bytes.subarray(start, end)), true);
       }
-      records.push(readKeyValue(piece.at(start - pieceAt), this.#prefixLength));
+      records.push(readKeyValue(piece.at(start - pieceAt), this.#prefix));
     }
     return records;
   }

@@ -1,35 +1,55 @@
-/** How grpc-js wraps what happened. */
-const LAST_ERROR = /^No connection established\. Last error: (.*?)(?: \(\d{4}-[^)]*Z\))?\. Resolution note: /s;
+import { TransportError } from '../transport/transport-error.js';
 
-/** What gRPC, TLS and the kernel say of a connection that did not come about, and what that means. The first that fits counts. */
+/** Texts of the kernel, of TLS and of the transport, and their meanings. The first match counts. */
 const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
-  [/^No connection established within (.+)/, 'nobody answered within $1'],
   [/ECONNREFUSED ([^\s,]+)/, 'nothing listens at $1'],
-  [/(?:EHOSTUNREACH|ENETUNREACH) ([^\s,]+)/, 'there is no way to $1'],
-  [/Name resolution failed for target (?:\w+:)?(\S+)/, 'the name in $1 is not known'],
-  [/alert certificate required/, 'the server wants a certificate of the client, and none was given'],
-  [/alert certificate expired/, "the server refuses the client's certificate, which has expired"],
-  [/alert unknown ca/, "the server refuses the client's certificate, which it does not trust"],
-  // Older servers, as Debian's etcd 3.4, say no more.
-  [/alert bad certificate/, "the server does not accept the client's certificate, or wants one and none was given"],
+  [/(?:EHOSTUNREACH|ENETUNREACH) ([^\s,]+)/, 'no route to $1'],
+  [/getaddrinfo (?:ENOTFOUND )?(\S+)/, 'the host name $1 is unknown'],
+  [/alert certificate required/, 'the server requires a client certificate, and none was given'],
+  [/alert certificate expired/, 'the server rejects the client certificate, which has expired'],
+  [/alert unknown ca/, 'the server rejects the client certificate, which it does not trust'],
+  // etcd 3.4 gives no more detail.
+  [/alert bad certificate/, 'the server rejects the client certificate, or requires one and none was given'],
   [/certificate has expired/, "the server's certificate has expired"],
   [/does not match certificate's altnames/, "the server's certificate is for another name"],
-  [/unable to (verify|get)|self.signed/, "the server's certificate is not signed by an authority that is trusted here"],
-  [/wrong version number/, 'TLS was tried, but the server does not speak it'],
-  [/before secure TLS connection/, 'the server ended the connection before TLS was established; it may not speak it'],
-  [/no application protocol|Protocol error/, 'the server speaks no HTTP/2, so it is not etcd'],
-  [/^Failed to connect/, 'the server ended the connection before it stood; it may want TLS, or not be etcd'],
+  [/unable to (verify|get)|self.signed/, "the server's certificate is not signed by a trusted authority"],
+  [/wrong version number|packet length too long/, 'the client used TLS, which the server does not speak'],
+  [/before secure TLS connection|before it was established/, 'the server closed the connection; it may not speak TLS'],
+  [
+    /ALPN protocol|no application protocol|Protocol error|NGHTTP2|Parse Error/i,
+    'the server does not speak HTTP/2, so it is not etcd',
+  ],
+  [/no HTTP\/2 session within (.+)/, 'no answer within $1'],
+  [
+    /the peer closed the connection$|ECONNRESET|EPIPE|socket hang up/,
+    'the server closed the connection; it may require TLS, or not be etcd',
+  ],
 ];
 
-/** The details of a connection failure as one clause; what is not known is left as it is, without timestamps and source lines of libraries. */
-export function describeConnectionFailure(details: string): string {
-  const reason = LAST_ERROR.exec(details)?.[1] ?? details;
+const MAX_CLAUSES = 3;
+
+/** Describes why no session came about, in one clause a reason. */
+export function describeConnectionFailures(failures: readonly unknown[]): string {
+  const clauses = [...new Set(failures.map(describeConnectionFailure))];
+  const shown = clauses.slice(0, MAX_CLAUSES).join('; ');
+  return clauses.length > MAX_CLAUSES ? `${shown}; and others` : shown || 'no host has an address';
+}
+
+/** An unknown text is kept, without the source lines and codes of OpenSSL. */
+export function describeConnectionFailure(failure: unknown): string {
+  const text = failure instanceof Error ? failure.message : String(failure);
   for (const [pattern, meaning] of MEANINGS) {
-    const found = pattern.exec(reason);
-    if (found) return `no connection to etcd: ${meaning.replace('$1', found[1] ?? '')}`;
+    const found = pattern.exec(text);
+    if (found) return meaning.replace('$1', found[1] ?? '');
   }
-  return `no connection to etcd: ${reason
+  return text
     .replace(/^Error: /, '')
     .replace(/\w+:error:\w+:[^:]*:[^:]*:([^:]*):.*/s, '$1')
-    .trim()}`;
+    .replace(/[^ -~]+/g, ' ')
+    .trim()
+    .slice(0, 300);
 }
+
+/** True if the member gave no answer in time, as opposed to refusing the connection. */
+export const isConnectTimeout = (failure: unknown): boolean =>
+  failure instanceof TransportError && failure.failure === 'connect-timeout';

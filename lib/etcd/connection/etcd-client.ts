@@ -1,48 +1,134 @@
 import { Etcd3, type IOptions } from 'etcd3';
-import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { ConnectionError, InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { unusableClient } from './absent-client.js';
+import { type Endpoint, formatHost, parseHosts } from './hosts.js';
 
 export { Etcd3, type IOptions };
 
-/** The client that applications inject, and how the module's own connection is made. */
-export interface ClientChoice {
-  readonly client: Etcd3;
-  /** The module built it, so the module closes it. */
-  readonly isOwn: boolean;
-  readonly options: IOptions;
+/** PEM data: the authorities that signed the server's certificate, and a client certificate where the server asks for one. */
+export type EtcdCredentials = NonNullable<IOptions['credentials']>;
+
+/** The user that the module authenticates as. */
+export type EtcdUser = NonNullable<IOptions['auth']>;
+
+type OrFunction<T> = T | (() => T | Promise<T>);
+
+/** The options of etcd3, of which three take more forms. */
+export interface EtcdClientOptions extends Omit<IOptions, 'hosts' | 'credentials' | 'auth'> {
+  /** `host:port`, `http://`, `https://` or `unix:` URLs: an array, or one string with commas. The default port is 2379. */
+  readonly hosts: string | string[];
+  /** A function is called for each new connection, so that renewed certificates are used. */
+  readonly credentials?: EtcdCredentials | (() => EtcdCredentials | Promise<EtcdCredentials>) | undefined;
+  /** A function is called for each authentication. */
+  readonly auth?: EtcdUser | (() => EtcdUser | Promise<EtcdUser>) | undefined;
 }
 
-/**
- * An `Etcd3` that was supplied stays its owner's; of it only the options are used.
- * @throws InvalidOptionsError for what is neither an `Etcd3` nor options that name hosts
- */
-export function chooseClient(given: unknown): ClientChoice {
-  if (given instanceof Etcd3) return { client: given, isOwn: false, options: given['options'] };
-  const options = checkOptions(given);
-  return { client: new Etcd3(options), isOwn: true, options };
+/** The part of the client options that the module's own connection uses. */
+export interface ConnectionSettings {
+  readonly endpoints: readonly Endpoint[];
+  readonly isSecure: boolean;
+  /** Rejects with a ConnectionError when the application's function fails. */
+  readonly credentials: () => Promise<EtcdCredentials | undefined>;
+  /** `undefined` without a user. */
+  readonly user: (() => Promise<EtcdUser>) | undefined;
 }
 
-function checkOptions(client: unknown): IOptions {
-  if (typeof client !== 'object' || client === null) {
-    throw new InvalidOptionsError('"client" is missing: give { hosts: "host:2379" } or an Etcd3');
+/** The client that applications inject, and the settings of the module's own connection. */
+export class ClientChoice {
+  readonly settings: ConnectionSettings;
+  readonly #given: Etcd3 | EtcdClientOptions;
+  #built: Promise<Etcd3> | undefined;
+
+  /** @throws InvalidOptionsError unless it is an `Etcd3`, or options that name hosts */
+  constructor(given: unknown) {
+    const options = given instanceof Etcd3 ? withDefaultHost(given['options']) : checkOptions(given);
+    this.#given = given instanceof Etcd3 ? given : options;
+    this.settings = settingsOf(options);
   }
-  const { hosts, auth } = client as {
-    readonly hosts?: unknown;
-    readonly auth?: Partial<NonNullable<IOptions['auth']>>;
+
+  /**
+   * The given `Etcd3`, or one that is built from the options with one call of their functions. If a function fails, the
+   * client throws when it is used: the module itself calls the function again, and starts as `boot.policy` says.
+   */
+  client(): Etcd3 | Promise<Etcd3> {
+    if (this.#given instanceof Etcd3) return this.#given;
+    this.#built ??= this.#build(this.#given);
+    return this.#built.catch((error: unknown) => {
+      if (!(error instanceof ConnectionError)) throw error;
+      return unusableClient(
+        (name) => new ConnectionError(`Etcd3.${name}: ${error.message} when the client was built`, { cause: error }),
+      );
+    });
+  }
+
+  /** Closes the client, unless the application supplied it. */
+  close(): void {
+    this.#built?.then(
+      (client) => {
+        client.close();
+      },
+      () => undefined,
+    );
+  }
+
+  async #build(options: EtcdClientOptions): Promise<Etcd3> {
+    const { endpoints, credentials, user } = this.settings;
+    const [tls, auth] = await Promise.all([credentials(), user?.()]);
+    const built: IOptions = { ...(options as IOptions), hosts: endpoints.map(formatHost) };
+    if (tls) built.credentials = tls;
+    if (auth) built.auth = auth;
+    return new Etcd3(built);
+  }
+}
+
+const withDefaultHost = (options: IOptions): EtcdClientOptions => ({
+  ...options,
+  // The type demands hosts, but etcd3 has a default.
+  hosts: (options as Partial<IOptions>).hosts ?? '127.0.0.1:2379',
+});
+
+function settingsOf({ hosts, credentials, auth }: EtcdClientOptions): ConnectionSettings {
+  const endpoints = parseHosts(hosts);
+  return {
+    endpoints,
+    isSecure: credentials !== undefined || endpoints.some((each) => 'isSecure' in each && each.isSecure),
+    credentials: async () => credentials && checkCredentials(await resultOf('credentials', credentials)),
+    user: auth && (async () => checkUser(await resultOf('auth', auth))),
   };
-  const list: unknown[] = Array.isArray(hosts) ? hosts : [hosts];
-  if (list.length === 0 || list.some((host) => typeof host !== 'string' || host.trim() === '')) {
-    throw new InvalidOptionsError('"client.hosts" names no host: give "host:2379", or a list of such');
+}
+
+function checkOptions(client: unknown): EtcdClientOptions {
+  if (typeof client !== 'object' || client === null) {
+    throw new InvalidOptionsError('client is missing: set it to { hosts: "host:2379" } or to an Etcd3');
   }
-  const isSecure = list.map((host) => (host as string).startsWith('https://'));
-  if (
-    isSecure.includes(true) &&
-    isSecure.includes(false) &&
-    list.some((host) => (host as string).startsWith('http://'))
-  ) {
-    throw new InvalidOptionsError('"client.hosts" mixes http:// and https://: etcd3 uses one kind for all of them');
+  const { credentials, auth } = client as Partial<EtcdClientOptions>;
+  if (credentials !== undefined && typeof credentials !== 'function') checkCredentials(credentials);
+  if (auth !== undefined && typeof auth !== 'function') checkUser(auth);
+  return client as EtcdClientOptions;
+}
+
+function checkCredentials(credentials: unknown): EtcdCredentials {
+  if (typeof credentials === 'object' && credentials !== null) return credentials as EtcdCredentials;
+  throw new InvalidOptionsError('client.credentials must be { rootCertificate, privateKey?, certChain? }');
+}
+
+function checkUser(user: unknown): EtcdUser {
+  const { username, password } = (user ?? {}) as Partial<Record<keyof EtcdUser, unknown>>;
+  if (typeof username === 'string' && typeof password === 'string') return user as EtcdUser;
+  throw new InvalidOptionsError('client.auth must have a username and a password');
+}
+
+/** The message of what the application's function threw may hold a secret: it is not quoted. */
+async function resultOf<T>(option: 'credentials' | 'auth', given: OrFunction<T>): Promise<T> {
+  if (typeof given !== 'function') return given;
+  try {
+    return await (given as () => T | Promise<T>)();
+  } catch (cause) {
+    throw new ConnectionError(`the function client.${option} failed${codeOf(cause)}`, { cause });
   }
-  if (auth && (typeof auth.username !== 'string' || typeof auth.password !== 'string')) {
-    throw new InvalidOptionsError('"client.auth" needs both username and password');
-  }
-  return client as IOptions;
+}
+
+function codeOf(thrown: unknown): string {
+  const code: unknown = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : '';
 }

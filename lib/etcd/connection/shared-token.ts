@@ -1,18 +1,18 @@
-/** A token that all calls share: got when it is first needed, got anew when a member has refused it, and never by two requests at a time. */
+/** A token for all calls: requested when it is first needed and after a refusal, never by two requests at a time. */
 export class SharedToken {
   #token: Promise<string | undefined> | undefined;
-  /** What calls go with; nothing while they wait. */
+  /** The token that calls use now; `undefined` while they wait for one. */
   #issued: { readonly token: string | undefined } | undefined;
 
   constructor(private readonly authenticate: () => Promise<string | undefined>) {}
 
-  /** `undefined` where authentication is off. */
+  /** Resolves to `undefined` where authentication is disabled. */
   get(): Promise<string | undefined> {
     return (this.#token ??= this.#renewed());
   }
 
-  /** A call that went with this was refused for it: the next one gets a new token, unless another call has seen to that already. */
-  refused(token: unknown): void {
+  /** The server has refused this token: the next call gets a new one, unless the token was replaced already. */
+  refused(token: string | undefined): void {
     if (this.#issued && this.#issued.token === token) this.#forget();
   }
 

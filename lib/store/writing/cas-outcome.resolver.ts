@@ -58,7 +58,7 @@ export class CasOutcomeResolver implements KeyValueStore {
         const result = await this.#keyValue.commit(transaction);
         return result.applied ? result : await this.#resolveConflict(transaction, result, lost);
       } catch (error) {
-        if (error === lost || !isTransient(error)) throw lost;
+        if (error === lost || !mayRecover(error)) throw lost;
         await quietPause(backoff(attempt), signal);
       }
     }
@@ -111,5 +111,5 @@ const isResult = (operation: Operation, found: KeyRecord | undefined, at: number
 const hasLease = (operation: Operation): boolean => operation.lease !== undefined;
 
 /** True if a retry may succeed: the answer was lost again, or etcd is unreachable. */
-export const isTransient = (error: unknown): error is EtcdTriggerError =>
+export const mayRecover = (error: unknown): error is EtcdTriggerError =>
   error instanceof UnknownOutcomeError || error instanceof ConnectionError;

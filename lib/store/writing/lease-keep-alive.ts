@@ -1,7 +1,7 @@
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import type { Lease, LeaseStore } from '../../backend/lease-store.js';
 
-export interface KeepAliveOptions {
+export interface LeaseKeepAliveOptions {
   /** Called after each renewal; returns false if the lease is no longer needed. */
   readonly isNeeded: () => boolean;
   readonly signal: AbortSignal;
@@ -19,7 +19,7 @@ export interface KeepAliveOptions {
 export async function keepAlive(
   lease: Lease,
   leases: LeaseStore,
-  { isNeeded, signal, wait = quietPause }: KeepAliveOptions,
+  { isNeeded, signal, wait = quietPause }: LeaseKeepAliveOptions,
 ): Promise<'lost' | 'unneeded' | 'stopped'> {
   const period = (lease.ttlSeconds * 1_000) / 3;
   let failures = 0;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ConnectionTimeoutError, UnknownOutcomeError } from '../../etcd-trigger.errors.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
-import { isTransient, type OutcomeOptions } from './cas-outcome.resolver.js';
+import { mayRecover, type OutcomeOptions } from './cas-outcome.resolver.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../../backend/key-value-store.js';
 import { LeaseNotFoundError } from '../../backend/lease-store.js';
@@ -72,7 +72,7 @@ export class MarkerOutcomeResolver implements KeyValueStore {
         const record = result.applied ? undefined : result.current[0];
         return record?.value.equals(WRITTEN) ? record : undefined;
       } catch (error) {
-        if (!isTransient(error)) throw lost;
+        if (!mayRecover(error)) throw lost;
         await quietPause(backoff(attempt), signal);
       }
     }

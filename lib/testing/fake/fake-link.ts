@@ -159,7 +159,10 @@ const timedOut = ({ what, key, isWrite, limitMs }: Sent): EtcdTriggerError => {
 };
 
 const unknown = (what: string, key: string | undefined, cause: EtcdTriggerError): UnknownOutcomeError =>
-  new UnknownOutcomeError(`${what}: the answer was lost, it may or may not have been applied; it was not sent again`, {
-    key,
-    cause,
-  });
+  new UnknownOutcomeError(
+    `${what}: the answer was lost, so it may or may not have been applied; it was not sent again`,
+    {
+      key,
+      cause,
+    },
+  );

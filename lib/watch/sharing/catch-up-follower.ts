@@ -32,7 +32,7 @@ export class CatchUpFollower implements ReflectorSink {
     // A cache comes from the shared stream, which was followed until now.
     this.#state = 'cache' in from ? 'following' : 'starting';
     if ('cache' in from) this.list.complete(from.cache);
-    this.#reflector = new Reflector(source, range, this, { from });
+    this.#reflector = new Reflector(source, range, this, { from, mayPause: true });
     this.#reflector.start();
   }
 

@@ -8,8 +8,12 @@ import { Reflector, type ReflectorSink } from '../stream/reflector.js';
 import type { ResyncNotice } from '../watch-event.js';
 import { CatchUpFollower } from './catch-up-follower.js';
 import type { ClusterObserver } from './cluster-observer.js';
+import type { InterruptionLog } from './interruption-log.js';
 import { InitialList, type InitialListWait } from './initial-list.js';
 import type { ListenerRegistration, RangeListener, StreamState } from './range-listener.js';
+
+/** Further resyncs without a difference, one after the other, are not logged. */
+const MAX_LOGGED_EMPTY = 3;
 
 /**
  * One target and its listeners, with one list, one stream and one cache. A listener that cannot accept an update leaves
@@ -19,21 +23,33 @@ export class SharedRange implements ReflectorSink {
   readonly #source: ListWatcher;
   readonly #log: InstanceLog;
   readonly #observer: ClusterObserver | undefined;
+  readonly #interruptions: InterruptionLog;
   readonly #reflector: Reflector;
   readonly #list = new InitialList();
   /** Copied on write, so that a running dispatch continues with the registrations it began with. */
   #registrations: readonly RangeRegistration[] = [];
   #state: StreamState = 'starting';
+  /** Resyncs in a row without a difference: a server that names another cluster each time causes them. */
+  #emptyResyncs = 0;
 
   constructor(
     source: ListWatcher,
     readonly range: KeyRange,
     log: InstanceLog,
-    { paused, observer }: { readonly paused: boolean; readonly observer: ClusterObserver | undefined },
+    {
+      paused,
+      observer,
+      interruptions,
+    }: {
+      readonly paused: boolean;
+      readonly observer: ClusterObserver | undefined;
+      readonly interruptions: InterruptionLog;
+    },
   ) {
     this.#source = source;
     this.#log = log;
     this.#observer = observer;
+    this.#interruptions = interruptions;
     this.#reflector = new Reflector(source, range, this, { paused });
     this.#reflector.start();
   }
@@ -95,6 +111,7 @@ export class SharedRange implements ReflectorSink {
 
   close(): void {
     this.#reflector.close();
+    this.#interruptions.closed(this.range);
     this.#list.close(new ConnectionClosedError(`${this.range.toString()}: the module is closed`));
     for (const registration of this.#registrations) {
       registration.unregister();
@@ -132,7 +149,7 @@ export class SharedRange implements ReflectorSink {
   }
 
   following(): void {
-    if (this.#state === 'interrupted') this.#log.info(`${this.range.toString()}: following again`);
+    if (this.#state === 'interrupted') this.#interruptions.following(this.range);
     this.#state = 'following';
     for (const registration of this.#registrations) if (!registration.follower) registration.listener.following?.();
   }
@@ -140,7 +157,7 @@ export class SharedRange implements ReflectorSink {
   interrupted(reason: EtcdTriggerError): void {
     this.#list.fail(reason);
     if (this.#state !== 'interrupted' && this.cache) {
-      this.#log.warn(`${this.range.toString()}: interrupted, trying again (${reason.message})`);
+      this.#interruptions.interrupted(this.range, reason);
       this.#observer?.interrupted(this.range, reason);
     }
     this.#state = 'interrupted';
@@ -175,6 +192,14 @@ export class SharedRange implements ReflectorSink {
 
   #resynced({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
     this.#observer?.resynced(this.range, reason);
+    this.#emptyResyncs = changes === 0 ? this.#emptyResyncs + 1 : 0;
+    if (this.#emptyResyncs > MAX_LOGGED_EMPTY) return;
+    if (this.#emptyResyncs === MAX_LOGGED_EMPTY) {
+      this.#log.warn(
+        `${this.range.toString()}: listed again repeatedly without a difference (${reason}); not logged any more`,
+      );
+      return;
+    }
     const difference = `revisions ${fromRevision} to ${toRevision} are delivered as a difference of ${changes} keys`;
     this.#log.warn(`${this.range.toString()}: listed again (${reason}); ${difference}`);
   }

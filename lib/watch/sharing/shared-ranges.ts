@@ -2,6 +2,7 @@ import type { KeyRange } from '../../backend/key-range.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { ClusterObserver } from './cluster-observer.js';
+import { InterruptionLog } from './interruption-log.js';
 import { SharedRange } from './shared-range.js';
 
 /** The watched ranges of one cluster. All listeners of a target share one stream. */
@@ -9,12 +10,14 @@ export class SharedRanges {
   readonly #source: ListWatcher;
   readonly #log: InstanceLog;
   readonly #observer: ClusterObserver | undefined;
+  readonly #interruptions: InterruptionLog;
   readonly #ranges = new Map<string, { readonly range: SharedRange; users: number }>();
 
   constructor(source: ListWatcher, log: InstanceLog, observer?: ClusterObserver) {
     this.#source = source;
     this.#log = log;
     this.#observer = observer;
+    this.#interruptions = new InterruptionLog(log);
   }
 
   get all(): SharedRange[] {
@@ -28,7 +31,7 @@ export class SharedRanges {
   acquire(range: KeyRange, { paused }: { readonly paused: boolean }): SharedRange {
     let entry = this.#ranges.get(range.identity);
     if (!entry) {
-      const options = { paused, observer: this.#observer };
+      const options = { paused, observer: this.#observer, interruptions: this.#interruptions };
       entry = { range: new SharedRange(this.#source, range, this.#log, options), users: 0 };
       this.#ranges.set(range.identity, entry);
     }

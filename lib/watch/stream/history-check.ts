@@ -13,7 +13,9 @@ export async function checkHistory(
   cache: RangeCache,
   { isFresh }: { /** True if the cache was listed immediately before. */ readonly isFresh: boolean },
 ): Promise<ResyncNotice['reason'] | undefined> {
-  if (cache.clusterId !== '' && header.clusterId !== cache.clusterId) return 'cluster-changed';
+  // A proxy may name no cluster, which proves nothing.
+  const areNamed = cache.clusterId !== '' && header.clusterId !== '';
+  if (areNamed && header.clusterId !== cache.clusterId) return 'cluster-changed';
   const known = cache.next - 1;
   const isBehind = header.revision < known;
   if (known === 0 || (isFresh && !isBehind)) return undefined;

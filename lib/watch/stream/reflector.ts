@@ -3,6 +3,7 @@ import type { KeyRange } from '../../backend/key-range.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import {
   CompactedError,
+  ConnectionLostError,
   isRefusal,
   type ListWatcher,
   MessageTooLargeError,
@@ -41,13 +42,18 @@ export interface ReflectorOptions {
   /** List, but do not follow before `resume()`. */
   readonly paused?: boolean;
   readonly backoff?: Backoff;
+  /** The sink may refuse events. */
+  readonly mayPause?: boolean;
 }
+
+/** A stream that was followed for this time counts as a success. */
+const STABLE_MS = 1_000;
 
 type ResyncReason = ResyncNotice['reason'];
 
 /** The result of one attempt to list and follow. */
 interface Attempt {
-  /** True if the stream was followed. The backoff then starts again from the beginning. */
+  /** True if the stream was followed for a while. The backoff then starts again from the beginning. */
   readonly hasFollowed: boolean;
   readonly outcome: Outcome;
 }
@@ -66,6 +72,7 @@ export class Reflector {
   readonly #backoff: Backoff;
   readonly #abort = new AbortController();
   readonly #listAt: number | undefined;
+  readonly #mayPause: boolean;
   /** Closed while the reflector is paused. */
   readonly #running = new Gate();
   /** Closed while the sink cannot accept events. */
@@ -76,7 +83,8 @@ export class Reflector {
   #flow: RevisionFlow | undefined;
 
   constructor(source: ListWatcher, range: KeyRange, sink: ReflectorSink, options: ReflectorOptions = {}) {
-    const { from, paused = false, backoff = source.backoff ?? BACKOFF } = options;
+    const { from, paused = false, backoff = source.backoff ?? BACKOFF, mayPause = false } = options;
+    this.#mayPause = mayPause;
     this.#source = source;
     this.#range = range;
     this.#sink = sink;
@@ -193,7 +201,10 @@ export class Reflector {
   }
 
   async #follow(cache: RangeCache, isFresh: boolean): Promise<Attempt> {
-    const stream = this.#source.watch(this.#range, cache.next, { fragment: this.#fragment });
+    const stream = this.#source.watch(this.#range, cache.next, {
+      fragment: this.#fragment,
+      mayPause: this.#mayPause,
+    });
     const cancel = (): void => {
       stream.cancel();
     };
@@ -203,7 +214,10 @@ export class Reflector {
       const relist = await checkHistory(stream, header, cache, { isFresh });
       if (relist) return { hasFollowed: false, outcome: { relist } };
       this.#sink.following();
-      return { hasFollowed: true, outcome: await this.#deliver(stream, header, cache) };
+      const since = performance.now();
+      const outcome = await this.#deliver(stream, header, cache);
+      // A stream that ends right after it was accepted is no success.
+      return { hasFollowed: performance.now() - since >= STABLE_MS, outcome };
     } finally {
       this.#flow?.stop();
       this.#flow = undefined;
@@ -262,6 +276,8 @@ export class Reflector {
   }
 
   #waitBefore(attempt: number, reason: EtcdTriggerError): number {
+    // The backend paces its own attempts to reconnect.
+    if (reason instanceof ConnectionLostError) return this.#backoff.soon(0);
     const isPatient = this.#cache !== undefined || attempt > 10;
     return isPatient && isRefusal(reason) ? this.#backoff.refused() : this.#backoff.soon(attempt);
   }

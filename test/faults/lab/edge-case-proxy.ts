@@ -102,9 +102,10 @@ const watchWithEdgeCases =
     metadata.set('hasleader', 'true');
     const deserialize = responseDeserialize as (bytes: Buffer) => WatchResponse;
     const upstream = client.makeBidiStreamRequest(path, requestSerialize, deserialize, metadata);
-    call.on('data', ({ create_request: create }: WatchRequest) => {
+    call.on('data', (request: WatchRequest) => {
+      const { create_request: create } = request;
       const start = Math.max(1, Number(create?.start_revision) - REVISIONS_TOO_EARLY);
-      upstream.write({ create_request: { ...create, start_revision: String(start) } });
+      upstream.write(create ? { create_request: { ...create, start_revision: String(start) } } : request);
     });
     upstream.on('data', (response: WatchResponse) => {
       call.write(response);

@@ -109,13 +109,13 @@ export function keyValueContract(cluster: () => ContractCluster): void {
 
       expect(await failureOf(backend.keyValue.commit({ what: 'test', operations: many }))).toEqual({
         name: 'WriteError',
-        message: 'test: 129 operations, etcd takes at most 128; nothing was sent',
+        message: 'test: 129 operations, etcd takes at most 128 (limits.transactionOperations); nothing was sent',
       });
       expect(
         await failureOf(backend.keyValue.commit({ what: 'test', operations: [put('/big', Buffer.alloc(size))] })),
       ).toEqual({
         name: 'WriteError',
-        message: `test: ${size + 53} bytes, etcd takes at most ${size}; nothing was sent`,
+        message: `test: ${size + 53} bytes, etcd takes at most ${size} (limits.requestBytes); nothing was sent`,
       });
       const { applied } = await backend.keyValue.commit({
         what: 'test',
@@ -211,7 +211,7 @@ export function keyValueContract(cluster: () => ContractCluster): void {
 
       expect(await write).toEqual({
         name: 'UnknownOutcomeError',
-        message: 'test: the answer was lost, it may or may not have been applied; it was not sent again',
+        message: 'test: the answer was lost, so it may or may not have been applied; it was not sent again',
       });
       expect((await failureOf(backend.keyValue.get('/lost'))).name).toBe('ConnectionError');
       const refused = backend.keyValue.commit({ what: 'test', operations: [put('/lost', 'never')] });

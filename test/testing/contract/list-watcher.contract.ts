@@ -28,7 +28,7 @@ class Flow {
 }
 
 const watch = (source: ListWatcher, prefix: string, start: number): WatchStream =>
-  source.watch(KeyRange.of(prefix), start, { fragment: false });
+  source.watch(KeyRange.of(prefix), start, { fragment: false, mayPause: true });
 
 export function listWatcherContract(cluster: () => ContractCluster): void {
   describe('listing and watching ranges', () => {

@@ -3,6 +3,7 @@ import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
 import { KeyRange } from '../../../lib/backend/key-range.js';
 import { type KeyRecord, recordsByRawKey } from '../../../lib/backend/key-record.js';
 import type { ListWatcher } from '../../../lib/backend/list-watcher.js';
+import { InterruptionLog } from '../../../lib/watch/sharing/interruption-log.js';
 import { SharedRange } from '../../../lib/watch/sharing/shared-range.js';
 import { quiet } from '../../support/quiet-logger.js';
 
@@ -28,15 +29,13 @@ describe('SharedRange', () => {
         cancel: () => undefined,
       }),
     };
-    const range = new SharedRange(
-      source,
-      KeyRange.of('/app/'),
-      new InstanceLog(quiet, { serviceName: 'test', podName: 'test' }),
-      {
-        paused: false,
-        observer: undefined,
-      },
-    );
+    const log = new InstanceLog(quiet, { serviceName: 'test', podName: 'test' });
+    const interruptions = new InterruptionLog(log);
+    const range = new SharedRange(source, KeyRange.of('/app/'), log, {
+      paused: false,
+      observer: undefined,
+      interruptions,
+    });
     const story: string[] = [];
     const listener = (name: string) => ({
       canAccept: () => true,

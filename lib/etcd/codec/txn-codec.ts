@@ -1,0 +1,107 @@
+import type { KeyRecord } from '../../backend/key-record.js';
+import type { Condition, Operation } from '../../backend/key-value-store.js';
+import { readKeyValue } from './key-value-codec.js';
+import { ProtobufReader } from './protobuf-reader.js';
+import { ProtobufWriter } from './protobuf-writer.js';
+import { readHeader } from './header-codec.js';
+
+/** The fields of an etcdserverpb.TxnResponse that a client needs. */
+export interface TxnResponse {
+  readonly revision: number;
+  readonly succeeded: boolean;
+  /** One for each operation: the number of deleted keys, or the record that was read. */
+  readonly responses: readonly { readonly deleted: number; readonly record: KeyRecord | undefined }[];
+}
+
+/** Compare.CompareTarget.MOD; the result EQUAL is the default. */
+const TARGET_MOD = 2;
+
+/** Encodes a transaction whose failure branch reads the keys of the conditions. `prefix` is put before every key. */
+export function encodeTxn(prefix: string, conditions: readonly Condition[], operations: readonly Operation[]): Buffer {
+  const txn = new ProtobufWriter();
+  for (const { rawKey, revision } of conditions) {
+    txn.message(1, (compare) => {
+      compare
+        .uint(2, TARGET_MOD)
+        .latin1(3, prefix + rawKey)
+        .presentUint(6, revision);
+    });
+  }
+  for (const operation of operations) {
+    txn.message(2, (request) => {
+      writeOperation(request, prefix, operation);
+    });
+  }
+  for (const { rawKey } of conditions) {
+    txn.message(3, (request) => {
+      request.message(1, (range) => {
+        range.latin1(1, prefix + rawKey);
+      });
+    });
+  }
+  return txn.finish();
+}
+
+function writeOperation(request: ProtobufWriter, prefix: string, operation: Operation): void {
+  const key = prefix + operation.rawKey;
+  if (operation.type === 'delete') {
+    request.message(3, (remove) => {
+      remove.latin1(1, key);
+    });
+    return;
+  }
+  request.message(2, (put) => {
+    put
+      .latin1(1, key)
+      .bytes(2, operation.value)
+      .int64(3, operation.lease ?? '0');
+  });
+}
+
+// Tags of etcd's api/etcdserverpb/rpc.proto, `fieldNumber << 3 | wireType`.
+const HEADER = 0x0a;
+const SUCCEEDED = 0x10;
+const RESPONSE = 0x1a;
+const RESPONSE_RANGE = 0x0a;
+const RESPONSE_DELETE_RANGE = 0x1a;
+const KV = 0x12;
+const DELETED = 0x10;
+
+export function decodeTxnResponse(bytes: Buffer, prefix: string): TxnResponse {
+  const reader = new ProtobufReader(bytes);
+  let revision = 0;
+  let succeeded = false;
+  const responses: TxnResponse['responses'][number][] = [];
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === HEADER) revision = readHeader(reader, false).revision;
+    else if (tag === SUCCEEDED) succeeded = reader.bool();
+    else if (tag === RESPONSE) responses.push(reader.nested(() => readResponse(reader, prefix)));
+    else reader.skip(tag);
+  }
+  return { revision, succeeded, responses };
+}
+
+function readResponse(reader: ProtobufReader, prefix: string): TxnResponse['responses'][number] {
+  let deleted = 0;
+  let record: KeyRecord | undefined;
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === RESPONSE_DELETE_RANGE) {
+      reader.nested(() => {
+        for (let inner = reader.tag(); inner !== 0; inner = reader.tag()) {
+          if (inner === DELETED) deleted = reader.uint();
+          else reader.skip(inner);
+        }
+      });
+    } else if (tag === RESPONSE_RANGE) {
+      reader.nested(() => {
+        for (let inner = reader.tag(); inner !== 0; inner = reader.tag()) {
+          if (inner === KV) record ??= readKeyValue(reader, prefix);
+          else reader.skip(inner);
+        }
+      });
+    } else {
+      reader.skip(tag);
+    }
+  }
+  return { deleted, record };
+}

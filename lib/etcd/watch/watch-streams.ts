@@ -1,0 +1,113 @@
+import { ConnectionError } from '../../etcd-trigger.errors.js';
+import { Semaphore } from '../../timing/semaphore.js';
+import type { WatchResponse } from '../codec/watch-codec.js';
+import type { EtcdConnection } from '../connection/etcd-connection.js';
+import { isLeaderless } from '../connection/etcd-errors.js';
+import type { MemberSession } from '../connection/member-session.js';
+import type { GrpcError } from '../transport/grpc-error.js';
+import { WatchGrpcStream } from './watch-grpc-stream.js';
+
+const MAX_EXCLUSIVE = 8;
+/** One for the watches that share a stream, and one for calls. */
+const RESERVED_STREAMS = 2;
+/** Streams in a row that ended before the member had said anything: the next one belongs on another member. */
+const MAX_MUTE_STREAMS = 2;
+
+interface SessionStreams {
+  readonly session: MemberSession;
+  readonly exclusive: Semaphore;
+  shared: WatchGrpcStream | undefined;
+  muteStreams: number;
+}
+
+/** A stream for one watch alone, and the function that gives its place back. */
+export interface ExclusiveStream {
+  readonly stream: WatchGrpcStream;
+  readonly release: () => void;
+}
+
+/**
+ * Chooses the gRPC stream of a watch: the one that watches share, or one of a few exclusive ones for a watch that
+ * pauses, catches up or receives fragments.
+ */
+export class WatchStreams {
+  readonly #connection: EtcdConnection;
+  readonly #decode: (bytes: Buffer) => WatchResponse;
+  readonly #sessions = new WeakMap<MemberSession, SessionStreams>();
+
+  constructor(connection: EtcdConnection, decode: (bytes: Buffer) => WatchResponse) {
+    this.#connection = connection;
+    this.#decode = decode;
+  }
+
+  /** @throws GrpcError when the session has no free stream, or has ended */
+  shared(session: MemberSession, token: string | undefined): WatchGrpcStream {
+    const streams = this.#of(session);
+    if (streams.shared?.isClosedForCreates !== false) streams.shared = this.#open(streams, token);
+    return streams.shared;
+  }
+
+  /**
+   * Waits until one of the exclusive streams of the session is free.
+   * @throws GrpcError when the session has ended; the reason of an abort
+   */
+  async exclusive(session: MemberSession, token: string | undefined, signal: AbortSignal): Promise<ExclusiveStream> {
+    const streams = this.#of(session);
+    const release = await streams.exclusive.acquire(signal);
+    try {
+      if (session.grpc.state !== 'ready') throw new ConnectionError('the session has ended');
+      return { stream: this.#open(streams, token), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #of(session: MemberSession): SessionStreams {
+    let streams = this.#sessions.get(session);
+    if (!streams) {
+      const { grpc } = session;
+      const limit = (): number =>
+        grpc.state === 'closed'
+          ? Infinity
+          : Math.max(1, Math.min(MAX_EXCLUSIVE, grpc.maxConcurrentStreams - RESERVED_STREAMS));
+      const exclusive = new Semaphore(limit);
+      streams = { session, exclusive, shared: undefined, muteStreams: 0 };
+      this.#sessions.set(session, streams);
+      // Whoever waits for a place learns that the session is over.
+      void grpc.closed.then(() => {
+        exclusive.admit();
+      });
+    }
+    return streams;
+  }
+
+  #open(streams: SessionStreams, token: string | undefined): WatchGrpcStream {
+    const { session } = streams;
+    return new WatchGrpcStream(
+      session,
+      {
+        token,
+        decode: this.#decode,
+        onEnd: (stream, failure) => {
+          this.#onEnd(streams, stream, failure);
+        },
+        onSilence: () => {
+          this.#connection.suspect(session, 0);
+        },
+      },
+      () => {
+        this.#connection.leave(session);
+      },
+    );
+  }
+
+  #onEnd(streams: SessionStreams, stream: WatchGrpcStream, failure: GrpcError | undefined): void {
+    if (streams.shared === stream) streams.shared = undefined;
+    if (stream.hasMessages) streams.muteStreams = 0;
+    else if (failure) streams.muteStreams += 1;
+    if (failure && (isLeaderless(failure) || streams.muteStreams >= MAX_MUTE_STREAMS)) {
+      this.#connection.leave(streams.session);
+    }
+  }
+}

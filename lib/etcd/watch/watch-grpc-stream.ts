@@ -31,8 +31,9 @@ const FLOOD = 50_000;
 export interface WatchGrpcStreamOptions {
   readonly token: string | undefined;
   readonly decode: (bytes: Buffer) => WatchResponse;
-  /** The stream is over, or the member left creates unanswered in silence. */
-  readonly onEnd: (stream: WatchGrpcStream, failure: GrpcError | undefined) => void;
+  /** `isByServer` is true unless the client had no more use for the stream. */
+  readonly onEnd: (stream: WatchGrpcStream, isByServer: boolean, failure: GrpcError | undefined) => void;
+  /** The member left creates unanswered in silence. */
   readonly onSilence: () => void;
 }
 
@@ -125,11 +126,11 @@ export class WatchGrpcStream {
     this.#stream.resume();
   }
 
-  /** Ends the stream and all its watches. */
-  fail(error: EtcdTriggerError): void {
+  /** Ends the stream and all its watches, because of what the server sent. */
+  #fail(error: EtcdTriggerError): void {
     if (this.#isOver) return;
     this.#stream.cancel();
-    this.#end(error, undefined);
+    this.#end(error, true);
   }
 
   #open(token: string | undefined): GrpcStream {
@@ -142,7 +143,7 @@ export class WatchGrpcStream {
         this.#onOversized(head);
       },
       onEnd: (failure) => {
-        this.#end(this.#describe(failure), failure);
+        this.#end(this.#describe(failure), true, failure);
       },
     });
   }
@@ -155,7 +156,8 @@ export class WatchGrpcStream {
   }
 
   #onMessage(bytes: Buffer): void {
-    const response = this.#options.decode(bytes);
+    const response = this.#decode(bytes);
+    if (!response) return;
     this.#messages += 1;
     if (response.created) {
       this.#onCreated(response);
@@ -168,6 +170,16 @@ export class WatchGrpcStream {
       if (watch?.isCanceled === false) watch.receiver.onMessage(response, bytes.length);
     } else {
       this.#onProgress(response, watch);
+    }
+  }
+
+  #decode(bytes: Buffer): WatchResponse | undefined {
+    try {
+      return this.#options.decode(bytes);
+    } catch (cause) {
+      const reason = cause instanceof RangeError ? `: ${cause.message}` : '';
+      this.#fail(new WatchError(`the server sent a message that is not valid for etcd${reason}`, { cause }));
+      return undefined;
     }
   }
 
@@ -196,13 +208,14 @@ export class WatchGrpcStream {
 
   #onUnexpectedId({ watchId }: WatchResponse): void {
     if (this.#creates.isEmpty || this.#watches.get(watchId)?.isCreated === true) {
-      this.fail(new WatchError('the server answered a watch that was not requested'));
+      this.#fail(new WatchError('the server answered a watch that was not requested'));
       return;
     }
     this.#session.isProxy = true;
     const watches = [...this.#watches.values()].filter(({ isCanceled }) => !isCanceled);
     this.#watches.clear();
-    this.fail(new ConnectionError('the server is a proxy'));
+    this.#stream.cancel();
+    this.#end(new ConnectionError('the server is a proxy'), false);
     for (const { receiver } of watches) receiver.onRestart();
   }
 
@@ -214,7 +227,7 @@ export class WatchGrpcStream {
     }
     this.#emptyMessages += 1;
     if (this.#emptyMessages > FLOOD + this.#watches.size) {
-      this.fail(new WatchError('the server sends more messages without events than any etcd'));
+      this.#fail(new WatchError('the server sends more messages without events than any etcd'));
     } else if (response.watchId !== NO_WATCH) {
       if (watch?.isCanceled === false) watch.receiver.onProgress(response.revision);
     } else if (this.#isProgressRequested) {
@@ -227,7 +240,7 @@ export class WatchGrpcStream {
     const id = watchIdOf(head);
     const watch = id === undefined ? undefined : this.#watches.get(id);
     if (!watch) {
-      this.fail(new ConnectionError('the server sent a message above the size limit that belongs to no watch'));
+      this.#fail(new ConnectionError('the server sent a message above the size limit that belongs to no watch'));
       return;
     }
     this.#cancel(watch);
@@ -265,7 +278,7 @@ export class WatchGrpcStream {
     for (const watch of this.#watches.values()) if (!watch.isCanceled) return;
     if (this.#isOver) return;
     this.#stream.cancel();
-    this.#end(new ConnectionError('the stream has no more watches'), undefined);
+    this.#end(new ConnectionError('the stream has no more watches'), false);
   }
 
   /** Only after all creates are answered, and from releases whose answer overtakes no event. */
@@ -284,14 +297,14 @@ export class WatchGrpcStream {
     return translate(failure, `the watch stream of ${authority} ended`);
   }
 
-  #end(error: EtcdTriggerError, failure: GrpcError | undefined): void {
+  #end(error: EtcdTriggerError, isByServer: boolean, failure?: GrpcError): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.isClosedForCreates = true;
     clearInterval(this.#progress);
     this.#creates.end();
     this.#endMonitoring();
-    this.#options.onEnd(this, failure);
+    this.#options.onEnd(this, isByServer, failure);
     for (const { isCanceled, receiver } of this.#watches.values()) if (!isCanceled) receiver.onStreamEnd(error);
     this.#watches.clear();
   }

@@ -19,6 +19,7 @@ import { type HandlerPlan, planOf } from './handler.plan.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
 import { WatchKeyHandler } from './watch-key.handler.js';
 import type { WatchKeyRegistry } from './watch-key.registry.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 export interface HandlerRegistrarOptions {
   readonly cluster: string;
@@ -141,7 +142,9 @@ export class HandlerRegistrar {
 
   #faultsIn(cluster: string, check: () => string[]): string[] {
     if (!this.options.clusters.has(cluster)) {
-      return [`there is no cluster "${cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${cluster}', ... })`];
+      return [
+        `there is no cluster ${quoted(cluster)}; import EtcdTriggerModule.forRoot({ cluster: ${quoted(cluster)}, ... })`,
+      ];
     }
     try {
       return check();

@@ -1,5 +1,6 @@
 import { type ExceptionFilter, HttpException, type Type } from '@nestjs/common';
 import { ApplicationConfig, ExternalContextCreator, type ParamsFactory } from '@nestjs/core';
+import { isA } from '../../foreign/foreign-error.js';
 import { FinalFailure } from '../../watch/delivery/listener-failure.js';
 import type { DecoratedMethod } from '../decorated-method.js';
 import { kindOf } from '../decorators/parameters.decorator.js';
@@ -90,7 +91,7 @@ export class HandlerEnhancers {
       try {
         return await call(...context.args);
       } catch (error) {
-        if (wasAdmitted(context) || !(error instanceof HttpException)) return runner.handle(error, context);
+        if (wasAdmitted(context) || !isA(error, HttpException)) return runner.handle(error, context);
         // The guard denied the call: Nest turns `false` into a ForbiddenException. Any other error of a guard is a
         // failure that is retried.
         this.#options.onDenied();

@@ -7,7 +7,7 @@ import type { WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
-import { describeTarget, type ResolvedConfigDefinition } from '../definitions/config-definition.js';
+import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/config-definition.js';
 import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { CacheEntry, ParsedChange } from './cache-entry.js';
 import { DtoParser } from '../../dto/dto-parser.js';
@@ -85,6 +85,11 @@ export class DefinitionFeed implements RangeListener {
   /** Name for messages, such as `key "/app/db"`. */
   get subject(): string {
     return describeTarget(this.definition.target);
+  }
+
+  /** Identifies the target, also where `subject` is cut. */
+  get identity(): string {
+    return identityOf(this.definition.target);
   }
 
   get registration(): ListenerRegistration | undefined {

@@ -2,11 +2,12 @@ import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkMilliseconds } from '../../option-checks.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
-import { isThenable } from '../../timing/time-limit.js';
+import { isThenable } from '../../foreign/thenable.js';
 import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener } from './config-listeners.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Selection and timing of the changes that `StoreService.onChange` delivers. */
 export interface ChangeOptions<T extends object = object> {
@@ -54,8 +55,9 @@ export class ChangeListener implements ConfigListener {
   ) {
     const { debounceMs = 0, type } = options;
     if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of a listener must be a string');
-    if (typeof call !== 'function') throw new InvalidOptionsError(`the listener of "${prefix}" must be a function`);
-    checkMilliseconds(`"debounceMs" of the listener of "${prefix}"`, debounceMs, 0, MAX_DEBOUNCE_MS);
+    if (typeof call !== 'function')
+      throw new InvalidOptionsError(`the listener of ${quoted(prefix)} must be a function`);
+    checkMilliseconds(`"debounceMs" of the listener of ${quoted(prefix)}`, debounceMs, 0, MAX_DEBOUNCE_MS);
     if (debounceMs > 0) {
       this.#debounce = new ChangeDebounce(debounceMs, (changes) => {
         changes.forEach((change) => {
@@ -91,7 +93,7 @@ export class ChangeListener implements ConfigListener {
     if (this.#isClosed) return;
     const failed = (error: unknown): void => {
       this.source.log.error(
-        `a listener of changes under "${this.prefix}" failed for "${change.key}": ${describeFailure(error)}`,
+        `a listener of changes under ${quoted(this.prefix)} failed for ${quoted(change.key)}: ${describeFailure(error)}`,
       );
     };
     try {

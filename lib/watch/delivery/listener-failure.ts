@@ -1,4 +1,5 @@
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { describeThrown, isA } from '../../foreign/foreign-error.js';
 import { type ResyncNotice, type WatchFailure } from '../watch-event.js';
 
 /**
@@ -14,13 +15,9 @@ export class FinalFailure extends Error {
   }
 }
 
-/** Describes an error of application code by its class and the place that threw it. Its message may quote a value. */
-export function describeFailure(error: unknown): string {
-  if (error instanceof FinalFailure) return error.message;
-  if (!(error instanceof Error)) return `a ${typeof error} that is not an Error`;
-  const frame = error.stack?.split('\n').find((line) => line.startsWith('    at '));
-  return `${error.constructor.name}${frame ? ` ${frame.trim()}` : ''}`;
-}
+/** Describes an error of application code for a log line. Never throws. */
+export const describeFailure = (error: unknown): string =>
+  isA(error, FinalFailure) ? error.message : describeThrown(error);
 
 /** Calls `onResync` and logs its errors. Resolves when the callback has ended. */
 export function announceResync(

@@ -14,6 +14,8 @@ import { HandlerRunner } from './handler-runner.js';
 import { LatestEventBuffer } from './latest-event-buffer.js';
 import { announceFailure, announceResync, describeFailure, FinalFailure } from './listener-failure.js';
 import type { WatchSubscription } from './watch-options.js';
+import { isA } from '../../foreign/foreign-error.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 export interface QueuedSubscriptionOptions {
   readonly target: WatchTarget;
@@ -222,12 +224,12 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 }
 
-const causeOf = (error: unknown): unknown => (error instanceof FinalFailure ? error.error : error);
+const causeOf = (error: unknown): unknown => (isA(error, FinalFailure) ? error.error : error);
 
 const isEvent = (item: Deliverable): item is ChangeEvent => 'key' in item;
 
 const subjectOf = (item: Deliverable): string =>
-  `${isEvent(item) ? `key "${item.key}"` : `${item.events.length} events`} at revision ${item.revision}`;
+  `${isEvent(item) ? `key ${quoted(item.key)}` : `${item.events.length} events`} at revision ${item.revision}`;
 
 const contentsOf = (item: Deliverable): Pick<WatchFailure, 'event' | 'batch'> =>
   isEvent(item) ? { event: item, batch: undefined } : { event: item.events[0] as ChangeEvent, batch: item };

@@ -7,7 +7,6 @@ import {
   WatchError,
 } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
-import { announceResync } from '../watch/delivery/listener-failure.js';
 import { type BootPolicy, bootProblem, bootWait } from '../watch/sharing/boot-policy.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import type { DecoratedMethod } from './decorated-method.js';
@@ -53,11 +52,11 @@ export class HandlerRegistrar {
    * @throws BootError naming every method that can never run, and every list that could not be read
    */
   async register(): Promise<void> {
-    const { cluster, log, register } = this.options;
+    const { cluster, register } = this.options;
     const methods = this.explorer.explore();
     const problems = methods.flatMap((method) => this.#problemsOf(method));
     if (problems.length > 0) throw new BootError(problems);
-    const listeners = new HandlerListeners(methods, cluster, log);
+    const listeners = new HandlerListeners(methods, cluster, this.watcher.guard);
     const entries = methods
       .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
       .filter((plan) => plan.cluster === cluster)
@@ -104,7 +103,10 @@ export class HandlerRegistrar {
         {
           ...options,
           onResync: (notice) =>
-            Promise.all([announceResync(notice, { name, log, onResync: options.onResync }), onResync(notice)]),
+            Promise.all([
+              this.watcher.guard.settle('onResync', `onResync of ${name}`, () => options.onResync?.(notice)),
+              onResync(notice),
+            ]),
         },
         { name, onFailure: listeners.onError(target), wait: bootWait(boot) },
       );

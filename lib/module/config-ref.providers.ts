@@ -119,4 +119,7 @@ const unresolved = (error: InvalidOptionsError): ConfigRef<never> => ({
   get changes$(): never {
     throw error;
   },
+  onChange(): never {
+    throw error;
+  },
 });

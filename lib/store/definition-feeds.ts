@@ -21,6 +21,7 @@ import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
 import { printable, quoted } from '../foreign/foreign-text.js';
+import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
  * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started
@@ -47,6 +48,7 @@ interface FollowedFeed {
 /** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
 export class DefinitionFeeds implements FeedSink {
   readonly listeners = new ConfigListeners();
+  readonly guard: ListenerGuard;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -58,6 +60,7 @@ export class DefinitionFeeds implements FeedSink {
 
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
+    this.guard = new ListenerGuard(options.log, options.observer);
     for (const definition of options.definitions.all) {
       const governs = (key: string): boolean => options.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
@@ -74,10 +77,6 @@ export class DefinitionFeeds implements FeedSink {
 
   get hasListeners(): boolean {
     return !this.listeners.isEmpty;
-  }
-
-  get log(): InstanceLog {
-    return this.#options.log;
   }
 
   get status(): StoreStatus {

@@ -70,6 +70,11 @@ export class ClusterTelemetry implements ClusterObserver {
     this.#counters.handlerGivenUp.add(1, { ...this.#attributesOf(range), 'etcd_trigger.handler': handler });
   }
 
+  listenerFailed(kind: string, error: unknown): void {
+    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.listener': kind };
+    this.#counters.listenerFailures.add(1, { ...attributes, ...errorType(error) });
+  }
+
   stored(definition: string, { updates, rejections }: { readonly updates: number; readonly rejections: number }): void {
     const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.definition': definition };
     if (updates > 0) this.#counters.storeUpdates.add(updates, attributes);

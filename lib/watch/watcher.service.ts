@@ -15,6 +15,7 @@ import type { ClusterObserver } from './sharing/cluster-observer.js';
 import type { InitialListWait } from './sharing/initial-list.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
 import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
+import { ListenerGuard } from './delivery/listener-guard.js';
 
 export interface WatcherServiceOptions {
   /** Time limit for the initial list of a watch, in milliseconds. */
@@ -50,6 +51,8 @@ export class WatcherService {
   readonly #registrar: ListenerRegistrar;
   readonly #rawKeys: RawKeys;
   readonly #log: InstanceLog;
+  /** @internal */
+  readonly guard: ListenerGuard;
   readonly #options: WatcherServiceOptions;
   readonly #subscriptions = new Set<QueuedSubscription>();
 
@@ -62,6 +65,7 @@ export class WatcherService {
     options: WatcherServiceOptions,
   ) {
     this.#log = log;
+    this.guard = new ListenerGuard(log, options.observer);
     this.#options = options;
     this.#registrar = new ListenerRegistrar(source, ranges, options.requestTimeoutMs);
     this.#rawKeys = new RawKeys(keyValue);
@@ -100,7 +104,7 @@ export class WatcherService {
    * order and without a queue. The observable errors where `watch` rejects, and completes when the module closes.
    */
   observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
-    return observeRange(this.#registrar, target, this.#log, options);
+    return observeRange(this.#registrar, target, this.guard, options);
   }
 
   /**
@@ -198,6 +202,7 @@ export class WatcherService {
       target: range.target,
       name,
       log: this.#log,
+      guard: this.guard,
       delivery,
       onResync: options.onResync,
       onError: [options.onError, attach.onFailure, observeFailure].filter((listener) => listener !== undefined),

@@ -1,13 +1,11 @@
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkMilliseconds } from '../../option-checks.js';
-import type { InstanceLog } from '../../etcd-trigger.log.js';
-import { isThenable } from '../../foreign/thenable.js';
-import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener } from './config-listeners.js';
 import { quoted } from '../../foreign/foreign-text.js';
+import { type ListenerGuard } from '../../watch/delivery/listener-guard.js';
 
 /** Selection and timing of the changes that `StoreService.onChange` delivers. */
 export interface ChangeOptions<T extends object = object> {
@@ -27,7 +25,7 @@ export interface ChangeOptions<T extends object = object> {
 
 /** The parts of a store that a listener uses. */
 export interface ChangeSource {
-  readonly log: InstanceLog;
+  readonly guard: ListenerGuard;
   /** Returns the current configurations under a prefix. */
   readonly existing: (prefix: string, type: Type<object> | undefined) => readonly ConfigChange[];
 }
@@ -91,17 +89,11 @@ export class ChangeListener implements ConfigListener {
 
   #deliver(change: ConfigChange): void {
     if (this.#isClosed) return;
-    const failed = (error: unknown): void => {
-      this.source.log.error(
-        `a listener of changes under ${quoted(this.prefix)} failed for ${quoted(change.key)}: ${describeFailure(error)}`,
-      );
-    };
-    try {
-      const result = this.call(change);
-      if (isThenable(result)) Promise.resolve(result).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    this.source.guard.call(
+      'onChange',
+      () => `a listener of changes under ${quoted(this.prefix)} failed for ${quoted(change.key)}`,
+      () => this.call(change),
+    );
   }
 }
 

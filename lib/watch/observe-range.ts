@@ -6,6 +6,7 @@ import type { ListenerRegistrar } from './listener-registrar.js';
 import type { WatchEvent } from './watch-event.js';
 import { GuardedObservable } from './delivery/guarded-observable.js';
 import { type ListenerGuard } from './delivery/listener-guard.js';
+import { onAbort } from '../timing/on-abort.js';
 
 /** Each subscriber is a separate listener, called synchronously and without a queue. */
 export function observeRange(
@@ -45,9 +46,9 @@ export function observeRange(
       if (signal?.aborted) complete();
       else subscriber.error(error);
     });
-    signal?.addEventListener('abort', complete);
+    const stopListening = onAbort(signal, complete);
     return () => {
-      signal?.removeEventListener('abort', complete);
+      stopListening();
       unregister();
     };
   });

@@ -16,6 +16,7 @@ import type { InitialListWait } from './sharing/initial-list.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
 import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
 import { ListenerGuard } from './delivery/listener-guard.js';
+import { onAbort } from '../timing/on-abort.js';
 
 export interface WatcherServiceOptions {
   /** Time limit for the initial list of a watch, in milliseconds. */
@@ -188,9 +189,9 @@ export class WatcherService {
     const delivery = resolveDelivery(options, this.#options.delivery, 'batch' in handler ? 'batch' : 'event');
     this.#registrar.checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
-    const close = (): void => {
+    const stopListening = onAbort(signal, () => {
       subscription.end(undefined);
-    };
+    });
     const name = attach.name ?? `handler of ${range.toString()}`;
     const { observer } = this.#options;
     const observeFailure =
@@ -207,7 +208,7 @@ export class WatcherService {
       onResync: options.onResync,
       onError: [options.onError, attach.onFailure, observeFailure].filter((listener) => listener !== undefined),
       onEnd: () => {
-        signal?.removeEventListener('abort', close);
+        stopListening();
       },
     });
     // Until the last call has ended, because shutdown waits for it.
@@ -215,7 +216,6 @@ export class WatcherService {
     const { registration, unregister, listed } = this.#registrar.register(range, options, subscription, attach.wait);
     subscription.registered(registration, unregister);
     this.#subscriptions.add(subscription);
-    signal?.addEventListener('abort', close);
     return { subscription, listed };
   }
 

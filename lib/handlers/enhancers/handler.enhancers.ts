@@ -9,7 +9,7 @@ import { ActiveEnhancers, wasAdmitted } from './active-enhancers.js';
 import { type DeclaredEnhancers, declaredEnhancers } from './declared-enhancers.js';
 import { HandlerModuleContainer } from './handler-module.container.js';
 import { HandlerFilters } from './handler.filters.js';
-import { HandlerScope, moduleRefOf } from './handler.scope.js';
+import { HandlerScope } from './handler.scope.js';
 
 export type EnhancedCall = (context: EtcdTriggerContext) => Promise<unknown>;
 
@@ -50,7 +50,7 @@ export class HandlerEnhancers {
 
   /** Binds a singleton handler. */
   bind(instance: unknown): EnhancedCall {
-    return this.#wrap(instance, ({ subject }) => new HandlerScope(moduleRefOf(this.#method.wrapper), subject));
+    return this.#wrap(instance, ({ subject }) => new HandlerScope(this.#method.wrapper, subject));
   }
 
   /** Binds the handler for one call, with the handler and its enhancers instantiated in the given scope. */

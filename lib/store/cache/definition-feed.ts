@@ -12,6 +12,7 @@ import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { CacheEntry, ParsedChange } from './cache-entry.js';
 import { DtoParser } from '../../dto/dto-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
+import { onAbort } from '../../timing/on-abort.js';
 
 /** Receives the events of a feed synchronously, in the same step in which readers see the change. */
 export interface FeedSink {
@@ -187,12 +188,12 @@ export class DefinitionFeed implements RangeListener {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
+        stopListening();
         this.#waiters.delete(done);
         resolve();
       };
       const timer = setTimeout(done, withinMs);
-      signal?.addEventListener('abort', done);
+      const stopListening = onAbort(signal, done);
       this.#waiters.add(done);
     });
   }

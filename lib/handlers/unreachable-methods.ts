@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { className } from '../foreign/class-name.js';
 import { printable } from '../foreign/foreign-text.js';
 import type { ProviderWrapper } from './decorated-method.js';
-import { type DeclaredMethod, declaredMethodsOf } from './decorators/method-metadata.js';
+import { declaredMethodsOf } from './decorators/method-metadata.js';
 
 /** A decorated method that no event would ever reach. */
 export interface UnreachableMethod {
@@ -21,22 +21,26 @@ export interface SearchedApplication {
 }
 
 /** Finds the decorated methods that Nest or a class hides from the explorer. */
-export function unreachableMethods(application: SearchedApplication): UnreachableMethod[] {
-  const { wrappers, prototypeOf, isDecorated } = application;
+export function unreachableMethods({ wrappers, prototypeOf, isDecorated }: SearchedApplication): UnreachableMethod[] {
   const prototypes = new Set(wrappers.flatMap((wrapper) => prototypeOf(wrapper) ?? []));
-  const isProvided = (type: { readonly prototype: object }): boolean =>
-    [...prototypes].some((prototype) => prototype === type.prototype || type.prototype.isPrototypeOf(prototype));
+  const isProvided = (type: object): boolean =>
+    [...prototypes].some((prototype) => prototype === type || type.isPrototypeOf(prototype));
   const enhancers = new Set(wrappers.flatMap(({ host }) => [...(host?.injectables.values() ?? [])]));
+  const hidden = [
+    ...wrappers.filter((wrapper) => !prototypeOf(wrapper)).flatMap(hiddenClass),
+    ...[...enhancers].map(({ metatype }): HiddenClass => ({ type: metatype, faultOf: usedAsEnhancer })),
+  ];
   return [
     ...[...prototypes].flatMap((prototype) => lostMethods(prototype, isDecorated)),
     ...wrappers.flatMap((wrapper) => ownMethods(wrapper, isDecorated)),
-    ...wrappers.filter((wrapper) => !prototypeOf(wrapper)).flatMap((wrapper) => hiddenMethods(wrapper, isProvided)),
-    ...[...enhancers].flatMap(({ metatype }) =>
-      typeof metatype === 'function' && !isProvided(metatype as never)
-        ? methodsOf(metatype, (type) => `${type} is only used as an enhancer: add it to the providers of a module`)
-        : [],
-    ),
+    ...hidden.flatMap((each) => methodsOf(each, isProvided)),
   ];
+}
+
+/** A class whose instances the explorer cannot see. */
+interface HiddenClass {
+  readonly type: unknown;
+  readonly faultOf: (type: string) => string;
 }
 
 /** The function in place of a declared method carries no decorator: it was wrapped or overridden. */
@@ -74,29 +78,23 @@ function ownMethods(
 const isLiteral = (value: object): boolean =>
   [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null);
 
-/** Methods of a class whose instances Nest does not show: only a token or a value names the class. */
-function hiddenMethods(
-  { instance, token, inject }: ProviderWrapper,
-  isProvided: (type: { readonly prototype: object }) => boolean,
-): UnreachableMethod[] {
-  const value: unknown = instance;
-  if (typeof value === 'function' && !isProvided(value)) {
-    return methodsOf(value, (type) => `its provider is the class ${type} itself: provide an instance of it`);
-  }
-  if (typeof token === 'function' && inject && !isProvided(token as never)) {
-    return methodsOf(
-      token,
-      (type) =>
-        `a useFactory with the scope REQUEST or TRANSIENT creates ${type}, so that it cannot be found: provide the class, or make the factory a singleton`,
-    );
-  }
-  return [];
+/** Only a value or a token names the class. */
+function hiddenClass({ instance, token, inject }: ProviderWrapper): HiddenClass[] {
+  if (typeof instance === 'function') return [{ type: instance, faultOf: providedAsClass }];
+  return inject ? [{ type: token, faultOf: createdByFactory }] : [];
 }
 
-function methodsOf(type: object, faultOf: (type: string) => string): UnreachableMethod[] {
-  const { prototype } = type as { readonly prototype?: unknown };
-  if (typeof prototype !== 'object' || prototype === null) return [];
-  const names = new Set(declaredMethodsOf(prototype).map(({ method }: DeclaredMethod) => method));
+const usedAsEnhancer = (type: string): string =>
+  `${type} is only used as an enhancer: add it to the providers of a module`;
+const providedAsClass = (type: string): string => `its provider is the class ${type} itself: provide an instance of it`;
+const createdByFactory = (type: string): string =>
+  `a useFactory with the scope REQUEST or TRANSIENT creates ${type}, so that it cannot be found: provide the class, or make the factory a singleton`;
+
+function methodsOf({ type, faultOf }: HiddenClass, isProvided: (type: object) => boolean): UnreachableMethod[] {
+  if (typeof type !== 'function' || types.isProxy(type)) return [];
+  const prototype: unknown = type.prototype;
+  if (typeof prototype !== 'object' || prototype === null || isProvided(prototype)) return [];
+  const names = new Set(declaredMethodsOf(prototype).map(({ method }) => method));
   return [...names].map((method) => ({ name: nameOf(prototype, method), fault: faultOf(className(type)) }));
 }
 

@@ -83,7 +83,8 @@ describe('a decorated method that no event would reach fails the bootstrap', () 
   });
 
   it('if the value of its provider is the class or an object literal', async () => {
-    const literal = { onOrder: Orders.prototype.onOrder.bind(undefined), other: Orders.prototype.onOrder };
+    const other: unknown = Reflect.get(Orders.prototype, 'onOrder');
+    const literal = { undecorated: () => undefined, other };
 
     expect(await problemsWith({ provide: 'CLASS', useValue: Orders })).toEqual([
       'Orders.onOrder: can never run: its provider is the class Orders itself: provide an instance of it',

@@ -1,4 +1,5 @@
 import { ConnectionError } from '../../etcd-trigger.errors.js';
+import { errorClass, errorCode } from '../../foreign/foreign-error.js';
 import { within } from '../../timing/time-limit.js';
 
 /** Shorter than the default limit of a request, so that requests report the function that does not settle. */
@@ -28,7 +29,6 @@ async function outcomeOf<T>(
 }
 
 function describe(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return `a ${typeof thrown} that is not an Error`;
-  const code: unknown = 'code' in thrown ? thrown.code : undefined;
-  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? code : thrown.constructor.name;
+  const code = errorCode(thrown);
+  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? code : errorClass(thrown);
 }

@@ -53,6 +53,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'handlers/nest-metadata',
     'watch/delivery',
   ],
+  coordination: ['backend', 'timing', 'watch/sharing', 'watch/stream'],
   telemetry: ['backend', 'timing', 'watch/sharing'],
   module: ['*'],
   terminus: ['module'],

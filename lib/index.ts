@@ -13,6 +13,7 @@ export {
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule } from './module/etcd-trigger.module.js';
+export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
 export { getConfigToken, InjectConfig } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
 export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './module/etcd-trigger.options.js';
@@ -28,10 +29,13 @@ export {
 } from './module/etcd-trigger.tokens.js';
 
 export type { Fence } from './backend/fence.js';
+export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
 export type { CoordinationOptions } from './coordination/coordination-options.js';
 
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
 export type { KeyParameters } from './handlers/key-pattern.js';
+export { OnElected } from './handlers/decorators/on-elected.decorator.js';
+export { OnLeadershipLost } from './handlers/decorators/on-leadership-lost.decorator.js';
 export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js';
 export { OnWatchResync } from './handlers/decorators/on-watch-resync.decorator.js';
 export {

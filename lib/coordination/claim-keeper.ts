@@ -1,13 +1,16 @@
 import type { FenceRegistry } from '../backend/fence.js';
-import type { KeyRecord } from '../backend/key-record.js';
+import { KeyRange } from '../backend/key-range.js';
+import { keyBytesOf, type KeyRecord } from '../backend/key-record.js';
 import type { Condition, KeyValueStore } from '../backend/key-value-store.js';
 import { LeaseNotFoundError } from '../backend/lease-store.js';
 import { ConnectionError, EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
+import { Deferred } from '../timing/deferred.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { Claim } from './claim.js';
-import { FollowedKey, type FollowedRecord } from './followed-key.js';
+import { RELEASE_LIMIT_MS } from './participant.js';
+import { FollowedRange, type FollowedRecord } from './followed-range.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 
 /** What everything that coordinates needs from its cluster. */
@@ -47,16 +50,19 @@ export interface ClaimKeeperOptions {
 export class ClaimKeeper {
   readonly #context: CoordinationContext;
   readonly #options: ClaimKeeperOptions;
-  readonly #key: FollowedKey;
+  readonly #key: FollowedRange;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
   #claim: Claim | undefined;
+  #release = new Deferred();
+  readonly #releaseLimit = new Deferred();
   #previous: FollowedRecord | undefined;
+  #isDraining = false;
 
   constructor(context: CoordinationContext, options: ClaimKeeperOptions) {
     this.#context = context;
     this.#options = options;
-    this.#key = new FollowedKey(context.ranges, options.rawKey);
+    this.#key = new FollowedRange(context.ranges, KeyRange.of({ key: keyBytesOf(options.rawKey) }));
     this.#key.onChange(() => {
       this.#compare();
     });
@@ -69,7 +75,7 @@ export class ClaimKeeper {
 
   /** The owner of the key as last seen, which may be this process. */
   get owner(): FollowedRecord | undefined {
-    return this.#key.record;
+    return this.#key.records.get(this.#options.rawKey);
   }
 
   /** Calls the listener after each change of the owner key. Returns a function that removes it. */
@@ -91,9 +97,18 @@ export class ClaimKeeper {
     this.#stop.abort();
   }
 
-  /** Resolves after `stop`, when the last claim has been released. */
-  async ended(): Promise<void> {
+  /** Claims nothing any more, and aborts the signal of a present claim. Resolves when that has been released. */
+  async drain(): Promise<void> {
+    this.stop();
+    this.#isDraining = true;
+    this.#claim?.abort();
+    setTimeout(this.#releaseLimit.resolve, RELEASE_LIMIT_MS).unref();
     await this.#running;
+  }
+
+  /** Resolves when the claim has been released. */
+  whenReleased(claim: Claim): Promise<void> {
+    return this.#claim === claim ? this.#release.promise : Promise.resolve();
   }
 
   /** Ends the watch of the key. */
@@ -149,17 +164,21 @@ export class ClaimKeeper {
 
   async #own(claim: Claim): Promise<void> {
     this.#claim = claim;
+    this.#release = new Deferred();
+    if (this.#isDraining) claim.abort();
     if (this.#key.revision > claim.fence.token) this.#compare();
     try {
       await this.#options.onClaimed(claim);
     } finally {
-      await claim.release();
+      // At shutdown, a key whose deletion is not answered in time goes with the lease.
+      await Promise.race([claim.release(), this.#releaseLimit.promise]);
       this.#claim = undefined;
+      this.#release.resolve();
     }
   }
 
   get #isFree(): boolean {
-    return this.#key.isListed && this.#key.record === undefined;
+    return this.#key.isListed && this.owner === undefined;
   }
 
   /** Spreads the attempts. Reading the key costs no raft proposal, a failed attempt costs one. */
@@ -181,7 +200,8 @@ export class ClaimKeeper {
   }
 
   #compare(): void {
-    const { record, revision } = this.#key;
+    const { owner: record } = this;
+    const { revision } = this.#key;
     if (record) this.#previous = record;
     const claim = this.#claim;
     if (!claim || claim.isLost || claim.matches(record)) return;

@@ -22,14 +22,15 @@ export class Claim {
   readonly fence: Fence;
   readonly #options: ClaimOptions;
   readonly #abort = new AbortController();
-  #state: 'owned' | 'lost' | 'released' = 'owned';
+  #isTaken = false;
+  #isReleased = false;
 
   constructor(options: ClaimOptions) {
     const { name, createRevision: token, lease, fences } = options;
     this.#options = options;
     setMaxListeners(0, this.#abort.signal);
     this.fence = new ClaimFence(name, token, this.#abort.signal, {
-      isHeld: () => this.#state === 'owned' && lease.held,
+      isHeld: () => !this.#isTaken && !this.#isReleased && lease.held,
       verify: () => this.#verify(),
     });
     fences.add(this.fence, this.condition);
@@ -49,6 +50,11 @@ export class Claim {
     return this.#options.rawKey;
   }
 
+  /** Time to live of the claim's lease, in milliseconds. */
+  get leaseTtlMs(): number {
+    return this.#options.lease.ttlMs;
+  }
+
   /** What the fence is in a transaction. */
   get condition(): Condition {
     const { rawKey, createRevision, lease } = this.#options;
@@ -56,7 +62,12 @@ export class Claim {
   }
 
   get isLost(): boolean {
-    return this.#state === 'lost' || this.#options.lease.loss !== undefined;
+    return this.#isTaken || this.#options.lease.loss !== undefined;
+  }
+
+  /** True from `release` on, even if etcd has not answered yet. */
+  get isReleased(): boolean {
+    return this.#isReleased;
   }
 
   /** True if this is the record of the claim's key. */
@@ -67,7 +78,7 @@ export class Claim {
 
   /** The ownership has ended: `held` is false from now on. Idempotent. */
   lose(): void {
-    if (this.#state === 'owned') this.#state = 'lost';
+    this.#isTaken = true;
     this.#abort.abort(new Error(`"${this.#options.name}" is no longer owned by this instance`));
   }
 
@@ -83,7 +94,7 @@ export class Claim {
   async release(): Promise<void> {
     const { keeper, lease, rawKey } = this.#options;
     this.abort();
-    if (this.#state === 'owned') this.#state = 'released';
+    this.#isReleased = true;
     await keeper.remove(lease, rawKey);
   }
 

@@ -1,6 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { DecoratedMethod, Method, ProviderWrapper } from './decorated-method.js';
+import { onElectedOf } from './decorators/on-elected.decorator.js';
+import { onLeadershipLostOf } from './decorators/on-leadership-lost.decorator.js';
 import { onWatchErrorsOf } from './decorators/on-watch-error.decorator.js';
 import { onWatchResyncsOf } from './decorators/on-watch-resync.decorator.js';
 import { watchKeysOf } from './decorators/watch-key.decorator.js';
@@ -32,6 +34,8 @@ export class HandlerExplorer {
         watchKeys: watchKeysOf(implementation),
         onResyncs: onWatchResyncsOf(implementation),
         onErrors: onWatchErrorsOf(implementation),
+        onElected: onElectedOf(implementation),
+        onLeadershipLost: onLeadershipLostOf(implementation),
       };
       if (Object.values(metadata).every((decorators) => decorators.length === 0)) return [];
       const name = `${type.name}.${method}`;

@@ -74,6 +74,7 @@ export class ClusterRuntime {
         ranges: this.ranges,
         fences,
         log: this.log,
+        observer: this.#telemetry,
       });
     this.#writes = new WriteSide({ leases: this.#backend.leases, keyValue: this.#keyValue }, fences, {
       requestTimeoutMs,
@@ -148,11 +149,11 @@ export class ClusterRuntime {
 
   /**
    * Starts no further handler call. Running calls have `drainTimeoutMs` to finish; then their signals abort, and they
-   * have a short grace period to end.
+   * have a short grace period to end. Meanwhile this instance gives up what it owns.
    */
   async drain(): Promise<void> {
     const { drainTimeoutMs } = this.options;
-    const running = await this.watcher.drain(drainTimeoutMs);
+    const [running] = await Promise.all([this.watcher.drain(drainTimeoutMs), this.coordination?.drain(drainTimeoutMs)]);
     if (running === 0) return;
     this.log.warn(
       `${running} handlers are still running after the drain limit of ${drainTimeoutMs} ms and ignore their abort signals; not waiting for them`,

@@ -1,35 +1,41 @@
-import { KeyRange } from '../backend/key-range.js';
-import { keyBytesOf } from '../backend/key-record.js';
-import type { RangeListener, ListenerRegistration } from '../watch/sharing/range-listener.js';
+import type { KeyRange } from '../backend/key-range.js';
+import type { ListenerRegistration, RangeListener } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
-import type { ChangeBatch, ChangeEvent } from '../watch/stream/change-event.js';
+import type { ChangeBatch } from '../watch/stream/change-event.js';
 
 /** The last known write of a followed key. */
-export type FollowedRecord = Pick<ChangeEvent, 'createRevision' | 'lease' | 'revision'> & { readonly value: Buffer };
+export interface FollowedRecord {
+  readonly rawKey: string;
+  readonly value: Buffer;
+  readonly revision: number;
+  readonly createRevision: number;
+  /** Decimal; `undefined` for none. */
+  readonly lease: string | undefined;
+}
 
-/** Follows one key with the shared watch of its range. */
-export class FollowedKey implements RangeListener {
+/** Follows a key or a prefix with the shared watch of its range, and keeps its records. */
+export class FollowedRange implements RangeListener {
   readonly #ranges: SharedRanges;
   readonly #range: SharedRange;
   readonly #registration: ListenerRegistration;
+  readonly #records = new Map<string, FollowedRecord>();
   readonly #listeners = new Set<() => void>();
-  #record: FollowedRecord | undefined;
   #revision = 0;
   #isListed = false;
 
-  constructor(ranges: SharedRanges, rawKey: string) {
+  constructor(ranges: SharedRanges, range: KeyRange) {
     this.#ranges = ranges;
-    this.#range = ranges.acquire(KeyRange.of({ key: keyBytesOf(rawKey) }), { paused: false });
+    this.#range = ranges.acquire(range, { paused: false });
     this.#registration = this.#range.register(this, { initial: true });
   }
 
-  /** `undefined` if the key is absent, or not listed yet. */
-  get record(): FollowedRecord | undefined {
-    return this.#record;
+  /** By raw key, in no particular order. Empty before the list. */
+  get records(): ReadonlyMap<string, FollowedRecord> {
+    return this.#records;
   }
 
-  /** Revision of the last change of the key that was received; 0 before the list. */
+  /** Revision of the last change that was received; 0 before the list. */
   get revision(): number {
     return this.#revision;
   }
@@ -46,7 +52,7 @@ export class FollowedKey implements RangeListener {
     };
   }
 
-  /** Resolves when the condition is true, at the latest after a change of the key or of the signal. */
+  /** Resolves when the condition is true, or when the signal aborts. It is checked after each change. */
   async until(isMet: () => boolean, signal: AbortSignal): Promise<void> {
     while (!isMet() && !signal.aborted) await this.#nextChange(signal);
   }
@@ -63,10 +69,11 @@ export class FollowedKey implements RangeListener {
   }
 
   deliver({ revision, events }: ChangeBatch): void {
-    const event = events.at(-1);
-    if (!event) return;
     this.#revision = revision;
-    this.#record = event.value && { ...stampOf(event), value: event.value };
+    for (const { rawKey, value, createRevision, lease, revision: written } of events) {
+      if (value === undefined) this.#records.delete(rawKey);
+      else this.#records.set(rawKey, { rawKey, value, revision: written, createRevision, lease });
+    }
     this.#notify();
   }
 
@@ -91,9 +98,3 @@ export class FollowedKey implements RangeListener {
     });
   }
 }
-
-const stampOf = ({ createRevision, lease, revision }: ChangeEvent): Omit<FollowedRecord, 'value'> => ({
-  createRevision,
-  lease,
-  revision,
-});

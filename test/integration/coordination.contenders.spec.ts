@@ -33,7 +33,8 @@ describe('an election with many candidates', () => {
       );
       return { coordination, ranges, candidate: coordination.election('one') };
     });
-    const leader = (): ElectionCandidate | undefined => instances.find(({ candidate }) => candidate.isLeader)?.candidate;
+    const leader = (): ElectionCandidate | undefined =>
+      instances.find(({ candidate }) => candidate.isLeader)?.candidate;
 
     for (const { coordination } of instances) coordination.start();
     await eventually(() => instances.every(({ candidate }) => candidate.leader !== undefined));

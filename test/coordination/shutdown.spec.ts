@@ -17,7 +17,9 @@ class Job {
   @OnElected('job')
   async run(term: Fence): Promise<void> {
     this.term = term;
-    await new Promise((resolve) => { term.signal.addEventListener('abort', resolve); });
+    await new Promise((resolve) => {
+      term.signal.addEventListener('abort', resolve);
+    });
     await this.onAbort(term);
   }
 }

@@ -17,7 +17,9 @@ class Leader {
   @OnElected('cut')
   async run(term: Fence): Promise<void> {
     this.terms.push(term);
-    await new Promise((resolve) => { term.signal.addEventListener('abort', resolve); });
+    await new Promise((resolve) => {
+      term.signal.addEventListener('abort', resolve);
+    });
   }
 }
 

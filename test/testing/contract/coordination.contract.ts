@@ -39,7 +39,10 @@ class Worker {
     this.terms.push(term);
     this.journal.push('elected');
     if (this.fail) throw new Error('no work to do');
-    await (this.end ?? new Promise((resolve) => { term.signal.addEventListener('abort', resolve); }));
+    await (this.end ??
+      new Promise((resolve) => {
+        term.signal.addEventListener('abort', resolve);
+      }));
     this.journal.push(term.held ? 'ended while held' : 'ended');
   }
 

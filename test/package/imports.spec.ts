@@ -28,6 +28,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'store/definitions',
     'store/snapshot',
     'store/writing',
+    'watch/delivery',
     'watch/sharing',
   ],
   'store/writing': ['backend', 'timing', 'store/cache', 'store/definitions'],

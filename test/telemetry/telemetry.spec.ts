@@ -84,6 +84,9 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
   /** Causes every kind of measurement at least once. */
   const exercise = async (): Promise<void> => {
     const store = app.get(StoreService);
+    store.changes$('/app/').subscribe(() => {
+      throw new TypeError(`the limit is ${SECRET}`);
+    });
     etcd.put('/orders/1', 'x');
     etcd.put('/orders/bad', String(SECRET));
     await eventually(
@@ -117,6 +120,7 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     const text = await scrape();
 
     for (const { name } of Object.values(INSTRUMENTS)) expect(text).toContain(`\n${name.replaceAll('.', '_')}`);
+    expect(text).toMatch(/etcd_trigger_listener_failures.*etcd_trigger_listener="changes\$",error_type="TypeError"/);
     expect(text).toMatch(/etcd_trigger_resyncs.*etcd_trigger_reason="compacted".* 1\n/);
     expect(text).toMatch(/etcd_trigger_handler_given_up.*etcd_trigger_handler="Orders.onOrder".* 1\n/);
     expect(text).toMatch(

@@ -219,6 +219,11 @@ export class DefinitionFeeds implements FeedSink {
     this.#options.log.warn(`"${key}": ignored properties that its class does not know: ${paths.join(', ')}`);
   }
 
+  unnamed({ subject }: DefinitionFeed, escapedKey: string): void {
+    const { log } = this.#options;
+    log.warn(`${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`);
+  }
+
   interrupted(feed: DefinitionFeed): void {
     this.#interrupted.add(feed);
   }

@@ -1,3 +1,5 @@
+import { printable, quoted } from './foreign/foreign-text.js';
+
 /** Optional details of an `EtcdTriggerError`. */
 export interface ErrorDetails {
   /** The affected key, without the cluster's `keyPrefix`. */
@@ -128,7 +130,7 @@ export class RevisionConflictError extends WriteError {
 
   constructor(key: string, expected: string, found: number, current: () => unknown) {
     super(
-      `"${key}" was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
+      `${quoted(key)} was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
       {
         key,
         revision: found,
@@ -176,5 +178,7 @@ export class WatchError extends EtcdTriggerError {
 }
 
 function describeViolations(violations: readonly ConfigViolation[]): string {
-  return violations.map(({ path, constraints }) => `${path || '(document)'} [${constraints.join(', ')}]`).join('; ');
+  return violations
+    .map(({ path, constraints }) => `${printable(path) || '(document)'} [${constraints.map(printable).join(', ')}]`)
+    .join('; ');
 }

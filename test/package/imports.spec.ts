@@ -66,8 +66,10 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
 const LEAVES = [
   'etcd-trigger.errors',
   'etcd-trigger.log',
+  'foreign/class-name',
   'foreign/foreign-error',
   'foreign/foreign-text',
+  'foreign/thenable',
   'option-checks',
   'watch/watch-event',
 ];

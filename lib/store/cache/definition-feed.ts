@@ -20,6 +20,8 @@ export interface FeedSink {
   readonly hasListeners: boolean;
   /** Called for a value with unknown properties, once for each set of names. */
   stripped(key: string, paths: readonly string[]): void;
+  /** Called once for each feed, for the first key that is not UTF-8. */
+  unnamed(feed: DefinitionFeed, escapedKey: string): void;
   /**
    * Called when the first list has replaced the values of an offline snapshot. `isForeign`: the snapshot was of another
    * cluster.
@@ -73,6 +75,9 @@ export class DefinitionFeed implements RangeListener {
       governs,
       stripped: (key, paths) => {
         sink.stripped(key, paths);
+      },
+      unnamed: (escapedKey) => {
+        sink.unnamed(this, escapedKey);
       },
     });
     this.serializer = new DtoSerializer(this.parser);

@@ -1,11 +1,26 @@
+/** Longest path, in characters. A longer one is cut and ends with `...`. */
+const MAX_LENGTH = 400;
+
 /**
  * `pool` and `port` become `pool.port`. A name that is not an identifier is quoted, so that no name can break a log
- * line.
+ * line. A path that was cut names all properties below it.
  */
 export function propertyPath(parent: string, name: string): string {
-  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name)) return `${parent}[${JSON.stringify(name)}]`;
-  return parent === '' ? name : `${parent}.${name}`;
+  if (isCut(parent)) return parent;
+  const shown = name.length > MAX_LENGTH ? name.slice(0, MAX_LENGTH) : name;
+  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(shown)) return cut(`${parent}[${JSON.stringify(shown)}]`, name);
+  return cut(parent === '' ? shown : `${parent}.${shown}`, name);
 }
 
 /** `hosts` and 2 become `hosts[2]`. */
-export const itemPath = (parent: string, index: number): string => `${parent}[${index}]`;
+export const itemPath = (parent: string, index: number): string =>
+  isCut(parent) ? parent : cut(`${parent}[${index}]`);
+
+/** True for a path that was too long. It may stand for several properties. */
+export const isCut = (path: string): boolean => path.length > MAX_LENGTH;
+
+/** Never cuts a surrogate pair in two. */
+function cut(path: string, name = ''): string {
+  if (path.length <= MAX_LENGTH && name.length <= MAX_LENGTH) return path;
+  return `${path.slice(0, MAX_LENGTH).replace(/[\ud800-\udbff]$/, '')}...`;
+}

@@ -1,6 +1,12 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 
-/** Collects constraint names by property path: one violation per path, in the order of their detection. */
+/** Number of paths that are listed, in addition to the document itself. */
+const MAX_PATHS = 100;
+
+/**
+ * Collects constraint names by property path: one violation per path, in the order of their detection. After
+ * 100 paths, all others become the violation `more` of the document.
+ */
 export class ViolationList {
   readonly #byPath = new Map<string, Set<string>>();
 
@@ -8,10 +14,16 @@ export class ViolationList {
     return this.#byPath.size === 0;
   }
 
+  /** True if a further path would not be listed. */
+  isFull(): boolean {
+    return this.#byPath.size >= MAX_PATHS;
+  }
+
   add(path: string, constraint: string): void {
     const constraints = this.#byPath.get(path);
     if (constraints) constraints.add(constraint);
-    else this.#byPath.set(path, new Set([constraint]));
+    else if (path === '' || !this.isFull()) this.#byPath.set(path, new Set([constraint]));
+    else this.add('', 'more');
   }
 
   toArray(): ConfigViolation[] {

@@ -55,7 +55,8 @@ export class PayloadParser {
   /** @throws FinalFailure for an invalid value with `onInvalid: 'error'` */
   #accept(event: WatchEvent, result: ParseResult<object>): ParsedPayload {
     if (result.ok) {
-      if (this.#unknownReports.isNew(result.stripped)) this.#warnOfUnknown(event.key, result.stripped);
+      const names = this.#unknownReports.namesToReport(result.stripped);
+      if (names !== undefined) this.#warnOfUnknown(event.key, names);
       return result.value;
     }
     const { name, type, onInvalid, log, counters } = this.#options;
@@ -68,8 +69,7 @@ export class PayloadParser {
     return SKIPPED;
   }
 
-  #warnOfUnknown(key: string, paths: readonly string[]): void {
-    const names = paths.join(', ');
+  #warnOfUnknown(key: string, names: string): void {
     const { name, type, log } = this.#options;
     log.warn(
       `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key "${key}")`,

@@ -215,8 +215,8 @@ export class DefinitionFeeds implements FeedSink {
     this.#options.snapshot?.replaced(feed.subject, isForeign);
   }
 
-  stripped(key: string, paths: readonly string[]): void {
-    this.#options.log.warn(`"${key}": ignored properties that its class does not know: ${paths.join(', ')}`);
+  stripped(key: string, names: string): void {
+    this.#options.log.warn(`"${key}": ignored properties that its class does not know: ${names}`);
   }
 
   interrupted(feed: DefinitionFeed): void {

@@ -14,7 +14,7 @@ export interface ChangeParserOptions {
   /** True if the key belongs to the definition. */
   readonly governs: (key: string) => boolean;
   /** Called for a value with unknown properties, once for each set of names. */
-  readonly stripped: (key: string, paths: readonly string[]) => void;
+  readonly stripped: (key: string, names: string) => void;
 }
 
 /** Parses the changes of one definition: revision by revision, and an initial list page by page as it arrives. */
@@ -69,7 +69,8 @@ export class ChangeParser {
   }
 
   #change(write: Write, result: ParseResult<object>, at: number): ParsedChange<object> {
-    if (result.ok && this.#unknownReports.isNew(result.stripped)) this.#options.stripped(write.key, result.stripped);
+    const names = result.ok ? this.#unknownReports.namesToReport(result.stripped) : undefined;
+    if (names !== undefined) this.#options.stripped(write.key, names);
     return parsedPut(write, result, this.#options.parser.type, at);
   }
 }

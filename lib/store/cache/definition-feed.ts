@@ -18,7 +18,7 @@ export interface FeedSink {
   updated(feed: DefinitionFeed, update: CacheUpdate<object>): void;
   readonly hasListeners: boolean;
   /** Called for a value with unknown properties, once for each set of names. */
-  stripped(key: string, paths: readonly string[]): void;
+  stripped(key: string, names: string): void;
   /**
    * Called when the first list has replaced the values of an offline snapshot. `isForeign`: the snapshot was of another
    * cluster.
@@ -70,8 +70,8 @@ export class DefinitionFeed implements RangeListener {
     this.#parser = new ChangeParser({
       parser: this.parser,
       governs,
-      stripped: (key, paths) => {
-        sink.stripped(key, paths);
+      stripped: (key, names) => {
+        sink.stripped(key, names);
       },
     });
     this.serializer = new DtoSerializer(this.parser);

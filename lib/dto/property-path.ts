@@ -7,7 +7,7 @@ const MAX_LENGTH = 400;
  */
 export function propertyPath(parent: string, name: string): string {
   if (isCut(parent)) return parent;
-  const shown = name.length > MAX_LENGTH ? name.slice(0, MAX_LENGTH) : name;
+  const shown = startOf(name);
   if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(shown)) return cut(`${parent}[${JSON.stringify(shown)}]`, name);
   return cut(parent === '' ? shown : `${parent}.${shown}`, name);
 }
@@ -19,8 +19,9 @@ export const itemPath = (parent: string, index: number): string =>
 /** True for a path that was too long. It may stand for several properties. */
 export const isCut = (path: string): boolean => path.length > MAX_LENGTH;
 
+const cut = (path: string, name = ''): string =>
+  path.length <= MAX_LENGTH && name.length <= MAX_LENGTH ? path : `${startOf(path)}...`;
+
 /** Never cuts a surrogate pair in two. */
-function cut(path: string, name = ''): string {
-  if (path.length <= MAX_LENGTH && name.length <= MAX_LENGTH) return path;
-  return `${path.slice(0, MAX_LENGTH).replace(/[\ud800-\udbff]$/, '')}...`;
-}
+const startOf = (text: string): string =>
+  text.length <= MAX_LENGTH ? text : text.slice(0, MAX_LENGTH).replace(/[\ud800-\udbff]$/, '');

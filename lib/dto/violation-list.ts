@@ -9,21 +9,27 @@ const MAX_PATHS = 100;
  */
 export class ViolationList {
   readonly #byPath = new Map<string, Set<string>>();
+  #isFull = false;
 
   isEmpty(): boolean {
     return this.#byPath.size === 0;
   }
 
-  /** True if a further path would not be listed. */
+  /** True once a path is not listed, so that there is no need to look for more. */
   isFull(): boolean {
-    return this.#byPath.size >= MAX_PATHS;
+    return this.#isFull;
   }
 
   add(path: string, constraint: string): void {
     const constraints = this.#byPath.get(path);
-    if (constraints) constraints.add(constraint);
-    else if (path === '' || !this.isFull()) this.#byPath.set(path, new Set([constraint]));
-    else this.add('', 'more');
+    if (constraints) {
+      constraints.add(constraint);
+    } else if (path === '' || this.#byPath.size < MAX_PATHS) {
+      this.#byPath.set(path, new Set([constraint]));
+    } else {
+      this.#isFull = true;
+      this.add('', 'more');
+    }
   }
 
   toArray(): ConfigViolation[] {

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { className } from '../dto/dto-type.js';
+import type { DocumentLimits } from '../dto/document-limits.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
 import { UnknownReports } from '../dto/unknown-reports.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
@@ -16,6 +17,7 @@ export interface PayloadParserOptions {
   readonly unknown: 'strip' | 'refuse';
   readonly log: InstanceLog;
   readonly counters: HandlerCounters;
+  readonly limits: DocumentLimits;
 }
 
 /** Stands for an invalid value: the handler is not called. */
@@ -31,7 +33,7 @@ export class PayloadParser {
 
   constructor(options: PayloadParserOptions) {
     this.#options = options;
-    this.#parser = new DtoParser(options.type, { unknown: options.unknown });
+    this.#parser = new DtoParser(options.type, options);
   }
 
   /**

@@ -96,7 +96,7 @@ export class ClusterRuntime {
    */
   async loadStore(configs: readonly ConfigDefinition[]): Promise<StoreService> {
     try {
-      const definitions = new ConfigDefinitions(configs);
+      const definitions = new ConfigDefinitions(configs, this.options.limits);
       this.#writes.checkMarkers(definitions);
       const feeds = new DefinitionFeeds({
         cluster: this.name,

@@ -1,3 +1,5 @@
+import { printable, quoted } from './foreign/foreign-text.js';
+
 /** Optional details of an `EtcdTriggerError`. */
 export interface ErrorDetails {
   /** The affected key, without the cluster's `keyPrefix`. */
@@ -128,7 +130,7 @@ export class RevisionConflictError extends WriteError {
 
   constructor(key: string, expected: string, found: number, current: () => unknown) {
     super(
-      `"${key}" was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
+      `${quoted(key)} was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
       {
         key,
         revision: found,
@@ -182,7 +184,7 @@ const MAX_PROBLEMS = 100;
 function describeViolations(violations: readonly ConfigViolation[]): string {
   return violations
     .slice(0, MAX_VIOLATIONS)
-    .map(({ path, constraints }) => `${path || '(document)'} [${constraints.join(', ')}]`)
+    .map(({ path, constraints }) => `${printable(path) || '(document)'} [${constraints.map(printable).join(', ')}]`)
     .concat(furtherThan(MAX_VIOLATIONS, violations))
     .join('; ');
 }

@@ -1,5 +1,5 @@
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
-import { ignoreRejection } from '../timing/time-limit.js';
+import { ignoreRejection } from '../foreign/thenable.js';
 import {
   type AnyClass,
   isClass,

@@ -1,3 +1,5 @@
+import { escaped } from '../foreign/foreign-text.js';
+
 /** Longest path, in characters. A longer one is cut and ends with `...`. */
 const MAX_LENGTH = 400;
 
@@ -8,7 +10,8 @@ const MAX_LENGTH = 400;
 export function propertyPath(parent: string, name: string): string {
   if (isCut(parent)) return parent;
   const shown = startOf(name);
-  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(shown)) return cut(`${parent}[${JSON.stringify(shown)}]`, name);
+  if (!/^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(shown))
+    return cut(`${parent}[${escaped(JSON.stringify(shown))}]`, name);
   return cut(parent === '' ? shown : `${parent}.${shown}`, name);
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { printable } from '../foreign/foreign-text.js';
 
 /** Number of different sets of names that are reported. */
 const MAX_REPORTS = 100;
@@ -21,7 +22,7 @@ export class UnknownReports {
     const shape = createHash('sha256').update(JSON.stringify(paths)).digest('base64');
     if (this.#reported.has(shape)) return undefined;
     this.#reported.add(shape);
-    const names = paths.slice(0, MAX_NAMES).join(', ');
+    const names = paths.slice(0, MAX_NAMES).map(printable).join(', ');
     const further = paths.length > MAX_NAMES ? ' and more' : '';
     const isLast = this.#reported.size === MAX_REPORTS;
     return `${names}${further}${isLast ? '; further unknown properties are not reported' : ''}`;

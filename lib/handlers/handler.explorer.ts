@@ -4,6 +4,8 @@ import type { DecoratedMethod, Method, ProviderWrapper } from './decorated-metho
 import { onWatchErrorsOf } from './decorators/on-watch-error.decorator.js';
 import { onWatchResyncsOf } from './decorators/on-watch-resync.decorator.js';
 import { watchKeysOf } from './decorators/watch-key.decorator.js';
+import { className } from '../foreign/class-name.js';
+import { printable } from '../foreign/foreign-text.js';
 
 /** Finds the decorated methods of the application. It never subscribes. */
 @Injectable()
@@ -34,7 +36,7 @@ export class HandlerExplorer {
         onErrors: onWatchErrorsOf(implementation),
       };
       if (Object.values(metadata).every((decorators) => decorators.length === 0)) return [];
-      const name = `${type.name}.${method}`;
+      const name = `${className(type)}.${printable(method)}`;
       return [{ wrapper, type, method, implementation: implementation as Method, name, ...metadata }];
     });
   }

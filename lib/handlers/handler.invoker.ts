@@ -112,9 +112,9 @@ function enhancedInvoke(plan: HandlerPlan, { application, counters }: InvokerOpt
     const call = enhancers.bind(method.wrapper.instance);
     return (invocation) => call(new EtcdTriggerContext(name, invocation));
   }
-  const moduleRef = moduleRefOf(method.wrapper);
+  moduleRefOf(method.wrapper);
   return async (invocation) => {
-    const call = await enhancers.bindIn(new HandlerScope(moduleRef, invocation.subject));
+    const call = await enhancers.bindIn(new HandlerScope(method.wrapper, invocation.subject));
     return call(new EtcdTriggerContext(name, invocation));
   };
 }

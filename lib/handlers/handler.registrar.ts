@@ -8,7 +8,6 @@ import {
   WatchError,
 } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
-import { announceResync } from '../watch/delivery/listener-failure.js';
 import { type BootPolicy, bootProblem, bootWait } from '../watch/sharing/boot-policy.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import type { DecoratedMethod } from './decorated-method.js';
@@ -20,6 +19,7 @@ import { type HandlerPlan, planOf } from './handler.plan.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
 import { WatchKeyHandler } from './watch-key.handler.js';
 import type { WatchKeyRegistry } from './watch-key.registry.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 export interface HandlerRegistrarOptions {
   readonly cluster: string;
@@ -55,11 +55,11 @@ export class HandlerRegistrar {
    * @throws BootError naming every method that can never run, and every list that could not be read
    */
   async register(): Promise<void> {
-    const { cluster, log, register } = this.options;
+    const { cluster, register } = this.options;
     const methods = this.explorer.explore();
     const problems = methods.flatMap((method) => this.#problemsOf(method));
     if (problems.length > 0) throw new BootError(problems);
-    const listeners = new HandlerListeners(methods, cluster, log);
+    const listeners = new HandlerListeners(methods, cluster, this.watcher.guard);
     const entries = methods
       .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
       .filter((plan) => plan.cluster === cluster)
@@ -106,7 +106,10 @@ export class HandlerRegistrar {
         {
           ...options,
           onResync: (notice) =>
-            Promise.all([announceResync(notice, { name, log, onResync: options.onResync }), onResync(notice)]),
+            Promise.all([
+              this.watcher.guard.settle('onResync', `onResync of ${name}`, () => options.onResync?.(notice)),
+              onResync(notice),
+            ]),
         },
         { name, onFailure: listeners.onError(target), wait: bootWait(boot) },
       );
@@ -144,7 +147,9 @@ export class HandlerRegistrar {
 
   #faultsIn(cluster: string, check: () => string[]): string[] {
     if (!this.options.clusters.has(cluster)) {
-      return [`there is no cluster "${cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${cluster}', ... })`];
+      return [
+        `there is no cluster ${quoted(cluster)}; import EtcdTriggerModule.forRoot({ cluster: ${quoted(cluster)}, ... })`,
+      ];
     }
     try {
       return check();

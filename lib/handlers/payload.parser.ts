@@ -1,5 +1,4 @@
 import type { Type } from '@nestjs/common';
-import { className } from '../dto/dto-type.js';
 import type { DocumentLimits } from '../dto/document-limits.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
 import { UnknownReports } from '../dto/unknown-reports.js';
@@ -8,6 +7,8 @@ import type { InstanceLog } from '../etcd-trigger.log.js';
 import { FinalFailure } from '../watch/delivery/listener-failure.js';
 import type { WatchEvent } from '../watch/watch-event.js';
 import type { HandlerCounters } from './handler.plan.js';
+import { printable, quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 export interface PayloadParserOptions {
   /** `Class.method`, for messages. */
@@ -64,7 +65,7 @@ export class PayloadParser {
     const { name, type, onInvalid, log, counters } = this.#options;
     counters.invalid += 1;
     const { key, revision } = event;
-    const error = new InvalidConfigError(`key "${key}"`, result.violations, { key, revision });
+    const error = new InvalidConfigError(`key ${quoted(key)}`, result.violations, { key, revision });
     const reason = `${className(type)} at ${error.message}`;
     if (onInvalid === 'error') throw new FinalFailure(error, reason);
     log.warn(`${name} was not called at revision ${revision}: ${reason}`);
@@ -74,7 +75,7 @@ export class PayloadParser {
   #warnOfUnknown(key: string, names: string): void {
     const { name, type, log } = this.#options;
     log.warn(
-      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key "${key}")`,
+      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key ${quoted(key)})`,
     );
   }
 }

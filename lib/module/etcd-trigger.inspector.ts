@@ -1,5 +1,4 @@
 import type { DiscoveryService } from '@nestjs/core';
-import { className } from '../dto/dto-type.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
@@ -9,6 +8,9 @@ import type { StoreStatus } from '../store/definition-feeds.js';
 import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
+import { printable } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
+import { isA } from '../foreign/foreign-error.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
 export interface EtcdTriggerDescription {
@@ -90,7 +92,7 @@ export class EtcdTriggerInspector {
   /** Describes all clusters of the application. No description contains a value. */
   describe(): EtcdTriggerDescription {
     const instances: unknown[] = this.discovery.getProviders().map(({ instance }): unknown => instance);
-    const clusters = [...new Set(instances.filter((instance) => instance instanceof ClusterRuntime))];
+    const clusters = [...new Set(instances.filter((instance) => isA(instance, ClusterRuntime)))];
     return { clusters: clusters.map(describeCluster) };
   }
 }
@@ -98,9 +100,9 @@ export class EtcdTriggerInspector {
 function describeCluster(cluster: ClusterRuntime): ClusterDescription {
   const { name, options, ranges, registry, feeds } = cluster;
   return {
-    name,
-    serviceName: options.serviceName,
-    podName: options.podName,
+    name: printable(name),
+    serviceName: printable(options.serviceName),
+    podName: printable(options.podName),
     targets: ranges.all.map(describeTarget),
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
@@ -135,6 +137,11 @@ const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): Def
   required: definition.required,
   keys: [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);
-    return { key, ...entry, value: value === undefined ? undefined : 'masked', ageMs: cache.ageMs(key) };
+    return {
+      key: printable(key),
+      ...entry,
+      value: value === undefined ? undefined : 'masked',
+      ageMs: cache.ageMs(key),
+    };
   }),
 });

@@ -12,6 +12,7 @@ import { definitionsProvider } from './etcd-trigger.providers.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
 import { clustersOf } from './module-graph.js';
 import { StoreRegistryModule } from './store.registry.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /**
  * Connects an application to etcd: provides `Etcd3`, `WatcherService` and `StoreService`, and calls the methods
@@ -54,7 +55,7 @@ class EtcdTriggerFeatureModule {
   constructor(discovery: DiscoveryService, @Inject(FEATURE_CLUSTER) cluster: string) {
     if (clustersOf(discovery).has(cluster)) return;
     throw new InvalidOptionsError(
-      `EtcdTriggerModule.forFeature names the cluster "${cluster}", but there is no EtcdTriggerModule.forRoot for it`,
+      `EtcdTriggerModule.forFeature names the cluster ${quoted(cluster)}, but there is no EtcdTriggerModule.forRoot for it`,
     );
   }
 }

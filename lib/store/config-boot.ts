@@ -6,8 +6,9 @@ import {
   WatchError,
 } from '../etcd-trigger.errors.js';
 import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-policy.js';
-import { className } from '../dto/dto-type.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 export interface ConfigBootOptions {
   readonly cluster: string;
@@ -113,7 +114,7 @@ function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[]
     .sort()
     .map((key): FeedProblem => {
       const { violations, rejectedRevision } = cache.entry(key);
-      const error = new InvalidConfigError(`"${key}"`, violations ?? [], { key, revision: rejectedRevision });
+      const error = new InvalidConfigError(quoted(key), violations ?? [], { key, revision: rejectedRevision });
       return { feed, problem: { cluster, subject: key, reason: 'invalid', message: error.message, error } };
     });
   if (invalid.length > 0 || hasRequired(feed)) return invalid;

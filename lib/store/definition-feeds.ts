@@ -20,6 +20,8 @@ import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
+import { printable, quoted } from '../foreign/foreign-text.js';
+import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
  * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started
@@ -46,6 +48,7 @@ interface FollowedFeed {
 /** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
 export class DefinitionFeeds implements FeedSink {
   readonly listeners = new ConfigListeners();
+  readonly guard: ListenerGuard;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -57,6 +60,7 @@ export class DefinitionFeeds implements FeedSink {
 
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
+    this.guard = new ListenerGuard(options.log, options.observer);
     for (const definition of options.definitions.all) {
       const governs = (key: string): boolean => options.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
@@ -73,10 +77,6 @@ export class DefinitionFeeds implements FeedSink {
 
   get hasListeners(): boolean {
     return !this.listeners.isEmpty;
-  }
-
-  get log(): InstanceLog {
-    return this.#options.log;
   }
 
   get status(): StoreStatus {
@@ -115,7 +115,7 @@ export class DefinitionFeeds implements FeedSink {
    * @throws InvalidOptionsError if no definition covers the key
    */
   feedForRequest(operation: string, key: string): DefinitionFeed {
-    const what = `${operation} "${key}"`;
+    const what = `${operation} ${quoted(key)}`;
     this.#checkOpen(what);
     const definition = this.definitions.governing(key);
     if (!definition) {
@@ -200,9 +200,9 @@ export class DefinitionFeeds implements FeedSink {
     observer?.stored(feed.subject, { updates, rejections: rejected.length });
     for (const { key, revision, violations } of rejected) {
       const current = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
-      log.error(`${new InvalidConfigError(`"${key}" at revision ${revision}`, violations).message}; ${current}`);
+      log.error(`${new InvalidConfigError(`${quoted(key)} at revision ${revision}`, violations).message}; ${current}`);
     }
-    for (const key of healed) log.info(`"${key}" is valid again`);
+    for (const key of healed) log.info(`${quoted(key)} is valid again`);
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
       log.info('the configuration is now complete');
@@ -216,7 +216,7 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   stripped(key: string, names: string): void {
-    this.#options.log.warn(`"${key}": ignored properties that its class does not know: ${names}`);
+    this.#options.log.warn(`${quoted(key)}: ignored properties that its class does not know: ${names}`);
   }
 
   interrupted(feed: DefinitionFeed): void {

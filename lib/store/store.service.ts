@@ -15,6 +15,8 @@ import type { ConfigUpdate } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
 import { type DeleteOptions, type PutOptions, type WriteResult, written } from './writing/config-writer.js';
 import type { WriteSide } from './writing/write-side.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 /**
  * Typed configuration: reads validated, frozen instances of DTO classes from memory, and writes them to etcd. An
@@ -59,8 +61,10 @@ export class StoreService {
     const value = this.get(key, type);
     if (value === undefined) {
       const { violations, rejectedRevision } = this.entry(key, type);
-      const why = violations ? `the value in etcd is not a valid ${type.name}` : `there is no ${type.name} in etcd`;
-      throw new ConfigNotFoundError(`"${key}": ${why}`, { key, revision: rejectedRevision });
+      const why = violations
+        ? `the value in etcd is not a valid ${className(type)}`
+        : `there is no ${className(type)} in etcd`;
+      throw new ConfigNotFoundError(`${quoted(key)}: ${why}`, { key, revision: rejectedRevision });
     }
     return value;
   }

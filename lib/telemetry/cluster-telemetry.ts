@@ -22,7 +22,8 @@ import type {
   WatchOrigin,
 } from '../watch/watch-event.js';
 import type { KeyRange } from '../backend/key-range.js';
-import { isThenable } from '../timing/time-limit.js';
+import { errorClass, isA } from '../foreign/foreign-error.js';
+import { adopted, isThenable } from '../foreign/thenable.js';
 import { type ClusterGaugeValues, observeGauges } from './cluster-gauges.js';
 import { type Counters, createCounters } from './instruments.js';
 
@@ -67,6 +68,11 @@ export class ClusterTelemetry implements ClusterObserver {
 
   gaveUp({ handler }: WatchFailure, range: KeyRange): void {
     this.#counters.handlerGivenUp.add(1, { ...this.#attributesOf(range), 'etcd_trigger.handler': handler });
+  }
+
+  listenerFailed(kind: string, error: unknown): void {
+    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.listener': kind };
+    this.#counters.listenerFailures.add(1, { ...attributes, ...errorType(error) });
   }
 
   stored(definition: string, { updates, rejections }: { readonly updates: number; readonly rejections: number }): void {
@@ -138,7 +144,7 @@ function runAndReport(run: () => unknown, onEnd: (error?: unknown) => void): unk
     onEnd();
     return result;
   }
-  return result.then(
+  return adopted(result).then(
     (value) => {
       onEnd();
       return value;
@@ -161,8 +167,7 @@ export function endSpan(span: Span, error: unknown): void {
 
 export const errorType = (error: unknown): Attributes => {
   if (error === undefined) return {};
-  if (error instanceof EtcdTriggerError) return { 'error.type': error.code };
-  return { 'error.type': error instanceof Error ? error.constructor.name : typeof error };
+  return { 'error.type': isA(error, EtcdTriggerError) ? error.code : errorClass(error) };
 };
 
 const subjectAttributes = (subject: WatchEvent | WatchBatch): Attributes =>

@@ -30,6 +30,11 @@ export const INSTRUMENTS = {
     '{event}',
     'Events queued for a handler, plus its running calls',
   ),
+  listenerFailures: counter(
+    'etcd_trigger.listener.failures',
+    '{call}',
+    'Calls of listeners and subscribers that threw or rejected, by listener and error.type',
+  ),
   storeKeys: gauge('etcd_trigger.store.keys', '{key}', 'Configurations visible to readers, by definition'),
   storeInvalid: gauge(
     'etcd_trigger.store.invalid',

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { type ClusterDescription, EtcdTriggerInspector } from '../module/etcd-trigger.inspector.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** Health of one cluster. Contains names and keys, never values. */
 export interface ClusterHealth {
@@ -26,7 +27,7 @@ export class EtcdTriggerHealthIndicator {
     const closed = this.inspector
       .describe()
       .clusters.filter(({ store }) => store.status === 'closed')
-      .map(({ name }) => `cluster "${name}" is closed`);
+      .map(({ name }) => `cluster ${quoted(name)} is closed`);
     const session = this.health.check(key);
     return closed.length === 0 ? session.up() : session.down({ reasons: closed });
   }
@@ -65,7 +66,7 @@ function warningsOf({ store, targets, handlers }: ClusterDescription): string[] 
   const invalid = store.definitions
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
-    .map(({ key }) => `the value of "${key}" in etcd is invalid`);
+    .map(({ key }) => `the value of ${quoted(key)} in etcd is invalid`);
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);

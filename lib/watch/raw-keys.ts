@@ -2,6 +2,7 @@ import { ConnectionClosedError, InvalidOptionsError, KeyNotFoundError } from '..
 import { keyBytesOf, rawKeyOf, type KeyRecord, keyText } from '../backend/key-record.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import type { KeyValue } from './watch-event.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** Reads and writes single keys as bytes. */
 export class RawKeys {
@@ -16,7 +17,10 @@ export class RawKeys {
     const rawKey = this.#checkKey('get', key);
     const { record, revision } = await this.#keyValue.get(rawKey);
     if (!record) {
-      throw new KeyNotFoundError(`get "${keyText(rawKey)}": etcd has no such key`, { key: keyText(rawKey), revision });
+      throw new KeyNotFoundError(`get ${quoted(keyText(rawKey))}: etcd has no such key`, {
+        key: keyText(rawKey),
+        revision,
+      });
     }
     return keyValueOf(record);
   }
@@ -29,10 +33,10 @@ export class RawKeys {
     const rawKey = this.#checkKey('put', key);
     const name = keyText(rawKey);
     if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
-      throw new InvalidOptionsError(`put "${name}": the value must be a string or a Buffer`, { key: name });
+      throw new InvalidOptionsError(`put ${quoted(name)}: the value must be a string or a Buffer`, { key: name });
     }
     const { revision } = await this.#keyValue.commit({
-      what: `put "${name}"`,
+      what: `put ${quoted(name)}`,
       key: name,
       operations: [{ type: 'put', rawKey, value: Buffer.from(value), lease }],
     });
@@ -43,7 +47,7 @@ export class RawKeys {
     const rawKey = this.#checkKey('delete', key);
     const name = keyText(rawKey);
     const result = await this.#keyValue.commit({
-      what: `delete "${name}"`,
+      what: `delete ${quoted(name)}`,
       key: name,
       operations: [{ type: 'delete', rawKey }],
     });
@@ -60,7 +64,8 @@ export class RawKeys {
       throw new InvalidOptionsError(`${operation}: the key must be a non-empty string or Buffer`);
     }
     const rawKey = rawKeyOf(key);
-    if (this.#isClosed) throw new ConnectionClosedError(`${operation} "${keyText(rawKey)}": the module is closed`);
+    if (this.#isClosed)
+      throw new ConnectionClosedError(`${operation} ${quoted(keyText(rawKey))}: the module is closed`);
     return rawKey;
   }
 }

@@ -15,6 +15,8 @@ import type { ClusterObserver } from './sharing/cluster-observer.js';
 import type { InitialListWait } from './sharing/initial-list.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
 import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
+import { ListenerGuard } from './delivery/listener-guard.js';
+import { onAbort } from '../timing/on-abort.js';
 
 export interface WatcherServiceOptions {
   /** Time limit for the initial list of a watch, in milliseconds. */
@@ -50,6 +52,8 @@ export class WatcherService {
   readonly #registrar: ListenerRegistrar;
   readonly #rawKeys: RawKeys;
   readonly #log: InstanceLog;
+  /** @internal */
+  readonly guard: ListenerGuard;
   readonly #options: WatcherServiceOptions;
   readonly #subscriptions = new Set<QueuedSubscription>();
 
@@ -62,6 +66,7 @@ export class WatcherService {
     options: WatcherServiceOptions,
   ) {
     this.#log = log;
+    this.guard = new ListenerGuard(log, options.observer);
     this.#options = options;
     this.#registrar = new ListenerRegistrar(source, ranges, options.requestTimeoutMs);
     this.#rawKeys = new RawKeys(keyValue);
@@ -100,7 +105,7 @@ export class WatcherService {
    * order and without a queue. The observable errors where `watch` rejects, and completes when the module closes.
    */
   observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
-    return observeRange(this.#registrar, target, this.#log, options);
+    return observeRange(this.#registrar, target, this.guard, options);
   }
 
   /**
@@ -184,9 +189,9 @@ export class WatcherService {
     const delivery = resolveDelivery(options, this.#options.delivery, 'batch' in handler ? 'batch' : 'event');
     this.#registrar.checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
-    const close = (): void => {
+    const stopListening = onAbort(signal, () => {
       subscription.end(undefined);
-    };
+    });
     const name = attach.name ?? `handler of ${range.toString()}`;
     const { observer } = this.#options;
     const observeFailure =
@@ -198,11 +203,12 @@ export class WatcherService {
       target: range.target,
       name,
       log: this.#log,
+      guard: this.guard,
       delivery,
       onResync: options.onResync,
       onError: [options.onError, attach.onFailure, observeFailure].filter((listener) => listener !== undefined),
       onEnd: () => {
-        signal?.removeEventListener('abort', close);
+        stopListening();
       },
     });
     // Until the last call has ended, because shutdown waits for it.
@@ -210,7 +216,6 @@ export class WatcherService {
     const { registration, unregister, listed } = this.#registrar.register(range, options, subscription, attach.wait);
     subscription.registered(registration, unregister);
     this.#subscriptions.add(subscription);
-    signal?.addEventListener('abort', close);
     return { subscription, listed };
   }
 

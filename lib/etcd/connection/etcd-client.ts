@@ -2,6 +2,7 @@ import { Etcd3, type IOptions } from 'etcd3';
 import { ConnectionError, InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { unusableClient } from './absent-client.js';
 import { type Endpoint, formatHost, parseHosts } from './hosts.js';
+import { errorCode } from '../../foreign/foreign-error.js';
 
 export { Etcd3, type IOptions };
 
@@ -129,6 +130,6 @@ async function resultOf<T>(option: 'credentials' | 'auth', given: OrFunction<T>)
 }
 
 function codeOf(thrown: unknown): string {
-  const code: unknown = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+  const code = errorCode(thrown);
   return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : '';
 }

@@ -2,6 +2,8 @@ import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { WatchTarget } from '../../backend/key-range.js';
 import type { WatchOptions } from '../../watch/delivery/watch-options.js';
+import { className } from '../../foreign/class-name.js';
+import { printable } from '../../foreign/foreign-text.js';
 
 /** Options of `@WatchKey`. */
 export interface WatchKeyOptions extends WatchOptions {
@@ -71,7 +73,7 @@ export function appendMetadata(
   entry: object,
 ): void {
   const isStatic = typeof owner === 'function';
-  const where = `${isStatic ? owner.name : owner.constructor.name}.${String(name)}`;
+  const where = `${className(isStatic ? owner : owner.constructor)}.${printable(String(name))}`;
   const method: unknown = descriptor?.value;
   if (isStatic || typeof method !== 'function') {
     throw new InvalidOptionsError(

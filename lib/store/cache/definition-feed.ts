@@ -7,11 +7,12 @@ import type { WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
-import { describeTarget, type ResolvedConfigDefinition } from '../definitions/config-definition.js';
+import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/config-definition.js';
 import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { CacheEntry, ParsedChange } from './cache-entry.js';
 import { DtoParser } from '../../dto/dto-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
+import { onAbort } from '../../timing/on-abort.js';
 
 /** Receives the events of a feed synchronously, in the same step in which readers see the change. */
 export interface FeedSink {
@@ -85,6 +86,11 @@ export class DefinitionFeed implements RangeListener {
   /** Name for messages, such as `key "/app/db"`. */
   get subject(): string {
     return describeTarget(this.definition.target);
+  }
+
+  /** Identifies the target, also where `subject` is cut. */
+  get identity(): string {
+    return identityOf(this.definition.target);
   }
 
   get registration(): ListenerRegistration | undefined {
@@ -182,12 +188,12 @@ export class DefinitionFeed implements RangeListener {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
+        stopListening();
         this.#waiters.delete(done);
         resolve();
       };
       const timer = setTimeout(done, withinMs);
-      signal?.addEventListener('abort', done);
+      const stopListening = onAbort(signal, done);
       this.#waiters.add(done);
     });
   }

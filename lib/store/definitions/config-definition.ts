@@ -7,7 +7,9 @@ import { checkDocumentLimits, type DocumentLimits } from '../../dto/document-lim
 import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
-import { checkDtoType, className } from '../../dto/dto-type.js';
+import { checkDtoType } from '../../dto/dto-type.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { className } from '../../foreign/class-name.js';
 
 /**
  * Defines the class of the value of a key, or of all values under a prefix. Requires exactly one of `key` and `prefix`.
@@ -112,12 +114,16 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
 
 /** Name of a target for messages, such as `key "/app/db"`. */
 export const describeTarget = (target: ResolvedConfigDefinition['target']): string =>
+  'key' in target ? `key ${quoted(target.key)}` : `prefix ${quoted(target.prefix)}`;
+
+/** Equal for equal targets only. Stored in offline snapshots. */
+export const identityOf = (target: ResolvedConfigDefinition['target']): string =>
   'key' in target ? `key ${JSON.stringify(target.key)}` : `prefix ${JSON.stringify(target.prefix)}`;
 
 function targetOf({ key, prefix }: ConfigDefinition): ResolvedConfigDefinition['target'] {
   if (key !== undefined && prefix !== undefined) {
     throw new InvalidOptionsError(
-      `a definition has both key ${JSON.stringify(key)} and prefix ${JSON.stringify(prefix)}; give one of them`,
+      `a definition has both key ${quoted(key)} and prefix ${quoted(prefix)}; give one of them`,
     );
   }
   if (key === undefined && prefix === undefined) {

@@ -8,8 +8,9 @@ import {
   type ResolvedConfigDefinition,
 } from './config-definition.js';
 import type { DocumentLimits } from '../../dto/document-limits.js';
-import { className } from '../../dto/dto-type.js';
 import { SortedMap } from '../../collections/sorted-map.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { className } from '../../foreign/class-name.js';
 
 /** All definitions of an application. Finds the definition that governs a key. */
 export class ConfigDefinitions {
@@ -57,12 +58,12 @@ export class ConfigDefinitions {
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   of<T extends object>(key: string, type: Type<T>): ResolvedConfigDefinition<T> {
-    return withClass(`key ${JSON.stringify(key)}`, key, this.governing(key), type);
+    return withClass(`key ${quoted(key)}`, key, this.governing(key), type);
   }
 
   /** @throws InvalidOptionsError if no definition covers the prefix, or its definition has another class */
   ofPrefix<T extends object>(prefix: string, type: Type<T>): ResolvedConfigDefinition<T> {
-    return withClass(`prefix ${JSON.stringify(prefix)}`, prefix, this.governingPrefix(prefix), type);
+    return withClass(`prefix ${quoted(prefix)}`, prefix, this.governingPrefix(prefix), type);
   }
 
   #add(definition: ResolvedConfigDefinition): void {

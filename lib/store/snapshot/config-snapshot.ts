@@ -6,6 +6,7 @@ import { fileErrorCode } from './file-error-code.js';
 import { SnapshotFile } from './snapshot-file.js';
 import { type SnapshotContent, UnusableSnapshotError } from './snapshot-format.js';
 import { SnapshotSaver } from './snapshot-saver.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Offline snapshot: a file with the last good configuration, for a start without etcd. */
 export interface SnapshotOptions {
@@ -57,9 +58,9 @@ export class ConfigSnapshot {
     if (!content) return false;
     const restoring = [...incomplete].map((feed) => feed.restore(content.documents, content));
     await within(Promise.all(restoring), VALIDATORS_LIMIT_MS);
-    const subjects = [...incomplete].map(({ subject }) => subject);
-    const missing = subjects.filter((subject) => !content.definitions.includes(subject));
-    const exception = missing.length > 0 ? `; it does not contain ${missing.join(', ')}` : '';
+    const missing = [...incomplete].filter(({ identity }) => !content.definitions.includes(identity));
+    const subjects = missing.map(({ subject }) => subject).join(', ');
+    const exception = subjects && `; it does not contain ${subjects}`;
     const current = new Date(content.asOf).toISOString();
     this.#options.log.warn(`the offline snapshot ${this.#file.path}, current at ${current}, is used${exception}`);
     return true;
@@ -122,7 +123,7 @@ export class ConfigSnapshot {
   #check({ clusterId, cluster, keyPrefix, asOf }: SnapshotContent, listed: readonly string[]): void {
     const { cluster: ownCluster, keyPrefix: ownPrefix, snapshot } = this.#options;
     if (cluster !== ownCluster || keyPrefix !== ownPrefix) {
-      throw new UnusableSnapshotError(`is of another cluster or keyPrefix ("${cluster}", "${keyPrefix}")`);
+      throw new UnusableSnapshotError(`is of another cluster or keyPrefix (${quoted(cluster)}, ${quoted(keyPrefix)})`);
     }
     if (listed.some((id) => id !== clusterId)) throw new UnusableSnapshotError('is of another cluster');
     if (snapshot.maxAgeMs !== undefined && Date.now() - asOf > snapshot.maxAgeMs) {
@@ -145,7 +146,7 @@ export class ConfigSnapshot {
       cluster,
       keyPrefix,
       asOf: Math.min(Date.now(), ...saved.map(({ asOf = 0 }) => asOf)),
-      definitions: saved.map(({ subject }) => subject),
+      definitions: saved.map(({ identity }) => identity),
       documents: saved.flatMap(({ cache }) => cache.documents()),
     };
   }

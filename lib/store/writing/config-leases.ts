@@ -8,6 +8,7 @@ import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { type Lease, LeaseNotFoundError, type LeaseStore } from '../../backend/lease-store.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Lease of a key that exists as long as this process. */
 export interface LeaseOptions {
@@ -44,7 +45,7 @@ export class ConfigLeases {
 
   /** @throws InvalidOptionsError for a time to live that etcd does not accept */
   async grant(key: string, { ttlSeconds }: LeaseOptions): Promise<Lease> {
-    checkInteger(`put "${key}": lease.ttlSeconds`, ttlSeconds, { min: 1, max: MAX_TTL_SECONDS, key });
+    checkInteger(`put ${quoted(key)}: lease.ttlSeconds`, ttlSeconds, { min: 1, max: MAX_TTL_SECONDS, key });
     return this.#leases.grant(ttlSeconds);
   }
 
@@ -96,19 +97,19 @@ export class ConfigLeases {
   /** Puts the key again with a new lease if it is absent; returns false if another client has written it. */
   async #restore(leasedKey: LeasedKey): Promise<boolean> {
     const { key, signal } = leasedKey;
-    this.#log.warn(`the lease of "${key}" expired; the key is put again with a new lease if it is absent`);
+    this.#log.warn(`the lease of ${quoted(key)} expired; the key is put again with a new lease if it is absent`);
     let lease: Lease | undefined;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         lease ??= await this.#leases.grant(leasedKey.lease.ttlSeconds);
         const revision = await this.#putIfAbsent(leasedKey, lease);
         if (revision === undefined) {
-          this.#log.warn(`"${key}" was written by another client in the meantime and is not put again`);
+          this.#log.warn(`${quoted(key)} was written by another client in the meantime and is not put again`);
           this.#drop(leasedKey, lease);
           return false;
         }
         leasedKey.replaceLease(lease, revision);
-        this.#log.info(`"${key}" was put again with a new lease`);
+        this.#log.info(`${quoted(key)} was put again with a new lease`);
         return true;
       } catch (error) {
         if (error instanceof LeaseNotFoundError) lease = undefined;
@@ -123,7 +124,7 @@ export class ConfigLeases {
   async #putIfAbsent({ key, bytes }: LeasedKey, lease: Lease): Promise<number | undefined> {
     const rawKey = rawKeyOf(key);
     const result = await this.#keyValue.commit({
-      what: `put "${key}" again`,
+      what: `put ${quoted(key)} again`,
       key,
       conditions: [{ rawKey, revision: 0 }],
       operations: [{ type: 'put', rawKey, value: bytes, lease: lease.id }],

@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { ignoreRejection, isThenable } from '../../timing/time-limit.js';
+import { ignoreRejection, isThenable } from '../../foreign/thenable.js';
 import {
   type DeleteOptions,
   expectedRevision,
@@ -9,6 +9,7 @@ import {
   type PutOptions,
 } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Collects the writes of a transaction; nothing is sent before all of them are known. */
 export interface ConfigTransaction {
@@ -35,7 +36,7 @@ export async function planTransaction(
   const planned = new Map<string, () => Promise<KeyWrite>>();
   let isOpen = true;
   const plan = (operation: string, key: string, options: PutOptions, write: PlanWrite): void => {
-    const what = `${operation} "${key}" in a transaction`;
+    const what = `${operation} ${quoted(key)} in a transaction`;
     if (!isOpen)
       throw new InvalidOptionsError(`${what}: the transaction has already been sent; build it synchronously`, { key });
     if (planned.has(key))

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { KeyRecord } from '../../backend/key-record.js';
 import { type ConfigWriter, plannedPut, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Returns the next value for the current one. Called again with the new current value after a conflicting write. */
 export type ConfigUpdate<T> = (current: T | undefined) => T | Promise<T>;
@@ -35,7 +36,7 @@ export class ConfigUpdater {
     let { value, revision } = { value: feed.cache.get(key), revision: feed.cache.headRevision(key) };
     for (let tries = 1; ; tries += 1) {
       const write = await plannedPut(feed, key, await change(value), revision);
-      const result = await this.#writer.attempt(`update "${key}"`, [write]);
+      const result = await this.#writer.attempt(`update ${quoted(key)}`, [write]);
       if (result.applied) return written(result);
       if (tries === MAX_TRIES) throw result.conflict;
       // The response of a failed compare is a linearizable read of the conflicting value.

@@ -10,6 +10,7 @@ import type { Condition, KeyValueStore, Operation } from '../../backend/key-valu
 import type { Lease } from '../../backend/lease-store.js';
 import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** A write waits at most this long until readers of this process see it. */
 const VISIBLE_LIMIT_MS = 5_000;
@@ -70,7 +71,7 @@ export class ConfigWriter {
   }
 
   async put(feed: DefinitionFeed, key: string, value: object, options: PutOptions): Promise<WriteResult> {
-    const what = `put "${key}"`;
+    const what = `put ${quoted(key)}`;
     const write = await plannedPut(feed, key, value, expectedRevision(what, key, options));
     return options.lease ? this.#putLeased(what, write, options.lease) : written(await this.apply(what, [write]));
   }
@@ -80,7 +81,7 @@ export class ConfigWriter {
     key: string,
     options: DeleteOptions,
   ): Promise<WriteResult & { readonly deleted: boolean }> {
-    const what = `delete "${key}"`;
+    const what = `delete ${quoted(key)}`;
     const write = plannedDelete(feed, key, expectedRevision(what, key, options));
     const { revision, visible, deleted } = await this.apply(what, [write]);
     return { revision, deleted: deleted.length > 0, visible };
@@ -143,7 +144,7 @@ export async function plannedPut(
   expected: number | undefined,
 ): Promise<KeyWrite> {
   const serialized = await feed.serializer.serialize(value);
-  if (!serialized.ok) throw new InvalidConfigError(`the value for "${key}"`, serialized.violations, { key });
+  if (!serialized.ok) throw new InvalidConfigError(`the value for ${quoted(key)}`, serialized.violations, { key });
   return { feed, key, operation: { type: 'put', rawKey: rawKeyOf(key), value: serialized.bytes }, expected };
 }
 

@@ -11,6 +11,7 @@ import { ConfigLeases } from './config-leases.js';
 import { ConfigUpdater } from './config-updater.js';
 import { ConfigWriter } from './config-writer.js';
 import { FreshRead } from './fresh-read.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 export interface WriteSideOptions {
   /** Limit of a single request, in milliseconds. An unknown outcome is resolved within twice this limit. */
@@ -48,7 +49,7 @@ export class WriteSide {
     const covering = markerPrefix === undefined ? undefined : definitions.governingPrefix(markerPrefix);
     if (!covering) return;
     throw new InvalidOptionsError(
-      `"outcomes.prefix" is under the prefix "${covering.name}" of a definition: use a separate prefix for the markers`,
+      `"outcomes.prefix" is under the prefix ${quoted(covering.name)} of a definition: use a separate prefix for the markers`,
     );
   }
 

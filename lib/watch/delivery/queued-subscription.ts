@@ -12,8 +12,11 @@ import type { Deliverable, EventBuffer, EventBufferOptions } from './event-buffe
 import { EveryEventBuffer } from './every-event-buffer.js';
 import { HandlerRunner } from './handler-runner.js';
 import { LatestEventBuffer } from './latest-event-buffer.js';
-import { announceFailure, announceResync, describeFailure, FinalFailure } from './listener-failure.js';
+import { describeFailure, FinalFailure } from './listener-failure.js';
+import { ListenerGuard } from './listener-guard.js';
 import type { WatchSubscription } from './watch-options.js';
+import { isA } from '../../foreign/foreign-error.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 export interface QueuedSubscriptionOptions {
   readonly target: WatchTarget;
@@ -21,6 +24,8 @@ export interface QueuedSubscriptionOptions {
   readonly name: string;
   readonly log: InstanceLog;
   readonly delivery: ResolvedDelivery;
+  /** @default a guard that only logs */
+  readonly guard?: ListenerGuard;
   readonly onResync: ((notice: ResyncNotice) => unknown) | undefined;
   /** Invoked with each event or batch whose last attempt has failed. */
   readonly onError: readonly ((failure: WatchFailure) => unknown)[];
@@ -136,7 +141,8 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
-    if (notice) this.#track(announceResync(notice, this.#options));
+    const { name, onResync } = this.#options;
+    if (notice) this.#announce('onResync', `onResync of ${name}`, () => onResync?.(notice));
     this.#buffer.push(batch);
   }
 
@@ -161,6 +167,10 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   /** Aborts the signals of the running calls. */
   abort(reason: unknown): void {
     this.#runner.abort(reason);
+  }
+
+  get #guard(): ListenerGuard {
+    return this.#options.guard ?? new ListenerGuard(this.#options.log);
   }
 
   get #clock(): Clock {
@@ -207,10 +217,11 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     const repeated = attempts > 1 ? `, ${attempts} times` : '';
     const consequence = isHalted ? '; it is halted until resume()' : '';
     log.error(`${name} failed for ${subjectOf(item)}${repeated}: ${describeFailure(error)}${consequence}`);
-    for (const listener of onError) this.#track(announceFailure(failure, { log, onError: listener }));
+    for (const listener of onError) this.#announce('onError', `onError of ${name}`, () => listener(failure));
   }
 
-  #track(announcement: Promise<void>): void {
+  #announce(kind: 'onResync' | 'onError', name: string, call: () => unknown): void {
+    const announcement = this.#guard.settle(kind, name, call);
     this.#announcements.add(announcement);
     void announcement.then(() => this.#announcements.delete(announcement));
   }
@@ -222,12 +233,12 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 }
 
-const causeOf = (error: unknown): unknown => (error instanceof FinalFailure ? error.error : error);
+const causeOf = (error: unknown): unknown => (isA(error, FinalFailure) ? error.error : error);
 
 const isEvent = (item: Deliverable): item is ChangeEvent => 'key' in item;
 
 const subjectOf = (item: Deliverable): string =>
-  `${isEvent(item) ? `key "${item.key}"` : `${item.events.length} events`} at revision ${item.revision}`;
+  `${isEvent(item) ? `key ${quoted(item.key)}` : `${item.events.length} events`} at revision ${item.revision}`;
 
 const contentsOf = (item: Deliverable): Pick<WatchFailure, 'event' | 'batch'> =>
   isEvent(item) ? { event: item, batch: undefined } : { event: item.events[0] as ChangeEvent, batch: item };

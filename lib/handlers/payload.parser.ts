@@ -7,7 +7,7 @@ import type { InstanceLog } from '../etcd-trigger.log.js';
 import { FinalFailure } from '../watch/delivery/listener-failure.js';
 import type { WatchEvent } from '../watch/watch-event.js';
 import type { HandlerCounters } from './handler.plan.js';
-import { printable, quoted } from '../foreign/foreign-text.js';
+import { quoted } from '../foreign/foreign-text.js';
 import { className } from '../foreign/class-name.js';
 
 export interface PayloadParserOptions {

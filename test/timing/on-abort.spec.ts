@@ -10,7 +10,7 @@ class CountedSignal {
     this.#controller.abort();
   };
 
-  get counted.listeners: number {
+  get listeners(): number {
     return getEventListeners(this.signal, 'abort').length;
   }
 }

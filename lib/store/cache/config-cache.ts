@@ -47,6 +47,14 @@ export interface ConfigCacheOptions<T> {
   readonly fallback?: { readonly key: string; readonly value: T; readonly bytes: Buffer } | undefined;
 }
 
+/** The entry of a key before and after a change. */
+interface Replacement<T> {
+  readonly change: { readonly key: string; readonly revision: number };
+  readonly before: CacheEntry<T> | undefined;
+  readonly next: CacheEntry<T> | undefined;
+  readonly changedPaths: readonly string[];
+}
+
 /** The last good values of one definition. A batch is applied synchronously, so a reader sees all of it or nothing. */
 export class ConfigCache<T> {
   /** Entries with a value, by key; includes the keys of other caches. */
@@ -145,11 +153,13 @@ export class ConfigCache<T> {
     const at = now();
     // An initial list contains each key once, so no lookup is needed.
     const isFirst = origin === 'initial' && this.#isEmpty;
-    for (const change of changes) {
+    const replacements = changes.map((change): Replacement<T> => {
       const before = isFirst ? undefined : this.#find(change.key);
       const next = change.state === 'valid' ? change : this.#entryWithout(change, isForeign ? undefined : before, at);
-      this.#replace(update, change, before, next);
-    }
+      return { change, before, next, changedPaths: pathsOf(before, next, this.#diff) };
+    });
+    // Nothing is replaced before everything is compared, so that a comparison that throws changes nothing.
+    for (const replacement of replacements) this.#replace(update, replacement);
     return update;
   }
 
@@ -164,7 +174,8 @@ export class ConfigCache<T> {
       const before = this.#find(document.key);
       if (before && hasGoodValue(before)) continue;
       const next = isListed ? this.#restoredAfterList(before, document, at) : this.#restored(document, 'valid', at);
-      if (next) this.#replace(update, document, before, next);
+      if (!next) continue;
+      this.#replace(update, { change: document, before, next, changedPaths: pathsOf(before, next, this.#diff) });
     }
     return update;
   }
@@ -188,13 +199,8 @@ export class ConfigCache<T> {
   }
 
   /** Readers keep the same object as long as the document stays equal. */
-  #replace(
-    update: CacheUpdate<T>,
-    { key, revision }: { readonly key: string; readonly revision: number },
-    before: CacheEntry<T> | undefined,
-    next: CacheEntry<T> | undefined,
-  ): void {
-    const changedPaths = pathsOf(before, next, this.#diff);
+  #replace(update: CacheUpdate<T>, { change, before, next, changedPaths }: Replacement<T>): void {
+    const { key, revision } = change;
     const isSame = changedPaths.length === 0;
     const after = next && isSame ? { ...next, value: before?.value } : next;
     this.#set(key, after);

@@ -43,16 +43,10 @@ export interface ConfigCacheOptions<T> {
   readonly onDelete: 'remove' | 'keep-last';
   /** Parses valid bytes into a document without unknown properties. Values are compared by their documents. */
   readonly documentOf: (bytes: DocumentBytes) => unknown;
+  /** Called if a comparison has thrown unexpectedly; the whole document then counts as changed. */
+  readonly failed?: (error: unknown) => void;
   /** The default of a key, serialized and parsed like any value. */
   readonly fallback?: { readonly key: string; readonly value: T; readonly bytes: Buffer } | undefined;
-}
-
-/** The entry of a key before and after a change. */
-interface Replacement<T> {
-  readonly change: { readonly key: string; readonly revision: number };
-  readonly before: CacheEntry<T> | undefined;
-  readonly next: CacheEntry<T> | undefined;
-  readonly changedPaths: readonly string[];
 }
 
 /** The last good values of one definition. A batch is applied synchronously, so a reader sees all of it or nothing. */
@@ -67,8 +61,15 @@ export class ConfigCache<T> {
   readonly #invalid = new Set<string>();
 
   /** Compares documents, because a class may have private state that a comparison of instances does not see. */
-  readonly #diff: DocumentDiff = (before, after) =>
-    changedPaths(this.options.documentOf(before), this.options.documentOf(after));
+  readonly #diff: DocumentDiff = (before, after) => {
+    const { documentOf, failed } = this.options;
+    try {
+      return changedPaths(documentOf(before), documentOf(after));
+    } catch (error) {
+      failed?.(error);
+      return [''];
+    }
+  };
 
   constructor(private readonly options: ConfigCacheOptions<T>) {
     this.#index = options.index ?? new Map<string, CacheEntry<T>>();
@@ -153,13 +154,11 @@ export class ConfigCache<T> {
     const at = now();
     // An initial list contains each key once, so no lookup is needed.
     const isFirst = origin === 'initial' && this.#isEmpty;
-    const replacements = changes.map((change): Replacement<T> => {
+    for (const change of changes) {
       const before = isFirst ? undefined : this.#find(change.key);
       const next = change.state === 'valid' ? change : this.#entryWithout(change, isForeign ? undefined : before, at);
-      return { change, before, next, changedPaths: pathsOf(before, next, this.#diff) };
-    });
-    // Nothing is replaced before everything is compared, so that a comparison that throws changes nothing.
-    for (const replacement of replacements) this.#replace(update, replacement);
+      this.#replace(update, change, before, next);
+    }
     return update;
   }
 
@@ -174,8 +173,7 @@ export class ConfigCache<T> {
       const before = this.#find(document.key);
       if (before && hasGoodValue(before)) continue;
       const next = isListed ? this.#restoredAfterList(before, document, at) : this.#restored(document, 'valid', at);
-      if (!next) continue;
-      this.#replace(update, { change: document, before, next, changedPaths: pathsOf(before, next, this.#diff) });
+      if (next) this.#replace(update, document, before, next);
     }
     return update;
   }
@@ -199,8 +197,13 @@ export class ConfigCache<T> {
   }
 
   /** Readers keep the same object as long as the document stays equal. */
-  #replace(update: CacheUpdate<T>, { change, before, next, changedPaths }: Replacement<T>): void {
-    const { key, revision } = change;
+  #replace(
+    update: CacheUpdate<T>,
+    { key, revision }: { readonly key: string; readonly revision: number },
+    before: CacheEntry<T> | undefined,
+    next: CacheEntry<T> | undefined,
+  ): void {
+    const changedPaths = pathsOf(before, next, this.#diff);
     const isSame = changedPaths.length === 0;
     const after = next && isSame ? { ...next, value: before?.value } : next;
     this.#set(key, after);

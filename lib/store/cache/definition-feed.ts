@@ -283,7 +283,10 @@ export class DefinitionFeed implements RangeListener {
   #emptyCache(fallback?: ConfigCacheOptions<object>['fallback']): ConfigCache<object> {
     const documentOf = (bytes: DocumentBytes): unknown => this.parser.documentOf(bytes);
     const { onDelete, type } = this.definition;
-    return new ConfigCache({ onDelete, type, index: this.#index, documentOf, fallback });
+    const failed = (error: unknown): void => {
+      this.#sink.parserFailed(this.definition.name, error);
+    };
+    return new ConfigCache({ onDelete, type, index: this.#index, documentOf, failed, fallback });
   }
 
   #apply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): void {

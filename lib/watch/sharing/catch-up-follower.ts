@@ -20,7 +20,7 @@ export class CatchUpFollower implements ReflectorSink {
   readonly #subject: KeyRange;
   readonly #wantsInitial: boolean;
   /** True while the listener throws. */
-  #isRefused = false;
+  #isRefused: boolean;
   readonly #rejoinIfCaughtUp: (cache: RangeCache) => boolean;
   #state: StreamState;
 
@@ -36,6 +36,7 @@ export class CatchUpFollower implements ReflectorSink {
   ) {
     this.#listener = listener;
     this.#subject = range;
+    this.#isRefused = failures.isFailing(listener);
     this.#wantsInitial = from === 'initial';
     this.#rejoinIfCaughtUp = rejoinIfCaughtUp;
     // A cache comes from the shared stream, which was followed until now.
@@ -63,7 +64,10 @@ export class CatchUpFollower implements ReflectorSink {
   }
 
   listed(cache: RangeCache): void {
-    if (this.#wantsInitial) this.#listener.deliver(cache.current(), undefined);
+    if (this.#wantsInitial) {
+      this.#listener.deliver(cache.current(), undefined);
+      this.#isRefused = false;
+    }
     this.list.complete(cache);
     this.#listener.listed?.();
     this.failures.recovered(this.#listener, this.#subject);

@@ -120,7 +120,7 @@ export class ClusterRuntime {
    */
   async loadStore(configs: readonly ConfigDefinition[]): Promise<StoreService> {
     try {
-      const definitions = new ConfigDefinitions(configs);
+      const definitions = new ConfigDefinitions(configs, this.options.limits);
       this.#writes.checkMarkers(definitions);
       checkOverlap(definitions, this.options.coordination);
       const feeds = new DefinitionFeeds({

@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { Logger, type LoggerService } from '@nestjs/common';
 import type { BackendSource } from '../backend/cluster-backend.js';
 import { DEFAULT_LIMITS, type TransactionLimits } from '../backend/transaction-limits.js';
+import { checkDocumentLimits, type DocumentLimits } from '../dto/document-limits.js';
 import type { Etcd3, EtcdClientOptions } from '../etcd/connection/etcd-client.js';
 import {
   type CoordinationOptions,
@@ -81,13 +82,17 @@ export interface EtcdTriggerOptions {
    */
   readonly snapshot?: SnapshotOptions;
   /**
-   * Limits of the servers, where they are started with other values of `--max-request-bytes` and `--max-txn-ops`.
-   * @default { requestBytes: 1_572_864, transactionOperations: 128 }
+   * Limits of the servers, where they are started with other values of `--max-request-bytes` and `--max-txn-ops`, and
+   * the limits of each document that is validated.
+   * @default { requestBytes: 1_572_864, transactionOperations: 128, documentBytes: 1_572_864, values: 500_000, properties: 100_000, nestedObjects: 20_000 }
    */
-  readonly limits?: Partial<TransactionLimits>;
+  readonly limits?: Partial<EtcdTriggerLimits>;
   /** @default Nest's `Logger` */
   readonly logger?: LoggerService;
 }
+
+/** Limits of the servers and of documents. */
+export interface EtcdTriggerLimits extends TransactionLimits, DocumentLimits {}
 
 /** Options of the `@WatchKey` methods of a cluster. */
 export interface HandlersOptions {
@@ -120,7 +125,7 @@ export interface ResolvedOptions {
   readonly serviceName: string;
   readonly podName: string;
   readonly configs: readonly ConfigDefinition[];
-  readonly limits: TransactionLimits;
+  readonly limits: EtcdTriggerLimits;
   readonly boot: BootPolicy;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -148,7 +153,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
     configs: checkConfigs(given.configs ?? []),
-    limits: checkServerLimits(given.limits ?? {}),
+    limits: checkLimitOptions(given.limits ?? {}),
     boot: { policy, timeoutMs: checkMilliseconds('boot.timeoutMs', timeoutMs) },
     requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
@@ -210,13 +215,17 @@ function checkHandlers({ register = true, useGlobalEnhancers = false }: Handlers
   };
 }
 
-function checkServerLimits(given: Partial<TransactionLimits>): TransactionLimits {
+function checkLimitOptions(given: Partial<EtcdTriggerLimits>): EtcdTriggerLimits {
   const limitOf = (name: keyof TransactionLimits): number => {
     const limit = given[name] ?? DEFAULT_LIMITS[name];
     checkInteger(`"limits.${name}"`, limit, { min: 1 });
     return limit;
   };
-  return { requestBytes: limitOf('requestBytes'), transactionOperations: limitOf('transactionOperations') };
+  return {
+    requestBytes: limitOf('requestBytes'),
+    transactionOperations: limitOf('transactionOperations'),
+    ...checkDocumentLimits(given),
+  };
 }
 
 function checkFlag(option: string, value: unknown): boolean {

@@ -95,6 +95,7 @@ export const clusterProviders = (cluster: string): Provider[] => [
         clusters: clustersOf(discovery),
         boot: () => runtime.handlersBoot,
         register: handlers.register,
+        limits: options.limits,
         application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
         log,
       });

@@ -76,6 +76,11 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
     this.#counters.listenerFailures.add(1, { ...attributes, ...errorType(error) });
   }
 
+  deliveryFailed(subject: string): void {
+    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.target': subject };
+    this.#counters.deliveryFailures.add(1, attributes);
+  }
+
   stored(definition: string, { updates, rejections }: { readonly updates: number; readonly rejections: number }): void {
     const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.definition': definition };
     if (updates > 0) this.#counters.storeUpdates.add(updates, attributes);

@@ -25,6 +25,11 @@ export const INSTRUMENTS = {
   ),
   handlerRetries: counter('etcd_trigger.handler.retries', '{call}', 'Handler calls that retried a failed event'),
   handlerGivenUp: counter('etcd_trigger.handler.given_up', '{event}', 'Events dropped after all retry attempts failed'),
+  deliveryFailures: counter(
+    'etcd_trigger.delivery.failures',
+    '{failure}',
+    'Unexpected failures of the delivery itself, which is retried, by target',
+  ),
   handlerPending: gauge(
     'etcd_trigger.handler.pending',
     '{event}',

@@ -13,6 +13,7 @@ import { checkStart, ListenerRegistrar } from './listener-registrar.js';
 import { observeRange } from './observe-range.js';
 import { type RawDeleteOptions, RawKeys, type RawPutOptions } from './raw-keys.js';
 import type { ClusterObserver } from './sharing/cluster-observer.js';
+import type { DeliveryFailures } from './sharing/delivery-failures.js';
 import type { InitialListWait } from './sharing/initial-list.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
 import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
@@ -56,6 +57,7 @@ export class WatcherService {
   readonly #log: InstanceLog;
   /** @internal */
   readonly guard: ListenerGuard;
+  readonly #failures: DeliveryFailures;
   readonly #options: WatcherServiceOptions;
   readonly #subscriptions = new Set<QueuedSubscription>();
 
@@ -69,6 +71,7 @@ export class WatcherService {
   ) {
     this.#log = log;
     this.guard = new ListenerGuard(log, options.observer);
+    this.#failures = ranges.failures;
     this.#options = options;
     this.#registrar = new ListenerRegistrar(source, ranges, options.requestTimeoutMs);
     this.#rawKeys = new RawKeys(keyValue, options.fences);
@@ -204,6 +207,7 @@ export class WatcherService {
       name,
       log: this.#log,
       guard: this.guard,
+      failures: this.#failures,
       delivery,
       onResync: options.onResync,
       onError: [options.onError, attach.onFailure, observeFailure].filter((listener) => listener !== undefined),

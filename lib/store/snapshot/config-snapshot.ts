@@ -8,7 +8,6 @@ import { SnapshotFile } from './snapshot-file.js';
 import type { SnapshotContent } from './snapshot-content.js';
 import { UnusableSnapshotError } from './snapshot-format.js';
 import { SnapshotSaver } from './snapshot-saver.js';
-import { quoted } from '../../foreign/foreign-text.js';
 
 /** Offline snapshot: a file with the last good configuration, for a start without etcd. */
 export interface SnapshotOptions {
@@ -154,7 +153,7 @@ export class ConfigSnapshot {
       clusterId,
       cluster,
       keyPrefix,
-      asOf: Math.min(Date.now(), ...saved.map(({ asOf = 0 }) => asOf)),
+      asOf: saved.reduce((oldest, { asOf = 0 }) => Math.min(oldest, asOf), Date.now()),
       definitions: saved.map(({ identity }) => identity),
       documents: saved.flatMap(({ cache }) => cache.documents()),
     };

@@ -18,6 +18,7 @@ const TITLES = [
   'reactions.ts',
   'tenants.ts',
   'formats.module.ts',
+  'exact.module.ts',
   'client.test.ts',
   'before.ts',
   'config-service.module.ts',

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { isJsonObject, MAX_DEPTH } from '../json-object.js';
+import { isForbiddenName, isJsonObject, MAX_DEPTH } from '../json-object.js';
 import { itemPath, propertyPath } from '../property-path.js';
 
 /**
@@ -21,7 +21,10 @@ export function findUnsafeIntegers(text: string): string[] {
         collect(item, itemPath(path, index), depth + 1);
       });
     } else if (isJsonObject(value)) {
-      for (const [name, item] of Object.entries(value)) collect(item, propertyPath(path, name), depth + 1);
+      for (const [name, item] of Object.entries(value)) {
+        // These are a violation whatever their values are.
+        if (!isForbiddenName(name)) collect(item, propertyPath(path, name), depth + 1);
+      }
     }
   }
 }

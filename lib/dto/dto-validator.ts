@@ -96,8 +96,9 @@ function addWrongContainersOfItems(value: object, path: string, violations: Viol
   }
 
   function visit(item: unknown, at: string): void {
-    if (Array.isArray(item)) addWrongContainersOfItems(item, at, violations, visited);
-    else if (typeof item === 'object' && item !== null) addWrongContainers(item, at, violations, visited);
+    if (typeof item !== 'object' || item === null) return;
+    if (Array.isArray(item) || item instanceof Set) addWrongContainersOfItems(item, at, violations, visited);
+    else addWrongContainers(item, at, violations, visited);
   }
 }
 

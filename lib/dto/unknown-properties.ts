@@ -6,12 +6,17 @@ import { itemPath, propertyPath } from './property-path.js';
  * Removes unknown properties from a document: those without a class-validator decorator in its class or a nested class.
  * Finds the class of a nested value by the rules of class-transformer. Values of a property with `@Transform()` are not
  * searched.
- * @returns the paths of the removed properties
+ * @returns the paths of the removed properties, and of keys that class-transformer does not copy into a `Map`
  */
-export function stripUnknown(document: JsonObject, type: AnyClass): string[] {
-  const stripped: string[] = [];
-  stripObject(document, { type }, '', stripped);
-  return stripped;
+export function stripUnknown(document: JsonObject, type: AnyClass): StrippedPaths {
+  const paths: StrippedPaths = { unknown: [], forbidden: [] };
+  stripObject(document, { type }, '', paths);
+  return paths;
+}
+
+export interface StrippedPaths {
+  readonly unknown: string[];
+  readonly forbidden: string[];
 }
 
 /** Class of a value, and the property that selected it among the classes of a discriminator. */
@@ -20,7 +25,7 @@ interface SelectedType {
   readonly selector?: string;
 }
 
-function stripObject(object: JsonObject, { type, selector }: SelectedType, path: string, stripped: string[]): void {
+function stripObject(object: JsonObject, { type, selector }: SelectedType, path: string, paths: StrippedPaths): void {
   if (!isConstrained(type)) return;
   const properties = propertiesByDocumentName(type);
   for (const [name, value] of Object.entries(object)) {
@@ -28,11 +33,11 @@ function stripObject(object: JsonObject, { type, selector }: SelectedType, path:
     const property = properties.get(name);
     if (property) {
       if (property.isNested && !property.isTransformed) {
-        stripNested(value, property, property.itemTypeIn(object), at, stripped);
+        stripNested(value, property, property.itemTypeIn(object), at, paths);
       }
     } else if (name !== selector) {
       Reflect.deleteProperty(object, name);
-      stripped.push(at);
+      paths.unknown.push(at);
     }
   }
 }
@@ -42,30 +47,33 @@ function stripNested(
   property: PropertyMetadata,
   itemType: unknown,
   path: string,
-  stripped: string[],
+  paths: StrippedPaths,
 ): void {
   if (Array.isArray(value)) {
     value.forEach((item: unknown, index) => {
-      stripValue(item, selectType(item, property, itemType), itemPath(path, index), stripped);
+      stripValue(item, selectType(item, property, itemType), itemPath(path, index), paths);
     });
   } else if (isJsonObject(value) && property.container === Map) {
     const selected = selectType(value, property, itemType);
     for (const [name, item] of Object.entries(value)) {
-      if (name !== selected.selector) stripValue(item, { type: selected.type }, propertyPath(path, name), stripped);
+      const at = propertyPath(path, name);
+      // class-transformer copies no key with the name of a member of Map, such as `size`.
+      if (name in Map.prototype) paths.forbidden.push(at);
+      else if (name !== selected.selector) stripValue(item, { type: selected.type }, at, paths);
     }
   } else {
-    stripValue(value, selectType(value, property, itemType), path, stripped);
+    stripValue(value, selectType(value, property, itemType), path, paths);
   }
 }
 
 /** Lists may be nested in lists, and in a `Map`; all their items have the same class. */
-function stripValue(value: unknown, selected: SelectedType, path: string, stripped: string[]): void {
+function stripValue(value: unknown, selected: SelectedType, path: string, paths: StrippedPaths): void {
   if (Array.isArray(value)) {
     value.forEach((item: unknown, index) => {
-      stripValue(item, { type: selected.type }, itemPath(path, index), stripped);
+      stripValue(item, { type: selected.type }, itemPath(path, index), paths);
     });
   } else if (isJsonObject(value)) {
-    stripObject(value, selected, path, stripped);
+    stripObject(value, selected, path, paths);
   }
 }
 

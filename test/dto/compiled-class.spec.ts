@@ -149,7 +149,7 @@ describe('a compiled class', () => {
       @IsOptional() a?: number;
       static isForeign = false;
       constructor() {
-        if (Foreign.isForeign) return new Other() as Foreign;
+        if (Foreign.isForeign) return new Other();
       }
     }
 

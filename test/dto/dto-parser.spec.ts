@@ -258,6 +258,12 @@ describe('unknown properties', () => {
     expect(faults(parse(Items, document, { unknown: 'refuse' }))).toEqual(paths.map((path) => `${path}: unknown`));
   });
 
+  it('are also keys that class-transformer does not copy into a Map, which are always rejected', () => {
+    const map = { size: [item], get: [], a: [{ name: 'x' }] };
+
+    expect(faults(parse(Items, { ...document, map }))).toEqual(['map.size: forbiddenKey', 'map.get: forbiddenKey']);
+  });
+
   it('are those of the class that class-transformer selects for exchanged names', () => {
     class Exchanged {
       @Expose({ name: 'b' }) @ValidateNested() @Type(() => Item) a!: Item;

@@ -5,11 +5,16 @@ import { Exclude, Expose, Transform, Type } from 'class-transformer';
 import type { Random } from '../../faults/lab/random.js';
 import { CORPUS } from './built-in-decorators.js';
 import { type Body, drawBody } from './class-body.js';
+import { nestedNamesOf } from './instances.js';
 import { drawConditions, drawRule, type Rule } from './property-rules.js';
 import type { ClassShape, Container, NestedShape, PropertyShape } from './shape.js';
 
 const { defaultMetadataStorage } = createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
-  readonly defaultMetadataStorage: { getExcludedProperties(type: unknown, transformation: number): string[] };
+  readonly defaultMetadataStorage: {
+    getExcludedProperties(type: unknown, transformation: number): string[];
+    findExposeMetadata(type: unknown, name: string): { readonly options: { readonly name?: string } } | undefined;
+    findTransformMetadatas(type: unknown, name: string, transformation: number): unknown[];
+  };
 };
 
 const NAMES = [
@@ -54,18 +59,21 @@ export function drawClass(random: Random, depth = 0, base = drawBase(random, dep
       base?.hidesUnknown === true ||
       lines.includes(EXCLUDED) ||
       isDropped(type, 'undecorated') ||
-      properties.some(({ name, nested }) => nested && (nested.item.hidesUnknown || isDropped(type, name))),
+      items.some((item) => item.hidesUnknown) ||
+      [...nestedNamesOf(type)].some((name) => isDropped(type, name)),
     description: [...(base ? [`extends (${base.description})`] : []), ...lines].join('\n').replaceAll('\n', '\n  '),
   };
 }
 
 const EXCLUDED = 'excluded class';
 
-/** True if class-transformer may not assign the property. */
+/** True if class-transformer may not assign the property, or passes it to a function. */
 const isDropped = (type: new () => object, name: string): boolean =>
   name in (type.prototype as object) ||
   typeof Reflect.get(new type(), name) === 'function' ||
-  defaultMetadataStorage.getExcludedProperties(type, 0).includes(name);
+  defaultMetadataStorage.getExcludedProperties(type, 0).includes(name) ||
+  defaultMetadataStorage.findExposeMetadata(type, name)?.options.name !== undefined ||
+  defaultMetadataStorage.findTransformMetadatas(type, name, 0).length > 0;
 
 const drawBase = (random: Random, depth: number): ClassShape | undefined =>
   random.percent(20) ? drawClass(random, depth + 1, undefined) : undefined;
@@ -161,7 +169,7 @@ function drawNestedTyping(random: Random, nested: NestedShape): Typing {
   const isDynamic = random.percent(5);
   const typeFunction = isDynamic
     ? ({ object }: { object: Record<string, unknown> } = { object: {} }): unknown =>
-        Object.keys(object).length > 9 ? Object : item.type
+        object.is === 'another' ? Object : item.type
     : (): unknown => item.type;
   const rule = (description: string, decorate: PropertyDecorator): Rule => ({ description, decorate, good: CORPUS });
   return {

@@ -50,9 +50,12 @@ function drawNestedValue(random: Random, nested: NestedShape): unknown {
     case 'map':
       return random.percent(3)
         ? list()
-        : Object.fromEntries(['x', 'y', '7'].slice(0, random.int(0, 3)).map((key) => [key, drawElement(random, item)]));
+        : Object.fromEntries(drawKeys(random).map((key) => [key, drawElement(random, item)]));
   }
 }
+
+const drawKeys = (random: Random): string[] =>
+  random.percent(3) ? ['x', 'size'] : ['x', 'y', '7'].slice(0, random.int(0, 3));
 
 /** Lists contain lists, and Maps too. */
 const drawElement = (random: Random, item: () => Json): unknown =>

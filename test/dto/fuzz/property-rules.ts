@@ -6,7 +6,7 @@ import {
   validateSync,
   type ValidationOptions,
 } from 'class-validator';
-import { Random } from '../../faults/lab/random.js';
+import { type Random } from '../../faults/lab/random.js';
 import { ARGUMENTS, BUILT_IN, CORPUS } from './built-in-decorators.js';
 
 /** A decorator, its description, and the values of the corpus that are valid. */
@@ -57,10 +57,10 @@ function drawCustomRule(random: Random): Rule {
   const result = (value: unknown, object: object): boolean =>
     (isAsync ? Promise.resolve(validate(value, object)) : validate(value, object)) as boolean;
   const decorate: PropertyDecorator = random.percent(50)
-    ? (ValidateBy(
+    ? ValidateBy(
         { name: 'custom', validator: { validate: (value, args) => result(value, args?.object ?? {}) } },
         { each },
-      ) as PropertyDecorator)
+      )
     : (target, propertyName) => {
         registerDecorator({
           name: random.pick(['custom', 'isDefined']),

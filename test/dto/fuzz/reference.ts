@@ -3,7 +3,7 @@ import { validate, validateSync, type ValidationError } from 'class-validator';
 import { itemPath, propertyPath } from '../../../lib/dto/property-path.js';
 import { validatedNamesOf, visitInstances } from './instances.js';
 import { type ClassShape, shapesByClass } from './shape.js';
-import { containerViolation, documentViolations } from './stricter.js';
+import { containerViolation, documentViolations, droppedKeys } from './stricter.js';
 
 /** The result of class-transformer and class-validator, with the rules that are stricter on purpose. */
 export interface Reference {
@@ -27,7 +27,7 @@ export async function referenceOf(shape: ClassShape, text: string): Promise<Refe
   } catch {
     return { violations, unknown, thrown: 'transform' };
   }
-  visitInstances(value, shapes, {
+  visitInstances(value, JSON.parse(text), shapes, {
     instance: (instance, path, selector) => {
       removeUnknown(instance, path, selector, unknown);
     },
@@ -38,8 +38,9 @@ export async function referenceOf(shape: ClassShape, text: string): Promise<Refe
   } catch {
     return { violations, unknown, thrown: 'validator' };
   }
-  visitInstances(value, shapes, {
-    nested: (nested, designType, path) => {
+  visitInstances(value, JSON.parse(text), shapes, {
+    nested: (nested, designType, path, source) => {
+      if (nested instanceof Map) for (const key of droppedKeys(source, path)) violations.add(key);
       const violation = containerViolation(nested, designType, isValidatedClass);
       if (violation !== undefined) violations.add(`${path}: ${violation}`);
       return violation === undefined;
@@ -61,7 +62,7 @@ function removeUnknown(
   const defaults = new (instance.constructor as unknown as new () => Record<string, unknown>)();
   for (const name of Object.keys(instance)) {
     if (validated.has(name) || name === selector) continue;
-    if (!Object.hasOwn(defaults, name)) delete instance[name];
+    if (!Object.hasOwn(defaults, name)) Reflect.deleteProperty(instance, name);
     else if (instance[name] === 'unknown') instance[name] = defaults[name];
     else continue;
     unknown.push(propertyPath(path, name));

@@ -26,6 +26,13 @@ export function documentViolations(text: string): string[] {
   return violations;
 }
 
+/** Returns the violations of keys that class-transformer does not copy into a Map. */
+export function droppedKeys(source: unknown, path: string): string[] {
+  if (!STRICTER.has('forbiddenKey') || typeof source !== 'object' || source === null) return [];
+  const keys = Object.keys(source).filter((key) => key in Map.prototype);
+  return keys.map((key) => `${propertyPath(path, key)}: forbiddenKey`);
+}
+
 /** Returns the violation of a nested value that does not have the declared container. */
 export function containerViolation(
   value: object,

@@ -20,8 +20,8 @@ export const latency: Benchmark = {
     const work = 'put to handler, 200 a second';
     const names = { ours: 'ours', peer: 'etcd3' };
     return [
-      compare(work, 'p50 ms', extra('p50Ms'), samples, names, { atMost: 1.1 }),
-      compare(work, 'p99 ms', extra('p99Ms'), samples, names, { atMost: 1.2 }),
+      compare(work, 'p50 ms', extra('p50Ms'), samples, names, { atMost: 1 }),
+      compare(work, 'p99 ms', extra('p99Ms'), samples, names, { atMost: 1 }),
     ];
   },
 };

@@ -21,7 +21,7 @@ import { watchReplay } from './watch-replay.js';
  */
 const ALL: readonly Benchmark[] = [
   ...watchReplay,
-  history,
+  ...history,
   live,
   latency,
   list,

@@ -15,7 +15,8 @@ describe('npm run bench', () => {
     expect([...works]).toEqual([
       'watch replay, 100 a message',
       'watch replay, 1 a message',
-      'history from a real etcd',
+      'history, 1 a revision',
+      'history, 100 a revision',
       'live traffic of 8 writers',
       'put to handler, 200 a second',
       'list of 100k keys of 300 B',

@@ -175,7 +175,11 @@ export class SessionSupervisor {
       this.#round = round;
       await pauseUntil(this.#notBefore, round.signal);
       if (round.signal.aborted) continue;
-      await this.#tryMembers(round.signal);
+      try {
+        await this.#tryMembers(round.signal);
+      } catch (error) {
+        this.#failed([error]);
+      }
     }
     this.#round = undefined;
     this.#isSeeking = false;
@@ -209,8 +213,8 @@ export class SessionSupervisor {
     this.#wait();
     if (this.current) this.#isLeaving = false;
     else this.#hasFailed = true;
-    this.#options.onRoundFailed(failures);
     for (const waiter of [...this.#waiters]) if (!waiter.isPatient) waiter.reject(failures);
+    this.#options.onRoundFailed(failures);
   }
 
   async #adopt(session: MemberSession): Promise<void> {

@@ -7,6 +7,8 @@ export interface PendingCreatesOptions {
   readonly limitMs: number;
   readonly send: (watch: Watch) => void;
   readonly onTimeout: (watch: Watch) => void;
+  /** Creates that were not sent wait behind one that has no answer within the limit. */
+  readonly onBlocked: (unsent: readonly Watch[]) => void;
 }
 
 /** The creates of one stream without an answer, in the order of their sending. */
@@ -74,13 +76,17 @@ export class PendingCreates {
   }
 
   #checkTimeouts(): void {
-    const { limitMs, onTimeout } = this.#options;
+    const { limitMs, onTimeout, onBlocked } = this.#options;
     const now = performance.now();
-    for (const watch of [...this.#sent.values()]) {
-      if (!watch.isCanceled && now - watch.sentAt >= limitMs) onTimeout(watch);
+    const isOverdue = ({ sentAt }: Watch): boolean => now - sentAt >= limitMs;
+    for (const watch of [...this.#sent.values()]) if (!watch.isCanceled && isOverdue(watch)) onTimeout(watch);
+    if (this.#unsent.size > 0 && [...this.#sent.values()].some(isOverdue)) {
+      const unsent = [...this.#unsent.values()];
+      this.#unsent.clear();
+      onBlocked(unsent);
     }
-    const waiting = [...this.#sent.values()].filter(({ isCanceled }) => !isCanceled);
-    const [next] = waiting;
+    // A create that nobody waits for matters only while it blocks others.
+    const next = [...this.#sent.values()].find(({ isCanceled }) => !isCanceled || this.#unsent.size > 0);
     if (next) this.#timer ??= this.#startTimer(Math.max(1, next.sentAt + limitMs - now));
   }
 

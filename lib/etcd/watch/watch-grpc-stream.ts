@@ -31,9 +31,9 @@ const FLOOD = 50_000;
 export interface WatchGrpcStreamOptions {
   readonly token: string | undefined;
   readonly decode: (bytes: Buffer) => WatchResponse;
-  /** The stream is over, or the member left creates unanswered in silence. */
   readonly onEnd: (stream: WatchGrpcStream, failure: GrpcError | undefined) => void;
-  readonly onSilence: () => void;
+  /** The member left a create unanswered and sent nothing else on the stream. */
+  readonly onSilence: (stream: WatchGrpcStream) => void;
 }
 
 /**
@@ -73,6 +73,9 @@ export class WatchGrpcStream {
       },
       onTimeout: (watch) => {
         this.#onCreateTimeout(watch);
+      },
+      onBlocked: (unsent) => {
+        this.#onBlocked(unsent);
       },
     });
     this.#stream = this.#open(options.token);
@@ -236,10 +239,21 @@ export class WatchGrpcStream {
 
   #onCreateTimeout(watch: Watch): void {
     const isStreamAlive = this.#messages > watch.messagesAtSending;
-    if (this.#session.isProxy) this.isClosedForCreates = true;
-    if (!isStreamAlive) this.#options.onSilence();
+    this.isClosedForCreates = true;
+    if (!isStreamAlive) this.#options.onSilence(this);
     watch.isCanceled = true;
     watch.receiver.onCreateTimeout(isStreamAlive);
+    this.#endIfUnused();
+  }
+
+  /** Watches that wait behind an unanswered create begin again on another stream. Those that were created stay. */
+  #onBlocked(unsent: readonly Watch[]): void {
+    this.isClosedForCreates = true;
+    for (const watch of unsent) {
+      this.#watches.delete(watch.id);
+      if (!watch.isCanceled) watch.receiver.onRestart();
+    }
+    this.#endIfUnused();
   }
 
   #cancel(watch: Watch): void {

@@ -10,7 +10,7 @@ import { WatchGrpcStream } from './watch-grpc-stream.js';
 const MAX_EXCLUSIVE = 8;
 /** One for the watches that share a stream, and one for calls. */
 const RESERVED_STREAMS = 2;
-/** Streams in a row that ended before the member had said anything: the next one belongs on another member. */
+/** Streams in a row without any message from the member: the next one belongs on another member. */
 const MAX_MUTE_STREAMS = 2;
 
 interface SessionStreams {
@@ -92,8 +92,9 @@ export class WatchStreams {
         onEnd: (stream, failure) => {
           this.#onEnd(streams, stream, failure);
         },
-        onSilence: () => {
+        onSilence: (stream) => {
           this.#connection.suspect(session, 0);
+          if (!stream.hasMessages) this.#onMute(streams);
         },
       },
       () => {
@@ -105,9 +106,12 @@ export class WatchStreams {
   #onEnd(streams: SessionStreams, stream: WatchGrpcStream, failure: GrpcError | undefined): void {
     if (streams.shared === stream) streams.shared = undefined;
     if (stream.hasMessages) streams.muteStreams = 0;
-    else if (failure) streams.muteStreams += 1;
-    if (failure && (isLeaderless(failure) || streams.muteStreams >= MAX_MUTE_STREAMS)) {
-      this.#connection.leave(streams.session);
-    }
+    else if (failure) this.#onMute(streams);
+    if (failure && isLeaderless(failure)) this.#connection.leave(streams.session);
+  }
+
+  #onMute(streams: SessionStreams): void {
+    streams.muteStreams += 1;
+    if (streams.muteStreams >= MAX_MUTE_STREAMS) this.#connection.leave(streams.session);
   }
 }

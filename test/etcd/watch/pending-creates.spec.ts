@@ -8,6 +8,7 @@ const LIMIT_MS = 3_000;
 function creates() {
   const sent: number[] = [];
   const timedOut: number[] = [];
+  const blocked: number[] = [];
   const server = { isSequential: false };
   const pending = new PendingCreates({
     isSequential: () => server.isSequential,
@@ -20,13 +21,16 @@ function creates() {
       watch.isCanceled = true;
       timedOut.push(watch.id);
     },
+    onBlocked: (unsent) => {
+      blocked.push(...unsent.map(({ id }) => id));
+    },
   });
   const add = (id: number): Watch => {
     const watch = { id, isCreated: false, isCanceled: false, sentAt: 0, messagesAtSending: 0 } as Watch;
     pending.add(watch);
     return watch;
   };
-  return { pending, add, sent, timedOut, server };
+  return { pending, add, sent, timedOut, blocked, server };
 }
 
 beforeEach(() => {
@@ -119,6 +123,23 @@ describe('PendingCreates', () => {
     await vi.advanceTimersByTimeAsync(60_000);
     expect(timedOut).toEqual([2, 3]);
   });
+
+  it.each(['waited for', 'cancelled'])(
+    'gives up the creates behind one without an answer that was %s',
+    async (first) => {
+      const { pending, add, sent, blocked } = creates();
+      add(1).isCanceled = first === 'cancelled';
+      await vi.advanceTimersByTimeAsync(LIMIT_MS - 1);
+      [2, 3].map(add);
+      expect(blocked).toEqual([]);
+
+      await vi.advanceTimersByTimeAsync(LIMIT_MS);
+      expect(blocked).toEqual([2, 3]);
+      pending.answered(1);
+      expect(sent).toEqual([1]);
+      expect(pending.isEmpty).toBe(true);
+    },
+  );
 
   it('still finds the create of an answer that comes too late', async () => {
     const { pending, add, timedOut } = creates();

@@ -146,6 +146,17 @@ describe('docs/configuration.md', () => {
     expect(written).toEqual(['off', 'host: db-2\nport: 5432\n', '5 Open again']);
   });
 
+  it('reads and writes integers that JavaScript would round, with a codec', async () => {
+    await put('/shop/account', '{"id":9007199254740993,"name":"a"}');
+    const app = await start([await loadClass('exact.module.js', 'ExactModule')]);
+    const store = app.get(StoreService);
+    const account = await loadClass<{ id: string; name: string }>('exact.module.js', 'Account');
+
+    expect(store.get('/shop/account', account)).toEqual({ id: '9007199254740993', name: 'a' });
+    await store.update('/shop/account', account, (current) => ({ id: '1', ...current, name: 'b' }));
+    expect(await etcd.direct.get('/shop/account').string()).toBe('{"id":9007199254740993,"name":"b"}');
+  });
+
   it('provides a ConfigService that is current in every constructor and follows later changes', async () => {
     await put('/shop/database', '{"host":"db-1","port":5432}');
     const client = await loadClass<{ address: string }>('before.js', 'DatabaseClient');

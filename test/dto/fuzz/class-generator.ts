@@ -146,8 +146,8 @@ interface Typing {
 }
 
 function drawTyping(random: Random): Typing {
-  const designType = random.pick([undefined, Object, String, Number, Boolean, Array, Object, Object, Date]);
-  if (!random.percent(4)) return { rules: [], designType, isTyped: false };
+  const designType = random.pick([undefined, Object, String, Number, Boolean, Array]);
+  if (!random.percent(4)) return { rules: [], designType: random.percent(2) ? Date : designType, isTyped: false };
   const primitive = random.pick([String, Number, Boolean, Date]);
   const rule = { description: `Type(${primitive.name})`, decorate: Type(() => primitive), good: CORPUS };
   return { rules: [rule], designType, isTyped: true };
@@ -157,7 +157,7 @@ const DESIGN_TYPES: Readonly<Record<Exclude<Container, 'single'>, unknown>> = { 
 
 function drawNestedTyping(random: Random, nested: NestedShape): Typing {
   const { declared, item, discriminator } = nested;
-  const each = random.percent(50);
+  const each = random.percent(25);
   const isTyped = !random.percent(3);
   const options = discriminator && {
     discriminator: {
@@ -191,7 +191,7 @@ function drawNestedTyping(random: Random, nested: NestedShape): Typing {
 }
 
 function drawNested(random: Random, depth: number): NestedShape {
-  const container = random.pick<Container>(['single', 'single', 'list', 'list', 'set', 'map']);
+  const container = random.pick<Container>(['single', 'single', 'single', 'list', 'list', 'list', 'set', 'map']);
   const isUndeclared = (container === 'single' || container === 'list') && random.percent(15);
   return {
     declared: isUndeclared ? undefined : container,

@@ -13,7 +13,7 @@ it('generated documents get the verdict and the value of class-validator and cla
 
   process.stdout.write(`fuzz with seed ${seed}: ${JSON.stringify(counters)}\n`);
   expect(counters).toMatchObject({ classes: CLASSES });
-  expect(Math.min(counters.compiled, counters.valid, counters.withUnknown)).toBeGreaterThan(5);
+  expect(Math.min(counters.compiled, counters.valid, counters.withUnknown)).toBeGreaterThan(0);
 });
 
 it('docs/configuration.md lists every rule that the comparison allows', () => {

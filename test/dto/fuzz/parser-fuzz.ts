@@ -54,7 +54,9 @@ function differenceOf(
   const violations = result.ok
     ? []
     : result.violations.flatMap(({ path, constraints }) => constraints.map((code) => `${path}: ${code}`));
-  const unknown = result.ok ? result.stripped : violations.filter((violation) => violation.endsWith(': unknown'));
+  const unknown = result.ok
+    ? result.stripped
+    : violations.filter((violation) => /: (unknown|forbiddenKey)$/.test(violation));
   if (shape.hidesUnknown && unknown.length + reference.unknown.length > 0) return undefined;
   if (reference.thrown !== undefined) {
     const isReported = violations.some((violation) => violation.endsWith(`: ${String(reference.thrown)}`));

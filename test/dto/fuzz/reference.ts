@@ -39,8 +39,13 @@ export async function referenceOf(shape: ClassShape, text: string): Promise<Refe
     return { violations, unknown, thrown: 'validator' };
   }
   visitInstances(value, JSON.parse(text), shapes, {
-    nested: (nested, designType, path, source) => {
+    nested: (nested, _designType, path, source) => {
       if (nested instanceof Map) for (const key of droppedKeys(source, path)) violations.add(key);
+      return true;
+    },
+  });
+  visitInstances(value, JSON.parse(text), shapes, {
+    nested: (nested, designType, path) => {
       const violation = containerViolation(nested, designType, isValidatedClass);
       if (violation !== undefined) violations.add(`${path}: ${violation}`);
       return violation === undefined;

@@ -40,7 +40,7 @@ export class YamlFormat implements DocumentFormat {
       if (document === undefined || others.length > 0 || document.errors.length > 0) return rejected('yaml');
       // The parser warns only about unknown tags.
       if (document.warnings.length > 0) return rejected('tag');
-      return this.#rejectKeys(document) ?? plainCopy(document.toJS({ maxAliasCount: MAX_ALIASES }));
+      return this.#rejectKeys(document) ?? plainCopy(document.toJS({ maxAliasCount: MAX_ALIASES }), 'bigint');
     } catch (error) {
       return rejected(error instanceof ReferenceError ? 'alias' : 'yaml');
     }
@@ -85,6 +85,8 @@ const OPTIONS = {
   merge: false,
   resolveKnownTags: false,
   stringKeys: true,
+  // Numbers would be rounded without notice.
+  intAsBigInt: true,
   // The check of the parser takes quadratic time; #rejectKeys replaces it.
   uniqueKeys: false,
   prettyErrors: false,

@@ -148,8 +148,7 @@ export class SharedRange implements ReflectorSink {
     this.#observe((observer) => {
       observer.changed(this.range, cache.size, 'initial');
     });
-    for (const registration of this.#registrations)
-      if (!registration.follower) this.#deliverList(registration, cache);
+    for (const registration of this.#registrations) if (!registration.follower) this.#deliverList(registration, cache);
     this.#failures.recovered(this, this.range);
   }
 
@@ -186,8 +185,8 @@ export class SharedRange implements ReflectorSink {
     if (this.#state !== 'interrupted' && this.cache) {
       this.#interruptions.interrupted(this.range, reason);
       this.#observe((observer) => {
-      observer.interrupted(this.range, reason);
-    });
+        observer.interrupted(this.range, reason);
+      });
     }
     this.#state = 'interrupted';
     for (const registration of this.#registrations)
@@ -269,7 +268,14 @@ export class SharedRange implements ReflectorSink {
     };
     const { listener } = registration;
     if (registration.isUnregistered) return;
-    registration.follower = new CatchUpFollower(this.#source, this.range, listener, from, rejoinIfCaughtUp, this.#failures);
+    registration.follower = new CatchUpFollower(
+      this.#source,
+      this.range,
+      listener,
+      from,
+      rejoinIfCaughtUp,
+      this.#failures,
+    );
   }
 
   #resynced({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {

@@ -8,7 +8,6 @@ import { SnapshotFile } from './snapshot-file.js';
 import type { SnapshotContent } from './snapshot-content.js';
 import { UnusableSnapshotError } from './snapshot-format.js';
 import { SnapshotSaver } from './snapshot-saver.js';
-import { quoted } from '../../foreign/foreign-text.js';
 
 /** Offline snapshot: a file with the last good configuration, for a start without etcd. */
 export interface SnapshotOptions {

@@ -112,7 +112,7 @@ export class BootError extends EtcdTriggerError {
     super(
       problems.length === 1 && first
         ? `etcd configuration cannot be loaded: ${first.message}`
-        : `etcd configuration cannot be loaded, ${problems.length} problems:\n${problems.map((problem) => `  - ${problem.message}`).join('\n')}`,
+        : `etcd configuration cannot be loaded, ${problems.length} problems:\n${describeProblems(problems)}`,
       { cause: problems.find((problem) => problem.error)?.error },
     );
   }
@@ -159,6 +159,14 @@ export class UnknownOutcomeError extends WriteError {
   override readonly code = 'ETCD_UNKNOWN_OUTCOME';
 }
 
+/**
+ * The fence of the write is lost: this instance no longer owns what the fence stands for. The write was not applied and
+ * never will be. Thrown only if etcd has answered; if the answer was lost, see `UnknownOutcomeError`.
+ */
+export class FenceLostError extends WriteError {
+  override readonly code = 'ETCD_FENCE_LOST';
+}
+
 /** A handler call exceeded its `timeoutMs`. Also the abort reason of the call's signal. */
 export class HandlerTimeoutError extends EtcdTriggerError {
   readonly code = 'ETCD_HANDLER_TIMEOUT';
@@ -177,8 +185,25 @@ export class WatchError extends EtcdTriggerError {
   readonly code = 'ETCD_WATCH';
 }
 
+/** Numbers of violations and problems that a message lists. */
+const MAX_VIOLATIONS = 20;
+const MAX_PROBLEMS = 100;
+
 function describeViolations(violations: readonly ConfigViolation[]): string {
   return violations
+    .slice(0, MAX_VIOLATIONS)
     .map(({ path, constraints }) => `${printable(path) || '(document)'} [${constraints.map(printable).join(', ')}]`)
+    .concat(furtherThan(MAX_VIOLATIONS, violations))
     .join('; ');
 }
+
+const describeProblems = (problems: readonly BootProblem[]): string =>
+  problems
+    .slice(0, MAX_PROBLEMS)
+    .map(({ message }) => message)
+    .concat(furtherThan(MAX_PROBLEMS, problems))
+    .map((line) => `  - ${line}`)
+    .join('\n');
+
+const furtherThan = (shown: number, all: readonly unknown[]): string[] =>
+  all.length > shown ? [`and ${all.length - shown} more`] : [];

@@ -9,6 +9,7 @@ import {
 } from './class-metadata.js';
 import { type Check, compileBuilder, type CompiledProperty } from './compiled-builder.js';
 import { deepFreeze } from './deep-freeze.js';
+import { indexedFor } from './indexed-array.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 
 /** Returns a frozen instance of a valid document; `undefined` if class-transformer and class-validator must decide. */
@@ -101,7 +102,7 @@ function compileConstraints(type: AnyClass, metadata: Metadata): Check[] | undef
   const constraints = metadata.constraints as unknown[];
   return validators.map(({ instance }) => {
     const passes = (object: object, value: unknown, item: unknown): boolean =>
-      isTrue(instance.validate(item, { targetName, property, object, value, constraints }));
+      isTrue(instance.validate(indexedFor(metadata.name, item), { targetName, property, object, value, constraints }));
     const one: Check = (object, value) => passes(object, value, value);
     return each
       ? (object, value) =>

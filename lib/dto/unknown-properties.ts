@@ -2,10 +2,13 @@ import { type AnyClass, isConstrained, propertiesOf, type PropertyMetadata } fro
 import { isJsonObject, type JsonObject } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 
+/** Number of paths that are listed. */
+const MAX_PATHS = 100;
+
 /**
  * Removes unknown properties from a document: those without a class-validator decorator in its class or a nested class.
  * Values of a property with `@Transform()` are not searched.
- * @returns the paths of the removed properties
+ * @returns the paths of the first 100 removed properties, and `...` if there are more
  */
 export function stripUnknown(document: JsonObject, type: AnyClass): string[] {
   const stripped: string[] = [];
@@ -25,13 +28,15 @@ function stripObject(
     if (property.isValidated) for (const name of property.jsonNames) byName.set(name, property);
   }
   for (const [name, value] of Object.entries(object)) {
-    const at = propertyPath(path, name);
     const property = byName.get(name);
     if (property) {
-      if (property.isNested && !property.isTransformed) stripNested(value, property, at, stripped);
+      if (property.isNested && !property.isTransformed) {
+        stripNested(value, property, propertyPath(path, name), stripped);
+      }
     } else if (!allowed.includes(name)) {
       Reflect.deleteProperty(object, name);
-      stripped.push(at);
+      if (stripped.length < MAX_PATHS) stripped.push(propertyPath(path, name));
+      else if (stripped.length === MAX_PATHS) stripped.push('...');
     }
   }
 }

@@ -3,6 +3,8 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { className } from '../foreign/class-name.js';
 import { printable } from '../foreign/foreign-text.js';
 import type { DecoratedMethod, Method, ProviderWrapper } from './decorated-method.js';
+import { onElectedOf } from './decorators/on-elected.decorator.js';
+import { onLeadershipLostOf } from './decorators/on-leadership-lost.decorator.js';
 import { onWatchErrorsOf } from './decorators/on-watch-error.decorator.js';
 import { onWatchResyncsOf } from './decorators/on-watch-resync.decorator.js';
 import { watchKeysOf } from './decorators/watch-key.decorator.js';
@@ -51,13 +53,17 @@ export class HandlerExplorer {
   }
 }
 
-function decoratorsOf(method: object): Pick<DecoratedMethod, 'watchKeys' | 'onResyncs' | 'onErrors'> | undefined {
-  const metadata = {
+type Decorators = Pick<DecoratedMethod, 'watchKeys' | 'onResyncs' | 'onErrors' | 'onElected' | 'onLeadershipLost'>;
+
+function decoratorsOf(method: object): Decorators | undefined {
+  const decorators: Decorators = {
     watchKeys: watchKeysOf(method),
     onResyncs: onWatchResyncsOf(method),
     onErrors: onWatchErrorsOf(method),
+    onElected: onElectedOf(method),
+    onLeadershipLost: onLeadershipLostOf(method),
   };
-  return Object.values(metadata).some((decorators) => decorators.length > 0) ? metadata : undefined;
+  return Object.values(decorators).some(({ length }) => length > 0) ? decorators : undefined;
 }
 
 /** An instance that is provided under several tokens counts as one handler. */

@@ -1,4 +1,5 @@
 import type { ApplicationConfig } from '@nestjs/core';
+import type { DocumentLimits } from '../dto/document-limits.js';
 import {
   BootError,
   type BootProblem,
@@ -31,6 +32,8 @@ export interface HandlerRegistrarOptions {
   /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
   readonly application: ApplicationConfig | undefined;
   readonly log: InstanceLog;
+  /** Limits of the payloads of handlers with a `type`. */
+  readonly limits: DocumentLimits;
 }
 
 interface Entry {
@@ -96,13 +99,13 @@ export class HandlerRegistrar {
     listeners: HandlerListeners,
     boot: BootPolicy,
   ): Promise<BootProblem | undefined> {
-    const { log, application, cluster } = this.options;
+    const { log, application, cluster, limits } = this.options;
     const { name, target, options } = plan;
     const onResync = listeners.onResync(target);
     try {
       const { subscription, listed } = this.watcher.attach(
         target.range.target,
-        invokerOf(plan, { log, counters: handler.counters, application }),
+        invokerOf(plan, { log, counters: handler.counters, application, limits }),
         {
           ...options,
           onResync: (notice) =>

@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import type { DocumentLimits } from '../dto/document-limits.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
 import { UnknownReports } from '../dto/unknown-reports.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
@@ -6,7 +7,7 @@ import type { InstanceLog } from '../etcd-trigger.log.js';
 import { FinalFailure } from '../watch/delivery/listener-failure.js';
 import type { WatchEvent } from '../watch/watch-event.js';
 import type { HandlerCounters } from './handler.plan.js';
-import { printable, quoted } from '../foreign/foreign-text.js';
+import { quoted } from '../foreign/foreign-text.js';
 import { className } from '../foreign/class-name.js';
 
 export interface PayloadParserOptions {
@@ -17,6 +18,7 @@ export interface PayloadParserOptions {
   readonly unknown: 'strip' | 'refuse';
   readonly log: InstanceLog;
   readonly counters: HandlerCounters;
+  readonly limits: DocumentLimits;
 }
 
 /** Stands for an invalid value: the handler is not called. */
@@ -32,7 +34,7 @@ export class PayloadParser {
 
   constructor(options: PayloadParserOptions) {
     this.#options = options;
-    this.#parser = new DtoParser(options.type, { unknown: options.unknown });
+    this.#parser = new DtoParser(options.type, options);
   }
 
   /**
@@ -56,7 +58,8 @@ export class PayloadParser {
   /** @throws FinalFailure for an invalid value with `onInvalid: 'error'` */
   #accept(event: WatchEvent, result: ParseResult<object>): ParsedPayload {
     if (result.ok) {
-      if (this.#unknownReports.isNew(result.stripped)) this.#warnOfUnknown(event.key, result.stripped);
+      const names = this.#unknownReports.namesToReport(result.stripped);
+      if (names !== undefined) this.#warnOfUnknown(event.key, names);
       return result.value;
     }
     const { name, type, onInvalid, log, counters } = this.#options;
@@ -69,8 +72,7 @@ export class PayloadParser {
     return SKIPPED;
   }
 
-  #warnOfUnknown(key: string, paths: readonly string[]): void {
-    const names = paths.map(printable).join(', ');
+  #warnOfUnknown(key: string, names: string): void {
     const { name, type, log } = this.#options;
     log.warn(
       `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key ${quoted(key)})`,

@@ -36,6 +36,8 @@ export interface TargetDescription {
   readonly revision: number;
   readonly keys: number;
   readonly listeners: number;
+  /** Number of listeners whose delivery has failed unexpectedly and is retried. */
+  readonly failing: number;
   /** Milliseconds since the last message from etcd about this target. Grows while the target does not change. */
   readonly confirmedAgoMs: number | undefined;
 }
@@ -109,12 +111,13 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
   };
 }
 
-const describeTarget = ({ range, state, cache, listenerCount }: SharedRange): TargetDescription => ({
+const describeTarget = ({ range, state, cache, listenerCount, failing }: SharedRange): TargetDescription => ({
   target: range.toString(),
   state,
   revision: cache ? cache.next - 1 : 0,
   keys: cache?.size ?? 0,
   listeners: listenerCount,
+  failing,
   confirmedAgoMs: cache && Math.round(performance.now() - cache.confirmedAt),
 });
 

@@ -88,7 +88,11 @@ async function problemsOf(
     const known = error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
     return [{ feed, problem: bootProblem(cluster, subject, known) }];
   }
-  if (await feed.parsedWithin(until - performance.now())) return contentProblemsOf(cluster, feed);
+  if (await feed.parsedWithin(until - performance.now())) {
+    if (await feed.listedWithin(until - performance.now())) return contentProblemsOf(cluster, feed);
+    const failed = `${subject}: the initial list was read, but could not be applied; the log says why`;
+    return [{ feed, problem: { cluster, subject, reason: 'failed', message: failed } }];
+  }
   const message = `${subject}: the validators of ${className(feed.definition.type)} did not finish within ${boot.timeoutMs} ms`;
   return [{ feed, problem: { cluster, subject, reason: 'failed', message } }];
 }

@@ -8,6 +8,8 @@ import {
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
+import type { DeliveryFailures } from '../watch/sharing/delivery-failures.js';
+import { describeThrown } from '../foreign/foreign-error.js';
 import { KeyRange } from '../backend/key-range.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
@@ -20,7 +22,7 @@ import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
-import { printable, quoted } from '../foreign/foreign-text.js';
+import { quoted } from '../foreign/foreign-text.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
@@ -47,7 +49,9 @@ interface FollowedFeed {
 
 /** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
 export class DefinitionFeeds implements FeedSink {
-  readonly listeners = new ConfigListeners();
+  readonly listeners = new ConfigListeners((error) => {
+    this.#failures.failed(this.listeners, 'listeners of the store', error);
+  });
   readonly guard: ListenerGuard;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
@@ -197,12 +201,19 @@ export class DefinitionFeeds implements FeedSink {
 
   updated(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheUpdate<object>): void {
     const { log, observer } = this.#options;
-    observer?.stored(feed.subject, { updates, rejections: rejected.length });
-    for (const { key, revision, violations } of rejected) {
+    try {
+      observer?.stored(feed.subject, { updates, rejections: rejected.length });
+    } catch (error) {
+      this.#failures.failed(this, 'metrics of the store', error);
+    }
+    for (const { key, revision, violations } of rejected.slice(0, MAX_LOGGED_KEYS)) {
       const current = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
       log.error(`${new InvalidConfigError(`${quoted(key)} at revision ${revision}`, violations).message}; ${current}`);
     }
-    for (const key of healed) log.info(`${quoted(key)} is valid again`);
+    if (rejected.length > MAX_LOGGED_KEYS) {
+      log.error(`${feed.subject}: ${rejected.length - MAX_LOGGED_KEYS} more values are not valid`);
+    }
+    for (const key of healed.slice(0, MAX_LOGGED_KEYS)) log.info(`${quoted(key)} is valid again`);
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
       log.info('the configuration is now complete');
@@ -215,10 +226,24 @@ export class DefinitionFeeds implements FeedSink {
     this.#options.snapshot?.replaced(feed.subject, isForeign);
   }
 
-  stripped(key: string, paths: readonly string[]): void {
-    this.#options.log.warn(
-      `${quoted(key)}: ignored properties that its class does not know: ${paths.map(printable).join(', ')}`,
-    );
+  stripped(key: string, names: string): void {
+    this.#options.log.warn(`${quoted(key)}: ignored properties that its class does not know: ${names}`);
+  }
+
+  parserFailed(key: string, error: unknown): void {
+    this.#options.log.error(`${quoted(key)}: parsing failed unexpectedly: ${describeThrown(error)}`);
+  }
+
+  failed(feed: DefinitionFeed, error: unknown): void {
+    this.#failures.failed(feed, feed.subject, error);
+  }
+
+  recovered(feed: DefinitionFeed): void {
+    this.#failures.recovered(feed, feed.subject);
+  }
+
+  get #failures(): DeliveryFailures {
+    return this.#options.ranges.failures;
   }
 
   unnamed({ subject }: DefinitionFeed, escapedKey: string): void {
@@ -268,6 +293,9 @@ export class DefinitionFeeds implements FeedSink {
     if (this.#state === 'closed') throw new ConnectionClosedError(`${what}: the module is closed`);
   }
 }
+
+/** Number of keys that one update of a definition logs. */
+const MAX_LOGGED_KEYS = 100;
 
 /** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;

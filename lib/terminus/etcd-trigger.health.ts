@@ -67,12 +67,20 @@ function warningsOf({ store, targets, handlers }: ClusterDescription): string[] 
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
     .map(({ key }) => `the value of ${quoted(key)} in etcd is invalid`);
+  const shown = invalid.slice(0, MAX_KEYS);
+  if (invalid.length > MAX_KEYS) shown.push(`${invalid.length - MAX_KEYS} more values in etcd are invalid`);
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
+  const failing = targets
+    .filter((target) => target.failing > 0)
+    .map(({ target }) => `the delivery of ${target} has failed unexpectedly and is retried`);
   const halted = handlers
     .filter(({ state }) => state === 'halted')
     .map(({ name, target }) => `${name} (${target}) is halted`);
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
-  return [...incomplete, ...invalid, ...interrupted, ...halted];
+  return [...incomplete, ...shown, ...interrupted, ...failing, ...halted];
 }
+
+/** Number of invalid keys that the reasons name. */
+const MAX_KEYS = 20;

@@ -159,7 +159,7 @@ describe('an invalid document', () => {
     ['an array', '[]', [': object']],
     ['null', 'null', [': object']],
     ['a string', '"sesame"', [': object']],
-    ['too many bytes', Buffer.alloc(1.5 * 1024 * 1024 + 1, 0x20), [': size']],
+    ['too many bytes', Buffer.alloc(1.5 * 1024 * 1024 + 1, 0x20), [': limits.documentBytes']],
     [
       'too many levels',
       `{"labels":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,

@@ -1,4 +1,5 @@
-import { MAX_BYTES, MAX_DEPTH } from '../json-object.js';
+import { DEFAULT_DOCUMENT_LIMITS } from '../document-limits.js';
+import { MAX_DEPTH } from '../json-object.js';
 import { itemPath, propertyPath } from '../property-path.js';
 import { ViolationList } from '../violation-list.js';
 import type { DecodedDocument } from './document-format.js';
@@ -39,7 +40,7 @@ export function plainCopy(value: unknown): DecodedDocument {
 }
 
 /** No JSON document within the size limit has more values: each value takes one byte and a comma. */
-const MAX_VALUES = MAX_BYTES / 2;
+const MAX_VALUES = DEFAULT_DOCUMENT_LIMITS.documentBytes / 2;
 
 const PLAIN: ReadonlySet<string> = new Set(['string', 'number', 'boolean']);
 

@@ -15,9 +15,11 @@ export interface ChangeParserOptions {
   /** True if the key belongs to the definition. */
   readonly governs: (key: string) => boolean;
   /** Called for a value with unknown properties, once for each set of names. */
-  readonly stripped: (key: string, paths: readonly string[]) => void;
+  readonly stripped: (key: string, names: string) => void;
   /** Called once, for the first key that is not UTF-8. Such keys are skipped. */
   readonly unnamed: (escapedKey: string) => void;
+  /** Called if the parser has thrown unexpectedly; the value then counts as invalid. */
+  readonly failed: (key: string, error: unknown) => void;
 }
 
 /** Parses the changes of one definition: revision by revision, and an initial list page by page as it arrives. */
@@ -72,14 +74,26 @@ export class ChangeParser {
   }
 
   #put(write: Write, at: number): Change {
-    const result = this.#options.parser.parse(write.bytes);
-    return result instanceof Promise
-      ? result.then((settled) => this.#change(write, settled, now()))
-      : this.#change(write, result, at);
+    try {
+      const result = this.#options.parser.parse(write.bytes);
+      if (!(result instanceof Promise)) return this.#change(write, result, at);
+      return result
+        .then((settled) => this.#change(write, settled, now()))
+        .catch((error: unknown) => this.#failed(write, error));
+    } catch (error) {
+      return this.#failed(write, error);
+    }
+  }
+
+  /** One value that cannot be parsed must not stop the others. */
+  #failed({ key, revision }: Write, error: unknown): ParsedChange<object> {
+    this.#options.failed(key, error);
+    return { state: 'rejected', key, revision, violations: [{ path: '', constraints: ['parser'] }] };
   }
 
   #change(write: Write, result: ParseResult<object>, at: number): ParsedChange<object> {
-    if (result.ok && this.#unknownReports.isNew(result.stripped)) this.#options.stripped(write.key, result.stripped);
+    const names = result.ok ? this.#unknownReports.namesToReport(result.stripped) : undefined;
+    if (names !== undefined) this.#options.stripped(write.key, names);
     return parsedPut(write, result, this.#options.parser.type, at);
   }
 }

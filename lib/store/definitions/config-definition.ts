@@ -3,6 +3,7 @@ import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkOneOf } from '../../option-checks.js';
 import { propertiesOf } from '../../dto/class-metadata.js';
+import { checkDocumentLimits, type DocumentLimits } from '../../dto/document-limits.js';
 import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
@@ -51,6 +52,11 @@ export interface ConfigDefinition<T extends object = object> {
    * @default false
    */
   secret?: boolean;
+  /**
+   * Limits of the documents, where they differ from those of the module.
+   * @default the `limits` of the module
+   */
+  limits?: Partial<DocumentLimits>;
 }
 
 /** A checked definition with defaults. */
@@ -65,13 +71,17 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly unknown: 'strip' | 'refuse';
   readonly codec: CodecChoice;
   readonly secret: boolean;
+  readonly limits: DocumentLimits;
 }
 
 /**
  * Checks one definition and adds the defaults.
  * @throws InvalidOptionsError naming the key or prefix
  */
-export function resolveDefinition<T extends object>(definition: ConfigDefinition<T>): ResolvedConfigDefinition<T> {
+export function resolveDefinition<T extends object>(
+  definition: ConfigDefinition<T>,
+  moduleLimits?: DocumentLimits,
+): ResolvedConfigDefinition<T> {
   const target = targetOf(definition);
   const subject = describeTarget(target);
   const {
@@ -86,8 +96,9 @@ export function resolveDefinition<T extends object>(definition: ConfigDefinition
   checkOneOf(`"onDelete" of ${subject}`, onDelete, ['remove', 'keep-last']);
   checkOneOf(`"unknown" of ${subject}`, unknown, ['strip', 'refuse']);
   const codec = checkCodec(subject, definition);
+  const limits = checkDocumentLimits(definition.limits ?? {}, ` of ${subject}`, moduleLimits);
   const name = 'key' in target ? target.key : target.prefix;
-  return { name, target, type, required, default: definition.default, onDelete, unknown, codec, secret };
+  return { name, target, type, required, default: definition.default, onDelete, unknown, codec, secret, limits };
 }
 
 /** True if two definitions of one target are equal. */
@@ -98,6 +109,7 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.unknown === b.unknown &&
   a.codec === b.codec &&
   a.secret === b.secret &&
+  isDeepStrictEqual(a.limits, b.limits) &&
   isDeepStrictEqual(a.default, b.default);
 
 /** Name of a target for messages, such as `key "/app/db"`. */

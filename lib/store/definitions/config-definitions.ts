@@ -7,6 +7,7 @@ import {
   resolveDefinition,
   type ResolvedConfigDefinition,
 } from './config-definition.js';
+import type { DocumentLimits } from '../../dto/document-limits.js';
 import { SortedMap } from '../../collections/sorted-map.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { className } from '../../foreign/class-name.js';
@@ -20,8 +21,8 @@ export class ConfigDefinitions {
   /** Definitions by name; a key and a prefix may have the same name. */
   readonly #names = new SortedMap<readonly ResolvedConfigDefinition[]>();
 
-  constructor(definitions: Iterable<ConfigDefinition>) {
-    for (const definition of definitions) this.#add(resolveDefinition(definition));
+  constructor(definitions: Iterable<ConfigDefinition>, limits?: DocumentLimits) {
+    for (const definition of definitions) this.#add(resolveDefinition(definition, limits));
     this.#lengths = [...new Set(Array.from(this.#prefixes.keys(), ({ length }) => length))].sort((a, b) => b - a);
     for (const definition of this.all) {
       this.#names.set(definition.name, [...(this.#names.get(definition.name) ?? []), definition]);

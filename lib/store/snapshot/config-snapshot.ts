@@ -153,7 +153,7 @@ export class ConfigSnapshot {
       clusterId,
       cluster,
       keyPrefix,
-      asOf: Math.min(Date.now(), ...saved.map(({ asOf = 0 }) => asOf)),
+      asOf: saved.reduce((oldest, { asOf = 0 }) => Math.min(oldest, asOf), Date.now()),
       definitions: saved.map(({ identity }) => identity),
       documents: saved.flatMap(({ cache }) => cache.documents()),
     };

@@ -3,6 +3,7 @@ import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import { within } from '../../timing/time-limit.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { checkInteger } from '../../option-checks.js';
+import { describeThrown } from '../../foreign/foreign-error.js';
 import { keepAlive } from './lease-keep-alive.js';
 import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
@@ -54,7 +55,19 @@ export class ConfigLeases {
     const leasedKey = new LeasedKey(put);
     this.#leasedKeys.get(put.key)?.stop();
     this.#leasedKeys.set(put.key, leasedKey);
-    void this.#keepAlive(leasedKey);
+    this.#supervise(leasedKey);
+  }
+
+  /** A failure of the renewal itself must not let the lease expire silently. */
+  #supervise(leasedKey: LeasedKey): void {
+    this.#keepAlive(leasedKey).catch(async (error: unknown) => {
+      if (leasedKey.signal.aborted) return;
+      this.#log.error(
+        `the renewal of the lease of ${quoted(leasedKey.key)} failed unexpectedly and is retried: ${describeThrown(error)}`,
+      );
+      await quietPause(BACKOFF.soon(0), leasedKey.signal);
+      if (!leasedKey.signal.aborted) this.#supervise(leasedKey);
+    });
   }
 
   /** Revokes the previous lease of a key after this process has written or deleted the key. */

@@ -5,6 +5,7 @@ import { Deferred } from '../../timing/deferred.js';
 import { KeyRange, type WatchTarget } from '../../backend/key-range.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
+import { DeliveryFailures } from '../sharing/delivery-failures.js';
 import type { RangeListener, ListenerRegistration } from '../sharing/range-listener.js';
 import { type DeliveryContext, type ResyncNotice, type WatchFailure, type WatchHandler } from '../watch-event.js';
 import type { ResolvedDelivery } from './delivery-options.js';
@@ -29,6 +30,8 @@ export interface QueuedSubscriptionOptions {
   readonly onResync: ((notice: ResyncNotice) => unknown) | undefined;
   /** Invoked with each event or batch whose last attempt has failed. */
   readonly onError: readonly ((failure: WatchFailure) => unknown)[];
+  /** @default logs without metrics */
+  readonly failures?: DeliveryFailures;
   /** Invoked once, when the subscription ends. */
   readonly onEnd: () => void;
   /** @default SYSTEM_CLOCK */
@@ -48,6 +51,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   readonly #buffer: EventBuffer;
   #registration: ListenerRegistration | undefined;
   #unregister: () => void = () => undefined;
+  readonly #failures: DeliveryFailures;
   readonly #initialDelivered = new Deferred();
   readonly #closed = new Deferred<EtcdTriggerError | undefined>();
   /** Calls of `onResync` and `onError` that have not ended. */
@@ -58,6 +62,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   constructor(handler: WatchHandler, options: QueuedSubscriptionOptions) {
     this.target = options.target;
     this.#options = options;
+    this.#failures = options.failures ?? new DeliveryFailures(options.log, undefined);
     this.#runner = this.#runnerOf(handler);
     this.#buffer = this.#bufferOf('batch' in handler ? 'batch' : 'event');
   }
@@ -180,19 +185,25 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   #runnerOf(handler: WatchHandler): HandlerRunner<Deliverable> {
     const call = 'batch' in handler ? handler.batch : handler.event;
     const { delivery, name } = this.#options;
+    const failures = this.#failures;
     return new HandlerRunner<Deliverable>({
       handler: call as (item: Deliverable, context: DeliveryContext) => unknown,
       delivery,
       clock: this.#clock,
       describe: (item) => `${name} did not finish with ${subjectOf(item)}`,
       onFailure: (item, attempts, error) => {
-        this.#failed(item, attempts, error);
+        try {
+          this.#failed(item, attempts, error);
+        } catch (unexpected) {
+          failures.report(name, unexpected);
+        }
       },
     });
   }
 
   #bufferOf(kind: 'event' | 'batch'): EventBuffer {
-    const { backoff, delivery } = this.#options;
+    const { backoff, delivery, name } = this.#options;
+    const failures = this.#failures;
     const options: EventBufferOptions = {
       runner: this.#runner,
       delivery,
@@ -201,6 +212,12 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
       onDrain: () => this.#registration?.onDrain(),
       onInitialDone: () => {
         this.#initialDelivered.resolve();
+      },
+      onFailure: (error) => {
+        failures.failed(this, name, error);
+      },
+      onRecovered: () => {
+        failures.recovered(this, name);
       },
     };
     return delivery.delivery === 'latest' ? new LatestEventBuffer(options) : new EveryEventBuffer(kind, options);

@@ -66,7 +66,7 @@ export class ConfigLeases {
         `the renewal of the lease of ${quoted(leasedKey.key)} failed unexpectedly and is retried: ${describeThrown(error)}`,
       );
       await quietPause(BACKOFF.soon(0), leasedKey.signal);
-      if (!leasedKey.signal.aborted) this.#supervise(leasedKey);
+      this.#supervise(leasedKey);
     });
   }
 

@@ -159,6 +159,14 @@ export class UnknownOutcomeError extends WriteError {
   override readonly code = 'ETCD_UNKNOWN_OUTCOME';
 }
 
+/**
+ * The fence of the write is lost: this instance no longer owns what the fence stands for. The write was not applied and
+ * never will be. Thrown only if etcd has answered; if the answer was lost, see `UnknownOutcomeError`.
+ */
+export class FenceLostError extends WriteError {
+  override readonly code = 'ETCD_FENCE_LOST';
+}
+
 /** A handler call exceeded its `timeoutMs`. Also the abort reason of the call's signal. */
 export class HandlerTimeoutError extends EtcdTriggerError {
   readonly code = 'ETCD_HANDLER_TIMEOUT';

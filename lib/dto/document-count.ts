@@ -7,9 +7,12 @@ export class DocumentCount {
   #properties = 0;
   #nestedObjects = 0;
   readonly #limits: DocumentLimits;
+  readonly #largest: number;
 
-  constructor(limits: DocumentLimits) {
+  /** @param largest the largest absolute value of a number */
+  constructor(limits: DocumentLimits, largest = Number.MAX_SAFE_INTEGER) {
     this.#limits = limits;
+    this.#largest = largest;
   }
 
   /** Properties of all objects. */
@@ -26,7 +29,7 @@ export class DocumentCount {
 
   /**
    * Returns true if all parts of the document are counted, false if it exceeds a limit, is too deep, or has too many
-   * properties in one object, a forbidden name, or a number that is not finite.
+   * properties in one object, a forbidden name, or a number that is larger than the largest one or not finite.
    */
   add(value: object, depth = 1): boolean {
     if (depth > MAX_DEPTH) return false;
@@ -49,7 +52,7 @@ export class DocumentCount {
   }
 
   #addPart(part: unknown, depth: number): boolean {
-    if (typeof part === 'number') return Number.isFinite(part);
+    if (typeof part === 'number') return Math.abs(part) <= this.#largest;
     if (typeof part !== 'object' || part === null) return true;
     this.#nestedObjects += 1;
     return this.#nestedObjects <= this.#limits.nestedObjects && this.add(part, depth + 1);

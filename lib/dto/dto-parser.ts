@@ -73,18 +73,18 @@ export class DtoParser<T extends object> {
     const compiled = this.#parseCompiled(document.value);
     if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
 
-    const stripped = stripUnknown(document.value, this.type);
-    const unknown = this.#unknown === 'refuse' ? stripped : [];
+    const { unknown: stripped, forbidden } = stripUnknown(document.value, this.type);
+    const refused: Refused = { unknown: this.#unknown === 'refuse' ? stripped : NO_PATHS, forbidden };
     let instance: T;
     try {
       instance = toInstance(this.type, document.value);
     } catch {
-      return rejected(unknown, 'transform');
+      return rejected(refused, 'transform');
     }
     const violations = validateInstance(instance, this.#asyncTimeoutMs);
     return violations instanceof Promise
-      ? violations.then((settled) => resultOf(instance, stripped, unknown, settled))
-      : resultOf(instance, stripped, unknown, violations);
+      ? violations.then((settled) => resultOf(instance, stripped, refused, settled))
+      : resultOf(instance, stripped, refused, violations);
   }
 
   /** Returns a valid document without its unknown properties. */
@@ -109,13 +109,24 @@ export class DtoParser<T extends object> {
 
 const NO_PATHS: readonly string[] = [];
 
+/** Paths of properties that make a document invalid, whatever their values are. */
+interface Refused {
+  readonly unknown: readonly string[];
+  readonly forbidden: readonly string[];
+}
+
+function addRefused({ unknown, forbidden }: Refused, violations: ViolationList): void {
+  for (const path of unknown) violations.add(path, 'unknown');
+  for (const path of forbidden) violations.add(path, 'forbiddenKey');
+}
+
 function resultOf<T extends object>(
   instance: T,
   stripped: readonly string[],
-  unknown: readonly string[],
+  refused: Refused,
   violations: ViolationList,
 ): ParseResult<T> {
-  for (const path of unknown) violations.add(path, 'unknown');
+  addRefused(refused, violations);
   if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
   try {
     for (const path of deepFreeze(instance)) violations.add(path, 'binary');
@@ -127,9 +138,9 @@ function resultOf<T extends object>(
     : { ok: false, violations: violations.toArray() };
 }
 
-function rejected(unknown: readonly string[], constraint: string): ParseResult<never> {
+function rejected(refused: Refused, constraint: string): ParseResult<never> {
   const violations = new ViolationList();
-  for (const path of unknown) violations.add(path, 'unknown');
+  addRefused(refused, violations);
   violations.add('', constraint);
   return { ok: false, violations: violations.toArray() };
 }

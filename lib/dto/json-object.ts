@@ -14,6 +14,10 @@ export const MAX_PROPERTIES = 20_000;
 export const isJsonObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** True for names through which a document could reach the prototype of an object. */
-export const isForbiddenName = (name: string): boolean =>
-  name === '__proto__' || name === 'constructor' || name === 'prototype';
+/**
+ * True for names that every object has, such as `toString`, and for `__proto__` and `prototype`. class-transformer
+ * silently drops most of them.
+ */
+export const isForbiddenName = (name: string): boolean => FORBIDDEN_NAMES.has(name);
+
+const FORBIDDEN_NAMES: ReadonlySet<string> = new Set([...Object.getOwnPropertyNames(Object.prototype), 'prototype']);

@@ -13,7 +13,7 @@ import { declaredEnhancers } from './enhancers/declared-enhancers.js';
 import { describeHandlerTarget } from './handler-target.js';
 import type { HandlerPlan } from './handler.plan.js';
 import { className } from '../foreign/class-name.js';
-import { quoted } from '../foreign/foreign-text.js';
+import { printable, quoted } from '../foreign/foreign-text.js';
 
 /** Returns one sentence for each reason that prevents the handler from running. */
 export function faultsOf(plan: HandlerPlan): string[] {
@@ -74,7 +74,7 @@ function parameterFaults({ parameters, target, options }: HandlerPlan): string[]
     }
     if (kind === 'key-parameter' && target.pattern?.parameters.includes(String(data)) !== true) {
       faults.push(
-        `@KeyParam(${quoted(String(data))}): ${describeHandlerTarget(target)} has no ${quoted(`:${String(data)}`)}`,
+        `@KeyParam('${printable(String(data))}'): ${describeHandlerTarget(target)} has no ${quoted(`:${String(data)}`)}`,
       );
     }
     if (options.batch === true && kind !== undefined && !['payload', 'signal'].includes(kind)) {

@@ -57,7 +57,10 @@ export class HandlerRegistrar {
   async register(): Promise<void> {
     const { cluster, register } = this.options;
     const methods = this.explorer.explore();
-    const problems = methods.flatMap((method) => this.#problemsOf(method));
+    const problems = [
+      ...this.explorer.unreachable().map(({ name, fault }) => methodProblem(cluster, name, `can never run: ${fault}`)),
+      ...methods.flatMap((method) => this.#problemsOf(method)),
+    ];
     if (problems.length > 0) throw new BootError(problems);
     const listeners = new HandlerListeners(methods, cluster, this.watcher.guard);
     const entries = methods
@@ -124,12 +127,7 @@ export class HandlerRegistrar {
   }
 
   #problemsOf(method: DecoratedMethod): BootProblem[] {
-    const problem = (cluster: string, fault: string): BootProblem => ({
-      cluster,
-      subject: method.name,
-      reason: 'failed',
-      message: `${method.name}: ${fault}`,
-    });
+    const problem = (cluster: string, fault: string): BootProblem => methodProblem(cluster, method.name, fault);
     const watchKeys = method.watchKeys.flatMap((watchKey) => {
       const { cluster = 'default' } = watchKey.options;
       const faults = this.#faultsIn(cluster, () => faultsOf(planOf(method, watchKey)));
@@ -159,3 +157,10 @@ export class HandlerRegistrar {
     }
   }
 }
+
+const methodProblem = (cluster: string, name: string, fault: string): BootProblem => ({
+  cluster,
+  subject: name,
+  reason: 'failed',
+  message: `${name}: ${fault}`,
+});

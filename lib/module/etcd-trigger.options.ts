@@ -4,6 +4,11 @@ import type { BackendSource } from '../backend/cluster-backend.js';
 import { DEFAULT_LIMITS, type TransactionLimits } from '../backend/transaction-limits.js';
 import { checkDocumentLimits, type DocumentLimits } from '../dto/document-limits.js';
 import type { Etcd3, EtcdClientOptions } from '../etcd/connection/etcd-client.js';
+import {
+  type CoordinationOptions,
+  type ResolvedCoordination,
+  resolveCoordination,
+} from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkInteger, checkOneOf, MAX_TIMER_MS } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
@@ -43,6 +48,12 @@ export interface EtcdTriggerOptions {
    * @default none: if the compare of a write cannot resolve a lost response, the write fails with `UnknownOutcomeError`
    */
   readonly outcomes?: { readonly prefix: string };
+  /**
+   * Elections and other work that the instances of the application share. Without it nothing is written for them, and
+   * an application that uses them does not start.
+   * @default none
+   */
+  readonly coordination?: CoordinationOptions;
   /**
    * Behaviour if etcd is unreachable or something required is missing at startup. `timeoutMs` is in milliseconds.
    * @default { policy: 'fail-fast', timeoutMs: 10_000 }
@@ -110,6 +121,7 @@ export interface ResolvedOptions {
   readonly keyPrefix: string;
   /** Prefix of all markers, including its trailing slash; `undefined` if markers are disabled. */
   readonly markerPrefix: string | undefined;
+  readonly coordination: ResolvedCoordination | undefined;
   readonly serviceName: string;
   readonly podName: string;
   readonly configs: readonly ConfigDefinition[];
@@ -131,9 +143,13 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts } }');
   const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
   checkOneOf('"boot.policy"', policy, POLICIES);
+  const markerPrefix = given.outcomes && checkMarkerPrefix(given.outcomes);
+  const coordination = given.coordination === undefined ? undefined : resolveCoordination(given.coordination);
+  if (markerPrefix !== undefined && coordination) checkSeparate(markerPrefix, `${coordination.prefix}/`);
   return {
     keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
-    markerPrefix: given.outcomes && checkMarkerPrefix(given.outcomes),
+    markerPrefix,
+    coordination,
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
     configs: checkConfigs(given.configs ?? []),
@@ -156,6 +172,11 @@ function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {
     );
   }
   return given.endsWith('/') ? given : `${given}/`;
+}
+
+function checkSeparate(markerPrefix: string, coordinationPrefix: string): void {
+  if (!markerPrefix.startsWith(coordinationPrefix) && !coordinationPrefix.startsWith(markerPrefix)) return;
+  throw new InvalidOptionsError('"outcomes.prefix" and "coordination.prefix" overlap: use separate prefixes');
 }
 
 function checkSnapshot(given: unknown): SnapshotOptions {

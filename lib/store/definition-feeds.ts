@@ -246,6 +246,11 @@ export class DefinitionFeeds implements FeedSink {
     return this.#options.ranges.failures;
   }
 
+  unnamed({ subject }: DefinitionFeed, escapedKey: string): void {
+    const { log } = this.#options;
+    log.warn(`${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`);
+  }
+
   interrupted(feed: DefinitionFeed): void {
     this.#interrupted.add(feed);
   }

@@ -11,6 +11,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { ElectionObserver } from '../coordination/election-candidate.js';
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type {
   DeliveryContext,
@@ -33,7 +34,7 @@ const SCOPE = 'nestjs-etcd-trigger';
  * Reports metrics and spans of one cluster to the OpenTelemetry SDK that the application has registered. No attribute
  * contains a value from etcd.
  */
-export class ClusterTelemetry implements ClusterObserver {
+export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
   readonly #counters: Counters;
   readonly #stop: () => void;
 
@@ -94,6 +95,18 @@ export class ClusterTelemetry implements ClusterObserver {
       };
     }
     return { event: (event, context) => this.#call(attributes, event, context, () => handler.event(event, context)) };
+  }
+
+  elected(election: string): void {
+    this.#counters.electionTerms.add(1, { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.election': election });
+  }
+
+  termFailed(election: string, error: unknown): void {
+    this.#counters.electionFailures.add(1, {
+      'etcd_trigger.cluster': this.cluster,
+      'etcd_trigger.election': election,
+      ...errorType(error ?? new Error()),
+    });
   }
 
   wrote(operation: string, outcome: string, seconds: number, error?: unknown): void {

@@ -48,6 +48,12 @@ export const INSTRUMENTS = {
   ),
   storeUpdates: counter('etcd_trigger.store.updates', '{update}', 'Changes of visible configurations, by definition'),
   storeRejections: counter('etcd_trigger.store.rejections', '{value}', 'Values rejected, by definition'),
+  electionTerms: counter('etcd_trigger.election.terms', '{term}', 'Terms of this instance as leader, by election'),
+  electionFailures: counter(
+    'etcd_trigger.election.failures',
+    '{call}',
+    'Calls of @OnElected methods that rejected, by election and error.type',
+  ),
   writeDuration: histogram(
     'db.client.operation.duration',
     's',

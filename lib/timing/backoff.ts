@@ -47,4 +47,3 @@ function paused(ms: number, signal: AbortSignal, keepsAlive: boolean): Promise<v
 
 /** Like `pause`, but does not keep the process alive (unref'd timer). */
 export const quietPause = (ms: number, signal: AbortSignal): Promise<void> => paused(ms, signal, false);
-

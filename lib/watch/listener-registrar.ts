@@ -110,11 +110,11 @@ export class ListenerRegistrar {
   /** etcd cancels a watch from revision 1 with the revision of the last compaction. */
   async #compactionOf(range: KeyRange, limitMs: number): Promise<number | 'unknown' | 'failed'> {
     const stream = this.#source.watch(range, 1, { fragment: false, mayPause: true });
-    let hasHistory = false;
+    const seen: { history: boolean } = { history: false };
     stream.created.then(
       () => {
         stream.deliver(() => {
-          hasHistory = true;
+          seen.history = true;
           stream.cancel();
         });
       },
@@ -123,7 +123,7 @@ export class ListenerRegistrar {
     const reason = await within(stream.ended, limitMs);
     if (reason instanceof CompactedError) return reason.compactRevision ?? 'unknown';
     stream.cancel();
-    return reason && !hasHistory && !isRefusal(reason) ? 'failed' : 'unknown';
+    return reason && !seen.history && !isRefusal(reason) ? 'failed' : 'unknown';
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { KeyRange, type WatchTarget } from '../backend/key-range.js';
+import type { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
 import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
@@ -10,7 +11,7 @@ import { QueuedSubscription } from './delivery/queued-subscription.js';
 import type { ObserveOptions, WatchOptions, WatchSubscription } from './delivery/watch-options.js';
 import { checkStart, ListenerRegistrar } from './listener-registrar.js';
 import { observeRange } from './observe-range.js';
-import { RawKeys } from './raw-keys.js';
+import { type RawDeleteOptions, RawKeys, type RawPutOptions } from './raw-keys.js';
 import type { ClusterObserver } from './sharing/cluster-observer.js';
 import type { DeliveryFailures } from './sharing/delivery-failures.js';
 import type { InitialListWait } from './sharing/initial-list.js';
@@ -25,6 +26,7 @@ export interface WatcherServiceOptions {
   /** Defaults of all handlers. */
   readonly delivery: DeliveryOptions;
   readonly observer?: ClusterObserver | undefined;
+  readonly fences: FenceRegistry;
 }
 
 export interface AttachOptions {
@@ -72,7 +74,7 @@ export class WatcherService {
     this.#failures = ranges.failures;
     this.#options = options;
     this.#registrar = new ListenerRegistrar(source, ranges, options.requestTimeoutMs);
-    this.#rawKeys = new RawKeys(keyValue);
+    this.#rawKeys = new RawKeys(keyValue, options.fences);
   }
 
   /**
@@ -120,24 +122,22 @@ export class WatcherService {
   }
 
   /**
-   * Writes one key. `lease`: the decimal id of the key's lease.
+   * Writes one key.
+   * @throws FenceLostError if this instance no longer owns what `fence` stands for; nothing was written
    * @throws UnknownOutcomeError if the answer was lost; the write may have been applied, and was not retried
    * @throws WriteError if the write exceeds etcd's limits
    */
-  async put(
-    key: string | Buffer,
-    value: string | Buffer,
-    options: { readonly lease?: string } = {},
-  ): Promise<{ revision: number }> {
+  async put(key: string | Buffer, value: string | Buffer, options: RawPutOptions = {}): Promise<{ revision: number }> {
     return this.#rawKeys.put(key, value, options);
   }
 
   /**
    * Deletes one key. `deleted` is 0 if the key did not exist.
+   * @throws FenceLostError as `put`
    * @throws UnknownOutcomeError if the answer was lost; the delete may have been applied, and was not retried
    */
-  async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
-    return this.#rawKeys.delete(key);
+  async delete(key: string | Buffer, options: RawDeleteOptions = {}): Promise<{ revision: number; deleted: number }> {
+    return this.#rawKeys.delete(key, options);
   }
 
   /**

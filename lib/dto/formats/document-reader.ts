@@ -15,8 +15,8 @@ export type DocumentResult =
 
 /**
  * Decodes bytes into an object that is safe to transform. The violations of every format are `object`, `depth`,
- * `properties` (of one object), `forbiddenKey`, `finite`, `duplicateKey` and the names of the limits, such as
- * `limits.values`; each format adds its own, such as `utf8` and `json`.
+ * `properties` (of one object), `forbiddenKey`, `finite`, `safeInteger`, `duplicateKey` and the names of the limits,
+ * such as `limits.values`; each format adds its own, such as `utf8` and `json`.
  */
 export function readDocument(
   bytes: DocumentBytes,
@@ -26,15 +26,19 @@ export function readDocument(
   if (bytes.length > limits.documentBytes) return rejected('limits.documentBytes');
   const decoded = format.read(bytes);
   if (!decoded.ok) return decoded;
-  const { value, isUnambiguous } = decoded;
+  const { value, isUnambiguous, findUnsafeIntegers } = decoded;
   if (!isJsonObject(value)) return rejected('object');
-  const count = new DocumentCount(limits);
+  let count = new DocumentCount(limits);
   if (!count.add(value)) {
-    const { exceeded } = count;
-    if (exceeded) return rejected(`limits.${exceeded}`);
+    if (count.exceeded) return rejected(`limits.${count.exceeded}`);
     const violations = new ViolationList();
     inspect(value, '', 1, violations);
-    return { ok: false, violations: violations.toArray() };
+    for (const path of findUnsafeIntegers?.() ?? []) violations.add(path, 'safeInteger');
+    if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
+    // A number with a fraction or an exponent may be larger than the safe integers.
+    count = new DocumentCount(limits, Number.MAX_VALUE);
+    count.add(value);
+    if (count.exceeded) return rejected(`limits.${count.exceeded}`);
   }
   return isUnambiguous?.(count.properties) === false ? rejected('duplicateKey') : { ok: true, value };
 }

@@ -9,8 +9,10 @@ import { rejected } from './document-text.js';
  * Copies a value into a tree of plain data. A shared object is copied each time it occurs. A value that is not plain
  * data is the violation `plain`; a tree larger than any JSON document within the limits is the violation `size`. Levels
  * beyond the depth limit stay empty; `readDocument` rejects them.
+ *
+ * With integers of type `bigint`, those become numbers; one outside of the safe range is the violation `safeInteger`.
  */
-export function plainCopy(value: unknown): DecodedDocument {
+export function plainCopy(value: unknown, integers: 'number' | 'bigint' = 'number'): DecodedDocument {
   const violations = new ViolationList();
   let remaining = MAX_VALUES;
   const copied = copyOf(value, '', 1);
@@ -20,6 +22,10 @@ export function plainCopy(value: unknown): DecodedDocument {
   function copyOf(part: unknown, path: string, depth: number): unknown {
     remaining -= 1;
     if (remaining < 0 || part === null || PLAIN.has(typeof part)) return part;
+    if (typeof part === 'bigint' && integers === 'bigint') {
+      if (!Number.isSafeInteger(Number(part))) violations.add(path, 'safeInteger');
+      return Number(part);
+    }
     if (Array.isArray(part)) {
       if (depth > MAX_DEPTH) return [];
       return Array.from(part as unknown[], (item, index) => copyOf(item, itemPath(path, index), depth + 1));

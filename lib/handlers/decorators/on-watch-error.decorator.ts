@@ -1,5 +1,5 @@
 import type { WatchTarget } from '../../backend/key-range.js';
-import { appendMetadata, metadataOf } from './watch-key.decorator.js';
+import { appendMetadata, metadataOf } from './method-metadata.js';
 
 export interface OnWatchErrorMetadata {
   /** `undefined`: every target that a `@WatchKey` method of the cluster watches. */

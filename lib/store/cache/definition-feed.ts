@@ -21,6 +21,8 @@ export interface FeedSink {
   readonly hasListeners: boolean;
   /** Called for a value with unknown properties, once for each set of names. */
   stripped(key: string, names: string): void;
+  /** Called once for each feed, for the first key that is not UTF-8. */
+  unnamed(feed: DefinitionFeed, escapedKey: string): void;
   /** Called if a value could not be parsed because the parser has thrown unexpectedly. */
   parserFailed(key: string, error: unknown): void;
   /** Called if an update has thrown unexpectedly; it is retried. */
@@ -85,6 +87,9 @@ export class DefinitionFeed implements RangeListener {
       },
       failed: (key, error) => {
         sink.parserFailed(key, error);
+      },
+      unnamed: (escapedKey) => {
+        sink.unnamed(this, escapedKey);
       },
     });
     this.serializer = new DtoSerializer(this.parser);

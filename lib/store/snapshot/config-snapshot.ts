@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { quoted } from '../../foreign/foreign-text.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { fileErrorCode } from './file-error-code.js';
 import { SnapshotFile } from './snapshot-file.js';
-import { type SnapshotContent, UnusableSnapshotError } from './snapshot-format.js';
+import type { SnapshotContent } from './snapshot-content.js';
+import { UnusableSnapshotError } from './snapshot-format.js';
 import { SnapshotSaver } from './snapshot-saver.js';
-import { quoted } from '../../foreign/foreign-text.js';
 
 /** Offline snapshot: a file with the last good configuration, for a start without etcd. */
 export interface SnapshotOptions {
@@ -108,10 +109,13 @@ export class ConfigSnapshot {
 
   async #read(listed: readonly string[]): Promise<SnapshotContent | undefined> {
     try {
-      const content = await this.#file.read();
-      if (!content) return undefined;
-      this.#check(content, listed);
-      return content;
+      const read = await within(
+        this.#file.read().then((content) => ({ content })),
+        READ_LIMIT_MS,
+      );
+      if (!read) throw new UnusableSnapshotError(`cannot be read within ${READ_LIMIT_MS} ms`);
+      if (read.content) this.#check(read.content, listed);
+      return read.content;
     } catch (error) {
       const reason =
         error instanceof UnusableSnapshotError ? error.message : `cannot be read (${fileErrorCode(error)})`;
@@ -126,7 +130,11 @@ export class ConfigSnapshot {
       throw new UnusableSnapshotError(`is of another cluster or keyPrefix (${quoted(cluster)}, ${quoted(keyPrefix)})`);
     }
     if (listed.some((id) => id !== clusterId)) throw new UnusableSnapshotError('is of another cluster');
-    if (snapshot.maxAgeMs !== undefined && Date.now() - asOf > snapshot.maxAgeMs) {
+    if (snapshot.maxAgeMs === undefined) return;
+    if (asOf - Date.now() > CLOCK_TOLERANCE_MS) {
+      throw new UnusableSnapshotError(`has an unknown age (current at ${new Date(asOf).toISOString()}, in the future)`);
+    }
+    if (Date.now() - asOf > snapshot.maxAgeMs) {
       throw new UnusableSnapshotError(
         `is older than ${snapshot.maxAgeMs} ms (current at ${new Date(asOf).toISOString()})`,
       );
@@ -154,6 +162,12 @@ export class ConfigSnapshot {
 
 /** Validators may depend on a service that is unavailable, too; they must not delay the start. */
 const VALIDATORS_LIMIT_MS = 1_000;
+
+/** A file system that hangs must not delay the start without bound. */
+const READ_LIMIT_MS = 10_000;
+
+/** A clock may have been set back a little since the snapshot was written. */
+const CLOCK_TOLERANCE_MS = 60_000;
 
 /** Number of times that an unchanged file is saved again within its maximum age. */
 const REFRESHES = 4;

@@ -69,7 +69,9 @@ export class ConfigHistory {
       throw new InvalidConfigError(`${quoted(key)} at revision ${revision}`, parsed.violations, { key, revision });
     }
     const operation = { type: 'put', rawKey, value: old.value } as const;
-    return written(await this.#writer.apply(what, [{ feed, key, operation, expected: current?.revision ?? 0 }]));
+    return written(
+      await this.#writer.apply({ what, writes: [{ feed, key, operation, expected: current?.revision ?? 0 }] }),
+    );
   }
 
   async #at(what: string, key: string, revision: number): Promise<KeyRecord> {

@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { ClusterBackend } from '../../backend/cluster-backend.js';
+import type { FenceRegistry } from '../../backend/fence.js';
 import { CasOutcomeResolver } from './cas-outcome.resolver.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
@@ -31,10 +32,10 @@ export class WriteSide {
   readonly #leases: ConfigLeases;
   readonly #closing = new AbortController();
 
-  constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, options: WriteSideOptions) {
+  constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, fences: FenceRegistry, options: WriteSideOptions) {
     this.#options = options;
     this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log);
-    this.writer = new ConfigWriter(this.#withResolver(backend), this.#leases);
+    this.writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences);
     this.updater = new ConfigUpdater(this.writer);
     this.history = new ConfigHistory(backend.keyValue, this.writer);
     this.fresh = new FreshRead(backend.keyValue, options);

@@ -31,7 +31,7 @@ export class FakeKeyValue implements KeyValueStore {
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
     const { what, key, conditions = [], operations } = transaction;
-    checkLimits(transaction, this.#connection.prefixLength);
+    checkLimits(transaction, this.#connection.prefix.length);
     const whole = operations.map((operation) => this.#connection.whole(operation));
     const compared = conditions.map((condition) => this.#connection.whole(condition));
     return this.#connection.request({
@@ -42,7 +42,7 @@ export class FakeKeyValue implements KeyValueStore {
       serve: () => {
         const result = this.#connection.server.commit(what, compared, whole);
         return result.applied
-          ? { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefixLength)) }
+          ? { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefix.length)) }
           : { ...result, current: result.current.map((record) => this.#local(record)) };
       },
     });

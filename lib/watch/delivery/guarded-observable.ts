@@ -50,7 +50,8 @@ export class GuardedObservable<T> extends Observable<T> {
       error: (error: unknown) => {
         this.#guard(() => {
           if (!observer.error) throw error;
-          return observer.error(error) as unknown;
+          const handled: unknown = (observer.error as (error: unknown) => unknown)(error);
+          return handled;
         });
       },
       complete: () => {

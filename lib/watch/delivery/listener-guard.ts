@@ -13,7 +13,7 @@ export type ListenerKind = 'onChange' | 'changes$' | 'observe' | 'onResync' | 'o
 export class ListenerGuard {
   constructor(
     private readonly log: InstanceLog,
-    private readonly observer: Pick<ClusterObserver, 'listenerFailed'> | undefined = undefined,
+    private readonly observer?: Pick<ClusterObserver, 'listenerFailed'> | undefined,
   ) {}
 
   /** `problem` begins the log line: `a listener of key "/app/db" failed`. It is called only if the listener fails. */

@@ -36,6 +36,7 @@ function start(type: typeof Limit | typeof SlowLimit) {
     hasListeners: true,
     updated: (_, { changes }) => story.push(...changes.map(({ key }) => key)),
     stripped: () => undefined,
+    unnamed: () => undefined,
     parserFailed: (key, error) => story.push(`${key}: ${String(error)}`),
     failed: (_, error) => story.push(String(error)),
     recovered: () => story.push('recovered'),

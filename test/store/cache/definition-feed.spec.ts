@@ -12,6 +12,7 @@ class Limit {
 const nobody: FeedSink = {
   hasListeners: false,
   updated: () => undefined,
+  unnamed: () => undefined,
   stripped: () => undefined,
   parserFailed: () => undefined,
   failed: () => undefined,

@@ -84,7 +84,8 @@ describe('a feed that fails unexpectedly', () => {
     breakMethod(feed.cache as never, 'apply', 2);
 
     feed.deliver(new InitialBatch(9, [written('/a', 1)]));
-    feed.deliver(new InitialBatch(10, [written('/b', 2)]));
+    const { events } = new InitialBatch(10, [written('/b', 2)]);
+    feed.deliver({ revision: 10, events, origin: 'live' });
     await eventually(() => story.length === 1);
     expect(feed.canAccept()).toBe(false);
     await feed.parsed();

@@ -30,7 +30,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/sharing',
   ],
   'store/writing': ['backend', 'timing', 'store/cache', 'store/definitions'],
-  'store/snapshot': ['timing', 'store/cache'],
+  'store/snapshot': ['collections', 'timing', 'store/cache'],
   'store/cache': [
     'backend',
     'timing',

@@ -34,6 +34,14 @@ export interface ConfigDefinition<T extends object = object> {
    */
   onDelete?: 'remove' | 'keep-last';
   /**
+   * A value that is invalid at startup: `fail` stops the start with a `BootError`, also if there is a snapshot. `skip`
+   * starts without it: readers see the value of the snapshot, or else the default or `undefined`, until the next valid
+   * value. While the application runs, an invalid value never replaces a valid one. `skip` excludes `required` of a
+   * `key`; a required `prefix` needs one valid key in both cases.
+   * @default 'fail' for a `key`, 'skip' for a `prefix`
+   */
+  onInvalid?: 'fail' | 'skip';
+  /**
    * Unknown properties: `strip` removes them with a warning that names them, `refuse` rejects the value.
    * @default 'strip'
    */
@@ -60,6 +68,7 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly required: boolean;
   readonly default: T | undefined;
   readonly onDelete: 'remove' | 'keep-last';
+  readonly onInvalid: 'fail' | 'skip';
   readonly unknown: 'strip' | 'refuse';
   readonly codec: CodecChoice;
   readonly secret: boolean;
@@ -78,14 +87,22 @@ export function resolveDefinition<T extends object>(definition: ConfigDefinition
     unknown = 'strip',
     secret = false,
     onDelete = required ? 'keep-last' : 'remove',
+    onInvalid = 'key' in target ? 'fail' : 'skip',
   } = definition;
   checkDtoType(subject, type);
   checkDefault(definition, subject);
   checkOneOf(`"onDelete" of ${subject}`, onDelete, ['remove', 'keep-last']);
+  checkOneOf(`"onInvalid" of ${subject}`, onInvalid, ['fail', 'skip']);
+  if (required && 'key' in target && onInvalid === 'skip') {
+    throw new InvalidOptionsError(
+      `the definition of ${subject} is "required" and has "onInvalid: 'skip'", which starts without it; remove one of them`,
+      target,
+    );
+  }
   checkOneOf(`"unknown" of ${subject}`, unknown, ['strip', 'refuse']);
   const codec = checkCodec(subject, definition);
   const name = 'key' in target ? target.key : target.prefix;
-  return { name, target, type, required, default: definition.default, onDelete, unknown, codec, secret };
+  return { name, target, type, required, default: definition.default, onDelete, onInvalid, unknown, codec, secret };
 }
 
 /** True if two definitions of one target are equal. */
@@ -93,6 +110,7 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.type === b.type &&
   a.required === b.required &&
   a.onDelete === b.onDelete &&
+  a.onInvalid === b.onInvalid &&
   a.unknown === b.unknown &&
   a.codec === b.codec &&
   a.secret === b.secret &&

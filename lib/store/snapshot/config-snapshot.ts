@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { someOf } from '../../collections/some-of.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { fileErrorCode } from './file-error-code.js';
@@ -53,16 +54,30 @@ export class ConfigSnapshot {
    * @returns false if there is no usable file
    */
   async restore(incomplete: ReadonlySet<DefinitionFeed>, all: readonly DefinitionFeed[]): Promise<boolean> {
-    const content = await this.#read(all.flatMap(({ clusterId }) => clusterId ?? []));
+    const content = await this.#read(all);
     if (!content) return false;
     const restoring = [...incomplete].map((feed) => feed.restore(content.documents, content));
     await within(Promise.all(restoring), VALIDATORS_LIMIT_MS);
     const subjects = [...incomplete].map(({ subject }) => subject);
     const missing = subjects.filter((subject) => !content.definitions.includes(subject));
     const exception = missing.length > 0 ? `; it does not contain ${missing.join(', ')}` : '';
-    const current = new Date(content.asOf).toISOString();
-    this.#options.log.warn(`the offline snapshot ${this.#file.path}, current at ${current}, is used${exception}`);
+    this.#options.log.warn(`${this.#describe(content)} is used${exception}`);
     return true;
+  }
+
+  /** Restores single keys, whose values in etcd are invalid. */
+  async restoreKeys(
+    keysOf: ReadonlyMap<DefinitionFeed, readonly string[]>,
+    all: readonly DefinitionFeed[],
+  ): Promise<void> {
+    const content = await this.#read(all);
+    if (!content) return;
+    const restoring = [...keysOf].map(([feed, keys]) => feed.restore(content.documents, content, keys));
+    await within(Promise.all(restoring), VALIDATORS_LIMIT_MS);
+    const restored = [...keysOf].flatMap(([{ cache }, keys]) =>
+      keys.filter((key) => cache.entry(key).source === 'snapshot'),
+    );
+    if (restored.length > 0) this.#options.log.warn(`${this.#describe(content)} is used for ${someOf(restored)}`);
   }
 
   /** Saves the values of these feeds, now and after every change. */
@@ -105,11 +120,18 @@ export class ConfigSnapshot {
     this.#saver?.abandon();
   }
 
-  async #read(listed: readonly string[]): Promise<SnapshotContent | undefined> {
+  #describe({ asOf }: SnapshotContent): string {
+    return `the offline snapshot ${this.#file.path}, current at ${new Date(asOf).toISOString()},`;
+  }
+
+  async #read(feeds: readonly DefinitionFeed[]): Promise<SnapshotContent | undefined> {
     try {
       const content = await this.#file.read();
       if (!content) return undefined;
-      this.#check(content, listed);
+      this.#check(
+        content,
+        feeds.flatMap(({ clusterId }) => clusterId ?? []),
+      );
       return content;
     } catch (error) {
       const reason =

@@ -1,7 +1,8 @@
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { WatchTarget } from '../../backend/key-range.js';
-import type { WatchOptions } from '../../watch/delivery/watch-options.js';
+import type { OptionNames } from '../../option-checks.js';
+import { WATCH_OPTIONS, type WatchOptions } from '../../watch/delivery/watch-options.js';
 
 /** Options of `@WatchKey`. */
 export interface WatchKeyOptions extends WatchOptions {
@@ -33,6 +34,15 @@ export interface WatchKeyOptions extends WatchOptions {
    */
   readonly cluster?: string;
 }
+
+export const WATCH_KEY_OPTIONS: OptionNames<WatchKeyOptions> = {
+  ...WATCH_OPTIONS,
+  type: true,
+  onInvalid: true,
+  unknown: true,
+  batch: true,
+  cluster: true,
+};
 
 export interface WatchKeyMetadata {
   readonly target: WatchTarget;

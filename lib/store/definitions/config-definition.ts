@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { checkOneOf } from '../../option-checks.js';
+import { checkKnown, checkOneOf, type OptionNames } from '../../option-checks.js';
 import { propertiesOf } from '../../dto/class-metadata.js';
 import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
@@ -74,6 +74,19 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly secret: boolean;
 }
 
+const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
+  key: true,
+  prefix: true,
+  type: true,
+  required: true,
+  default: true,
+  onDelete: true,
+  onInvalid: true,
+  unknown: true,
+  codec: true,
+  secret: true,
+};
+
 /**
  * Checks one definition and adds the defaults.
  * @throws InvalidOptionsError naming the key or prefix
@@ -81,6 +94,7 @@ export interface ResolvedConfigDefinition<T extends object = object> {
 export function resolveDefinition<T extends object>(definition: ConfigDefinition<T>): ResolvedConfigDefinition<T> {
   const target = targetOf(definition);
   const subject = describeTarget(target);
+  checkKnown(definition, DEFINITION_OPTIONS, { owner: ` of ${subject}` });
   const {
     type,
     required = false,
@@ -120,13 +134,15 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
 export const describeTarget = (target: ResolvedConfigDefinition['target']): string =>
   'key' in target ? `key ${JSON.stringify(target.key)}` : `prefix ${JSON.stringify(target.prefix)}`;
 
-function targetOf({ key, prefix }: ConfigDefinition): ResolvedConfigDefinition['target'] {
+function targetOf(definition: ConfigDefinition): ResolvedConfigDefinition['target'] {
+  const { key, prefix } = definition;
   if (key !== undefined && prefix !== undefined) {
     throw new InvalidOptionsError(
       `a definition has both key ${JSON.stringify(key)} and prefix ${JSON.stringify(prefix)}; give one of them`,
     );
   }
   if (key === undefined && prefix === undefined) {
+    checkKnown(definition, DEFINITION_OPTIONS, { owner: ' of a definition' });
     throw new InvalidOptionsError('a definition has neither "key" nor "prefix"; give one of them');
   }
   if (typeof (key ?? prefix) !== 'string')

@@ -1,5 +1,6 @@
 import { inspect, type InspectOptionsStylized } from 'node:util';
 import { inspectError } from './etcd-trigger.inspect.js';
+import { printable, quoted } from './foreign/foreign-text.js';
 
 /** Optional details of an `EtcdTriggerError`. */
 export interface ErrorDetails {
@@ -131,7 +132,7 @@ export class BootError extends EtcdTriggerError {
     super(
       problems.length === 1 && first
         ? `etcd configuration cannot be loaded: ${first.message}`
-        : `etcd configuration cannot be loaded, ${problems.length} problems:\n${problems.map((problem) => `  - ${problem.message}`).join('\n')}`,
+        : `etcd configuration cannot be loaded, ${problems.length} problems:\n${describeProblems(problems)}`,
       { cause: problems.find((problem) => problem.error)?.error },
     );
     this.problems = problems.map(withHiddenError);
@@ -150,7 +151,7 @@ export class RevisionConflictError extends WriteError {
 
   constructor(key: string, expected: string, found: number, current: () => unknown) {
     super(
-      `"${key}" was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
+      `${quoted(key)} was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
       {
         key,
         revision: found,
@@ -177,6 +178,14 @@ export class RevisionConflictError extends WriteError {
  */
 export class UnknownOutcomeError extends WriteError {
   override readonly code = 'ETCD_UNKNOWN_OUTCOME';
+}
+
+/**
+ * The fence of the write is lost: this instance no longer owns what the fence stands for. The write was not applied and
+ * never will be. Thrown only if etcd has answered; if the answer was lost, see `UnknownOutcomeError`.
+ */
+export class FenceLostError extends WriteError {
+  override readonly code = 'ETCD_FENCE_LOST';
 }
 
 /** A handler call exceeded its `timeoutMs`. Also the abort reason of the call's signal. */
@@ -212,10 +221,28 @@ function familiesOf(value: unknown): unknown[] {
 function withHiddenError({ error, ...problem }: BootProblem): BootProblem {
   return error ? Object.defineProperty(problem, 'error', { value: error }) : problem;
 }
+/** Numbers of violations and problems that a message lists. */
+const MAX_VIOLATIONS = 20;
+const MAX_PROBLEMS = 100;
 
 function describeViolations(violations: readonly ConfigViolation[]): string {
-  return violations.map(({ path, constraints }) => `${path || '(document)'} [${constraints.join(', ')}]`).join('; ');
+  return violations
+    .slice(0, MAX_VIOLATIONS)
+    .map(({ path, constraints }) => `${printable(path) || '(document)'} [${constraints.map(printable).join(', ')}]`)
+    .concat(furtherThan(MAX_VIOLATIONS, violations))
+    .join('; ');
 }
+
+const describeProblems = (problems: readonly BootProblem[]): string =>
+  problems
+    .slice(0, MAX_PROBLEMS)
+    .map(({ message }) => message)
+    .concat(furtherThan(MAX_PROBLEMS, problems))
+    .map((line) => `  - ${line}`)
+    .join('\n');
+
+const furtherThan = (shown: number, all: readonly unknown[]): string[] =>
+  all.length > shown ? [`and ${all.length - shown} more`] : [];
 
 // The names are property names, which minifiers keep.
 for (const [family, type] of Object.entries({
@@ -233,6 +260,7 @@ for (const [family, type] of Object.entries({
   WriteError,
   RevisionConflictError,
   UnknownOutcomeError,
+  FenceLostError,
   HandlerTimeoutError,
   RevisionUnavailableError,
   WatchError,

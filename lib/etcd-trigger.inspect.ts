@@ -1,4 +1,5 @@
 import type { InspectOptionsStylized } from 'node:util';
+import { printable } from './foreign/foreign-text.js';
 
 type Inspect = (value: unknown, options?: InspectOptionsStylized) => string;
 
@@ -46,7 +47,7 @@ function describeCause(cause: unknown, options: InspectOptionsStylized, inspect:
   const { name, message, stack } = cause;
   const { code } = cause as { readonly code?: unknown };
   const isKnown = typeof code === 'string' || typeof code === 'number';
-  return isKnown ? `${name} [${code}]: ${message}` : (stack ?? `${name}: ${message}`);
+  return isKnown ? `${name} [${code}]: ${printable(message)}` : (stack ?? `${name}: ${printable(message)}`);
 }
 
 function framesOf({ stack = '', message }: Error): string[] {

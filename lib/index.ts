@@ -13,6 +13,7 @@ export {
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule } from './module/etcd-trigger.module.js';
+export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
 export { getConfigToken, InjectConfig } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
 export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './module/etcd-trigger.options.js';
@@ -27,8 +28,14 @@ export {
   InjectWatchKeyRegistry,
 } from './module/etcd-trigger.tokens.js';
 
+export type { Fence } from './backend/fence.js';
+export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
+export type { CoordinationOptions } from './coordination/coordination-options.js';
+
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
 export type { KeyParameters } from './handlers/key-pattern.js';
+export { OnElected } from './handlers/decorators/on-elected.decorator.js';
+export { OnLeadershipLost } from './handlers/decorators/on-leadership-lost.decorator.js';
 export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js';
 export { OnWatchResync } from './handlers/decorators/on-watch-resync.decorator.js';
 export {
@@ -48,6 +55,7 @@ export type { BootPolicy } from './watch/sharing/boot-policy.js';
 export type { DeliveryContext } from './watch/watch-event.js';
 export type { DeliveryOptions, RetryOptions } from './watch/delivery/delivery-options.js';
 export type { WatchFailure } from './watch/watch-event.js';
+export type { RawDeleteOptions, RawPutOptions } from './watch/raw-keys.js';
 export { WatcherService } from './watch/watcher.service.js';
 export type { WatchTarget } from './backend/key-range.js';
 export type { KeyValue, ResyncNotice, WatchBatch, WatchEvent, WatchOrigin } from './watch/watch-event.js';
@@ -65,7 +73,7 @@ export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { ConfigRef } from './store/changes/config-ref.js';
 export type { ConfigTransaction } from './store/writing/config-transaction.js';
-export type { ConfigUpdate } from './store/writing/config-updater.js';
+export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';
 export type { ConfigView, ConfigViewPart } from './store/changes/config-view.js';
 export type { DeleteOptions, PutOptions, WriteResult } from './store/writing/config-writer.js';
 export { StoreService } from './store/store.service.js';
@@ -81,6 +89,7 @@ export {
   ConnectionTimeoutError,
   type ErrorDetails,
   EtcdTriggerError,
+  FenceLostError,
   HandlerTimeoutError,
   InvalidConfigError,
   InvalidOptionsError,

@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from './etcd-trigger.errors.js';
+import { quoted } from './foreign/foreign-text.js';
 
 /** The largest delay of a timer, in milliseconds. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -32,7 +33,7 @@ export function checkKnown(
     nearest === undefined
       ? `the options are ${names.map((each) => path + each).join(', ')}`
       : `did you mean "${path}${nearest}"?`;
-  throw new InvalidOptionsError(`"${path}${name}"${owner} is not an option: ${hint}`);
+  throw new InvalidOptionsError(`${quoted(path + name)}${owner} is not an option: ${hint}`);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { KeyRange } from './key-range.js';
 import type { KeyStamp } from './key-record.js';
 import type { KeyValueStore } from './key-value-store.js';
+import type { LeaseClock } from './lease-clock.js';
 import type { LeaseStore } from './lease-store.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { ListWatcher } from './list-watcher.js';
@@ -13,6 +14,8 @@ export interface ClusterBackend {
   readonly listWatcher: ListWatcher;
   readonly keyValue: KeyValueStore;
   readonly leases: LeaseStore;
+  /** @default the clocks of the system */
+  readonly leaseClock?: LeaseClock;
   /** Local, immediate and idempotent. Streams end, and pending requests fail. */
   close(): void;
 }

@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { rawKeyOf, keyText } from './key-record.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** A checked target: one key, or all keys with a prefix, compared by bytes. */
 export class KeyRange {
@@ -45,7 +46,7 @@ export class KeyRange {
 
   /** For messages: `prefix "/app/"`. */
   toString(): string {
-    return `${this.kind} "${keyText(this.rawKey)}"`;
+    return `${this.kind} ${quoted(keyText(this.rawKey))}`;
   }
 }
 

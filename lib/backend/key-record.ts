@@ -1,3 +1,6 @@
+import { isUtf8 } from 'node:buffer';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+
 /**
  * The last write of a key. `rawKey` is the key with one char per byte (latin1): exact for any bytes, and ordered by
  * bytes.
@@ -76,8 +79,29 @@ export const keyText = (rawKey: string): string => (isAscii(rawKey) ? rawKey : k
 
 export const keyBytesOf = (rawKey: string): Buffer => Buffer.from(rawKey, 'latin1');
 
-export const rawKeyOf = (key: string | Buffer): string =>
-  typeof key === 'string' ? (isAscii(key) ? key : Buffer.from(key).toString('latin1')) : key.toString('latin1');
+/** False for a key that is not UTF-8: its text has replacement characters, so other keys may have the same text. */
+export const hasExactText = (rawKey: string): boolean => isAscii(rawKey) || isUtf8(keyBytesOf(rawKey));
+
+/** For messages: a key with its bytes outside of printable ASCII as `\xff`, cut if it is long. */
+export function escapedKey(rawKey: string): string {
+  const shown = rawKey.length > MAX_ESCAPED ? `${rawKey.slice(0, MAX_ESCAPED)}...` : rawKey;
+  return shown.replace(/[^ -~]|["\\]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+/** Longest key in a message, in bytes. */
+const MAX_ESCAPED = 200;
+
+/** @throws InvalidOptionsError for a string with a lone surrogate, which UTF-8 cannot represent */
+export function rawKeyOf(key: string | Buffer): string {
+  if (typeof key !== 'string') return key.toString('latin1');
+  if (isAscii(key)) return key;
+  if (/\p{Cs}/u.test(key)) {
+    throw new InvalidOptionsError(
+      `the key or prefix ${JSON.stringify(key)} has a lone surrogate, so it is no UTF-8: give a well-formed string or a Buffer`,
+    );
+  }
+  return Buffer.from(key).toString('latin1');
+}
 
 const isAscii = (text: string): boolean => !/[^ -~]/.test(text);
 

@@ -1,10 +1,30 @@
 import type { KeyRecord } from './key-record.js';
 
-/** A precondition of a transaction: the key was last written at this revision. 0: the key is absent. */
+/**
+ * A precondition of a transaction on one key: each given property must equal that of the key. An absent key has 0 for
+ * all of them.
+ */
 export interface Condition {
   readonly rawKey: string;
-  readonly revision: number;
+  /** Revision of the last write. */
+  readonly revision?: number | undefined;
+  /** Revision at which the key was created. */
+  readonly createRevision?: number | undefined;
+  /** Decimal id of the lease. */
+  readonly lease?: string | undefined;
 }
+
+/** True if a record, or the absence of one, meets the condition. */
+export const isMet = ({ revision, createRevision, lease }: Condition, record: KeyRecord | undefined): boolean =>
+  (revision === undefined || revision === (record?.revision ?? 0)) &&
+  (createRevision === undefined || createRevision === (record?.createRevision ?? 0)) &&
+  (lease === undefined || lease === (record?.lease ?? '0'));
+
+/** The number of etcd's compares that the conditions take. */
+export const compareCount = (conditions: readonly Condition[]): number =>
+  conditions
+    .flatMap(({ revision, createRevision, lease }) => [revision, createRevision, lease])
+    .filter((target) => target !== undefined).length;
 
 export type Operation =
   | { readonly type: 'put'; readonly rawKey: string; readonly value: Buffer; readonly lease?: string | undefined }

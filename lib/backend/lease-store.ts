@@ -14,6 +14,8 @@ export interface LeaseStore {
   grant(ttlSeconds: number): Promise<Lease>;
   /** Restarts the time to live. Resolves with false if the lease no longer exists. */
   renew(id: string, signal: AbortSignal): Promise<boolean>;
+  /** Returns the raw keys that have the lease, `undefined` if the lease does not exist. */
+  keys(id: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
   /** Ends the lease and deletes its keys. Succeeds if the lease no longer exists. */
   revoke(id: string, signal: AbortSignal): Promise<void>;
 }

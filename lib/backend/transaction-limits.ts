@@ -1,5 +1,5 @@
 import { WriteError } from '../etcd-trigger.errors.js';
-import type { Transaction } from './key-value-store.js';
+import { compareCount, type Transaction } from './key-value-store.js';
 
 /** Limits of the servers, from `--max-request-bytes` and `--max-txn-ops`. */
 export interface TransactionLimits {
@@ -29,7 +29,7 @@ export function checkLimits(
   prefixLength: number,
   { requestBytes, transactionOperations }: TransactionLimits = DEFAULT_LIMITS,
 ): void {
-  const count = Math.max(operations.length, conditions.length);
+  const count = Math.max(operations.length, compareCount(conditions));
   if (count > transactionOperations) {
     throw new WriteError(
       `${what}: ${count} operations, etcd takes at most ${transactionOperations} (limits.transactionOperations); nothing was sent`,

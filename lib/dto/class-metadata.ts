@@ -2,14 +2,15 @@ import 'reflect-metadata';
 import { createRequire } from 'node:module';
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
 import type { TypeHelpOptions, TypeOptions } from 'class-transformer';
+import type { JsonObject } from './json-object.js';
 
 export type AnyClass = abstract new (...args: never[]) => object;
 
 /** The decorators of one property. */
 export interface PropertyMetadata {
   readonly name: string;
-  /** Property names that a document may use: the property's own name, and that of `@Expose({ name })`. */
-  readonly jsonNames: readonly string[];
+  /** Name of `@Expose({ name })`. Documents may use it as well as the property's own name. */
+  readonly exposedName: string | undefined;
   /** True if the property has a class-validator decorator; documents may contain only such properties. */
   readonly isValidated: boolean;
   /** True if the property has `@ValidateNested()`. */
@@ -20,8 +21,14 @@ export interface PropertyMetadata {
   readonly isTransformed: boolean;
   /** Type that TypeScript emitted; `undefined` without `emitDecoratorMetadata`. */
   readonly designType: unknown;
-  /** Class given to `@Type()`. */
+  /** Container that class-transformer creates for nested values, such as `Map`; `undefined` without `@Type()`. */
+  readonly container: unknown;
+  /** Class given to `@Type()`; `undefined` if the function throws without a document. */
   readonly itemType: unknown;
+  /** True if the class given to `@Type()` depends on the document. */
+  readonly isDynamic: boolean;
+  /** Returns the class given to `@Type()`, for a property of this document. */
+  readonly itemTypeIn: (document: JsonObject) => unknown;
   readonly discriminator: Discriminator | undefined;
 }
 
@@ -38,6 +45,20 @@ export function propertiesOf(type: AnyClass): ReadonlyMap<string, PropertyMetada
   );
   propertiesByClass.set(type, properties);
   return properties;
+}
+
+/** Returns the validated properties of a class by the names that a document may use. */
+export function propertiesByDocumentName(type: AnyClass): ReadonlyMap<string, PropertyMetadata> {
+  const cached = propertiesByName.get(type);
+  if (cached) return cached;
+  const validated = [...propertiesOf(type).values()].filter(({ isValidated }) => isValidated);
+  const exposed = validated.flatMap((property) =>
+    property.exposedName === undefined ? [] : [[property.exposedName, property] as const],
+  );
+  // An exposed name takes precedence over another property's own name, as in class-transformer.
+  const byName = new Map([...validated.map((property) => [property.name, property] as const), ...exposed]);
+  propertiesByName.set(type, byName);
+  return byName;
 }
 
 /** True if the class has at least one class-validator constraint. */
@@ -74,20 +95,28 @@ export function hasTransformationMetadata(type: AnyClass): boolean {
 
 /** Decorators run once, when the class is defined, so their metadata is read once per class. */
 const propertiesByClass = new WeakMap<AnyClass, ReadonlyMap<string, PropertyMetadata>>();
+const propertiesByName = new WeakMap<AnyClass, ReadonlyMap<string, PropertyMetadata>>();
 
 function propertyOf(type: AnyClass, name: string): PropertyMetadata {
   const validations = validationsOf(type).filter(({ propertyName }) => propertyName === name);
   const typing = transformerStorage.findTypeMetadata(type, name);
-  const jsonName = transformerStorage.findExposeMetadata(type, name)?.options?.name;
   return {
     name,
-    jsonNames: jsonName === undefined ? [name] : [name, jsonName],
+    exposedName: transformerStorage.findExposeMetadata(type, name)?.options?.name,
     isValidated: validations.length > 0,
     isNested: validations.some((validation) => validation.type === ValidationTypes.NESTED_VALIDATION),
     isTyped: typing !== undefined,
     isTransformed: transformerStorage.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0,
     designType: Reflect.getMetadata('design:type', type.prototype as object, name),
-    itemType: typing && itemTypeOf(typing, name),
+    container: typing?.reflectedType,
+    // Read on each access, because a class that is declared later cannot be read at the first one.
+    get itemType() {
+      return typing && itemTypeOf(typing, { newObject: {}, object: {}, property: name });
+    },
+    get isDynamic() {
+      return typing !== undefined && dependsOnDocument(typing, name);
+    },
+    itemTypeIn: (document) => typing && itemTypeOf(typing, helpFor(type, document, name)),
     discriminator: typing?.options?.discriminator,
   };
 }
@@ -102,14 +131,41 @@ function typedPropertiesOf(type: AnyClass): string[] {
   return names;
 }
 
-/** Returns `undefined` if the type depends on the value. */
-function itemTypeOf({ typeFunction, reflectedType }: TypeMetadata, property: string): unknown {
+/** Returns `undefined` if the function throws. */
+function itemTypeOf({ typeFunction, reflectedType }: TypeMetadata, options: TypeHelpOptions): unknown {
   try {
-    return typeFunction ? typeFunction({ newObject: {}, object: {}, property }) : reflectedType;
+    return typeFunction ? typeFunction(options) : reflectedType;
   } catch {
     return undefined;
   }
 }
+
+function dependsOnDocument(typing: TypeMetadata, property: string): boolean {
+  let isRead = false;
+  const read = (): Record<string, unknown> => {
+    isRead = true;
+    return {};
+  };
+  itemTypeOf(typing, {
+    get newObject() {
+      return read();
+    },
+    get object() {
+      return read();
+    },
+    property,
+  });
+  return isRead;
+}
+
+/** The instance does not exist yet; functions that read it get one with the properties of the document. */
+const helpFor = (type: AnyClass, object: JsonObject, property: string): TypeHelpOptions => ({
+  get newObject() {
+    return Object.assign(Object.create(type.prototype as object) as JsonObject, object);
+  },
+  object,
+  property,
+});
 
 /**
  * class-transformer does not export its storage from the package root; the mapped types of Nest read it in the same

@@ -1,5 +1,5 @@
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
-import { ignoreRejection } from '../timing/time-limit.js';
+import { ignoreRejection } from '../foreign/thenable.js';
 import {
   type AnyClass,
   isClass,
@@ -9,6 +9,7 @@ import {
 } from './class-metadata.js';
 import { type Check, compileBuilder, type CompiledProperty } from './compiled-builder.js';
 import { deepFreeze } from './deep-freeze.js';
+import { indexedFor } from './indexed-array.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 
 /** Returns a frozen instance of a valid document; `undefined` if class-transformer and class-validator must decide. */
@@ -19,7 +20,7 @@ export type CompiledClass = (document: JsonObject) => object | undefined;
  * @returns `undefined` for a class that needs a transformation or has an asynchronous constraint
  */
 export function compileClass(type: AnyClass, outer: ReadonlySet<AnyClass> = new Set()): CompiledClass | undefined {
-  if (outer.has(type) || hasTransformationMetadata(type) || hasAccessors(type) || hasHiddenProperties(type))
+  if (outer.has(type) || hasTransformationMetadata(type) || hasAccessors(type) || !hasPlainInstances(type))
     return undefined;
   const properties: CompiledProperty[] = [];
   for (const property of propertiesOf(type).values()) {
@@ -27,32 +28,36 @@ export function compileClass(type: AnyClass, outer: ReadonlySet<AnyClass> = new 
     if (!compiled) return undefined;
     properties.push(compiled);
   }
-  const build = compileBuilder(type as new () => object, properties);
+  // class-validator rejects an object without any constraint.
+  if (properties.length === 0) return undefined;
   const nested = new Set(properties.filter((property) => property.build).map(({ name }) => name));
-  return (document) => {
-    const instance = build(document);
-    return instance && freeze(instance, nested);
-  };
+  return compileBuilder(type as new () => object, properties, (instance) => freeze(instance, nested));
 }
 
-/** Most properties are primitive values, and nested instances are already frozen; `deepFreeze` handles the others. */
-function freeze(instance: JsonObject, nested: ReadonlySet<string>): object | undefined {
+/**
+ * Most properties are primitive values, and nested instances are already frozen; `deepFreeze` handles the others.
+ * @returns false if the instance cannot be frozen
+ */
+function freeze(instance: JsonObject, nested: ReadonlySet<string>): boolean {
   for (const name in instance) {
     const value = instance[name];
     if (typeof value !== 'object' || value === null || nested.has(name)) continue;
-    if (!Object.hasOwn(instance, name) || deepFreeze(value).length > 0) return undefined;
+    if (!Object.hasOwn(instance, name) || deepFreeze(value).length > 0) return false;
   }
-  return Object.freeze(instance);
+  Object.freeze(instance);
+  return true;
 }
 
 function compileProperty(
   type: AnyClass,
-  { name, isNested, isTyped, isValidated, itemType, discriminator, designType }: PropertyMetadata,
+  property: PropertyMetadata,
   outer: ReadonlySet<AnyClass>,
 ): CompiledProperty | undefined {
-  if (!isValidated || !isPlainName(name) || (!isNested && (isTyped || !PLAIN_TYPES.has(designType)))) return undefined;
-  const nested = isNested ? compileNested(itemType, designType, outer) : undefined;
-  if (isNested && (!nested || discriminator)) return undefined;
+  const { name, isNested, isTyped, isValidated, designType } = property;
+  if (!isValidated || !isPlainName(type, name)) return undefined;
+  if (!isNested && (isTyped || !PLAIN_TYPES.has(designType))) return undefined;
+  const nested = isNested ? compileNested(property, outer) : undefined;
+  if (isNested && !nested) return undefined;
   const conditions: Check[] = [];
   const checks: Check[] = [];
   for (const metadata of metadataOf(type, name)) {
@@ -76,13 +81,17 @@ function compileProperty(
         return undefined;
     }
   }
-  // class-validator reports nested values that are neither objects nor arrays.
-  if (isNested) checks.push((_object, value) => value === undefined || value === null || typeof value === 'object');
+  // class-validator reports nested values that are neither objects nor arrays, such as null.
+  if (isNested) checks.push((_object, value) => value === undefined || (typeof value === 'object' && value !== null));
   return { name, build: nested, conditions, checks };
 }
 
-/** Excludes symbols and the inherited names of every object: a document without its own `toString` still has one. */
-const isPlainName = (name: unknown): boolean => typeof name === 'string' && !(name in Object.prototype);
+/**
+ * Excludes symbols, methods and everything else that instances inherit: class-transformer does not assign some of these
+ * names, and a document without its own `toString` still has one.
+ */
+const isPlainName = ({ prototype }: AnyClass, name: unknown): boolean =>
+  typeof name === 'string' && !(name in (prototype as object));
 
 type Metadata = ReturnType<ReturnType<typeof getMetadataStorage>['getTargetValidationMetadatas']>[number];
 
@@ -101,12 +110,14 @@ function compileConstraints(type: AnyClass, metadata: Metadata): Check[] | undef
   const constraints = metadata.constraints as unknown[];
   return validators.map(({ instance }) => {
     const passes = (object: object, value: unknown, item: unknown): boolean =>
-      isTrue(instance.validate(item, { targetName, property, object, value, constraints }));
+      isTrue(instance.validate(indexedFor(metadata.name, item), { targetName, property, object, value, constraints }));
     const one: Check = (object, value) => passes(object, value, value);
-    return each
-      ? (object, value) =>
-          Array.isArray(value) ? value.every((item) => passes(object, value, item)) : one(object, value)
-      : one;
+    if (!each) return one;
+    return (object, value) => {
+      if (Array.isArray(value)) return value.every((item) => passes(object, value, item));
+      // class-validator checks the items of these as well. They occur only as default values of the class.
+      return !(value instanceof Set || value instanceof Map) && one(object, value);
+    };
   });
 }
 
@@ -118,11 +129,11 @@ function isTrue(result: unknown): boolean {
 }
 
 function compileNested(
-  itemType: unknown,
-  designType: unknown,
+  { itemType, container, designType, discriminator, isDynamic }: PropertyMetadata,
   outer: ReadonlySet<AnyClass>,
 ): ((value: unknown) => unknown) | undefined {
-  if (!isClass(itemType) || (designType !== Array && designType !== itemType)) return undefined;
+  if (discriminator || isDynamic || !isClass(itemType)) return undefined;
+  if (container !== designType || (designType !== Array && designType !== itemType)) return undefined;
   const compiled = compileClass(itemType, outer);
   if (!compiled) return undefined;
   const one = (value: unknown): unknown => (value === null ? null : isJsonObject(value) ? compiled(value) : undefined);
@@ -137,13 +148,20 @@ function compileNested(
 /** class-transformer does not convert values of these types without `@Type()`. */
 const PLAIN_TYPES: ReadonlySet<unknown> = new Set([undefined, String, Number, Boolean, Object, Array]);
 
-/** True if instances have symbols or non-enumerable properties, which are too slow to look for in every document. */
-function hasHiddenProperties(type: AnyClass): boolean {
+/**
+ * False if a constructor throws or returns something else, or if instances have symbols, accessors, and properties that
+ * are not enumerable or writable, which are too slow to look for in every document.
+ */
+function hasPlainInstances(type: AnyClass): boolean {
   try {
     const instance = new (type as new () => object)();
-    return Reflect.ownKeys(instance).length > Object.keys(instance).length;
+    if (Object.getPrototypeOf(instance) !== type.prototype || instance.constructor !== type) return false;
+    return Reflect.ownKeys(instance).every((name) => {
+      const { enumerable, writable } = Reflect.getOwnPropertyDescriptor(instance, name) ?? {};
+      return typeof name === 'string' && enumerable === true && writable === true;
+    });
   } catch {
-    return true;
+    return false;
   }
 }
 

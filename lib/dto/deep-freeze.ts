@@ -9,20 +9,24 @@ import { itemPath, propertyPath } from './property-path.js';
  * frozen
  */
 export function deepFreeze(value: unknown): readonly string[] {
-  const binary: string[] = [];
   const visited = new Set<object>();
-  const pending: Located[] = [{ value, path: '' }];
+  const pending: object[] = [];
+  let hasBinary = false;
+  const visit = (part: unknown): void => {
+    if (typeof part !== 'object' || part === null || visited.has(part)) return;
+    visited.add(part);
+    pending.push(part);
+  };
+  visit(value);
   for (let next = pending.pop(); next; next = pending.pop()) {
-    if (typeof next.value !== 'object' || next.value === null || visited.has(next.value)) continue;
-    visited.add(next.value);
-    if (isBinaryValue(next.value)) {
-      binary.push(next.path);
+    if (isBinaryValue(next)) {
+      hasBinary = true;
     } else {
-      pending.push(...childrenOf(next.value, next.path));
-      freeze(next.value);
+      forEachChild(next, visit);
+      freeze(next);
     }
   }
-  return binary;
+  return hasBinary ? binaryPathsOf(value) : NO_PATHS;
 }
 
 /** Freezes one object, without its contents. */
@@ -33,32 +37,44 @@ export function freeze<T extends object>(value: T): T {
   return Object.freeze(value);
 }
 
-interface Located {
-  readonly value: unknown;
-  readonly path: string;
+const NO_PATHS: readonly string[] = [];
+
+/** Paths are needed only for values that cannot be frozen, so they are created in a second pass. */
+function binaryPathsOf(value: unknown): readonly string[] {
+  const binary: string[] = [];
+  const visited = new Set<unknown>();
+  const pending: { readonly part: unknown; readonly path: string }[] = [{ part: value, path: '' }];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const { part, path } = next;
+    if (typeof part !== 'object' || part === null || visited.has(part)) continue;
+    visited.add(part);
+    if (isBinaryValue(part)) binary.push(path);
+    else forEachChild(part, (child, name) => pending.push({ part: child, path: pathOf(part, path, name) }));
+  }
+  return binary;
 }
 
-function childrenOf(value: object, path: string): Located[] {
-  const children: Located[] = [];
+/** Visits the data properties of an object, and the contents of a Map or Set; `name` is an index for items. */
+function forEachChild(value: object, visit: (child: unknown, name: string | symbol | number) => void): void {
   for (const name of Reflect.ownKeys(value)) {
     const property = Reflect.getOwnPropertyDescriptor(value, name);
-    if (property && 'value' in property) children.push({ value: property.value, path: pathOf(value, path, name) });
+    if (property && 'value' in property) visit(property.value, name);
   }
   if (value instanceof Map) {
     for (const [key, item] of value) {
-      const at = propertyPath(path, typeof key === 'string' ? key : '(key)');
-      children.push({ value: key, path: at }, { value: item, path: at });
+      const name = typeof key === 'string' ? key : '(key)';
+      visit(key, name);
+      visit(item, name);
     }
   } else if (value instanceof Set) {
     let index = 0;
-    for (const item of value) children.push({ value: item, path: itemPath(path, index++) });
+    for (const item of value) visit(item, index++);
   }
-  return children;
 }
 
-function pathOf(owner: object, path: string, name: string | symbol): string {
-  if (typeof name === 'symbol') return propertyPath(path, String(name));
-  return Array.isArray(owner) && /^\d+$/.test(name) ? itemPath(path, Number(name)) : propertyPath(path, name);
+function pathOf(owner: object, path: string, name: string | symbol | number): string {
+  const isIndex = typeof name === 'number' || (Array.isArray(owner) && /^\d+$/.test(String(name)));
+  return isIndex ? itemPath(path, Number(name)) : propertyPath(path, String(name));
 }
 
 function mutatorsOf(value: object): readonly string[] {

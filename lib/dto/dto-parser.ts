@@ -1,14 +1,15 @@
 import type { Type } from '@nestjs/common';
-import { plainToInstance } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
 import { formatOf } from './formats/codecs.js';
 import type { CodecChoice, DocumentFormat } from './formats/document-format.js';
+import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import { deepFreeze } from './deep-freeze.js';
 import { validateInstance } from './dto-validator.js';
 import type { JsonObject } from './json-object.js';
 import { readDocument } from './formats/document-reader.js';
+import { toInstance } from './plain-to-instance.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
 
@@ -39,6 +40,10 @@ export interface DtoParserOptions {
    * @default 'json'
    */
   readonly codec?: CodecChoice;
+  /**
+   * @default DEFAULT_DOCUMENT_LIMITS
+   */
+  readonly limits?: Partial<DocumentLimits> | undefined;
 }
 
 /** Parses bytes into a validated, frozen instance of a class. Lists, changes and writes all use the same parser. */
@@ -46,43 +51,45 @@ export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
   readonly #unknown: 'strip' | 'refuse';
   readonly #asyncTimeoutMs: number;
+  readonly #limits: DocumentLimits;
   /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
 
   constructor(
     readonly type: Type<T>,
-    { unknown = 'strip', asyncTimeoutMs = 5_000, codec = 'json' }: DtoParserOptions = {},
+    { unknown = 'strip', asyncTimeoutMs = 5_000, codec = 'json', limits }: DtoParserOptions = {},
   ) {
     this.format = formatOf(codec);
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
+    this.#limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
   /** Never throws or rejects. Returns a promise only if a validator of the class is asynchronous. */
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>> {
-    const document = readDocument(bytes, this.format);
+    const document = readDocument(bytes, this.format, this.#limits);
     if (!document.ok) return document;
 
     const compiled = this.#parseCompiled(document.value);
     if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
 
-    const stripped = stripUnknown(document.value, this.type);
-    const unknown = this.#unknown === 'refuse' ? stripped : [];
+    const { unknown: stripped, forbidden } = stripUnknown(document.value, this.type);
+    const refused: Refused = { unknown: this.#unknown === 'refuse' ? stripped : NO_PATHS, forbidden };
     let instance: T;
     try {
-      instance = plainToInstance(this.type, document.value);
+      instance = toInstance(this.type, document.value);
     } catch {
-      return rejected(unknown, 'transform');
+      return rejected(refused, 'transform');
     }
     const violations = validateInstance(instance, this.#asyncTimeoutMs);
     return violations instanceof Promise
-      ? violations.then((settled) => resultOf(instance, stripped, unknown, settled))
-      : resultOf(instance, stripped, unknown, violations);
+      ? violations.then((settled) => resultOf(instance, stripped, refused, settled))
+      : resultOf(instance, stripped, refused, violations);
   }
 
   /** Returns a valid document without its unknown properties. */
   documentOf(bytes: DocumentBytes): JsonObject | undefined {
-    const document = readDocument(bytes, this.format);
+    const document = readDocument(bytes, this.format, this.#limits);
     if (!document.ok) return undefined;
     stripUnknown(document.value, this.type);
     return document.value;
@@ -102,13 +109,24 @@ export class DtoParser<T extends object> {
 
 const NO_PATHS: readonly string[] = [];
 
+/** Paths of properties that make a document invalid, whatever their values are. */
+interface Refused {
+  readonly unknown: readonly string[];
+  readonly forbidden: readonly string[];
+}
+
+function addRefused({ unknown, forbidden }: Refused, violations: ViolationList): void {
+  for (const path of unknown) violations.add(path, 'unknown');
+  for (const path of forbidden) violations.add(path, 'forbiddenKey');
+}
+
 function resultOf<T extends object>(
   instance: T,
   stripped: readonly string[],
-  unknown: readonly string[],
+  refused: Refused,
   violations: ViolationList,
 ): ParseResult<T> {
-  for (const path of unknown) violations.add(path, 'unknown');
+  addRefused(refused, violations);
   if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
   try {
     for (const path of deepFreeze(instance)) violations.add(path, 'binary');
@@ -120,9 +138,9 @@ function resultOf<T extends object>(
     : { ok: false, violations: violations.toArray() };
 }
 
-function rejected(unknown: readonly string[], constraint: string): ParseResult<never> {
+function rejected(refused: Refused, constraint: string): ParseResult<never> {
   const violations = new ViolationList();
-  for (const path of unknown) violations.add(path, 'unknown');
+  addRefused(refused, violations);
   violations.add('', constraint);
   return { ok: false, violations: violations.toArray() };
 }

@@ -8,6 +8,8 @@ import {
   propertiesOf,
   type PropertyMetadata,
 } from './class-metadata.js';
+import { printable } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 /**
  * Rejects a class without validation rules, a nested class that is not validated or not instantiated, and property
@@ -19,9 +21,6 @@ export function checkDtoType(subject: string, type: unknown): asserts type is An
   checkClass(subject, type, new Set());
 }
 
-/** Name of a class for messages. */
-export const className = (type: unknown): string => (isClass(type) && type.name ? type.name : '(anonymous class)');
-
 function checkClass(subject: string, type: AnyClass, checked: Set<AnyClass>): void {
   if (checked.has(type)) return;
   checked.add(type);
@@ -32,7 +31,8 @@ function checkClass(subject: string, type: AnyClass, checked: Set<AnyClass>): vo
   }
   for (const property of propertiesOf(type).values()) {
     const problem = problemOf(property);
-    if (problem) throw new InvalidOptionsError(`${className(type)}.${property.name}, for ${subject}, ${problem}`);
+    if (problem)
+      throw new InvalidOptionsError(`${className(type)}.${printable(property.name)}, for ${subject}, ${problem}`);
     for (const nested of itemTypesOf(property)) {
       if (isConstrained(nested)) checkClass(subject, nested, checked);
     }

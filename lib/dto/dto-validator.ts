@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module';
 import { type ValidationError, Validator, type ValidatorOptions } from 'class-validator';
 import { within } from '../timing/time-limit.js';
-import { type AnyClass, isConstrained, propertiesOf } from './class-metadata.js';
+import { isConstrained, propertiesOf } from './class-metadata.js';
+import { indexedFor } from './indexed-array.js';
 import { itemPath, propertyPath } from './property-path.js';
 import { ViolationList } from './violation-list.js';
 
@@ -11,7 +12,7 @@ import { ViolationList } from './violation-list.js';
  * violation `validator`.
  */
 export function validateInstance(instance: object, asyncTimeoutMs: number): ViolationList | Promise<ViolationList> {
-  const executor = new ValidationExecutor(new Validator(), OPTIONS);
+  const executor = new IndexingExecutor(new Validator(), OPTIONS);
   const errors: ValidationError[] = [];
   let thrownAt: string | undefined;
   try {
@@ -64,7 +65,7 @@ function pathOf({ property }: { readonly property?: string }, parent: string): s
   return /^\d+$/.test(property) ? itemPath(parent, Number(property)) : propertyPath(parent, property);
 }
 
-/** class-validator accepts an array in place of one nested object, and one object in place of an array. */
+/** class-validator accepts an array in place of one nested object or a `Map`, and one object in place of a list. */
 function addWrongContainers(instance: object, path: string, violations: ViolationList, visited: Set<object>): void {
   if (visited.has(instance) || !isConstrained(instance.constructor)) return;
   visited.add(instance);
@@ -72,10 +73,17 @@ function addWrongContainers(instance: object, path: string, violations: Violatio
     const value: unknown = isNested ? Reflect.get(instance, name) : undefined;
     if (typeof value !== 'object' || value === null) continue;
     const at = propertyPath(path, name);
-    if (designType === Array && !Array.isArray(value)) violations.add(at, 'isArray');
-    else if (Array.isArray(value) && isSingle(designType)) violations.add(at, 'nestedValidation');
+    const problem = containerProblemOf(value, designType);
+    if (problem) violations.add(at, problem);
     else addWrongContainersOfItems(value, at, violations, visited);
   }
+}
+
+function containerProblemOf(value: object, designType: unknown): string | undefined {
+  if (designType === Array) return Array.isArray(value) ? undefined : 'isArray';
+  if (designType === Set) return value instanceof Set ? undefined : 'isArray';
+  if (designType === Map) return value instanceof Map ? undefined : 'nestedValidation';
+  return Array.isArray(value) && isConstrained(designType) ? 'nestedValidation' : undefined;
 }
 
 function addWrongContainersOfItems(value: object, path: string, violations: ViolationList, visited: Set<object>): void {
@@ -89,12 +97,11 @@ function addWrongContainersOfItems(value: object, path: string, violations: Viol
   }
 
   function visit(item: unknown, at: string): void {
-    if (Array.isArray(item)) addWrongContainersOfItems(item, at, violations, visited);
-    else if (typeof item === 'object' && item !== null) addWrongContainers(item, at, violations, visited);
+    if (typeof item !== 'object' || item === null) return;
+    if (Array.isArray(item) || item instanceof Set) addWrongContainersOfItems(item, at, violations, visited);
+    else addWrongContainers(item, at, violations, visited);
   }
 }
-
-const isSingle = (designType: unknown): designType is AnyClass => isConstrained(designType);
 
 /**
  * The part of class-validator that `validate` and `validateSync` share. `validate` is never synchronous, and
@@ -103,6 +110,13 @@ const isSingle = (designType: unknown): designType is AnyClass => isConstrained(
 interface Executor {
   readonly awaitingPromises: readonly Promise<unknown>[];
   execute(object: object, targetSchema: string, errors: ValidationError[]): void;
+  customValidations(object: object, value: unknown, metadatas: readonly Constraint[], error: ValidationError): void;
+}
+
+/** The metadata of a constraint of one property. */
+interface Constraint {
+  readonly name?: string;
+  readonly each?: boolean;
 }
 
 const { ValidationExecutor } = createRequire(import.meta.url)(
@@ -110,3 +124,17 @@ const { ValidationExecutor } = createRequire(import.meta.url)(
 ) as {
   readonly ValidationExecutor: new (validator: Validator, options: ValidatorOptions) => Executor;
 };
+
+/** Validates `@ArrayUnique` in linear time, with the verdict of class-validator. */
+class IndexingExecutor extends ValidationExecutor {
+  override customValidations(
+    object: object,
+    value: unknown,
+    metadatas: readonly Constraint[],
+    error: ValidationError,
+  ): void {
+    for (const metadata of metadatas) {
+      super.customValidations(object, indexedFor(metadata.name, value, metadata.each), [metadata], error);
+    }
+  }
+}

@@ -1,11 +1,12 @@
 import { isBinaryValue } from './dto-type.js';
-import { MAX_DEPTH } from './json-object.js';
+import { isForbiddenName, MAX_DEPTH } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 import type { ViolationList } from './violation-list.js';
 
 /**
  * Adds a violation for every value that cannot be serialized: an object inside itself (`circular`), bytes (`binary`),
- * functions (`serializable`) and too many nesting levels (`depth`).
+ * functions (`serializable`), too many nesting levels (`depth`), and names that class-transformer does not copy
+ * (`forbiddenKey`).
  */
 export function findUnserializable(value: unknown, violations: ViolationList): void {
   visit(value, '', []);
@@ -16,7 +17,11 @@ export function findUnserializable(value: unknown, violations: ViolationList): v
     if (isBinaryValue(part)) violations.add(path, 'binary');
     else if (ancestors.includes(part)) violations.add(path, 'circular');
     else if (ancestors.length >= MAX_DEPTH) violations.add(path, 'depth');
-    else for (const [at, item] of childrenOf(part, path)) visit(item, at, [...ancestors, part]);
+    else
+      for (const [name, at, item] of childrenOf(part, path)) {
+        if (isForbiddenName(name)) violations.add(at, 'forbiddenKey');
+        else visit(item, at, [...ancestors, part]);
+      }
   }
 }
 
@@ -70,13 +75,16 @@ function objectToJson(value: object, violations: ViolationList, path: string): o
   return json;
 }
 
-function* childrenOf(value: object, path: string): Generator<[path: string, item: unknown]> {
+function* childrenOf(value: object, path: string): Generator<[name: string, path: string, item: unknown]> {
   if (Array.isArray(value) || value instanceof Set) {
     let index = 0;
-    for (const item of value) yield [itemPath(path, index++), item];
+    for (const item of value) yield ['', itemPath(path, index++), item];
   } else if (value instanceof Map) {
-    for (const [key, item] of value) yield [propertyPath(path, typeof key === 'string' ? key : '(key)'), item];
+    for (const [key, item] of value) {
+      const name = typeof key === 'string' ? key : '(key)';
+      yield [name, propertyPath(path, name), item];
+    }
   } else {
-    for (const [name, item] of Object.entries(value)) yield [propertyPath(path, name), item];
+    for (const [name, item] of Object.entries(value)) yield [name, propertyPath(path, name), item];
   }
 }

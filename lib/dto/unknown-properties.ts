@@ -1,59 +1,92 @@
-import { type AnyClass, isConstrained, propertiesOf, type PropertyMetadata } from './class-metadata.js';
+import { type AnyClass, isConstrained, propertiesByDocumentName, type PropertyMetadata } from './class-metadata.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 
+/** Number of paths of one kind that are listed. */
+const MAX_PATHS = 100;
+
 /**
  * Removes unknown properties from a document: those without a class-validator decorator in its class or a nested class.
- * Values of a property with `@Transform()` are not searched.
- * @returns the paths of the removed properties
+ * Finds the class of a nested value by the rules of class-transformer. Values of a property with `@Transform()` are not
+ * searched.
+ * @returns the first 100 paths of the removed properties, and of keys that class-transformer does not copy into a `Map`;
+ * `...` stands for the others
  */
-export function stripUnknown(document: JsonObject, type: AnyClass): string[] {
-  const stripped: string[] = [];
-  stripObject(document, type, [], '', stripped);
-  return stripped;
+export function stripUnknown(document: JsonObject, type: AnyClass): StrippedPaths {
+  const paths: StrippedPaths = { unknown: [], forbidden: [] };
+  stripObject(document, { type }, '', paths);
+  return paths;
 }
 
-function stripObject(
-  object: JsonObject,
-  type: AnyClass,
-  allowed: readonly string[],
-  path: string,
-  stripped: string[],
-): void {
-  const byName = new Map<string, PropertyMetadata>();
-  for (const property of propertiesOf(type).values()) {
-    if (property.isValidated) for (const name of property.jsonNames) byName.set(name, property);
-  }
+export interface StrippedPaths {
+  readonly unknown: string[];
+  readonly forbidden: string[];
+}
+
+/** Class of a value, and the property that selected it among the classes of a discriminator. */
+interface SelectedType {
+  readonly type: unknown;
+  readonly selector?: string;
+}
+
+function stripObject(object: JsonObject, { type, selector }: SelectedType, path: string, paths: StrippedPaths): void {
+  if (!isConstrained(type)) return;
+  const properties = propertiesByDocumentName(type);
   for (const [name, value] of Object.entries(object)) {
-    const at = propertyPath(path, name);
-    const property = byName.get(name);
+    const property = properties.get(name);
     if (property) {
-      if (property.isNested && !property.isTransformed) stripNested(value, property, at, stripped);
-    } else if (!allowed.includes(name)) {
+      if (property.isNested && !property.isTransformed) {
+        stripNested(value, property, property.itemTypeIn(object), propertyPath(path, name), paths);
+      }
+    } else if (name !== selector) {
       Reflect.deleteProperty(object, name);
-      stripped.push(at);
+      addPath(paths.unknown, path, name);
     }
   }
 }
 
-function stripNested(value: unknown, property: PropertyMetadata, path: string, stripped: string[]): void {
+function addPath(paths: string[], path: string, name: string): void {
+  if (paths.length < MAX_PATHS) paths.push(propertyPath(path, name));
+  else if (paths.length === MAX_PATHS) paths.push('...');
+}
+
+function stripNested(
+  value: unknown,
+  property: PropertyMetadata,
+  itemType: unknown,
+  path: string,
+  paths: StrippedPaths,
+): void {
   if (Array.isArray(value)) {
     value.forEach((item: unknown, index) => {
-      stripNested(item, property, itemPath(path, index), stripped);
+      stripValue(item, selectType(item, property, itemType), itemPath(path, index), paths);
     });
-  } else if (isJsonObject(value)) {
-    if (property.designType === Map) {
-      for (const [name, item] of Object.entries(value)) stripItem(item, property, propertyPath(path, name), stripped);
-    } else {
-      stripItem(value, property, path, stripped);
+  } else if (isJsonObject(value) && property.container === Map) {
+    const selected = selectType(value, property, itemType);
+    for (const [name, item] of Object.entries(value)) {
+      // class-transformer copies no key with the name of a member of Map, such as `size`.
+      if (name in Map.prototype) addPath(paths.forbidden, path, name);
+      else if (name !== selected.selector) stripValue(item, { type: selected.type }, propertyPath(path, name), paths);
     }
+  } else {
+    stripValue(value, selectType(value, property, itemType), path, paths);
   }
 }
 
-function stripItem(value: unknown, property: PropertyMetadata, path: string, stripped: string[]): void {
-  if (!isJsonObject(value)) return;
-  const { discriminator, itemType } = property;
-  const subType = discriminator?.subTypes.find(({ name }) => name === value[discriminator.property])?.value;
-  const type: unknown = subType ?? itemType;
-  if (isConstrained(type)) stripObject(value, type, discriminator ? [discriminator.property] : [], path, stripped);
+/** Lists may be nested in lists, and in a `Map`; all their items have the same class. */
+function stripValue(value: unknown, selected: SelectedType, path: string, paths: StrippedPaths): void {
+  if (Array.isArray(value)) {
+    value.forEach((item: unknown, index) => {
+      stripValue(item, { type: selected.type }, itemPath(path, index), paths);
+    });
+  } else if (isJsonObject(value)) {
+    stripObject(value, selected, path, paths);
+  }
+}
+
+function selectType(value: unknown, { discriminator }: PropertyMetadata, itemType: unknown): SelectedType {
+  if (!discriminator) return { type: itemType };
+  const { property: selector, subTypes } = discriminator;
+  const name = isJsonObject(value) ? value[selector] : undefined;
+  return { type: subTypes.find((subType) => subType.name === name)?.value ?? itemType, selector };
 }

@@ -1,17 +1,35 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 
-/** Collects constraint names by property path: one violation per path, in the order of their detection. */
+/** Number of paths that are listed, in addition to the document itself. */
+const MAX_PATHS = 100;
+
+/**
+ * Collects constraint names by property path: one violation per path, in the order of their detection. After
+ * 100 paths, all others become the violation `more` of the document.
+ */
 export class ViolationList {
   readonly #byPath = new Map<string, Set<string>>();
+  #isFull = false;
 
   isEmpty(): boolean {
     return this.#byPath.size === 0;
   }
 
+  /** True once a path is not listed, so that there is no need to look for more. */
+  isFull(): boolean {
+    return this.#isFull;
+  }
+
   add(path: string, constraint: string): void {
     const constraints = this.#byPath.get(path);
-    if (constraints) constraints.add(constraint);
-    else this.#byPath.set(path, new Set([constraint]));
+    if (constraints) {
+      constraints.add(constraint);
+    } else if (path === '' || this.#byPath.size < MAX_PATHS) {
+      this.#byPath.set(path, new Set([constraint]));
+    } else {
+      this.#isFull = true;
+      this.add('', 'more');
+    }
   }
 
   toArray(): ConfigViolation[] {

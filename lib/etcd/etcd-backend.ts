@@ -31,7 +31,7 @@ class EtcdBackend implements ClusterBackend {
     this.#connection = new EtcdConnection(choice.settings, options);
     this.listWatcher = new EtcdListWatcher(this.#connection, keyPrefix);
     this.keyValue = new EtcdKeyValue(this.#connection, keyPrefix, limits);
-    this.leases = new EtcdLease(this.#connection);
+    this.leases = new EtcdLease(this.#connection, keyPrefix);
   }
 
   client(): Etcd3 | Promise<Etcd3> {

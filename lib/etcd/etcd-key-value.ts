@@ -5,6 +5,7 @@ import { checkLimits, type TransactionLimits } from '../backend/transaction-limi
 import { decodeRangeResponse, encodeRange, type RangeResponse } from './codec/range-codec.js';
 import { decodeTxnResponse, encodeTxn, type TxnResponse } from './codec/txn-codec.js';
 import type { EtcdConnection, UnaryMethod } from './connection/etcd-connection.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** Reads and writes single keys. A write is sent once, unless no server has processed it. */
 export class EtcdKeyValue implements KeyValueStore {
@@ -30,7 +31,7 @@ export class EtcdKeyValue implements KeyValueStore {
     const key = keyText(rawKey);
     const request = encodeRange({ key: this.#prefix + rawKey, rangeEnd: '', limit: 0, revision });
     const answer = await this.#connection.unary(this.#range, request, {
-      what: `get "${key}"`,
+      what: `get ${quoted(key)}`,
       key,
       isIdempotent: true,
     });

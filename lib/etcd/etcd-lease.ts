@@ -1,5 +1,13 @@
+import { rawKeyOf } from '../backend/key-record.js';
 import { type Lease, LeaseNotFoundError, type LeaseStore } from '../backend/lease-store.js';
-import { decodeLeaseResponse, encodeLeaseGrant, encodeLeaseId, type LeaseResponse } from './codec/lease-codec.js';
+import {
+  decodeLeaseKeys,
+  decodeLeaseResponse,
+  encodeLeaseGrant,
+  encodeLeaseId,
+  encodeLeaseTimeToLive,
+  type LeaseResponse,
+} from './codec/lease-codec.js';
 import type { EtcdConnection, UnaryMethod } from './connection/etcd-connection.js';
 
 const method = (name: string): UnaryMethod<LeaseResponse> => ({
@@ -15,23 +23,40 @@ const REVOKE = method('LeaseRevoke');
  */
 const KEEP_ALIVE = method('LeaseKeepAlive');
 
+const TIME_TO_LIVE: UnaryMethod<readonly string[] | undefined> = {
+  path: '/etcdserverpb.Lease/LeaseTimeToLive',
+  decode: decodeLeaseKeys,
+};
+
 /** Leases over the module's own connection. */
 export class EtcdLease implements LeaseStore {
-  constructor(private readonly connection: EtcdConnection) {}
+  readonly #connection: EtcdConnection;
+  readonly #prefix: string;
+
+  constructor(connection: EtcdConnection, keyPrefix: string) {
+    this.#connection = connection;
+    this.#prefix = rawKeyOf(keyPrefix);
+  }
 
   async grant(ttlSeconds: number): Promise<Lease> {
     const request = encodeLeaseGrant(ttlSeconds);
-    return this.connection.unary(GRANT, request, { what: 'grant a lease', isIdempotent: false });
+    return this.#connection.unary(GRANT, request, { what: 'grant a lease', isIdempotent: false });
   }
 
   async renew(id: string, signal: AbortSignal): Promise<boolean> {
     const options = { what: `renew lease ${id}`, isIdempotent: true, signal };
-    return (await this.connection.unary(KEEP_ALIVE, encodeLeaseId(id), options)).ttlSeconds > 0;
+    return (await this.#connection.unary(KEEP_ALIVE, encodeLeaseId(id), options)).ttlSeconds > 0;
+  }
+
+  async keys(id: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    const options = { what: `read the keys of lease ${id}`, isIdempotent: true, signal };
+    const keys = await this.#connection.unary(TIME_TO_LIVE, encodeLeaseTimeToLive(id), options);
+    return keys?.filter((key) => key.startsWith(this.#prefix)).map((key) => key.slice(this.#prefix.length));
   }
 
   async revoke(id: string, signal: AbortSignal): Promise<void> {
     try {
-      await this.connection.unary(REVOKE, encodeLeaseId(id), {
+      await this.#connection.unary(REVOKE, encodeLeaseId(id), {
         what: `revoke lease ${id}`,
         isIdempotent: true,
         signal,

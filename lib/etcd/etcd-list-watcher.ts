@@ -102,13 +102,18 @@ export class EtcdListWatcher implements ListWatcher {
     let next: Promise<Page> | undefined = readPage(bounds.key, FIRST_PAGE);
     let clusterId = '';
     let lastKey = '';
+    let total: number | undefined;
+    let count = 0;
     while (next) {
       const { range: page, limit }: Page = await next;
       clusterId ||= page.clusterId;
       at ||= page.revision;
+      // All pages are one state of the store, so the first one knows how many keys there are.
+      total ??= page.total;
+      count += page.count;
       next = undefined;
       if (page.more) {
-        if (page.lastKey === undefined || page.lastKey <= lastKey) throw invalidPage(what);
+        if (page.lastKey === undefined || page.lastKey <= lastKey || count >= total) throw invalidPage(what);
         lastKey = page.lastKey;
         next = readPage(`${this.#prefix}${lastKey}\0`, nextLimit(limit, page));
         next.catch(() => undefined);

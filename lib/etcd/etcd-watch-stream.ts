@@ -110,18 +110,17 @@ export class EtcdWatchStream implements WatchStream, WatchReceiver {
   }
 
   onMessage(response: WatchResponse, bytes: number): void {
-    const first = response.changes[0]?.revision ?? 0;
-    if (first < this.#lastRevision || !response.changes.every(({ rawKey }) => this.#options.range.includes(rawKey))) {
-      this.#finish(
-        new WatchError(
-          first < this.#lastRevision
-            ? `${this.#what}: the server sent revision ${first} after ${this.#lastRevision}`
-            : `${this.#what}: the server sent an event of a key outside of the range`,
-        ),
-      );
-      return;
+    for (const { rawKey, revision } of response.changes) {
+      if (revision < this.#lastRevision) {
+        this.#finish(new WatchError(`${this.#what}: the server sent revision ${revision} after ${this.#lastRevision}`));
+        return;
+      }
+      if (!this.#options.range.includes(rawKey)) {
+        this.#finish(new WatchError(`${this.#what}: the server sent an event of a key outside of the range`));
+        return;
+      }
+      this.#lastRevision = revision;
     }
-    this.#lastRevision = response.changes.at(-1)?.revision ?? first;
     if (this.#receive) this.#receive(response);
     else this.#keep(response, bytes);
   }
@@ -186,7 +185,7 @@ export class EtcdWatchStream implements WatchStream, WatchReceiver {
       this.#release = release;
       this.#stream = stream;
     } else {
-      this.#stream = this.#streams.shared(session, token);
+      this.#stream = await this.#streams.shared(session, token, this.#abort.signal);
     }
     if (this.#isOver) this.#leaveStream();
     else this.#cancelWatch = this.#stream.create(this.#options.request, this);

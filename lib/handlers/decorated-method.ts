@@ -1,4 +1,6 @@
 import type { DiscoveryService } from '@nestjs/core';
+import type { OnElectedMetadata } from './decorators/on-elected.decorator.js';
+import type { OnLeadershipLostMetadata } from './decorators/on-leadership-lost.decorator.js';
 import type { OnWatchErrorMetadata } from './decorators/on-watch-error.decorator.js';
 import type { OnWatchResyncMetadata } from './decorators/on-watch-resync.decorator.js';
 import type { WatchKeyMetadata } from './decorators/watch-key.decorator.js';
@@ -19,4 +21,6 @@ export interface DecoratedMethod {
   readonly watchKeys: readonly WatchKeyMetadata[];
   readonly onResyncs: readonly OnWatchResyncMetadata[];
   readonly onErrors: readonly OnWatchErrorMetadata[];
+  readonly onElected: readonly OnElectedMetadata[];
+  readonly onLeadershipLost: readonly OnLeadershipLostMetadata[];
 }

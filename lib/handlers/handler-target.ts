@@ -1,5 +1,6 @@
 import { KeyRange, type WatchTarget } from '../backend/key-range.js';
 import { KeyPattern } from './key-pattern.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** The target of a decorator: the range to watch, and the pattern that selects keys within it. */
 export interface HandlerTarget {
@@ -24,4 +25,4 @@ export function handlerTargetOf(source: WatchTarget): HandlerTarget {
 
 /** For messages: `prefix "/app/"`, `pattern "/tenants/:tenant/limits"`. */
 export const describeHandlerTarget = ({ range, pattern }: HandlerTarget): string =>
-  pattern ? `pattern "${pattern.source}"` : range.toString();
+  pattern ? `pattern ${quoted(pattern.source)}` : range.toString();

@@ -1,9 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { className } from '../foreign/class-name.js';
+import { printable } from '../foreign/foreign-text.js';
 import type { DecoratedMethod, Method, ProviderWrapper } from './decorated-method.js';
+import { onElectedOf } from './decorators/on-elected.decorator.js';
+import { onLeadershipLostOf } from './decorators/on-leadership-lost.decorator.js';
 import { onWatchErrorsOf } from './decorators/on-watch-error.decorator.js';
 import { onWatchResyncsOf } from './decorators/on-watch-resync.decorator.js';
 import { watchKeysOf } from './decorators/watch-key.decorator.js';
+import { type UnreachableMethod, unreachableMethods } from './unreachable-methods.js';
 
 /** Finds the decorated methods of the application. It never subscribes. */
 @Injectable()
@@ -15,10 +20,23 @@ export class HandlerExplorer {
 
   /** Returns every decorated method of every provider and controller exactly once, for all clusters. */
   explore(): DecoratedMethod[] {
+    return this.#wrappers().flatMap((wrapper) => this.#methodsOf(wrapper));
+  }
+
+  /** Returns the decorated methods that are visible, but that no event would ever reach. */
+  unreachable(): UnreachableMethod[] {
+    return unreachableMethods({
+      wrappers: this.#wrappers(),
+      prototypeOf,
+      isDecorated: (method) => decoratorsOf(method) !== undefined,
+    });
+  }
+
+  #wrappers(): ProviderWrapper[] {
     const seen = new Set<unknown>();
-    return [...this.discovery.getProviders(), ...this.discovery.getControllers()]
-      .filter((wrapper) => !wrapper.isAlias && isFirst(seen, wrapper))
-      .flatMap((wrapper) => this.#methodsOf(wrapper));
+    return [...this.discovery.getProviders(), ...this.discovery.getControllers()].filter(
+      (wrapper) => !wrapper.isAlias && isFirst(seen, wrapper),
+    );
   }
 
   #methodsOf(wrapper: ProviderWrapper): DecoratedMethod[] {
@@ -27,17 +45,25 @@ export class HandlerExplorer {
     const type = prototype.constructor as DecoratedMethod['type'];
     return this.scanner.getAllMethodNames(prototype).flatMap((method) => {
       const implementation = prototype[method];
-      if (typeof implementation !== 'function') return [];
-      const metadata = {
-        watchKeys: watchKeysOf(implementation),
-        onResyncs: onWatchResyncsOf(implementation),
-        onErrors: onWatchErrorsOf(implementation),
-      };
-      if (Object.values(metadata).every((decorators) => decorators.length === 0)) return [];
-      const name = `${type.name}.${method}`;
+      const metadata = typeof implementation === 'function' && decoratorsOf(implementation);
+      if (!metadata) return [];
+      const name = `${className(type)}.${printable(method)}`;
       return [{ wrapper, type, method, implementation: implementation as Method, name, ...metadata }];
     });
   }
+}
+
+type Decorators = Pick<DecoratedMethod, 'watchKeys' | 'onResyncs' | 'onErrors' | 'onElected' | 'onLeadershipLost'>;
+
+function decoratorsOf(method: object): Decorators | undefined {
+  const decorators: Decorators = {
+    watchKeys: watchKeysOf(method),
+    onResyncs: onWatchResyncsOf(method),
+    onErrors: onWatchErrorsOf(method),
+    onElected: onElectedOf(method),
+    onLeadershipLost: onLeadershipLostOf(method),
+  };
+  return Object.values(decorators).some(({ length }) => length > 0) ? decorators : undefined;
 }
 
 /** An instance that is provided under several tokens counts as one handler. */
@@ -49,11 +75,21 @@ function isFirst(seen: Set<unknown>, wrapper: ProviderWrapper): boolean {
   return true;
 }
 
-/** Nest's `any` ends here. A class that is instantiated per event has no instance yet, only its class. */
+/**
+ * Nest's `any` ends here. A class that is instantiated per event has no instance yet, only its class. The prototype of
+ * a Proxy may be unreadable.
+ */
 function prototypeOf({ instance, metatype, inject }: ProviderWrapper): Record<string, unknown> | undefined {
   const candidate: unknown = instance;
-  if (typeof candidate === 'object' && candidate !== null)
-    return Object.getPrototypeOf(candidate) as Record<string, unknown>;
+  if (typeof candidate === 'object' && candidate !== null) return readPrototype(candidate);
   if (typeof metatype !== 'function' || inject) return undefined;
   return (metatype as { readonly prototype?: Record<string, unknown> }).prototype;
+}
+
+function readPrototype(instance: object): Record<string, unknown> | undefined {
+  try {
+    return (Object.getPrototypeOf(instance) as Record<string, unknown> | null) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }

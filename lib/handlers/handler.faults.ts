@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { isConstrained } from '../dto/class-metadata.js';
-import { checkDtoType, className } from '../dto/dto-type.js';
+import { checkDtoType } from '../dto/dto-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkKnown, checkOneOf } from '../option-checks.js';
 import { resolveDelivery } from '../watch/delivery/delivery-options.js';
@@ -13,6 +13,8 @@ import { WATCH_KEY_OPTIONS } from './decorators/watch-key.decorator.js';
 import { declaredEnhancers } from './enhancers/declared-enhancers.js';
 import { describeHandlerTarget } from './handler-target.js';
 import type { HandlerPlan } from './handler.plan.js';
+import { className } from '../foreign/class-name.js';
+import { printable, quoted } from '../foreign/foreign-text.js';
 
 /** Returns one sentence for each reason that prevents the handler from running. */
 export function faultsOf(plan: HandlerPlan): string[] {
@@ -64,7 +66,7 @@ function enhancerFaults({ method, parameters }: HandlerPlan): string[] {
     .filter((enhancer) => typeof enhancer === 'function' && host?.injectables.has(enhancer as Type<object>) !== true)
     .map(
       (enhancer) =>
-        `${className(enhancer)} is never instantiated, because Nest did not create ${method.type.name} from its class (useFactory, useValue): provide the class, or pass an instance of ${className(enhancer)}`,
+        `${className(enhancer)} is never instantiated, because Nest did not create ${className(method.type)} from its class (useFactory, useValue): provide the class, or pass an instance of ${className(enhancer)}`,
     );
 }
 
@@ -75,7 +77,9 @@ function parameterFaults({ parameters, target, options }: HandlerPlan): string[]
       faults.push(`parameter ${index} has a decorator of another transport, which provides no value here`);
     }
     if (kind === 'key-parameter' && target.pattern?.parameters.includes(String(data)) !== true) {
-      faults.push(`@KeyParam('${String(data)}'): ${describeHandlerTarget(target)} has no ":${String(data)}"`);
+      faults.push(
+        `@KeyParam('${printable(String(data))}'): ${describeHandlerTarget(target)} has no ${quoted(`:${String(data)}`)}`,
+      );
     }
     if (options.batch === true && kind !== undefined && !['payload', 'signal'].includes(kind)) {
       faults.push('a method with "batch" supports only the decorators @Payload() (the batch) and @Signal()');

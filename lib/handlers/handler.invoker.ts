@@ -1,4 +1,5 @@
 import type { ApplicationConfig } from '@nestjs/core';
+import type { DocumentLimits } from '../dto/document-limits.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { DeliveryContext, WatchBatch, WatchEvent, WatchHandler } from '../watch/watch-event.js';
 import type { Method } from './decorated-method.js';
@@ -17,6 +18,7 @@ export interface InvokerOptions {
   /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
   readonly application: ApplicationConfig | undefined;
   readonly log: InstanceLog;
+  readonly limits: DocumentLimits;
 }
 
 type InvokeHandler = (invocation: HandlerInvocation) => unknown;
@@ -79,9 +81,12 @@ function typedInvoker(invoke: InvokeHandler, parser: PayloadParser, { target: { 
   };
 }
 
-function parserOf({ name, options }: HandlerPlan, { log, counters }: InvokerOptions): PayloadParser | undefined {
+function parserOf(
+  { name, options }: HandlerPlan,
+  { log, counters, limits }: InvokerOptions,
+): PayloadParser | undefined {
   const { type, onInvalid = 'skip', unknown = 'strip' } = options;
-  return type && new PayloadParser({ name, type, onInvalid, unknown, log, counters });
+  return type && new PayloadParser({ name, type, onInvalid, unknown, log, counters, limits });
 }
 
 /** True if Nest has to run enhancers or resolve decorated parameters around the method. */
@@ -107,9 +112,9 @@ function enhancedInvoke(plan: HandlerPlan, { application, counters }: InvokerOpt
     const call = enhancers.bind(method.wrapper.instance);
     return (invocation) => call(new EtcdTriggerContext(name, invocation));
   }
-  const moduleRef = moduleRefOf(method.wrapper);
+  moduleRefOf(method.wrapper);
   return async (invocation) => {
-    const call = await enhancers.bindIn(new HandlerScope(moduleRef, invocation.subject));
+    const call = await enhancers.bindIn(new HandlerScope(method.wrapper, invocation.subject));
     return call(new EtcdTriggerContext(name, invocation));
   };
 }

@@ -1,10 +1,9 @@
 import type { WatchTarget } from '../backend/key-range.js';
-import type { InstanceLog } from '../etcd-trigger.log.js';
-import { announceFailure, announceResync } from '../watch/delivery/listener-failure.js';
 import type { ResyncNotice, WatchFailure } from '../watch/watch-event.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { scopedMethodOf } from './enhancers/handler.scope.js';
 import { type HandlerTarget, handlerTargetOf } from './handler-target.js';
+import { type ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 interface Listener<Notice> {
   readonly name: string;
@@ -21,7 +20,7 @@ export class HandlerListeners {
   constructor(
     methods: readonly DecoratedMethod[],
     cluster: string,
-    private readonly log: InstanceLog,
+    private readonly guard: ListenerGuard,
   ) {
     this.#resyncs = methods.flatMap((method) => listenersOf(method, method.onResyncs, cluster));
     this.#errors = methods.flatMap((method) => listenersOf(method, method.onErrors, cluster));
@@ -31,14 +30,14 @@ export class HandlerListeners {
   onResync({ range }: HandlerTarget): (notice: ResyncNotice) => Promise<unknown> {
     const listeners = this.#resyncs.filter(({ target }) => !target || target.range.identity === range.identity);
     return (notice) =>
-      Promise.all(listeners.map(({ name, call }) => announceResync(notice, { name, log: this.log, onResync: call })));
+      Promise.all(listeners.map(({ name, call }) => this.guard.settle('onResync', name, () => call(notice))));
   }
 
   /** Calls the `@OnWatchError` methods that listen to this target. Resolves when all have ended. */
   onError({ identity }: HandlerTarget): (failure: WatchFailure) => Promise<unknown> {
     const listeners = this.#errors.filter(({ target }) => !target || target.identity === identity);
     return (failure) =>
-      Promise.all(listeners.map(({ call }) => announceFailure(failure, { log: this.log, onError: call })));
+      Promise.all(listeners.map(({ name, call }) => this.guard.settle('onError', name, () => call(failure))));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ApplicationConfig } from '@nestjs/core';
+import type { DocumentLimits } from '../dto/document-limits.js';
 import {
   BootError,
   type BootProblem,
@@ -7,7 +8,6 @@ import {
   WatchError,
 } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
-import { announceResync } from '../watch/delivery/listener-failure.js';
 import { type BootPolicy, bootProblem, bootWait } from '../watch/sharing/boot-policy.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import type { DecoratedMethod } from './decorated-method.js';
@@ -19,6 +19,7 @@ import { type HandlerPlan, planOf } from './handler.plan.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
 import { WatchKeyHandler } from './watch-key.handler.js';
 import type { WatchKeyRegistry } from './watch-key.registry.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 export interface HandlerRegistrarOptions {
   readonly cluster: string;
@@ -31,6 +32,8 @@ export interface HandlerRegistrarOptions {
   /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
   readonly application: ApplicationConfig | undefined;
   readonly log: InstanceLog;
+  /** Limits of the payloads of handlers with a `type`. */
+  readonly limits: DocumentLimits;
 }
 
 interface Entry {
@@ -52,11 +55,14 @@ export class HandlerRegistrar {
    * @throws BootError naming every method that can never run, and every list that could not be read
    */
   async register(): Promise<void> {
-    const { cluster, log, register } = this.options;
+    const { cluster, register } = this.options;
     const methods = this.explorer.explore();
-    const problems = methods.flatMap((method) => this.#problemsOf(method));
+    const problems = [
+      ...this.explorer.unreachable().map(({ name, fault }) => methodProblem(cluster, name, `can never run: ${fault}`)),
+      ...methods.flatMap((method) => this.#problemsOf(method)),
+    ];
     if (problems.length > 0) throw new BootError(problems);
-    const listeners = new HandlerListeners(methods, cluster, log);
+    const listeners = new HandlerListeners(methods, cluster, this.watcher.guard);
     const entries = methods
       .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
       .filter((plan) => plan.cluster === cluster)
@@ -93,17 +99,20 @@ export class HandlerRegistrar {
     listeners: HandlerListeners,
     boot: BootPolicy,
   ): Promise<BootProblem | undefined> {
-    const { log, application, cluster } = this.options;
+    const { log, application, cluster, limits } = this.options;
     const { name, target, options } = plan;
     const onResync = listeners.onResync(target);
     try {
       const { subscription, listed } = this.watcher.attach(
         target.range.target,
-        invokerOf(plan, { log, counters: handler.counters, application }),
+        invokerOf(plan, { log, counters: handler.counters, application, limits }),
         {
           ...options,
           onResync: (notice) =>
-            Promise.all([announceResync(notice, { name, log, onResync: options.onResync }), onResync(notice)]),
+            Promise.all([
+              this.watcher.guard.settle('onResync', `onResync of ${name}`, () => options.onResync?.(notice)),
+              onResync(notice),
+            ]),
         },
         { name, onFailure: listeners.onError(target), wait: bootWait(boot) },
       );
@@ -118,12 +127,7 @@ export class HandlerRegistrar {
   }
 
   #problemsOf(method: DecoratedMethod): BootProblem[] {
-    const problem = (cluster: string, fault: string): BootProblem => ({
-      cluster,
-      subject: method.name,
-      reason: 'failed',
-      message: `${method.name}: ${fault}`,
-    });
+    const problem = (cluster: string, fault: string): BootProblem => methodProblem(cluster, method.name, fault);
     const watchKeys = method.watchKeys.flatMap((watchKey) => {
       const { cluster = 'default' } = watchKey.options;
       const faults = this.#faultsIn(cluster, () => faultsOf(planOf(method, watchKey)));
@@ -141,7 +145,9 @@ export class HandlerRegistrar {
 
   #faultsIn(cluster: string, check: () => string[]): string[] {
     if (!this.options.clusters.has(cluster)) {
-      return [`there is no cluster "${cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${cluster}', ... })`];
+      return [
+        `there is no cluster ${quoted(cluster)}; import EtcdTriggerModule.forRoot({ cluster: ${quoted(cluster)}, ... })`,
+      ];
     }
     try {
       return check();
@@ -151,3 +157,10 @@ export class HandlerRegistrar {
     }
   }
 }
+
+const methodProblem = (cluster: string, name: string, fault: string): BootProblem => ({
+  cluster,
+  subject: name,
+  reason: 'failed',
+  message: `${name}: ${fault}`,
+});

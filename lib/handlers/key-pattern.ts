@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** The parameters of a pattern by name, with their values in one key. */
 export type KeyParameters = Readonly<Record<string, string>>;
@@ -37,7 +38,9 @@ export class KeyPattern {
     checkNames(text, segments, parameters);
     const prefix = segments.slice(0, first).map(unescaped).join('/');
     if (first === 0) {
-      throw new InvalidOptionsError(`the target "${text}" begins with a parameter: put a literal segment before it`);
+      throw new InvalidOptionsError(
+        `the target ${quoted(text)} begins with a parameter: put a literal segment before it`,
+      );
     }
     return new KeyPattern(text, `${prefix}/`, parameters, segments);
   }
@@ -60,11 +63,11 @@ function checkNames(text: string, segments: readonly string[], parameters: reado
   const invalid = segments.find((segment) => isParameter(segment) && !NAME.test(segment));
   if (invalid !== undefined) {
     throw new InvalidOptionsError(
-      `"${invalid}" in the target "${text}" is not a valid parameter: use ":" and a name of letters, digits and "_"; write a literal segment as "\\\\${invalid}", or the target as { prefix } or { key }`,
+      `${quoted(invalid)} in the target ${quoted(text)} is not a valid parameter: use ":" and a name of letters, digits and "_"; write a literal segment as ${quoted(`\\${invalid}`)}, or the target as { prefix } or { key }`,
     );
   }
   const repeated = parameters.find((name, index) => parameters.indexOf(name) !== index);
   if (repeated !== undefined) {
-    throw new InvalidOptionsError(`the target "${text}" has the parameter ":${repeated}" twice`);
+    throw new InvalidOptionsError(`the target ${quoted(text)} has the parameter ${quoted(`:${repeated}`)} twice`);
   }
 }

@@ -1,5 +1,5 @@
 import type { Type } from '@nestjs/common';
-import { className } from '../dto/dto-type.js';
+import type { DocumentLimits } from '../dto/document-limits.js';
 import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
 import { UnknownReports } from '../dto/unknown-reports.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
@@ -7,6 +7,8 @@ import type { InstanceLog } from '../etcd-trigger.log.js';
 import { FinalFailure } from '../watch/delivery/listener-failure.js';
 import type { WatchEvent } from '../watch/watch-event.js';
 import type { HandlerCounters } from './handler.plan.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 export interface PayloadParserOptions {
   /** `Class.method`, for messages. */
@@ -16,6 +18,7 @@ export interface PayloadParserOptions {
   readonly unknown: 'strip' | 'refuse';
   readonly log: InstanceLog;
   readonly counters: HandlerCounters;
+  readonly limits: DocumentLimits;
 }
 
 /** Stands for an invalid value: the handler is not called. */
@@ -31,7 +34,7 @@ export class PayloadParser {
 
   constructor(options: PayloadParserOptions) {
     this.#options = options;
-    this.#parser = new DtoParser(options.type, { unknown: options.unknown });
+    this.#parser = new DtoParser(options.type, options);
   }
 
   /**
@@ -55,24 +58,24 @@ export class PayloadParser {
   /** @throws FinalFailure for an invalid value with `onInvalid: 'error'` */
   #accept(event: WatchEvent, result: ParseResult<object>): ParsedPayload {
     if (result.ok) {
-      if (this.#unknownReports.isNew(result.stripped)) this.#warnOfUnknown(event.key, result.stripped);
+      const names = this.#unknownReports.namesToReport(result.stripped);
+      if (names !== undefined) this.#warnOfUnknown(event.key, names);
       return result.value;
     }
     const { name, type, onInvalid, log, counters } = this.#options;
     counters.invalid += 1;
     const { key, revision } = event;
-    const error = new InvalidConfigError(`key "${key}"`, result.violations, { key, revision });
+    const error = new InvalidConfigError(`key ${quoted(key)}`, result.violations, { key, revision });
     const reason = `${className(type)} at ${error.message}`;
     if (onInvalid === 'error') throw new FinalFailure(error, reason);
     log.warn(`${name} was not called at revision ${revision}: ${reason}`);
     return SKIPPED;
   }
 
-  #warnOfUnknown(key: string, paths: readonly string[]): void {
-    const names = paths.join(', ');
+  #warnOfUnknown(key: string, names: string): void {
     const { name, type, log } = this.#options;
     log.warn(
-      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key "${key}")`,
+      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key ${quoted(key)})`,
     );
   }
 }

@@ -2,6 +2,8 @@ import type { WatchTarget } from '../backend/key-range.js';
 import type { WatchSubscription } from '../watch/delivery/watch-options.js';
 import { HandlerCounters, type HandlerPlan } from './handler.plan.js';
 import { describeHandlerTarget } from './handler-target.js';
+import { className } from '../foreign/class-name.js';
+import { printable } from '../foreign/foreign-text.js';
 
 /** One `@WatchKey` of one method, while the application runs. */
 export class WatchKeyHandler {
@@ -18,8 +20,8 @@ export class WatchKeyHandler {
 
   /** @internal */
   constructor({ method, target }: HandlerPlan) {
-    this.className = method.type.name;
-    this.method = method.method;
+    this.className = className(method.type);
+    this.method = printable(method.method);
     this.target = target.source;
     this.targetName = describeHandlerTarget(target);
   }

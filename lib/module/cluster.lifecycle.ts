@@ -1,6 +1,7 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
 import type { HandlerRegistrar } from '../handlers/handler.registrar.js';
 import type { ClusterRuntime } from './cluster.runtime.js';
+import type { ElectionRegistrar } from './election.registrar.js';
 import type { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 
 /** Starts and stops one cluster with the lifecycle hooks of the application. */
@@ -8,6 +9,7 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
   constructor(
     private readonly cluster: ClusterRuntime,
     private readonly registrar: HandlerRegistrar,
+    private readonly elections: ElectionRegistrar,
     /** Set for the first cluster of the application only, so that the warning appears once. */
     private readonly reminder: ShutdownHooksReminder | undefined,
   ) {}
@@ -15,7 +17,9 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
   async onApplicationBootstrap(): Promise<void> {
     try {
       this.cluster.open();
+      this.elections.register();
       await this.registrar.register();
+      this.cluster.coordination?.start();
     } catch (error) {
       await this.cluster.drain();
       this.cluster.close();

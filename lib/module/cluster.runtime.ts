@@ -4,13 +4,21 @@ import {
   type ClusterBackend,
   OPEN_BACKEND,
 } from '../backend/cluster-backend.js';
+import { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { absentClient } from '../etcd/connection/absent-client.js';
+import { Coordination } from '../coordination/coordination.js';
+import type { ResolvedCoordination } from '../coordination/coordination-options.js';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { InstanceLog } from '../etcd-trigger.log.js';
 import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import {
+  type ConfigDefinition,
+  describeTarget,
+  type ResolvedConfigDefinition,
+} from '../store/definitions/config-definition.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
 import { StoreService } from '../store/store.service.js';
@@ -30,6 +38,8 @@ export class ClusterRuntime {
   /** Filled with the `@WatchKey` methods at bootstrap. */
   readonly registry = new WatchKeyRegistry();
   readonly ranges: SharedRanges;
+  /** `undefined` without the option `coordination`. */
+  readonly coordination: Coordination | undefined;
   readonly #backend: ClusterBackend;
   readonly #writes: WriteSide;
   readonly #keyValue: KeyValueStore;
@@ -48,15 +58,29 @@ export class ClusterRuntime {
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
     this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry);
+    const fences = new FenceRegistry();
     this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
       requestTimeoutMs,
       delivery,
       observer: this.#telemetry,
+      fences,
     });
-    this.#writes = new WriteSide(
-      { leases: this.#backend.leases, keyValue: this.#keyValue },
-      { requestTimeoutMs, markerPrefix, log: this.log },
-    );
+    this.coordination =
+      options.coordination &&
+      new Coordination(options.coordination, {
+        ...options,
+        backend: this.#backend,
+        keyValue: this.#keyValue,
+        ranges: this.ranges,
+        fences,
+        log: this.log,
+        observer: this.#telemetry,
+      });
+    this.#writes = new WriteSide({ leases: this.#backend.leases, keyValue: this.#keyValue }, fences, {
+      requestTimeoutMs,
+      markerPrefix,
+      log: this.log,
+    });
   }
 
   /** The client that applications inject. */
@@ -96,8 +120,9 @@ export class ClusterRuntime {
    */
   async loadStore(configs: readonly ConfigDefinition[]): Promise<StoreService> {
     try {
-      const definitions = new ConfigDefinitions(configs);
+      const definitions = new ConfigDefinitions(configs, this.options.limits);
       this.#writes.checkMarkers(definitions);
+      checkOverlap(definitions, this.options.coordination);
       const feeds = new DefinitionFeeds({
         cluster: this.name,
         definitions,
@@ -124,11 +149,11 @@ export class ClusterRuntime {
 
   /**
    * Starts no further handler call. Running calls have `drainTimeoutMs` to finish; then their signals abort, and they
-   * have a short grace period to end.
+   * have a short grace period to end. Meanwhile this instance gives up what it owns.
    */
   async drain(): Promise<void> {
     const { drainTimeoutMs } = this.options;
-    const running = await this.watcher.drain(drainTimeoutMs);
+    const [running] = await Promise.all([this.watcher.drain(drainTimeoutMs), this.coordination?.drain(drainTimeoutMs)]);
     if (running === 0) return;
     this.log.warn(
       `${running} handlers are still running after the drain limit of ${drainTimeoutMs} ms and ignore their abort signals; not waiting for them`,
@@ -147,6 +172,7 @@ export class ClusterRuntime {
   /** Closes streams and connections. Idempotent. A client supplied by the application stays open. */
   close(): void {
     this.watcher.close();
+    this.coordination?.close();
     this.#writes.close();
     this.#feeds?.close();
     this.ranges.close();
@@ -175,5 +201,20 @@ export class ClusterRuntime {
     return snapshot && new ConfigSnapshot({ cluster: this.name, keyPrefix, serviceName, snapshot, log: this.log });
   }
 }
+
+/** @throws InvalidOptionsError if the store would parse keys of the coordination as configurations */
+function checkOverlap({ all }: ConfigDefinitions, coordination: ResolvedCoordination | undefined): void {
+  const prefix = coordination && `${coordination.prefix}/`;
+  const overlapping = all.find(({ target }) => prefix !== undefined && overlaps(target, prefix));
+  if (!overlapping) return;
+  throw new InvalidOptionsError(
+    `${describeTarget(overlapping.target)} of a definition overlaps "coordination.prefix": use a separate prefix for the coordination`,
+  );
+}
+
+const overlaps = (target: ResolvedConfigDefinition['target'], prefix: string): boolean =>
+  'key' in target
+    ? target.key.startsWith(prefix)
+    : target.prefix.startsWith(prefix) || prefix.startsWith(target.prefix);
 
 const OFFLINE_BOOT: BootPolicy = { policy: 'degraded', timeoutMs: 100 };

@@ -1,7 +1,6 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { isClass } from '../dto/class-metadata.js';
-import { className } from '../dto/dto-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ConfigRef } from '../store/changes/config-ref.js';
 import {
@@ -20,6 +19,8 @@ import {
 } from './inject-config.decorator.js';
 import { definitionsOf } from './module-graph.js';
 import { StoreRegistry } from './store.registry.js';
+import { printable, quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 /** Provides a `ConfigRef` for each definition: under its class and name, and under its class only. */
 export const configRefProviders = (cluster: string, configs: readonly ConfigDefinition[]): FactoryProvider[] =>
@@ -72,15 +73,15 @@ function findDefinition(
   if (name === undefined) {
     const subjects = [...new Set(ofType.map(({ target }) => describeTarget(target)))];
     const [only] = ofType;
-    if (subjects.length > 1) {
-      const example = `@InjectConfig(${className(type)}, ${JSON.stringify(only && nameOf(only.target))})`;
+    if (only && subjects.length > 1) {
+      const example = `@InjectConfig(${className(type)}, ${quoted(nameOf(only.target))})`;
       return `${className(type)}, which ${subjects.join(' and ')} use: choose one, such as ${example}`;
     }
     return (
       only ?? `${className(type)}, which has no definition: add ${featureLine(request)} to the imports of its module`
     );
   }
-  const requested = `${className(type)} at ${JSON.stringify(name)}`;
+  const requested = `${className(type)} at ${quoted(name)}`;
   const named = targets.filter(({ target }) => nameOf(target) === name);
   const match = named.filter((defined) => defined.type === type).sort(keysFirst)[0];
   if (match) return match;
@@ -88,7 +89,7 @@ function findDefinition(
   if (other) return `${requested}, but ${describeTarget(other.target)} is defined with ${className(other.type)}`;
   const covering = ofType.find(({ target }) => 'prefix' in target && name.startsWith(target.prefix));
   if (covering) {
-    return `${requested}, which only ${describeTarget(covering.target)} covers: use StoreService.select, @InjectConfig(${className(type)}, ${JSON.stringify(nameOf(covering.target))}), or add ${featureLine(request)}`;
+    return `${requested}, which only ${describeTarget(covering.target)} covers: use StoreService.select, @InjectConfig(${className(type)}, ${quoted(nameOf(covering.target))}), or add ${featureLine(request)}`;
   }
   return `${requested}, which has no definition: add ${featureLine(request)} to the imports of its module, or add the definition to "configs" next to useFactory`;
 }
@@ -107,7 +108,7 @@ function dependentsOf(discovery: DiscoveryService, token: symbol): string[] {
       const isInjected = isClass(metatype) && requestsOf(metatype).some((request) => request.token === token);
       return isInjected || inject?.includes(token) === true;
     })
-    .map(({ name }) => String(name));
+    .map(({ name }) => printable(String(name)));
 }
 
 /** Defers the error of a `ConfigRef` that no provider injects until its value is read. */
@@ -116,6 +117,9 @@ const unresolved = (error: InvalidOptionsError): ConfigRef<never> => ({
     throw error;
   },
   get changes$(): never {
+    throw error;
+  },
+  onChange(): never {
     throw error;
   },
 });

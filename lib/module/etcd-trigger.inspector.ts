@@ -1,5 +1,4 @@
 import type { DiscoveryService } from '@nestjs/core';
-import { className } from '../dto/dto-type.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
@@ -9,6 +8,9 @@ import type { StoreStatus } from '../store/definition-feeds.js';
 import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
+import { printable } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
+import { isA } from '../foreign/foreign-error.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
 export interface EtcdTriggerDescription {
@@ -34,6 +36,8 @@ export interface TargetDescription {
   readonly revision: number;
   readonly keys: number;
   readonly listeners: number;
+  /** Number of listeners whose delivery has failed unexpectedly and is retried. */
+  readonly failing: number;
   /** Milliseconds since the last message from etcd about this target. Grows while the target does not change. */
   readonly confirmedAgoMs: number | undefined;
 }
@@ -90,7 +94,7 @@ export class EtcdTriggerInspector {
   /** Describes all clusters of the application. No description contains a value. */
   describe(): EtcdTriggerDescription {
     const instances: unknown[] = this.discovery.getProviders().map(({ instance }): unknown => instance);
-    const clusters = [...new Set(instances.filter((instance) => instance instanceof ClusterRuntime))];
+    const clusters = [...new Set(instances.filter((instance) => isA(instance, ClusterRuntime)))];
     return { clusters: clusters.map(describeCluster) };
   }
 }
@@ -98,21 +102,22 @@ export class EtcdTriggerInspector {
 function describeCluster(cluster: ClusterRuntime): ClusterDescription {
   const { name, options, ranges, registry, feeds } = cluster;
   return {
-    name,
-    serviceName: options.serviceName,
-    podName: options.podName,
+    name: printable(name),
+    serviceName: printable(options.serviceName),
+    podName: printable(options.podName),
     targets: ranges.all.map(describeTarget),
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
   };
 }
 
-const describeTarget = ({ range, state, cache, listenerCount }: SharedRange): TargetDescription => ({
+const describeTarget = ({ range, state, cache, listenerCount, failing }: SharedRange): TargetDescription => ({
   target: range.toString(),
   state,
   revision: cache ? cache.next - 1 : 0,
   keys: cache?.size ?? 0,
   listeners: listenerCount,
+  failing,
   confirmedAgoMs: cache && Math.round(performance.now() - cache.confirmedAt),
 });
 
@@ -135,6 +140,11 @@ const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): Def
   required: definition.required,
   keys: [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);
-    return { key, ...entry, value: value === undefined ? undefined : 'masked', ageMs: cache.ageMs(key) };
+    return {
+      key: printable(key),
+      ...entry,
+      value: value === undefined ? undefined : 'masked',
+      ageMs: cache.ageMs(key),
+    };
   }),
 });

@@ -1,6 +1,7 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import { clusterConfigRefProviders, tokensOf } from './config-ref.providers.js';
+import { electionProviders } from './election.providers.js';
 import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
 import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
@@ -40,6 +41,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
     .setExtras<StaticOptions>(STATIC_OPTIONS, (definition, extras) => {
       const { cluster, isGlobal, configs } = { ...STATIC_OPTIONS, ...extras };
       const refs = clusterConfigRefProviders(cluster, configs);
+      const elections = electionProviders(cluster);
       return {
         ...definition,
         global: isGlobal,
@@ -48,6 +50,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           ...clusterProviders(cluster),
           definitionsProvider(cluster, configs),
           ...refs,
+          ...elections,
         ],
         exports: [
           EtcdTriggerInspector,
@@ -56,6 +59,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           getStoreToken(cluster),
           getWatchKeyRegistryToken(cluster),
           ...tokensOf(refs),
+          ...tokensOf(elections),
         ],
       };
     })

@@ -13,6 +13,7 @@ import { definitionsProvider } from './etcd-trigger.providers.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
 import { clustersOf } from './module-graph.js';
 import { StoreRegistryModule } from './store.registry.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /**
  * Connects an application to etcd: provides `Etcd3`, `WatcherService` and `StoreService`, and calls the methods
@@ -68,7 +69,7 @@ class EtcdTriggerFeatureModule {
   constructor(discovery: DiscoveryService, @Inject(FEATURE_CLUSTER) cluster: string) {
     if (clustersOf(discovery).has(cluster)) return;
     throw new InvalidOptionsError(
-      `EtcdTriggerModule.forFeature names the cluster "${cluster}", but there is no EtcdTriggerModule.forRoot for it`,
+      `EtcdTriggerModule.forFeature names the cluster ${quoted(cluster)}, but there is no EtcdTriggerModule.forRoot for it`,
     );
   }
 }

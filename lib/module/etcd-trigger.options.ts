@@ -2,7 +2,13 @@ import { hostname } from 'node:os';
 import { Logger, type LoggerService } from '@nestjs/common';
 import type { BackendSource } from '../backend/cluster-backend.js';
 import { DEFAULT_LIMITS, type TransactionLimits } from '../backend/transaction-limits.js';
+import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../dto/document-limits.js';
 import type { Etcd3, EtcdClientOptions } from '../etcd/connection/etcd-client.js';
+import {
+  type CoordinationOptions,
+  type ResolvedCoordination,
+  resolveCoordination,
+} from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkInteger, checkKnown, checkOneOf, MAX_TIMER_MS, type OptionNames } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
@@ -43,6 +49,12 @@ export interface EtcdTriggerOptions {
    */
   readonly outcomes?: { readonly prefix: string };
   /**
+   * Elections and other work that the instances of the application share. Without it nothing is written for them, and
+   * an application that uses them does not start.
+   * @default none
+   */
+  readonly coordination?: CoordinationOptions;
+  /**
    * Behaviour if etcd is unreachable or something required is missing at startup. `timeoutMs` is in milliseconds.
    * @default { policy: 'fail-fast', timeoutMs: 10_000 }
    */
@@ -70,13 +82,17 @@ export interface EtcdTriggerOptions {
    */
   readonly snapshot?: SnapshotOptions;
   /**
-   * Limits of the servers, where they are started with other values of `--max-request-bytes` and `--max-txn-ops`.
-   * @default { requestBytes: 1_572_864, transactionOperations: 128 }
+   * Limits of the servers, where they are started with other values of `--max-request-bytes` and `--max-txn-ops`, and
+   * the limits of each document that is validated.
+   * @default { requestBytes: 1_572_864, transactionOperations: 128, documentBytes: 1_572_864, values: 500_000, properties: 100_000, nestedObjects: 20_000 }
    */
-  readonly limits?: Partial<TransactionLimits>;
+  readonly limits?: Partial<EtcdTriggerLimits>;
   /** @default Nest's `Logger` */
   readonly logger?: LoggerService;
 }
+
+/** Limits of the servers and of documents. */
+export interface EtcdTriggerLimits extends TransactionLimits, DocumentLimits {}
 
 /** Options of the `@WatchKey` methods of a cluster. */
 export interface HandlersOptions {
@@ -105,10 +121,11 @@ export interface ResolvedOptions {
   readonly keyPrefix: string;
   /** Prefix of all markers, including its trailing slash; `undefined` if markers are disabled. */
   readonly markerPrefix: string | undefined;
+  readonly coordination: ResolvedCoordination | undefined;
   readonly serviceName: string;
   readonly podName: string;
   readonly configs: readonly ConfigDefinition[];
-  readonly limits: TransactionLimits;
+  readonly limits: EtcdTriggerLimits;
   readonly boot: BootPolicy;
   readonly requestTimeoutMs: number;
   readonly drainTimeoutMs: number;
@@ -126,6 +143,7 @@ const OPTIONS: OptionNames<EtcdTriggerOptions> = {
   configs: true,
   outcomes: true,
   boot: true,
+  coordination: true,
   requestTimeoutMs: true,
   shutdown: true,
   watchDefaults: true,
@@ -139,7 +157,17 @@ const OPTIONS: OptionNames<EtcdTriggerOptions> = {
 const NESTED_OPTIONS = {
   boot: { policy: true, timeoutMs: true } satisfies OptionNames<BootPolicy>,
   handlers: { register: true, useGlobalEnhancers: true } satisfies OptionNames<HandlersOptions>,
-  limits: { requestBytes: true, transactionOperations: true } satisfies OptionNames<TransactionLimits>,
+  coordination: {
+    prefix: true,
+    ttlSeconds: true,
+    marginMs: true,
+    settleMs: true,
+  } satisfies OptionNames<CoordinationOptions>,
+  limits: {
+    ...DOCUMENT_LIMITS,
+    requestBytes: true,
+    transactionOperations: true,
+  } satisfies OptionNames<EtcdTriggerLimits>,
   outcomes: { prefix: true },
   shutdown: { drainTimeoutMs: true },
   snapshot: { directory: true, maxAgeMs: true, encryptionKey: true } satisfies OptionNames<SnapshotOptions>,
@@ -155,13 +183,17 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
   checkNames(given);
   const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
   checkOneOf('"boot.policy"', policy, POLICIES);
+  const markerPrefix = given.outcomes && checkMarkerPrefix(given.outcomes);
+  const coordination = given.coordination === undefined ? undefined : resolveCoordination(given.coordination);
+  if (markerPrefix !== undefined && coordination) checkSeparate(markerPrefix, `${coordination.prefix}/`);
   return {
     keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
-    markerPrefix: given.outcomes && checkMarkerPrefix(given.outcomes),
+    markerPrefix,
+    coordination,
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
     configs: checkConfigs(given.configs ?? []),
-    limits: checkServerLimits(given.limits ?? {}),
+    limits: checkLimitOptions(given.limits ?? {}),
     boot: { policy, timeoutMs: checkMilliseconds('boot.timeoutMs', timeoutMs) },
     requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
@@ -192,6 +224,11 @@ function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {
     );
   }
   return given.endsWith('/') ? given : `${given}/`;
+}
+
+function checkSeparate(markerPrefix: string, coordinationPrefix: string): void {
+  if (!markerPrefix.startsWith(coordinationPrefix) && !coordinationPrefix.startsWith(markerPrefix)) return;
+  throw new InvalidOptionsError('"outcomes.prefix" and "coordination.prefix" overlap: use separate prefixes');
 }
 
 function checkSnapshot(given: unknown): SnapshotOptions {
@@ -230,13 +267,17 @@ function checkHandlers({ register = true, useGlobalEnhancers = false }: Handlers
   };
 }
 
-function checkServerLimits(given: Partial<TransactionLimits>): TransactionLimits {
+function checkLimitOptions(given: Partial<EtcdTriggerLimits>): EtcdTriggerLimits {
   const limitOf = (name: keyof TransactionLimits): number => {
     const limit = given[name] ?? DEFAULT_LIMITS[name];
     checkInteger(`"limits.${name}"`, limit, { min: 1 });
     return limit;
   };
-  return { requestBytes: limitOf('requestBytes'), transactionOperations: limitOf('transactionOperations') };
+  return {
+    requestBytes: limitOf('requestBytes'),
+    transactionOperations: limitOf('transactionOperations'),
+    ...checkDocumentLimits(given),
+  };
 }
 
 function checkFlag(option: string, value: unknown): boolean {

@@ -8,6 +8,7 @@ import type { ConfigDefinition } from '../store/definitions/config-definition.js
 import type { StoreService } from '../store/store.service.js';
 import { ClusterLifecycle } from './cluster.lifecycle.js';
 import { ClusterRuntime } from './cluster.runtime.js';
+import { ElectionRegistrar } from './election.registrar.js';
 import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
 import {
@@ -94,11 +95,19 @@ export const clusterProviders = (cluster: string): Provider[] => [
         clusters: clustersOf(discovery),
         boot: () => runtime.handlersBoot,
         register: handlers.register,
+        limits: options.limits,
         application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
         log,
       });
+      const { coordination } = runtime;
+      const elections = new ElectionRegistrar(explorer, { cluster, clusters: clustersOf(discovery), coordination });
       const [first] = clustersOf(discovery);
-      return new ClusterLifecycle(runtime, registrar, first === cluster ? new ShutdownHooksReminder(log) : undefined);
+      return new ClusterLifecycle(
+        runtime,
+        registrar,
+        elections,
+        first === cluster ? new ShutdownHooksReminder(log) : undefined,
+      );
     },
   },
 ];

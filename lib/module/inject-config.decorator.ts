@@ -1,9 +1,10 @@
 import 'reflect-metadata';
 import { Inject, type InjectionToken, type Type } from '@nestjs/common';
 import { isClass } from '../dto/class-metadata.js';
-import { className } from '../dto/dto-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 /** Identifies the `ConfigRef` that an `@InjectConfig` or `getConfigToken` requests. */
 export interface ConfigRequest {
@@ -71,20 +72,20 @@ export function requestOf(type: Type<object>, name: string | undefined, cluster:
 /** Returns the import that defines the requested configuration, as a line of code for messages. */
 export function featureLine({ type, name = '/key', cluster }: Omit<ConfigRequest, 'token'>): string {
   const target = name.endsWith('/') ? 'prefix' : 'key';
-  const definitions = `[{ ${target}: ${JSON.stringify(name)}, type: ${className(type)} }]`;
-  return `EtcdTriggerModule.forFeature(${definitions}${cluster === DEFAULT_CLUSTER ? '' : `, ${JSON.stringify(cluster)}`})`;
+  const definitions = `[{ ${target}: ${quoted(name)}, type: ${className(type)} }]`;
+  return `EtcdTriggerModule.forFeature(${definitions}${cluster === DEFAULT_CLUSTER ? '' : `, ${quoted(cluster)}`})`;
 }
 
 function checkClass(type: unknown, name: string | undefined): void {
   if (isClass(type)) return;
-  const subject = name === undefined ? 'a configuration' : `the configuration ${JSON.stringify(name)}`;
+  const subject = name === undefined ? 'a configuration' : `the configuration ${quoted(name)}`;
   const fault = type === undefined ? 'is undefined: check for a circular import' : 'is not a class';
   throw new InvalidOptionsError(`${subject} cannot be injected, because its type ${fault}`);
 }
 
 /** Nest's own errors show only the token, so its description names the missing import. */
 const descriptionOf = (type: Type<object>, name: string | undefined, cluster: string): string =>
-  `ConfigRef of ${className(type)}${name === undefined ? '' : ` at ${JSON.stringify(name)}`}${DEFINED_BY}${featureLine({ type, name, cluster })}`;
+  `ConfigRef of ${className(type)}${name === undefined ? '' : ` at ${quoted(name)}`}${DEFINED_BY}${featureLine({ type, name, cluster })}`;
 
 const DEFINED_BY = ', defined by ';
 

@@ -1,6 +1,8 @@
 import type { DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { isA } from '../foreign/foreign-error.js';
 
 /** Marks a cluster in the module graph: every `forRoot` provides one. */
 export class ClusterMarker {
@@ -27,7 +29,7 @@ export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   if (duplicate !== undefined) {
     throw new InvalidOptionsError(
-      `EtcdTriggerModule.forRoot is imported twice for the cluster "${duplicate}": import it once, or set a different { cluster }`,
+      `EtcdTriggerModule.forRoot is imported twice for the cluster ${quoted(duplicate)}: import it once, or set a different { cluster }`,
     );
   }
   return new Set(names);
@@ -41,5 +43,5 @@ export const definitionsOf = (discovery: DiscoveryService, cluster: string): Con
 
 function markersOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
   const instances: unknown[] = discovery.getProviders().map(({ instance }): unknown => instance);
-  return [...new Set(instances.filter((instance): instance is T => instance instanceof type))];
+  return [...new Set(instances.filter((instance): instance is T => isA(instance, type)))];
 }

@@ -7,6 +7,8 @@ import { ClusterRuntime } from './cluster.runtime.js';
 import { describeToken } from './inject-config.decorator.js';
 import { ClusterMarker } from './module-graph.js';
 import { StoreRegistry } from './store.registry.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { isA } from '../foreign/foreign-error.js';
 
 type Wrapper = ReturnType<DiscoveryService['getProviders']>[number];
 type Module = NonNullable<Wrapper['host']>;
@@ -27,13 +29,13 @@ export const optionsCycleCheck = (cluster: string, optionsToken: InjectionToken)
     if (!cycle) return;
     const names = cycle.filter(({ token }) => token !== ClusterRuntime).map(({ token }) => describeToken(token));
     throw new InvalidOptionsError(
-      `the options of the cluster "${cluster}" depend on ${names.join(', which depends on ')}, which depends on these options: take them from a provider that does not depend on this cluster`,
+      `the options of the cluster ${quoted(cluster)} depend on ${names.join(', which depends on ')}, which depends on these options: take them from a provider that does not depend on this cluster`,
     );
   },
 });
 
 const isOfCluster = ({ providers }: Module, cluster: string): boolean =>
-  [...providers.values()].some(({ instance }) => instance instanceof ClusterMarker && instance.cluster === cluster);
+  [...providers.values()].some(({ instance }: Wrapper) => isA(instance, ClusterMarker) && instance.cluster === cluster);
 
 /** Returns the providers between two providers, without these two; `undefined` if `from` does not depend on `to`. */
 function pathBetween(from: Wrapper, to: Wrapper, all: readonly Module[], seen: Set<Wrapper>): Wrapper[] | undefined {

@@ -6,8 +6,9 @@ import {
   WatchError,
 } from '../etcd-trigger.errors.js';
 import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-policy.js';
-import { className } from '../dto/dto-type.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 export interface ConfigBootOptions {
   readonly cluster: string;
@@ -92,7 +93,11 @@ async function problemsOf(
     const known = error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
     return [{ feed, problem: bootProblem(cluster, subject, known) }];
   }
-  if (await feed.parsedWithin(until - performance.now())) return contentProblemsOf(cluster, feed);
+  if (await feed.parsedWithin(until - performance.now())) {
+    if (await feed.listedWithin(until - performance.now())) return contentProblemsOf(cluster, feed);
+    const failed = `${subject}: the initial list was read, but could not be applied; the log says why`;
+    return [{ feed, problem: { cluster, subject, reason: 'failed', message: failed } }];
+  }
   const message = `${subject}: the validators of ${className(feed.definition.type)} did not finish within ${boot.timeoutMs} ms`;
   return [{ feed, problem: { cluster, subject, reason: 'failed', message } }];
 }
@@ -124,7 +129,7 @@ function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[]
   const { cache, definition, subject } = feed;
   const invalid = failingKeysOf(feed).map((key): FeedProblem => {
     const { violations, rejectedRevision } = cache.entry(key);
-    const error = new InvalidConfigError(`"${key}"`, violations ?? [], { key, revision: rejectedRevision });
+    const error = new InvalidConfigError(quoted(key), violations ?? [], { key, revision: rejectedRevision });
     return { feed, problem: { cluster, subject: key, reason: 'invalid', message: error.message, error } };
   });
   if (invalid.length > 0 || hasRequired(feed)) return invalid;

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
-import { Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { ChangeListener, type ChangeOptions } from './changes/change-listener.js';
 import { type ConfigChange, initialChange } from './changes/config-change.js';
 import { describeTarget, type ResolvedConfigDefinition } from './definitions/config-definition.js';
@@ -10,6 +10,8 @@ import { type ConfigRef, ProjectedConfig } from './changes/config-ref.js';
 import { ConfigView, entriesOf, inOrder } from './changes/config-view.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { ReadonlySortedMap } from '../collections/sorted-map.js';
+import { GuardedObservable } from '../watch/delivery/guarded-observable.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** Implements the reads of `StoreService` beyond a single value: lists, views, references and changes. */
 export class ConfigReader {
@@ -48,8 +50,8 @@ export class ConfigReader {
       return views;
     };
     const isAffectedBy = ({ key }: ConfigChange): boolean => key.startsWith(prefix);
-    const { listeners, log } = this.feeds;
-    const source = { read, isAffectedBy, listeners, log, subject: describeTarget(target) };
+    const { listeners, guard } = this.feeds;
+    const source = { read, isAffectedBy, listeners, guard, subject: describeTarget(target) };
     return new ProjectedConfig(source, (all) => entriesOf(prefix, all));
   }
 
@@ -60,12 +62,15 @@ export class ConfigReader {
     options: ChangeOptions,
     onComplete?: () => void,
   ): ConfigSubscription {
-    const source = { log: this.feeds.log, existing: this.#existing };
+    const source = { guard: this.feeds.guard, existing: this.#existing };
     return this.feeds.listeners.add(new ChangeListener(prefix, call, options, source, onComplete));
   }
 
   changes$(prefix: string, options: ChangeOptions): Observable<ConfigChange> {
-    return new Observable((subscriber) => {
+    const guarded = (call: () => unknown): void => {
+      this.feeds.guard.call('changes$', () => `a subscriber of changes under ${quoted(prefix)} failed`, call);
+    };
+    return new GuardedObservable(guarded, (subscriber) => {
       const subscription = this.onChange(
         prefix,
         (change) => {
@@ -84,12 +89,12 @@ export class ConfigReader {
 
   #sourceOf<T extends object>(key: string, type: Type<T>) {
     this.feeds.of(key, type);
-    const { listeners, log } = this.feeds;
+    const { listeners, guard } = this.feeds;
     return {
       read: () => this.feeds.read(key, type) as T | undefined,
       isAffectedBy: (change: ConfigChange) => change.key === key,
       listeners,
-      log,
+      guard,
       subject: describeTarget({ key }),
     };
   }

@@ -8,6 +8,8 @@ import {
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
+import type { DeliveryFailures } from '../watch/sharing/delivery-failures.js';
+import { describeThrown } from '../foreign/foreign-error.js';
 import { KeyRange } from '../backend/key-range.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
@@ -20,6 +22,8 @@ import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
  * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started
@@ -45,7 +49,10 @@ interface FollowedFeed {
 
 /** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
 export class DefinitionFeeds implements FeedSink {
-  readonly listeners = new ConfigListeners();
+  readonly listeners = new ConfigListeners((error) => {
+    this.#failures.failed(this.listeners, 'listeners of the store', error);
+  });
+  readonly guard: ListenerGuard;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -57,6 +64,7 @@ export class DefinitionFeeds implements FeedSink {
 
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
+    this.guard = new ListenerGuard(options.log, options.observer);
     for (const definition of options.definitions.all) {
       const governs = (key: string): boolean => options.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
@@ -73,10 +81,6 @@ export class DefinitionFeeds implements FeedSink {
 
   get hasListeners(): boolean {
     return !this.listeners.isEmpty;
-  }
-
-  get log(): InstanceLog {
-    return this.#options.log;
   }
 
   get status(): StoreStatus {
@@ -115,7 +119,7 @@ export class DefinitionFeeds implements FeedSink {
    * @throws InvalidOptionsError if no definition covers the key
    */
   feedForRequest(operation: string, key: string): DefinitionFeed {
-    const what = `${operation} "${key}"`;
+    const what = `${operation} ${quoted(key)}`;
     this.#checkOpen(what);
     const definition = this.definitions.governing(key);
     if (!definition) {
@@ -198,12 +202,19 @@ export class DefinitionFeeds implements FeedSink {
 
   updated(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheUpdate<object>): void {
     const { log, observer } = this.#options;
-    observer?.stored(feed.subject, { updates, rejections: rejected.length });
-    for (const { key, revision, violations } of rejected) {
-      const { message } = new InvalidConfigError(`"${key}" at revision ${revision}`, violations);
+    try {
+      observer?.stored(feed.subject, { updates, rejections: rejected.length });
+    } catch (error) {
+      this.#failures.failed(this, 'metrics of the store', error);
+    }
+    for (const { key, revision, violations } of rejected.slice(0, MAX_LOGGED_KEYS)) {
+      const { message } = new InvalidConfigError(`${quoted(key)} at revision ${revision}`, violations);
       log.error(`${message}; ${this.#effectOf(feed, key)}`);
     }
-    for (const key of healed) log.info(`"${key}" is valid again`);
+    if (rejected.length > MAX_LOGGED_KEYS) {
+      log.error(`${feed.subject}: ${rejected.length - MAX_LOGGED_KEYS} more values are not valid`);
+    }
+    for (const key of healed.slice(0, MAX_LOGGED_KEYS)) log.info(`${quoted(key)} is valid again`);
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
       log.info('the configuration is now complete');
@@ -216,8 +227,29 @@ export class DefinitionFeeds implements FeedSink {
     this.#options.snapshot?.replaced(feed.subject, isForeign);
   }
 
-  stripped(key: string, paths: readonly string[]): void {
-    this.#options.log.warn(`"${key}": ignored properties that its class does not know: ${paths.join(', ')}`);
+  stripped(key: string, names: string): void {
+    this.#options.log.warn(`${quoted(key)}: ignored properties that its class does not know: ${names}`);
+  }
+
+  parserFailed(key: string, error: unknown): void {
+    this.#options.log.error(`${quoted(key)}: parsing failed unexpectedly: ${describeThrown(error)}`);
+  }
+
+  failed(feed: DefinitionFeed, error: unknown): void {
+    this.#failures.failed(feed, feed.subject, error);
+  }
+
+  recovered(feed: DefinitionFeed): void {
+    this.#failures.recovered(feed, feed.subject);
+  }
+
+  get #failures(): DeliveryFailures {
+    return this.#options.ranges.failures;
+  }
+
+  unnamed({ subject }: DefinitionFeed, escapedKey: string): void {
+    const { log } = this.#options;
+    log.warn(`${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`);
   }
 
   interrupted(feed: DefinitionFeed): void {
@@ -270,6 +302,9 @@ export class DefinitionFeeds implements FeedSink {
     if (this.#state === 'closed') throw new ConnectionClosedError(`${what}: the module is closed`);
   }
 }
+
+/** Number of keys that one update of a definition logs. */
+const MAX_LOGGED_KEYS = 100;
 
 /** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;

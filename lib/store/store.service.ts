@@ -11,10 +11,12 @@ import type { ConfigRevision, HistoryOptions } from './writing/config-history.js
 import { ConfigReader } from './config-reader.js';
 import type { ConfigRef } from './changes/config-ref.js';
 import { type ConfigTransaction, planTransaction } from './writing/config-transaction.js';
-import type { ConfigUpdate } from './writing/config-updater.js';
+import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
 import { type DeleteOptions, type PutOptions, type WriteResult, written } from './writing/config-writer.js';
 import type { WriteSide } from './writing/write-side.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { className } from '../foreign/class-name.js';
 
 /**
  * Typed configuration: reads validated, frozen instances of DTO classes from memory, and writes them to etcd. An
@@ -59,8 +61,10 @@ export class StoreService {
     const value = this.get(key, type);
     if (value === undefined) {
       const { violations, rejectedRevision } = this.entry(key, type);
-      const why = violations ? `the value in etcd is not a valid ${type.name}` : `there is no ${type.name} in etcd`;
-      throw new ConfigNotFoundError(`"${key}": ${why}`, { key, revision: rejectedRevision });
+      const why = violations
+        ? `the value in etcd is not a valid ${className(type)}`
+        : `there is no ${className(type)} in etcd`;
+      throw new ConfigNotFoundError(`${quoted(key)}: ${why}`, { key, revision: rejectedRevision });
     }
     return value;
   }
@@ -131,6 +135,7 @@ export class StoreService {
    * @throws InvalidConfigError if the value is invalid; nothing was sent
    * @throws InvalidOptionsError if no definition covers the key (`WatcherService.put` writes any key)
    * @throws RevisionConflictError if `ifRevision` or `ifAbsent` does not hold
+   * @throws FenceLostError if this instance no longer owns what `fence` stands for
    * @throws UnknownOutcomeError if the answer was lost and nothing proves whether the write was applied
    */
   async put(key: string, value: object, options: PutOptions = {}): Promise<WriteResult> {
@@ -140,7 +145,7 @@ export class StoreService {
   /**
    * Deletes a configuration. Resolves when readers of this process see the deletion.
    *
-   * @throws InvalidOptionsError, RevisionConflictError, UnknownOutcomeError as `put`
+   * @throws InvalidOptionsError, RevisionConflictError, FenceLostError, UnknownOutcomeError as `put`
    */
   async delete(key: string, options: DeleteOptions = {}): Promise<WriteResult & { deleted: boolean }> {
     return this.#writes.writer.delete(this.#feeds.feedForRequest('delete', key), key, options);
@@ -151,15 +156,19 @@ export class StoreService {
    * with the new value, at most 50 times. `change` receives the frozen value that readers see, or `undefined`, and must
    * return a new object.
    *
-   * @throws InvalidConfigError, InvalidOptionsError, UnknownOutcomeError as `put`, and the errors of `change`; then
-   * nothing was written
+   * @throws InvalidConfigError, InvalidOptionsError, FenceLostError, UnknownOutcomeError as `put`, and the errors of
+   * `change`; then nothing was written
    * @throws RevisionConflictError after 50 conflicts
    */
-  async update<T extends object>(key: string, type: Type<T>, change: ConfigUpdate<T>): Promise<WriteResult> {
+  async update<T extends object>(
+    key: string,
+    type: Type<T>,
+    change: ConfigUpdate<T>,
+    options: UpdateOptions = {},
+  ): Promise<WriteResult> {
     this.#feeds.of(key, type);
-    return this.#writes.updater.update(this.#feeds.feedForRequest('update', key), key, (current) =>
-      change(current as T | undefined),
-    );
+    const feed = this.#feeds.feedForRequest('update', key);
+    return this.#writes.updater.update(feed, key, (current) => change(current as T | undefined), options);
   }
 
   /**
@@ -167,12 +176,12 @@ export class StoreService {
    * operations, one less with `outcomes`; 1.5 MiB), are checked before anything is sent. Resolves when readers of this
    * process see all of the writes.
    *
-   * @throws InvalidConfigError, InvalidOptionsError, RevisionConflictError, UnknownOutcomeError as `put`
+   * @throws InvalidConfigError, InvalidOptionsError, RevisionConflictError, FenceLostError, UnknownOutcomeError as `put`
    * @throws WriteError if the transaction exceeds the limits of etcd
    */
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
-    const writes = await planTransaction(build, (operation, key) => this.#feeds.feedForRequest(operation, key));
-    return written(await this.#writes.writer.apply('transaction', writes));
+    const planned = await planTransaction(build, (operation, key) => this.#feeds.feedForRequest(operation, key));
+    return written(await this.#writes.writer.apply({ what: 'transaction', ...planned }));
   }
 
   /**

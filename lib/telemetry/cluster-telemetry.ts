@@ -11,6 +11,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { ElectionObserver } from '../coordination/election-candidate.js';
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type {
   DeliveryContext,
@@ -22,7 +23,8 @@ import type {
   WatchOrigin,
 } from '../watch/watch-event.js';
 import type { KeyRange } from '../backend/key-range.js';
-import { isThenable } from '../timing/time-limit.js';
+import { errorClass, isA } from '../foreign/foreign-error.js';
+import { adopted, isThenable } from '../foreign/thenable.js';
 import { type ClusterGaugeValues, observeGauges } from './cluster-gauges.js';
 import { type Counters, createCounters } from './instruments.js';
 
@@ -32,7 +34,7 @@ const SCOPE = 'nestjs-etcd-trigger';
  * Reports metrics and spans of one cluster to the OpenTelemetry SDK that the application has registered. No attribute
  * contains a value from etcd.
  */
-export class ClusterTelemetry implements ClusterObserver {
+export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
   readonly #counters: Counters;
   readonly #stop: () => void;
 
@@ -69,6 +71,16 @@ export class ClusterTelemetry implements ClusterObserver {
     this.#counters.handlerGivenUp.add(1, { ...this.#attributesOf(range), 'etcd_trigger.handler': handler });
   }
 
+  listenerFailed(kind: string, error: unknown): void {
+    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.listener': kind };
+    this.#counters.listenerFailures.add(1, { ...attributes, ...errorType(error) });
+  }
+
+  deliveryFailed(subject: string): void {
+    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.target': subject };
+    this.#counters.deliveryFailures.add(1, attributes);
+  }
+
   stored(definition: string, { updates, rejections }: { readonly updates: number; readonly rejections: number }): void {
     const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.definition': definition };
     if (updates > 0) this.#counters.storeUpdates.add(updates, attributes);
@@ -83,6 +95,18 @@ export class ClusterTelemetry implements ClusterObserver {
       };
     }
     return { event: (event, context) => this.#call(attributes, event, context, () => handler.event(event, context)) };
+  }
+
+  elected(election: string): void {
+    this.#counters.electionTerms.add(1, { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.election': election });
+  }
+
+  termFailed(election: string, error: unknown): void {
+    this.#counters.electionFailures.add(1, {
+      'etcd_trigger.cluster': this.cluster,
+      'etcd_trigger.election': election,
+      ...errorType(error ?? new Error()),
+    });
   }
 
   wrote(operation: string, outcome: string, seconds: number, error?: unknown): void {
@@ -138,7 +162,7 @@ function runAndReport(run: () => unknown, onEnd: (error?: unknown) => void): unk
     onEnd();
     return result;
   }
-  return result.then(
+  return adopted(result).then(
     (value) => {
       onEnd();
       return value;
@@ -161,8 +185,7 @@ export function endSpan(span: Span, error: unknown): void {
 
 export const errorType = (error: unknown): Attributes => {
   if (error === undefined) return {};
-  if (error instanceof EtcdTriggerError) return { 'error.type': error.code };
-  return { 'error.type': error instanceof Error ? error.constructor.name : typeof error };
+  return { 'error.type': isA(error, EtcdTriggerError) ? error.code : errorClass(error) };
 };
 
 const subjectAttributes = (subject: WatchEvent | WatchBatch): Attributes =>

@@ -25,10 +25,20 @@ export const INSTRUMENTS = {
   ),
   handlerRetries: counter('etcd_trigger.handler.retries', '{call}', 'Handler calls that retried a failed event'),
   handlerGivenUp: counter('etcd_trigger.handler.given_up', '{event}', 'Events dropped after all retry attempts failed'),
+  deliveryFailures: counter(
+    'etcd_trigger.delivery.failures',
+    '{failure}',
+    'Unexpected failures of the delivery itself, which is retried, by target',
+  ),
   handlerPending: gauge(
     'etcd_trigger.handler.pending',
     '{event}',
     'Events queued for a handler, plus its running calls',
+  ),
+  listenerFailures: counter(
+    'etcd_trigger.listener.failures',
+    '{call}',
+    'Calls of listeners and subscribers that threw or rejected, by listener and error.type',
   ),
   storeKeys: gauge('etcd_trigger.store.keys', '{key}', 'Configurations visible to readers, by definition'),
   storeInvalid: gauge(
@@ -38,6 +48,12 @@ export const INSTRUMENTS = {
   ),
   storeUpdates: counter('etcd_trigger.store.updates', '{update}', 'Changes of visible configurations, by definition'),
   storeRejections: counter('etcd_trigger.store.rejections', '{value}', 'Values rejected, by definition'),
+  electionTerms: counter('etcd_trigger.election.terms', '{term}', 'Terms of this instance as leader, by election'),
+  electionFailures: counter(
+    'etcd_trigger.election.failures',
+    '{call}',
+    'Calls of @OnElected methods that rejected, by election and error.type',
+  ),
   writeDuration: histogram(
     'db.client.operation.duration',
     's',

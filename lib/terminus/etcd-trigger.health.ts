@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import { type ClusterDescription, EtcdTriggerInspector } from '../module/etcd-trigger.inspector.js';
+import { quoted } from '../foreign/foreign-text.js';
 
 /** Health of one cluster. Contains names and keys, never values. */
 export interface ClusterHealth {
@@ -26,7 +27,7 @@ export class EtcdTriggerHealthIndicator {
     const closed = this.inspector
       .describe()
       .clusters.filter(({ store }) => store.status === 'closed')
-      .map(({ name }) => `cluster "${name}" is closed`);
+      .map(({ name }) => `cluster ${quoted(name)} is closed`);
     const session = this.health.check(key);
     return closed.length === 0 ? session.up() : session.down({ reasons: closed });
   }
@@ -65,13 +66,21 @@ function warningsOf({ store, targets, handlers }: ClusterDescription): string[] 
   const invalid = store.definitions
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
-    .map(({ key }) => `the value of "${key}" in etcd is invalid`);
+    .map(({ key }) => `the value of ${quoted(key)} in etcd is invalid`);
+  const shown = invalid.slice(0, MAX_KEYS);
+  if (invalid.length > MAX_KEYS) shown.push(`${invalid.length - MAX_KEYS} more values in etcd are invalid`);
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
+  const failing = targets
+    .filter((target) => target.failing > 0)
+    .map(({ target }) => `the delivery of ${target} has failed unexpectedly and is retried`);
   const halted = handlers
     .filter(({ state }) => state === 'halted')
     .map(({ name, target }) => `${name} (${target}) is halted`);
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
-  return [...incomplete, ...invalid, ...interrupted, ...halted];
+  return [...incomplete, ...shown, ...interrupted, ...failing, ...halted];
 }
+
+/** Number of invalid keys that the reasons name. */
+const MAX_KEYS = 20;

@@ -17,7 +17,7 @@ export class EtcdNotFoundError extends EtcdTriggerError {
         'Do one of the following:',
         '  - set ETCD_BIN to an etcd binary, or add one to the PATH',
         '  - on Debian or Ubuntu, let apt-get reach its mirror: the package etcd-server is unpacked, not installed',
-        '  - let this machine reach the etcd releases, or set ETCD_DOWNLOAD_BASE to a mirror of them',
+        '  - let this machine reach the etcd releases, or set ETCD_DOWNLOAD_BASE to an https mirror of them',
         '  - run etcd in a container and set ETCD_HOSTS=http://127.0.0.1:2379 for programs that read it:',
         `    docker run --rm -p 2379:2379 quay.io/coreos/etcd:${tag} etcd --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls http://127.0.0.1:2379`,
       ].join('\n'),

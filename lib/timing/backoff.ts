@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { onAbort } from './on-abort.js';
 
 /** Wait times between attempts. They are random, so that watches that broke together do not reconnect together. */
 export interface Backoff {
@@ -26,7 +26,9 @@ export function exponentialBackoff(
 }
 
 /** Resolves after `ms`, or immediately when aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export const pause = (ms: number, signal: AbortSignal): Promise<void> => paused(ms, signal, true);
+
+function paused(ms: number, signal: AbortSignal, keepsAlive: boolean): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) {
       resolve();
@@ -34,14 +36,14 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     }
     const done = (): void => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', done);
+      stopListening();
       resolve();
     };
     const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
+    if (!keepsAlive) timer.unref();
+    const stopListening = onAbort(signal, done);
   });
 }
 
 /** Like `pause`, but does not keep the process alive (unref'd timer). */
-export const quietPause = (ms: number, signal: AbortSignal): Promise<void> =>
-  sleep(ms, undefined, { ref: false, signal }).catch(() => undefined);
+export const quietPause = (ms: number, signal: AbortSignal): Promise<void> => paused(ms, signal, false);

@@ -12,12 +12,3 @@ export async function within<T>(promise: Promise<T>, limitMs: number): Promise<T
     clearTimeout(timer);
   }
 }
-
-/** True if the result of a call is a promise, of any implementation. */
-export const isThenable = (result: unknown): result is PromiseLike<unknown> =>
-  typeof result === 'object' && result !== null && typeof (result as { then?: unknown }).then === 'function';
-
-/** Prevents an unhandled rejection where the result of an application's function is not awaited. */
-export function ignoreRejection(result: unknown): void {
-  if (isThenable(result)) Promise.resolve(result).catch(() => undefined);
-}

@@ -10,6 +10,8 @@ import type { WatchOptions } from './delivery/watch-options.js';
 import type { InitialListWait } from './sharing/initial-list.js';
 import type { ListenerRegistration, RangeListener } from './sharing/range-listener.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
+import { BACKOFF, pause } from '../timing/backoff.js';
+import { within } from '../timing/time-limit.js';
 
 export interface RegisteredListener {
   readonly registration: ListenerRegistration;
@@ -82,7 +84,7 @@ export class ListenerRegistrar {
       );
     }
     if (error instanceof CompactedError) {
-      const compacted = await this.#compactedAt(range);
+      const compacted = error.compactRevision ?? (await this.#compactedAt(range, signal));
       const revision = compacted && compacted + 1;
       const available = revision ? `; the first revision available is ${revision}` : '';
       return new WatchError(`${what}: fromRevision ${fromRevision} is compacted${available}`, {
@@ -93,19 +95,35 @@ export class ListenerRegistrar {
     return error;
   }
 
+  /** Asks again while the connection fails, for as long as a request may take. */
+  async #compactedAt(range: KeyRange, signal: AbortSignal = new AbortController().signal): Promise<number | undefined> {
+    const until = performance.now() + this.#requestTimeoutMs;
+    for (let attempt = 0; !signal.aborted && !this.#isClosed; attempt += 1) {
+      const left = until - performance.now();
+      const answer = left > 0 ? await this.#compactionOf(range, left) : 'unknown';
+      if (answer !== 'failed') return answer === 'unknown' ? undefined : answer;
+      await pause(Math.min(left, BACKOFF.soon(attempt)), signal);
+    }
+    return undefined;
+  }
+
   /** etcd cancels a watch from revision 1 with the revision of the last compaction. */
-  async #compactedAt(range: KeyRange): Promise<number | undefined> {
+  async #compactionOf(range: KeyRange, limitMs: number): Promise<number | 'unknown' | 'failed'> {
     const stream = this.#source.watch(range, 1, { fragment: false, mayPause: true });
+    const seen: { history: boolean } = { history: false };
     stream.created.then(
       () => {
         stream.deliver(() => {
+          seen.history = true;
           stream.cancel();
         });
       },
       () => undefined,
     );
-    const reason = await stream.ended;
-    return reason instanceof CompactedError ? reason.compactRevision : undefined;
+    const reason = await within(stream.ended, limitMs);
+    if (reason instanceof CompactedError) return reason.compactRevision ?? 'unknown';
+    stream.cancel();
+    return reason && !seen.history && !isRefusal(reason) ? 'failed' : 'unknown';
   }
 }
 

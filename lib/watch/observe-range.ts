@@ -1,23 +1,27 @@
-import { Observable } from 'rxjs';
+import type { Observable } from 'rxjs';
 import { KeyRange, type WatchTarget } from '../backend/key-range.js';
-import type { InstanceLog } from '../etcd-trigger.log.js';
 import { resolveDelivery } from './delivery/delivery-options.js';
-import { announceResync } from './delivery/listener-failure.js';
 import type { ObserveOptions } from './delivery/watch-options.js';
 import type { ListenerRegistrar } from './listener-registrar.js';
 import type { WatchEvent } from './watch-event.js';
+import { GuardedObservable } from './delivery/guarded-observable.js';
+import { type ListenerGuard } from './delivery/listener-guard.js';
+import { onAbort } from '../timing/on-abort.js';
 
 /** Each subscriber is a separate listener, called synchronously and without a queue. */
 export function observeRange(
   registrar: ListenerRegistrar,
   target: WatchTarget,
-  log: InstanceLog,
+  guard: ListenerGuard,
   options: ObserveOptions,
 ): Observable<WatchEvent> {
   const { signal, onResync } = options;
-  return new Observable((subscriber) => {
+  const nameOf = (): string => `an observer of ${KeyRange.of(target).toString()}`;
+  const guarded = (call: () => unknown): void => {
+    guard.call('observe', () => `${nameOf()} failed`, call);
+  };
+  return new GuardedObservable(guarded, (subscriber) => {
     const range = KeyRange.of(target);
-    const name = `observer of ${range.toString()}`;
     const { events } = resolveDelivery(options, {}, 'event');
     registrar.checkOpen(`watch ${range.toString()}`);
     const complete = (): void => {
@@ -26,7 +30,12 @@ export function observeRange(
     const { unregister, listed } = registrar.register(range, options, {
       canAccept: () => true,
       deliver: (batch, notice) => {
-        if (notice) void announceResync(notice, { name, log, onResync });
+        if (notice)
+          guard.call(
+            'onResync',
+            () => `onResync of ${nameOf()} failed`,
+            () => onResync?.(notice),
+          );
         for (const event of batch.events) {
           if (!subscriber.closed && (events === 'both' || event.type === events)) subscriber.next(event);
         }
@@ -37,9 +46,9 @@ export function observeRange(
       if (signal?.aborted) complete();
       else subscriber.error(error);
     });
-    signal?.addEventListener('abort', complete);
+    const stopListening = onAbort(signal, complete);
     return () => {
-      signal?.removeEventListener('abort', complete);
+      stopListening();
       unregister();
     };
   });

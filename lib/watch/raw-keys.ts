@@ -1,22 +1,43 @@
 import { ConnectionClosedError, InvalidOptionsError, KeyNotFoundError } from '../etcd-trigger.errors.js';
 import { keyBytesOf, rawKeyOf, type KeyRecord, keyText } from '../backend/key-record.js';
-import type { KeyValueStore } from '../backend/key-value-store.js';
+import { type Fence, fenceLost, type FenceRegistry } from '../backend/fence.js';
+import type { KeyValueStore, Operation, TransactionResult } from '../backend/key-value-store.js';
 import type { KeyValue } from './watch-event.js';
+import { quoted } from '../foreign/foreign-text.js';
+
+/** Options of a `WatcherService.put`. */
+export interface RawPutOptions {
+  /** Decimal id of the key's lease. */
+  readonly lease?: string;
+  /** Write only if this instance still owns what the fence stands for. */
+  readonly fence?: Fence;
+}
+
+/** Options of a `WatcherService.delete`. */
+export interface RawDeleteOptions {
+  /** Delete only if this instance still owns what the fence stands for. */
+  readonly fence?: Fence;
+}
 
 /** Reads and writes single keys as bytes. */
 export class RawKeys {
   readonly #keyValue: KeyValueStore;
+  readonly #fences: FenceRegistry;
   #isClosed = false;
 
-  constructor(keyValue: KeyValueStore) {
+  constructor(keyValue: KeyValueStore, fences: FenceRegistry) {
     this.#keyValue = keyValue;
+    this.#fences = fences;
   }
 
   async get(key: string | Buffer): Promise<KeyValue> {
     const rawKey = this.#checkKey('get', key);
     const { record, revision } = await this.#keyValue.get(rawKey);
     if (!record) {
-      throw new KeyNotFoundError(`get "${keyText(rawKey)}": etcd has no such key`, { key: keyText(rawKey), revision });
+      throw new KeyNotFoundError(`get ${quoted(keyText(rawKey))}: etcd has no such key`, {
+        key: keyText(rawKey),
+        revision,
+      });
     }
     return keyValueOf(record);
   }
@@ -24,30 +45,23 @@ export class RawKeys {
   async put(
     key: string | Buffer,
     value: string | Buffer,
-    { lease }: { readonly lease?: string },
+    { lease, fence }: RawPutOptions,
   ): Promise<{ revision: number }> {
     const rawKey = this.#checkKey('put', key);
     const name = keyText(rawKey);
     if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
-      throw new InvalidOptionsError(`put "${name}": the value must be a string or a Buffer`, { key: name });
+      throw new InvalidOptionsError(`put ${quoted(name)}: the value must be a string or a Buffer`, { key: name });
     }
-    const { revision } = await this.#keyValue.commit({
-      what: `put "${name}"`,
-      key: name,
-      operations: [{ type: 'put', rawKey, value: Buffer.from(value), lease }],
-    });
+    const operation = { type: 'put', rawKey, value: Buffer.from(value), lease } as const;
+    const { revision } = await this.#commit(`put ${quoted(name)}`, name, operation, fence);
     return { revision };
   }
 
-  async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
+  async delete(key: string | Buffer, { fence }: RawDeleteOptions): Promise<{ revision: number; deleted: number }> {
     const rawKey = this.#checkKey('delete', key);
     const name = keyText(rawKey);
-    const result = await this.#keyValue.commit({
-      what: `delete "${name}"`,
-      key: name,
-      operations: [{ type: 'delete', rawKey }],
-    });
-    return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
+    const { revision, deleted } = await this.#commit(`delete ${quoted(name)}`, name, { type: 'delete', rawKey }, fence);
+    return { revision, deleted: deleted.length };
   }
 
   /** Further calls reject with `ConnectionClosedError`. */
@@ -55,12 +69,25 @@ export class RawKeys {
     this.#isClosed = true;
   }
 
+  async #commit(
+    what: string,
+    key: string,
+    operation: Operation,
+    fence: Fence | undefined,
+  ): Promise<TransactionResult & { readonly applied: true }> {
+    const conditions = fence ? [this.#fences.conditionOf(what, fence)] : [];
+    const result = await this.#keyValue.commit({ what, key, conditions, operations: [operation] });
+    if (result.applied) return result;
+    throw fenceLost(what, fence as Fence, key);
+  }
+
   #checkKey(operation: string, key: string | Buffer): string {
     if ((typeof key !== 'string' && !Buffer.isBuffer(key)) || key.length === 0) {
       throw new InvalidOptionsError(`${operation}: the key must be a non-empty string or Buffer`);
     }
     const rawKey = rawKeyOf(key);
-    if (this.#isClosed) throw new ConnectionClosedError(`${operation} "${keyText(rawKey)}": the module is closed`);
+    if (this.#isClosed)
+      throw new ConnectionClosedError(`${operation} ${quoted(keyText(rawKey))}: the module is closed`);
     return rawKey;
   }
 }

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import { KeyRange, type WatchTarget } from '../backend/key-range.js';
+import type { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
 import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
@@ -17,11 +18,14 @@ import {
 } from './delivery/watch-options.js';
 import { checkStart, ListenerRegistrar } from './listener-registrar.js';
 import { observeRange } from './observe-range.js';
-import { RawKeys } from './raw-keys.js';
+import { type RawDeleteOptions, RawKeys, type RawPutOptions } from './raw-keys.js';
 import type { ClusterObserver } from './sharing/cluster-observer.js';
+import type { DeliveryFailures } from './sharing/delivery-failures.js';
 import type { InitialListWait } from './sharing/initial-list.js';
 import type { SharedRanges } from './sharing/shared-ranges.js';
 import type { DeliveryContext, KeyValue, WatchBatch, WatchEvent, WatchFailure, WatchHandler } from './watch-event.js';
+import { ListenerGuard } from './delivery/listener-guard.js';
+import { onAbort } from '../timing/on-abort.js';
 
 export interface WatcherServiceOptions {
   /** Time limit for the initial list of a watch, in milliseconds. */
@@ -29,6 +33,7 @@ export interface WatcherServiceOptions {
   /** Defaults of all handlers. */
   readonly delivery: DeliveryOptions;
   readonly observer?: ClusterObserver | undefined;
+  readonly fences: FenceRegistry;
 }
 
 export interface AttachOptions {
@@ -57,6 +62,9 @@ export class WatcherService {
   readonly #registrar: ListenerRegistrar;
   readonly #rawKeys: RawKeys;
   readonly #log: InstanceLog;
+  /** @internal */
+  readonly guard: ListenerGuard;
+  readonly #failures: DeliveryFailures;
   readonly #options: WatcherServiceOptions;
   readonly #subscriptions = new Set<QueuedSubscription>();
 
@@ -69,9 +77,11 @@ export class WatcherService {
     options: WatcherServiceOptions,
   ) {
     this.#log = log;
+    this.guard = new ListenerGuard(log, options.observer);
+    this.#failures = ranges.failures;
     this.#options = options;
     this.#registrar = new ListenerRegistrar(source, ranges, options.requestTimeoutMs);
-    this.#rawKeys = new RawKeys(keyValue);
+    this.#rawKeys = new RawKeys(keyValue, options.fences);
   }
 
   /**
@@ -110,7 +120,7 @@ export class WatcherService {
    */
   observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
     checkKnown(options, OBSERVE_OPTIONS, { owner: ' of observe()' });
-    return observeRange(this.#registrar, target, this.#log, options);
+    return observeRange(this.#registrar, target, this.guard, options);
   }
 
   /**
@@ -122,24 +132,22 @@ export class WatcherService {
   }
 
   /**
-   * Writes one key. `lease`: the decimal id of the key's lease.
+   * Writes one key.
+   * @throws FenceLostError if this instance no longer owns what `fence` stands for; nothing was written
    * @throws UnknownOutcomeError if the answer was lost; the write may have been applied, and was not retried
    * @throws WriteError if the write exceeds etcd's limits
    */
-  async put(
-    key: string | Buffer,
-    value: string | Buffer,
-    options: { readonly lease?: string } = {},
-  ): Promise<{ revision: number }> {
+  async put(key: string | Buffer, value: string | Buffer, options: RawPutOptions = {}): Promise<{ revision: number }> {
     return this.#rawKeys.put(key, value, options);
   }
 
   /**
    * Deletes one key. `deleted` is 0 if the key did not exist.
+   * @throws FenceLostError as `put`
    * @throws UnknownOutcomeError if the answer was lost; the delete may have been applied, and was not retried
    */
-  async delete(key: string | Buffer): Promise<{ revision: number; deleted: number }> {
-    return this.#rawKeys.delete(key);
+  async delete(key: string | Buffer, options: RawDeleteOptions = {}): Promise<{ revision: number; deleted: number }> {
+    return this.#rawKeys.delete(key, options);
   }
 
   /**
@@ -194,9 +202,9 @@ export class WatcherService {
     const delivery = resolveDelivery(options, this.#options.delivery, 'batch' in handler ? 'batch' : 'event');
     this.#registrar.checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
-    const close = (): void => {
+    const stopListening = onAbort(signal, () => {
       subscription.end(undefined);
-    };
+    });
     const name = attach.name ?? `handler of ${range.toString()}`;
     const { observer } = this.#options;
     const observeFailure =
@@ -208,11 +216,13 @@ export class WatcherService {
       target: range.target,
       name,
       log: this.#log,
+      guard: this.guard,
+      failures: this.#failures,
       delivery,
       onResync: options.onResync,
       onError: [options.onError, attach.onFailure, observeFailure].filter((listener) => listener !== undefined),
       onEnd: () => {
-        signal?.removeEventListener('abort', close);
+        stopListening();
       },
     });
     // Until the last call has ended, because shutdown waits for it.
@@ -220,7 +230,6 @@ export class WatcherService {
     const { registration, unregister, listed } = this.#registrar.register(range, options, subscription, attach.wait);
     subscription.registered(registration, unregister);
     this.#subscriptions.add(subscription);
-    signal?.addEventListener('abort', close);
     return { subscription, listed };
   }
 

@@ -16,6 +16,9 @@ export interface ActivityEntry {
 
 const MAX_ENTRIES = 50;
 
+/** Longest key and longest detail of an entry, in characters: a value may have more than a megabyte. */
+const MAX_CHARS = 500;
+
 /** The latest changes received from etcd, newest first, and a stream of new ones. */
 @Injectable()
 export class Activity implements OnModuleDestroy {
@@ -31,7 +34,8 @@ export class Activity implements OnModuleDestroy {
   }
 
   add(entry: Omit<ActivityEntry, 'at'>): void {
-    const added = { ...entry, at: new Date().toISOString() };
+    const { key, detail } = entry;
+    const added = { ...entry, key: cut(key), detail: cut(detail), at: new Date().toISOString() };
     this.#latest = [added, ...this.#latest].slice(0, MAX_ENTRIES);
     this.#added.next(added);
   }
@@ -40,3 +44,5 @@ export class Activity implements OnModuleDestroy {
     this.#added.complete();
   }
 }
+
+const cut = (text: string): string => (text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS)}...` : text);

@@ -7,11 +7,15 @@ import { AppModule } from './app.module.js';
 import { CONFIGURATIONS } from './configurations.js';
 import { prepareEtcd } from './etcd.js';
 import { etcdSwitch } from './etcd-switch.js';
+import { localRequests } from './local-requests.js';
 import { startMetrics } from './metrics.js';
 import { RedisConfig } from './redis.config.js';
-import { print } from './terminal.js';
+import { print, printError } from './terminal.js';
 
 const port = Number(process.env.PORT ?? 3_000);
+/** Only this machine by default. The app has no login, so anyone who reaches it may change the configuration. */
+const host = process.env.HOST ?? '127.0.0.1';
+const allowedHosts = [host, ...(process.env.ALLOWED_HOSTS ?? '').split(',')].filter(Boolean);
 
 const handleScrape = startMetrics();
 const etcd = await orExit(prepareEtcd());
@@ -22,15 +26,19 @@ const app = await orExit(
     abortOnError: false,
     // Open pages do not delay the shutdown.
     forceCloseConnections: true,
+    // Only JSON, and no forms.
+    bodyParser: false,
   }),
 );
+app.use(localRequests(allowedHosts));
 app.use('/metrics', handleScrape);
 if (etcd.own) app.use('/etcd', etcdSwitch(etcd.own.first));
+app.useBodyParser('json');
 app.useStaticAssets(fileURLToPath(new URL('page', import.meta.url)));
 app.enableShutdownHooks();
-await orExit(app.listen(port));
+await orExit(app.listen(port, host));
 
-const url = (await app.getUrl()).replace('[::1]', 'localhost');
+const url = (await app.getUrl()).replace(/127\.0\.0\.1|\[::1?\]|0\.0\.0\.0/, 'localhost');
 const etcdCommands = `  curl -X DELETE ${url}/etcd              kills etcd: watch the page, /health/ready and /metrics
   curl -X PUT ${url}/etcd                 restarts it with its data
 `;
@@ -71,8 +79,7 @@ async function orExit<T>(starting: Promise<T>): Promise<T> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const isPortTaken = code === 'EADDRINUSE';
-    print(
-      'error',
+    printError(
       isPortTaken ? `port ${port} is already in use: choose another one with PORT=${port + 1} npm start` : message,
     );
     process.exit(1);

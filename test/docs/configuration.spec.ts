@@ -18,6 +18,7 @@ const TITLES = [
   'reactions.ts',
   'tenants.ts',
   'formats.module.ts',
+  'exact.module.ts',
   'client.test.ts',
   'before.ts',
   'config-service.module.ts',
@@ -143,6 +144,17 @@ describe('docs/configuration.md', () => {
       ['open', 'database.yaml', 'banner'].map((key) => etcd.direct.get(`/shop/${key}`).string()),
     );
     expect(written).toEqual(['off', 'host: db-2\nport: 5432\n', '5 Open again']);
+  });
+
+  it('reads and writes integers that JavaScript would round, with a codec', async () => {
+    await put('/shop/account', '{"id":9007199254740993,"name":"a"}');
+    const app = await start([await loadClass('exact.module.js', 'ExactModule')]);
+    const store = app.get(StoreService);
+    const account = await loadClass<{ id: string; name: string }>('exact.module.js', 'Account');
+
+    expect(store.get('/shop/account', account)).toEqual({ id: '9007199254740993', name: 'a' });
+    await store.update('/shop/account', account, (current) => ({ id: '1', ...current, name: 'b' }));
+    expect(await etcd.direct.get('/shop/account').string()).toBe('{"id":9007199254740993,"name":"b"}');
   });
 
   it('provides a ConfigService that is current in every constructor and follows later changes', async () => {

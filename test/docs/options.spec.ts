@@ -17,10 +17,11 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Watches: ['WatchOptions'],
   Delivery: ['DeliveryOptions'],
   'Changes of the store': ['ChangeOptions'],
-  'Other calls of the store': ['PutOptions', 'DeleteOptions', 'HistoryOptions'],
+  'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions'],
 };
 const NESTED: Readonly<Record<string, string>> = {
   boot: 'BootPolicy',
+  coordination: 'CoordinationOptions',
   handlers: 'HandlersOptions',
   limits: 'TransactionLimits',
   snapshot: 'SnapshotOptions',

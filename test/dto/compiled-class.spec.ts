@@ -4,10 +4,12 @@ import {
   IsArray,
   IsBoolean,
   IsInt,
+  IsNotEmpty,
   IsOptional,
   IsString,
   Length,
   Min,
+  ValidateBy,
   validateSync,
   ValidateIf,
   ValidateNested,
@@ -16,120 +18,7 @@ import { Expose, plainToInstance, Transform, Type } from 'class-transformer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileClass } from '../../lib/dto/compiled-class.js';
-
-type Decorators = Record<string, (...args: unknown[]) => PropertyDecorator>;
-
-/** Every class-validator decorator for a single value, with suitable arguments. */
-const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
-  ArrayContains: [[1]],
-  ArrayMaxSize: [3],
-  ArrayMinSize: [1],
-  ArrayNotContains: [[1]],
-  Contains: ['a'],
-  Equals: [1],
-  IsDivisibleBy: [2],
-  IsEnum: [{ one: 1, a: 'a' }],
-  IsIn: [[1, 'a']],
-  IsInstance: [Object],
-  IsNotIn: [[1, 'a']],
-  IsPhoneNumber: ['DE'],
-  Length: [1, 3],
-  Matches: [/^a/],
-  Max: [5],
-  MaxDate: [new Date()],
-  MaxLength: [3],
-  Min: [1],
-  MinDate: [new Date()],
-  MinLength: [1],
-  NotContains: ['a'],
-  NotEquals: [1],
-  IsPostalCode: ['DE'],
-  IsMobilePhone: ['de-DE'],
-  IsRgbColor: [true],
-  IsPassportNumber: ['DE'],
-  IsTaxId: ['de-DE'],
-  IsIdentityCard: ['ES'],
-  IsHash: ['md5'],
-  IsISBN: ['13'],
-};
-const NOT_OF_ONE_VALUE = new Set([
-  'Allow',
-  'Validate',
-  'ValidateBy',
-  'ValidateIf',
-  'ValidateNested',
-  'ValidatePromise',
-  'IsOptional',
-  'ValidatorConstraint',
-]);
-const BUILT_IN = Object.entries(classValidator as unknown as Decorators).filter(
-  ([name, decorator]) =>
-    /^[A-Z]/.test(name) &&
-    typeof decorator === 'function' &&
-    !NOT_OF_ONE_VALUE.has(name) &&
-    isPropertyDecorator(name, decorator),
-);
-
-function isPropertyDecorator(name: string, decorator: (...args: unknown[]) => unknown): boolean {
-  try {
-    return typeof decorator(...(ARGUMENTS[name] ?? [])) === 'function';
-  } catch {
-    return false;
-  }
-}
-
-const CORPUS: readonly unknown[] = [
-  null,
-  true,
-  false,
-  0,
-  1,
-  2,
-  -1,
-  1.5,
-  80,
-  '',
-  'a',
-  'abc',
-  'abcdef',
-  '1',
-  '1.5',
-  'true',
-  'https://example.com',
-  'a@b.de',
-  '127.0.0.1',
-  '::1',
-  '2020-01-01',
-  '2020-01-01T00:00:00Z',
-  'Infinity',
-  '#fff',
-  'rgb(1,2,3)',
-  '{"a":1}',
-  'de',
-  'DE',
-  'EUR',
-  '12:00',
-  '00:00:5e:00:53:af',
-  '+4930123456',
-  '10115',
-  '4111111111111111',
-  '123e4567-e89b-12d3-a456-426614174000',
-  '507f1f77bcf86cd799439011',
-  'YQ==',
-  'data:,a',
-  '1.0.0',
-  '80',
-  '9783161484100',
-  'DE89370400440532013000',
-  '5d41402abc4b2a76b9719d911017c592',
-  '12.5,13.5',
-  [],
-  [1],
-  [1, 1],
-  ['a', 2, null],
-  {},
-  { a: 1 },
-];
+import { ARGUMENTS, BUILT_IN, CORPUS } from './fuzz/built-in-decorators.js';
 
 describe('a compiled class', () => {
   it('gives the result of class-validator for every built-in decorator', () => {
@@ -228,6 +117,62 @@ describe('a compiled class', () => {
     },
   );
 
+  it('rejects null for a nested object or list, unless a condition excludes it', () => {
+    class Inner {
+      @IsOptional() @IsInt() n?: number;
+    }
+    class Outer {
+      @IsString() n!: string;
+      @ValidateNested() @Type(() => Inner) inner!: Inner;
+      @ValidateNested() @Type(() => Inner) list!: Inner[];
+      @IsOptional() @ValidateNested() @Type(() => Inner) optional?: Inner;
+    }
+    const compiled = compileClass(Outer);
+    const document = { n: 'q', inner: {}, list: [{}] };
+
+    expect(compiled?.({ ...document, optional: null })).toMatchObject({ n: 'q', optional: null });
+    expect(compiled?.({ ...document, inner: null })).toBeUndefined();
+    expect(compiled?.({ ...document, list: null })).toBeUndefined();
+    expect(compiled?.({ ...document, list: [null] })).toBeUndefined();
+  });
+
+  it('leaves default values that class-transformer or class-validator treat differently to them', () => {
+    const method = (): number => 1;
+    class Functional {
+      @IsOptional() run: unknown = method;
+    }
+    class EmptyItems {
+      @IsNotEmpty({ each: true }) tags: unknown = new Set(['']);
+    }
+    class Other {}
+    class Foreign {
+      @IsOptional() a?: number;
+      static isForeign = false;
+      constructor() {
+        if (Foreign.isForeign) return new Other();
+      }
+    }
+
+    expect(compileClass(Functional)?.({ run: 1 })).toBeUndefined();
+    expect(compileClass(EmptyItems)?.({})).toBeUndefined();
+    const compiled = compileClass(Foreign);
+    Foreign.isForeign = true;
+    expect(compiled?.({ a: 1 })).toBeUndefined();
+  });
+
+  it('evaluates all conditions, and lets no validator change the value', () => {
+    class Conditional {
+      @ValidateIf((_object, value) => (value as string).length > 0) @IsOptional() @IsString() a?: string | null;
+    }
+    const push = (value: unknown): boolean => (value as number[]).push(2) > 0;
+    class Changing {
+      @IsOptional() @IsArray() @ValidateBy({ name: 'push', validator: { validate: push } }) a?: number[];
+    }
+
+    expect(() => compileClass(Conditional)?.({ a: null })).toThrow(TypeError);
+    expect(() => compileClass(Changing)?.({ a: [1] })).toThrow(TypeError);
+  });
+
   it('is not used for classes that need class-transformer, a container or a promise', () => {
     class Transformed {
       @Transform(({ value }) => String(value)) @IsString() a!: string;
@@ -263,13 +208,47 @@ describe('a compiled class', () => {
     class Inherited {
       @IsOptional() toString!: () => string;
     }
+    class Method {
+      @IsOptional() run(): void {
+        return;
+      }
+    }
+    class Data {
+      @IsOptional() @IsInt() a?: number;
+    }
+    Object.defineProperty(Data.prototype, 'a', { value: 1, writable: true });
+    class Unconstrained {}
+    class Dynamic {
+      @IsOptional() @ValidateNested() @Type((help) => (help?.object.kind === 'a' ? Method : Data)) either?: Data;
+    }
+    class Returned {
+      @IsOptional() a?: number;
+      constructor() {
+        return Object.assign(new Unconstrained()) as Returned;
+      }
+    }
     const symbol = Symbol('a');
     class Symbolic {
       declare [symbol]: string;
     }
     IsString()(Symbolic.prototype, symbol);
 
-    for (const type of [Transformed, Exposed, Dated, Sets, Accessors, Recursive, Custom, Inherited, Symbolic]) {
+    for (const type of [
+      Transformed,
+      Exposed,
+      Dated,
+      Sets,
+      Accessors,
+      Recursive,
+      Custom,
+      Inherited,
+      Symbolic,
+      Method,
+      Data,
+      Unconstrained,
+      Dynamic,
+      Returned,
+    ]) {
       expect([type.name, compileClass(type)]).toEqual([type.name, undefined]);
     }
   });

@@ -159,7 +159,7 @@ describe('an invalid document', () => {
     ['an array', '[]', [': object']],
     ['null', 'null', [': object']],
     ['a string', '"sesame"', [': object']],
-    ['too many bytes', Buffer.alloc(1.5 * 1024 * 1024 + 1, 0x20), [': size']],
+    ['too many bytes', Buffer.alloc(1.5 * 1024 * 1024 + 1, 0x20), [': limits.documentBytes']],
     [
       'too many levels',
       `{"labels":${'['.repeat(100_000)}${']'.repeat(100_000)}}`,
@@ -171,7 +171,17 @@ describe('an invalid document', () => {
       ['labels.__proto__: forbiddenKey', '__proto__: forbiddenKey'],
     ],
     ['constructor', '{"labels":[{"constructor":{"prototype":{}}}]}', ['labels[0].constructor: forbiddenKey']],
+    [
+      'names that class-transformer drops',
+      '{"labels":{"toString":1,"a":[{"hasOwnProperty":1}]},"valueOf":1}',
+      ['labels.toString: forbiddenKey', 'labels.a[0].hasOwnProperty: forbiddenKey', 'valueOf: forbiddenKey'],
+    ],
     ['a number that is infinite', '{"labels":{"a":1e999}}', ['labels.a: finite']],
+    [
+      'integers that JavaScript rounds',
+      '{"labels":{"a":9007199254740993,"b":["-9007199254740992",-9007199254740992]},"other":12345678901234567890}',
+      ['labels.a: safeInteger', 'labels.b[1]: safeInteger', 'other: safeInteger'],
+    ],
   ])('is rejected: %s', (_, document, expected) => {
     expect(faults(parse(Service, document))).toEqual(expected);
     expect({}).not.toHaveProperty('admin');
@@ -194,6 +204,77 @@ describe('an invalid document', () => {
     const host = { name: 'x', port: 1 };
     expect(faults(parse(Loose, { hosts: host, main: [host] }))).toEqual(['hosts: isArray', 'main: nestedValidation']);
     expect(faults(parse(Loose, { hosts: [host], main: host }))).toBe('valid');
+
+    class Containers {
+      @ValidateNested({ each: true }) @Type(() => Host) set!: Set<Host>;
+      @ValidateNested({ each: true }) @Type(() => Host) map!: Map<string, Host>;
+    }
+    expect(faults(parse(Containers, { set: host, map: [host] }))).toEqual(['set: isArray', 'map: nestedValidation']);
+    expect(faults(parse(Containers, { set: [host], map: { host } }))).toBe('valid');
+  });
+});
+
+describe('a number outside of the safe range', () => {
+  it('is valid if it is written with a fraction or an exponent, or as a string', () => {
+    const labels = '{"a":1e20,"b":9007199254740993.0,"c":"9007199254740993","d\\":9007199254740993":9007199254740991}';
+
+    expect(parse(Service, JSON.stringify({ ...valid, labels: 0 }).replace('0}', `${labels}}`))).toMatchObject({
+      ok: true,
+      value: { labels: { a: 1e20, b: 2 ** 53, c: '9007199254740993', 'd":9007199254740993': 2 ** 53 - 1 } },
+    });
+  });
+});
+
+describe('unknown properties', () => {
+  class Item {
+    @IsString() name!: string;
+  }
+  class Other {
+    @IsString() label!: string;
+  }
+  class Items {
+    @ValidateNested() @Type(() => Item) map!: Map<string, Item[]>;
+    @ValidateNested() @Type(() => Item) set!: Set<Item>;
+    @ValidateNested() @Type(() => Item) lists!: Item[][];
+    @IsString() kind!: string;
+    @ValidateNested() @Type((help) => (help?.object.kind === 'other' ? Other : Item)) either!: Item | Other;
+  }
+  const item = { name: 'x', more: 1 };
+  const document = {
+    map: { a: [item, [item]], b: [] },
+    set: [item],
+    lists: [[item]],
+    kind: 'other',
+    either: { label: 'x', name: 'y' },
+  };
+  const paths = ['map.a[0].more', 'map.a[1][0].more', 'set[0].more', 'lists[0][0].more', 'either.name'];
+
+  it('are found in lists inside a Map, in Sets, and where the class depends on the document', () => {
+    const result = parse(Items, document) as unknown as { value: Items; stripped: string[] };
+
+    expect(result.stripped).toEqual(paths);
+    expect(result.value.map.get('a')).toEqual([{ name: 'x' }, [{ name: 'x' }]]);
+    expect(result.value.either).toEqual(Object.assign(new Other(), { label: 'x' }));
+    expect(faults(parse(Items, document, { unknown: 'refuse' }))).toEqual(paths.map((path) => `${path}: unknown`));
+  });
+
+  it('are also keys that class-transformer does not copy into a Map, which are always rejected', () => {
+    const map = { size: [item], get: [], a: [{ name: 'x' }] };
+
+    expect(faults(parse(Items, { ...document, map }))).toEqual(['map.size: forbiddenKey', 'map.get: forbiddenKey']);
+  });
+
+  it('are those of the class that class-transformer selects for exchanged names', () => {
+    class Exchanged {
+      @Expose({ name: 'b' }) @ValidateNested() @Type(() => Item) a!: Item;
+      @Expose({ name: 'a' }) @ValidateNested() @Type(() => Other) b!: Other;
+    }
+
+    expect(parse(Exchanged, { a: { label: 'x', name: 'y' }, b: { name: 'x' } })).toMatchObject({
+      ok: true,
+      value: { a: { name: 'x' }, b: { label: 'x' } },
+      stripped: ['a.name'],
+    });
   });
 });
 

@@ -129,6 +129,12 @@ describe('a value that cannot be written', () => {
     ['an object inside itself', gateway({ labels: circular }), ['labels.a.b: circular']],
     ['bytes', gateway({ labels: { a: Buffer.from('sesame') } }), ['labels.a: binary']],
     ['an accessor that throws', { labels: throwing }, [': transform']],
+    ['an integer that JavaScript rounds', gateway({ labels: { a: 2 ** 53 } }), ['labels.a: safeInteger']],
+    [
+      'a Map with a forbidden key',
+      gateway({ labels: new Map([['constructor', 1]]) }),
+      ['labels.constructor: forbiddenKey'],
+    ],
     ['a forbidden key', { labels: JSON.parse('{"__proto__":{}}') as object }, ['labels.__proto__: forbiddenKey']],
   ])('is reported by its path: %s', (_, value, expected) => {
     const result = serialize(Gateway, value);

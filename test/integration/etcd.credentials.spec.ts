@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
 import { Etcd3 } from 'etcd3';
 import { ConnectionError } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
@@ -98,14 +99,14 @@ describe('client.auth as a function', () => {
       () => app.watcher.put('/allowed/1', 'x'),
       () => app.watcher.watch('/allowed/', () => undefined),
     ]) {
-      const { message } = await failureOf(call());
-      expect(message).toContain('the function client.auth failed (ENOENT)');
-      expect(message).not.toContain(SECRET);
+      const failure = await failureOf(call());
+      expect(failure.message).toContain('the function client.auth failed (ENOENT)');
+      expect(inspect(failure)).not.toContain(SECRET);
     }
     expect(logger.text).not.toContain(SECRET);
   });
 
-  it('that fails at first does not prevent the start; only the injected Etcd3 stays unusable', async () => {
+  it('that fails at first does not prevent the start, and the injected Etcd3 works from its second use on', async () => {
     const { hosts } = secured.etcd;
     let isReady = false;
     const auth = () => {
@@ -117,9 +118,32 @@ describe('client.auth as a function', () => {
     isReady = true;
     await app.watcher.put('/allowed/1', 'x');
 
-    expect(() => app.app.get(Etcd3).get('/allowed/1')).toThrow(
-      'Etcd3.get(): the function client.auth failed (ENOENT) when the client was built',
+    const injected = app.app.get(Etcd3);
+    expect(() => injected.get('/allowed/1')).toThrow(
+      'Etcd3.get(): the function client.auth failed (ENOENT) when the client was built, which is tried again now',
     );
+    await eventually(() => {
+      expect(injected.kv).toBeDefined();
+    });
+    expect(await injected.get('/allowed/1').string()).toBe('x');
+    await injected.put('/allowed/1').value('y');
+    expect((await app.watcher.get('/allowed/1')).value.toString()).toBe('y');
+  });
+
+  it('that never settles causes an error that names the option; the next call of it counts', async () => {
+    const { hosts } = secured.etcd;
+    let calls = 0;
+    const auth = () => {
+      calls += 1;
+      return calls <= 2 ? new Promise<typeof APP>(() => undefined) : APP;
+    };
+    // The injected client and the connection call the function once each.
+    await using app = await startApp({ hosts, client: { hosts, auth }, requestTimeoutMs: 20_000 });
+    const { message } = await failureOf(app.watcher.get('/allowed/1'));
+    await app.watcher.put('/allowed/1', 'x');
+
+    expect(message).toContain('the function client.auth did not settle within 4000 ms');
+    expect(calls).toBe(3);
   });
 
   it('that returns no password fails the start with an error that names the option', async () => {
@@ -162,6 +186,21 @@ describe('client.credentials as a function', () => {
     await app.watcher.watch('/tls/', recorder.onEvent, { initial: false });
     await app.watcher.put('/tls/1', 'x');
     await eventually(() => recorder.events.length === 1);
+  });
+
+  it('that never settles causes an error and a log line that name the option; the next call of it counts', async () => {
+    const { hosts } = etcd;
+    const value = await read(files.client);
+    const logger = new CollectingLogger();
+    let isHanging = true;
+    const credentials = () => (isHanging ? new Promise<typeof value>(() => undefined) : value);
+    await using app = await startApp({ hosts, client: { hosts, credentials }, logger, requestTimeoutMs: 20_000 });
+    const { message } = await failureOf(app.watcher.get('/k'));
+    isHanging = false;
+    await eventually(() => app.watcher.put('/k', 'x'));
+
+    expect(message).toContain('the function client.credentials did not settle within 4000 ms');
+    expect(logger.text).toContain('the function client.credentials did not settle within 4000 ms');
   });
 
   it('is called for each connection, and renewed certificates end an outage', async () => {
@@ -209,9 +248,9 @@ describe('client.credentials as a function', () => {
       () => app.watcher.put('/k', 'x'),
       () => app.watcher.watch('/k/', () => undefined),
     ]) {
-      const { message } = await failureOf(call());
-      expect(message).toContain('the function client.credentials failed (ENOENT)');
-      expect(message).not.toContain(SECRET);
+      const failure = await failureOf(call());
+      expect(failure.message).toContain('the function client.credentials failed (ENOENT)');
+      expect(inspect(failure)).not.toContain(SECRET);
     }
     expect(logger.text).toContain('the function client.credentials failed (ENOENT)');
     expect(logger.text).not.toContain(SECRET);

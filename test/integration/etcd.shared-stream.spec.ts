@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ConnectionTimeoutError, PermissionDeniedError } from 'nestjs-etcd-trigger';
+import { ConnectionTimeoutError, KeyNotFoundError, PermissionDeniedError } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
 import { ProtobufReader } from '../../lib/etcd/codec/protobuf-reader.js';
+import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
 import { type ForwardedRequest, GrpcReverseProxy } from '../support/grpc-reverse-proxy.js';
 import { allFollow, allHaveReceived, watchMany } from '../support/many-watches.js';
@@ -46,37 +47,41 @@ describe('the shared watch stream:', () => {
     expect(allFollow(watches)).toBe(true);
   });
 
-  it('a request that times out interrupts no watch', async () => {
-    using proxy = await TcpProxy.start(etcd.first.clientPort);
-    await using app = await startApp({ hosts: proxy.endpoint, requestTimeoutMs: 500 });
-    const watches = await watchMany(app.watcher, 10);
-    await eventually(() => allFollow(watches));
-    proxy.freeze();
-    const timedOut = expect(app.watcher.get('/many/0/a')).rejects.toThrow(ConnectionTimeoutError);
-    const interrupted = new Set<string>();
-    const observe = async (ms: number): Promise<void> => {
-      const until = performance.now() + ms;
-      while (performance.now() < until) {
-        for (const { prefix, subscription } of watches) {
-          if (subscription.status !== 'following') interrupted.add(prefix);
+  it.each([500, 2_000, 5_000])(
+    'a stall of 4 s interrupts no watch, with requests that end after %i ms',
+    async (requestTimeoutMs) => {
+      using proxy = await TcpProxy.start(etcd.first.clientPort);
+      await using app = await startApp({ hosts: proxy.endpoint, requestTimeoutMs });
+      const watches = await watchMany(app.watcher, 100);
+      await eventually(() => allFollow(watches));
+      proxy.freeze();
+      const outcome = app.watcher.get('/many/0/a').catch((error: unknown) => error);
+      const interrupted = new Set<string>();
+      const observe = async (ms: number): Promise<void> => {
+        const until = performance.now() + ms;
+        while (performance.now() < until) {
+          for (const { prefix, subscription } of watches) {
+            if (subscription.status !== 'following') interrupted.add(prefix);
+          }
+          await sleep(10);
         }
-        await sleep(10);
-      }
-    };
-    await observe(2_000);
-    await timedOut;
-    proxy.thaw();
-    await putEach(10, 'a');
-    await observe(3_000);
+      };
+      await observe(4_000);
+      proxy.thaw();
+      expect(await outcome).toBeInstanceOf(requestTimeoutMs < 4_000 ? ConnectionTimeoutError : KeyNotFoundError);
+      await putEach(100, 'a');
+      await observe(3_000);
 
-    expect([...interrupted]).toEqual([]);
-    expect(allHaveReceived(watches, 'a')).toBe(true);
-    expect(watches.flatMap(({ recorder }) => recorder.notices)).toEqual([]);
-  });
+      expect([...interrupted]).toEqual([]);
+      expect(allHaveReceived(watches, 'a')).toBe(true);
+      expect(watches.flatMap(({ recorder }) => recorder.notices)).toEqual([]);
+    },
+  );
 
   it('after a reset of the stream all watches follow again without a new list, and writes under way succeed', async () => {
     using proxy = await GrpcReverseProxy.start(etcd.first.endpoint);
-    await using app = await startApp({ hosts: proxy.endpoint });
+    const logger = new CollectingLogger();
+    await using app = await startApp({ hosts: proxy.endpoint, logger });
     const watches = await watchMany(app.watcher, 50);
     await eventually(() => allFollow(watches));
     await putEach(50, 'a');
@@ -96,6 +101,8 @@ describe('the shared watch stream:', () => {
     expect(watches.flatMap(({ recorder }) => recorder.notices)).toEqual([]);
     expect(proxy.accepted).toBe(1);
     expect(await etcd.first.metric(STREAMS)).toBe(1);
+    await eventually(() => logger.text.includes('50 targets: following again'));
+    expect(logger.lines.filter(({ text }) => text.includes('following again'))).toHaveLength(1);
   });
 });
 

@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IsInt, IsString, Max } from 'class-validator';
@@ -208,6 +209,42 @@ describe('an offline snapshot', () => {
     expect(warnings.map(({ text }) => text)).toEqual([expect.stringContaining(`${file} ${reason}`)]);
   });
 
+  it.each<[string, (file: string, content: Buffer) => unknown, string]>([
+    ['a named pipe', (at) => execFileSync('mkfifo', [at]), 'is not a regular file'],
+    [
+      'a folder',
+      (at) => {
+        mkdirSync(at);
+      },
+      'is not a regular file',
+    ],
+    [
+      'dated in the future',
+      (at, content) => {
+        writeFileSync(at, withHead(content, { asOf: Date.now() + 3_600_000 }));
+      },
+      'has an unknown age',
+    ],
+    [
+      'without definitions',
+      (at, content) => {
+        writeFileSync(at, withHead(content, { definitions: undefined }));
+      },
+      'has another content than a snapshot',
+    ],
+  ])('that is %s does not change a start without etcd', async (_, change, reason) => {
+    await leaveSnapshot();
+    const content = readFileSync(file);
+    rmSync(file);
+    change(file, content);
+    const log = new CollectingLogger();
+
+    await expect(start({ logger: log, snapshot: { directory, maxAgeMs: 60_000 } })).rejects.toThrow(BootError);
+
+    const warnings = log.lines.filter(({ text }) => text.includes(file));
+    expect(warnings.map(({ text }) => text)).toEqual([expect.stringContaining(`${file} ${reason}`)]);
+  });
+
   it('of another cluster is discarded when etcd answers, even with keep-last, and reported once', async () => {
     const kept: ConfigDefinition[] = [
       { key: '/db', type: Database, required: true },
@@ -263,3 +300,11 @@ describe('an offline snapshot', () => {
     ]);
   });
 });
+
+/** Replaces parts of the first line of a plain snapshot, and its checksum. */
+function withHead(content: Buffer, change: object): Buffer {
+  const [format, head = '', ...documents] = content.subarray(0, -32).toString().split('\n');
+  const changed = JSON.stringify({ ...(JSON.parse(head) as object), ...change });
+  const whole = Buffer.from([format, changed, ...documents].join('\n'));
+  return Buffer.concat([whole, createHash('sha256').update(whole).digest()]);
+}

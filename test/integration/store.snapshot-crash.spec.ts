@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SnapshotFile } from '../../lib/store/snapshot/snapshot-file.js';
-import type { SnapshotContent } from '../../lib/store/snapshot/snapshot-format.js';
+import type { SnapshotContent } from '../../lib/store/snapshot/snapshot-content.js';
 import { testFolder } from '../support/test-folder.js';
 
 /** `npm run crash` sets 1,000. */

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   timing: ['collections'],
   collections: [],
+  foreign: [],
   backend: ['timing'],
   etcd: ['backend', 'timing', 'etcd/codec', 'etcd/connection', 'etcd/transport', 'etcd/watch'],
   'etcd/codec': ['backend'],
@@ -27,6 +28,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'store/definitions',
     'store/snapshot',
     'store/writing',
+    'watch/delivery',
     'watch/sharing',
   ],
   'store/writing': ['backend', 'timing', 'store/cache', 'store/definitions'],
@@ -53,7 +55,8 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'handlers/nest-metadata',
     'watch/delivery',
   ],
-  telemetry: ['backend', 'timing', 'watch/sharing'],
+  coordination: ['backend', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
+  telemetry: ['backend', 'coordination', 'timing', 'watch/sharing'],
   module: ['*'],
   terminus: ['module'],
   testing: ['backend', 'module', 'testing/etcd', 'testing/fake'],
@@ -62,7 +65,17 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Files that import nothing but errors and types of the public API: every folder may import them. */
-const LEAVES = ['etcd-trigger.errors', 'etcd-trigger.log', 'option-checks', 'watch/watch-event'];
+const LEAVES = [
+  'etcd-trigger.errors',
+  'etcd-trigger.inspect',
+  'etcd-trigger.log',
+  'foreign/class-name',
+  'foreign/foreign-error',
+  'foreign/foreign-text',
+  'foreign/thenable',
+  'option-checks',
+  'watch/watch-event',
+];
 
 const FILES = (readdirSync('lib', { recursive: true }) as string[])
   .filter((file) => file.endsWith('.ts') && file !== 'index.ts')

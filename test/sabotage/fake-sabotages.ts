@@ -180,7 +180,7 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'accepts transactions of any size',
     file: 'fake-key-value.ts',
-    line: 'checkLimits(transaction, this.#connection.prefixLength);',
+    line: 'checkLimits(transaction, this.#connection.prefix.length);',
     broken: '',
   },
 ];

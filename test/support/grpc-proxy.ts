@@ -1,24 +1,34 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import type { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
+import { EtcdWatchdog } from '../../lib/testing/etcd/etcd-watchdog.js';
 import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { eventually } from './eventually.js';
+import { TemporaryFolder } from './temporary-folder.js';
 
-/** The gRPC proxy of etcd (`etcd grpc-proxy start`) in front of a cluster. */
+/** The gRPC proxy of etcd (`etcd grpc-proxy start`) in front of a cluster. It does not outlive this process. */
 export class GrpcProxy implements AsyncDisposable {
   private constructor(
     readonly endpoint: string,
-    private readonly process: ChildProcess,
+    private readonly watchdog: EtcdWatchdog,
   ) {}
 
   /** Resolves when the proxy accepts connections. */
   static async start({ binary, endpoints }: EtcdTestCluster): Promise<GrpcProxy> {
     const [port = 0] = await freePorts(1);
     const address = `127.0.0.1:${port}`;
-    const args = ['grpc-proxy', 'start', `--endpoints=${endpoints.join()}`, `--listen-addr=${address}`];
-    const proxy = new GrpcProxy(`http://${address}`, spawn(binary.path, args, { stdio: 'ignore' }));
+    // The watchdog removes the folder.
+    const { path } = await TemporaryFolder.create('grpc-proxy');
+    const proxy = new GrpcProxy(`http://${address}`, new EtcdWatchdog(path));
     try {
+      await proxy.watchdog.start({
+        program: binary.path,
+        args: ['grpc-proxy', 'start', `--endpoints=${endpoints.join()}`, `--listen-addr=${address}`],
+        cwd: path,
+        env: process.env,
+        log: join(path, 'grpc-proxy.log'),
+      });
       await eventually(() => proxy.check(port), { withinMs: 20_000 });
       return proxy;
     } catch (error) {
@@ -28,14 +38,11 @@ export class GrpcProxy implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.process.exitCode !== null || this.process.signalCode !== null) return;
-    const exited = once(this.process, 'exit');
-    this.process.kill('SIGKILL');
-    await exited;
+    await this.watchdog.end();
   }
 
   private async check(port: number): Promise<void> {
-    if (this.process.exitCode !== null) throw new Error('the proxy has ended');
+    if (this.watchdog.exit !== undefined) throw new Error(`the proxy has ended: ${this.watchdog.exit}`);
     const socket = connect(port, '127.0.0.1');
     try {
       await once(socket, 'connect');

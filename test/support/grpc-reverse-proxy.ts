@@ -2,8 +2,10 @@ import { once } from 'node:events';
 import {
   connect,
   constants,
+  createSecureServer,
   createServer,
   type ClientHttp2Session,
+  type Http2SecureServer,
   type Http2Server,
   type Http2Session,
   type IncomingHttpHeaders,
@@ -14,6 +16,10 @@ import type { AddressInfo } from 'node:net';
 export interface GrpcReverseProxyOptions {
   /** Limit of concurrent streams per connection that the proxy announces. @default none */
   readonly maxConcurrentStreams?: number;
+  /** The proxy terminates TLS with this certificate. @default no TLS */
+  readonly tls?: { readonly cert: Buffer; readonly key: Buffer };
+  /** The proxy resets streams that carry no data for this time, in milliseconds. @default never */
+  readonly idleStreamMs?: number;
 }
 
 /** One request that a client has sent through the proxy. */
@@ -31,18 +37,24 @@ export class GrpcReverseProxy implements Disposable {
   accepted = 0;
   /** Highest number of streams that were open at the same time. */
   maxOpenStreams = 0;
-  readonly #server: Http2Server;
+  readonly #server: Http2Server | Http2SecureServer;
+  readonly #clients = new Set<Http2Session>();
+  readonly #options: GrpcReverseProxyOptions;
   readonly #sessions = new Set<Http2Session>();
   readonly #open = new Set<ServerHttp2Stream>();
 
-  private constructor(target: string, { maxConcurrentStreams }: GrpcReverseProxyOptions) {
+  private constructor(target: string, options: GrpcReverseProxyOptions) {
+    const { maxConcurrentStreams, tls } = options;
     const settings = maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams };
-    this.#server = createServer({ settings });
+    this.#options = options;
+    this.#server = tls ? createSecureServer({ settings, ...tls }) : createServer({ settings });
     this.#server.on('session', (session) => {
       this.accepted += 1;
       const upstream = connect(target);
       this.#keep(session);
       this.#keep(upstream);
+      this.#clients.add(session);
+      session.once('close', () => this.#clients.delete(session));
       session.once('close', () => {
         upstream.destroy();
       });
@@ -63,7 +75,7 @@ export class GrpcReverseProxy implements Disposable {
   }
 
   get endpoint(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `${this.#options.tls ? 'https' : 'http'}://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
   /** Requests of a method, for example `Range`. */
@@ -76,6 +88,11 @@ export class GrpcReverseProxy implements Disposable {
     const open = this.requestsOf(method).filter(({ stream }) => !stream.closed);
     for (const { stream } of open) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     return open.length;
+  }
+
+  /** Sends GOAWAY to the clients: open streams may finish, new ones belong on another connection. */
+  goAway(): void {
+    for (const session of this.#clients) session.goaway(constants.NGHTTP2_NO_ERROR);
   }
 
   stop(): void {
@@ -98,6 +115,11 @@ export class GrpcReverseProxy implements Disposable {
     this.requests.push({ path: headers[':path'] ?? '', chunks, stream });
     this.#open.add(stream);
     this.maxOpenStreams = Math.max(this.maxOpenStreams, this.#open.size);
+    const { idleStreamMs } = this.#options;
+    if (idleStreamMs !== undefined)
+      stream.setTimeout(idleStreamMs, () => {
+        stream.close(constants.NGHTTP2_CANCEL);
+      });
     const request = upstream.request(headers);
     let trailers: IncomingHttpHeaders = {};
     request.on('response', (response, flags) => {

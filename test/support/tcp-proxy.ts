@@ -22,6 +22,8 @@ export class TcpProxy {
   bytesUp = 0;
   /** Number of connections accepted so far. */
   accepted = 0;
+  /** Sockets of clients that are not closed. A client that was cut off keeps its own until it has noticed. */
+  openSockets = 0;
 
   readonly #connections = new Map<Connection, ProxyLane[]>();
   readonly #rules: Record<Direction, LaneRules> = {
@@ -36,6 +38,7 @@ export class TcpProxy {
   private constructor(
     readonly port: number,
     targetPort: number,
+    private readonly host: string,
   ) {
     this.#targetPort = targetPort;
   }
@@ -44,14 +47,19 @@ export class TcpProxy {
     // Another process may have taken the port in the meantime.
     return eventually(async () => {
       const [port = 0] = await freePorts(1);
-      const proxy = new TcpProxy(port, targetPort);
-      await proxy.accept();
-      return proxy;
+      return TcpProxy.startAt('127.0.0.1', port, targetPort);
     });
   }
 
+  /** Starts a proxy at an address of the loopback interface, of which Linux has many. */
+  static async startAt(host: string, port: number, targetPort: number): Promise<TcpProxy> {
+    const proxy = new TcpProxy(port, targetPort, host);
+    await proxy.accept();
+    return proxy;
+  }
+
   get endpoint(): string {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://${this.host}:${this.port}`;
   }
 
   /** Number of open connections. */
@@ -85,7 +93,7 @@ export class TcpProxy {
     // Another process may be probing whether the port is free.
     await eventually(
       async () => {
-        server.listen(this.port, '127.0.0.1');
+        server.listen(this.port, this.host);
         await once(server, 'listening');
       },
       { withinMs: LISTEN_TIMEOUT_MS },
@@ -151,6 +159,10 @@ export class TcpProxy {
 
   #connect(client: Socket): void {
     this.accepted += 1;
+    this.openSockets += 1;
+    client.once('close', () => {
+      this.openSockets -= 1;
+    });
     const server = connect({ port: this.#targetPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
     const connection = { client, server };
     const lanes = [

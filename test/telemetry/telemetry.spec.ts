@@ -7,7 +7,7 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { IsInt } from 'class-validator';
-import { RevisionConflictError, StoreService, WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
+import { OnElected, RevisionConflictError, StoreService, WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { format } from 'prettier';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -31,6 +31,14 @@ class Orders {
     this.activeSpanId = trace.getActiveSpan()?.spanContext().spanId;
     await Promise.resolve();
     if (key === '/orders/bad') throw new TypeError(`the total is ${SECRET}`);
+  }
+}
+
+@Injectable()
+class Leader {
+  @OnElected('orders')
+  run(): void {
+    throw new TypeError(`the total is ${SECRET}`);
   }
 }
 
@@ -76,6 +84,9 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
   /** Causes every kind of measurement at least once. */
   const exercise = async (): Promise<void> => {
     const store = app.get(StoreService);
+    store.changes$('/app/').subscribe(() => {
+      throw new TypeError(`the limit is ${SECRET}`);
+    });
     etcd.put('/orders/1', 'x');
     etcd.put('/orders/bad', String(SECRET));
     await eventually(
@@ -92,13 +103,29 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     await settled(app);
   };
 
+  /** Leads an election once, and fails. */
+  const lead = async (): Promise<void> => {
+    const module = await Test.createTestingModule({
+      imports: [EtcdTriggerTestingModule.forRoot({ coordination: { prefix: '/coordination' }, logger: quiet })],
+      providers: [Leader],
+    }).compile();
+    await module.init();
+    await eventually(async () => (await scrape()).includes('etcd_trigger_election_failures'));
+    await module.close();
+  };
+
   it('a scrape contains every instrument of the guide, and no value', async () => {
     await exercise();
+    await lead();
     const text = await scrape();
 
     for (const { name } of Object.values(INSTRUMENTS)) expect(text).toContain(`\n${name.replaceAll('.', '_')}`);
+    expect(text).toMatch(/etcd_trigger_listener_failures.*etcd_trigger_listener="changes\$",error_type="TypeError"/);
     expect(text).toMatch(/etcd_trigger_resyncs.*etcd_trigger_reason="compacted".* 1\n/);
     expect(text).toMatch(/etcd_trigger_handler_given_up.*etcd_trigger_handler="Orders.onOrder".* 1\n/);
+    expect(text).toMatch(
+      /etcd_trigger_election_failures.*etcd_trigger_election="orders".*error_type="TypeError".* 1\n/,
+    );
     expect(text).toMatch(/etcd_trigger_store_invalid.* 1\n/);
     expect(text).toMatch(/db_client_operation_duration_count.*etcd_trigger_outcome="conflict".* 1\n/);
     expect(text).not.toContain(String(SECRET));

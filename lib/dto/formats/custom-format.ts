@@ -1,4 +1,4 @@
-import { ignoreRejection } from '../../timing/time-limit.js';
+import { ignoreRejection } from '../../foreign/thenable.js';
 import type { JsonObject } from '../json-object.js';
 import { bufferOf, type DocumentBytes } from './document-bytes.js';
 import type { ConfigCodec, DecodedDocument, DocumentFormat } from './document-format.js';

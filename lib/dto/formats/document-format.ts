@@ -28,6 +28,8 @@ export type DecodedDocument =
        * True if no name occurs twice in an object of the bytes, given the number of properties in the decoded value.
        */
       readonly isUnambiguous?: (members: number) => boolean;
+      /** Returns the paths of integers that were rounded. Called only if a number is outside of the safe range. */
+      readonly findUnsafeIntegers?: () => readonly string[];
     }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 

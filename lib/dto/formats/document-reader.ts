@@ -1,7 +1,9 @@
 import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import { itemPath, propertyPath } from '../property-path.js';
 import { ViolationList } from '../violation-list.js';
-import { isJsonObject, type JsonObject, MAX_BYTES, MAX_DEPTH, MAX_PROPERTIES } from '../json-object.js';
+import { DocumentCount } from '../document-count.js';
+import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from '../document-limits.js';
+import { isForbiddenName, isJsonObject, type JsonObject, MAX_DEPTH, MAX_PROPERTIES } from '../json-object.js';
 import type { DocumentBytes } from './document-bytes.js';
 import type { DocumentFormat } from './document-format.js';
 import { rejected } from './document-text.js';
@@ -12,76 +14,60 @@ export type DocumentResult =
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
 /**
- * Decodes bytes into an object that is safe to transform. The violations of every format are `size`, `object`, `depth`,
- * `properties`, `forbiddenKey`, `finite` and `duplicateKey`; each format adds its own, such as `utf8` and `json`.
+ * Decodes bytes into an object that is safe to transform. The violations of every format are `object`, `depth`,
+ * `properties` (of one object), `forbiddenKey`, `finite`, `safeInteger`, `duplicateKey` and the names of the limits,
+ * such as `limits.values`; each format adds its own, such as `utf8` and `json`.
  */
-export function readDocument(bytes: DocumentBytes, format: DocumentFormat = JSON_FORMAT): DocumentResult {
-  if (bytes.length > MAX_BYTES) return rejected('size');
+export function readDocument(
+  bytes: DocumentBytes,
+  format: DocumentFormat = JSON_FORMAT,
+  limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS,
+): DocumentResult {
+  if (bytes.length > limits.documentBytes) return rejected('limits.documentBytes');
   const decoded = format.read(bytes);
   if (!decoded.ok) return decoded;
-  const { value, isUnambiguous } = decoded;
+  const { value, isUnambiguous, findUnsafeIntegers } = decoded;
   if (!isJsonObject(value)) return rejected('object');
-  const members = countMembers(value, 1);
-  if (Number.isNaN(members)) {
+  let count = new DocumentCount(limits);
+  if (!count.add(value)) {
+    if (count.exceeded) return rejected(`limits.${count.exceeded}`);
     const violations = new ViolationList();
     inspect(value, '', 1, violations);
-    return { ok: false, violations: violations.toArray() };
+    for (const path of findUnsafeIntegers?.() ?? []) violations.add(path, 'safeInteger');
+    if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
+    // A number with a fraction or an exponent may be larger than the safe integers.
+    count = new DocumentCount(limits, Number.MAX_VALUE);
+    count.add(value);
+    if (count.exceeded) return rejected(`limits.${count.exceeded}`);
   }
-  return isUnambiguous?.(members) === false ? rejected('duplicateKey') : { ok: true, value };
+  return isUnambiguous?.(count.properties) === false ? rejected('duplicateKey') : { ok: true, value };
 }
 
-const INVALID = Number.NaN;
-
-/**
- * Counts the properties of all objects; returns `INVALID` if anything is wrong. Only then `inspect` looks for the
- * paths.
- */
-function countMembers(value: object, depth: number): number {
-  if (depth > MAX_DEPTH) return INVALID;
-  let members = 0;
-  if (Array.isArray(value)) {
-    for (const item of value) members += countMembersOf(item, depth);
-    return members;
-  }
-  let own = 0;
-  // Faster than Object.keys(). V8 optimizes hasOwnProperty() in a for-in loop, but not Object.hasOwn().
-  for (const name in value) {
-    if (!Object.prototype.hasOwnProperty.call(value, name)) continue;
-    if (isForbidden(name)) return INVALID;
-    own += 1;
-    members += countMembersOf((value as JsonObject)[name], depth);
-  }
-  return own > MAX_PROPERTIES ? INVALID : own + members;
-}
-
-const countMembersOf = (value: unknown, depth: number): number =>
-  typeof value === 'number'
-    ? Number.isFinite(value)
-      ? 0
-      : INVALID
-    : typeof value === 'object' && value !== null
-      ? countMembers(value, depth + 1)
-      : 0;
-
-function inspect(value: unknown, path: string, depth: number, violations: ViolationList): void {
-  // JSON has no Infinity, but JSON.parse reads 1e999 as Infinity.
-  if (typeof value === 'number' && !Number.isFinite(value)) violations.add(path, 'finite');
-  if (typeof value !== 'object' || value === null) return;
+/** Looks for the paths of what `DocumentCount` does not accept, until the list is full. */
+function inspect(value: object, path: string, depth: number, violations: ViolationList): void {
   if (depth > MAX_DEPTH) {
     violations.add(path, 'depth');
   } else if (Array.isArray(value)) {
-    value.forEach((item: unknown, index) => {
-      inspect(item, itemPath(path, index), depth + 1, violations);
-    });
+    for (let index = 0; index < value.length && !violations.isFull(); index += 1) {
+      const item: unknown = value[index];
+      if (needsInspection(item)) inspectPart(item, itemPath(path, index), depth, violations);
+    }
   } else {
-    const properties = Object.entries(value);
+    const properties = Object.entries(value as JsonObject);
     if (properties.length > MAX_PROPERTIES) violations.add(path, 'properties');
     for (const [name, item] of properties) {
-      const at = propertyPath(path, name);
-      if (isForbidden(name)) violations.add(at, 'forbiddenKey');
-      else inspect(item, at, depth + 1, violations);
+      if (violations.isFull()) return;
+      if (isForbiddenName(name)) violations.add(propertyPath(path, name), 'forbiddenKey');
+      else if (needsInspection(item)) inspectPart(item, propertyPath(path, name), depth, violations);
     }
   }
 }
 
-const isForbidden = (name: string): boolean => name === '__proto__' || name === 'constructor' || name === 'prototype';
+// JSON has no Infinity, but JSON.parse reads 1e999 as Infinity.
+const needsInspection = (value: unknown): value is object | number =>
+  (typeof value === 'object' && value !== null) || (typeof value === 'number' && !Number.isFinite(value));
+
+function inspectPart(part: object | number, path: string, depth: number, violations: ViolationList): void {
+  if (typeof part === 'number') violations.add(path, 'finite');
+  else inspect(part, path, depth + 1, violations);
+}

@@ -1,5 +1,6 @@
 import type { DocumentFormat } from './document-format.js';
 import { rejected, textOf } from './document-text.js';
+import { findUnsafeIntegers } from './json-integers.js';
 
 /** JSON without duplicate names in an object, because parsers disagree about their meaning. */
 export const JSON_FORMAT: DocumentFormat = {
@@ -11,6 +12,7 @@ export const JSON_FORMAT: DocumentFormat = {
         ok: true,
         value: JSON.parse(text) as unknown,
         isUnambiguous: (members) => hasUniqueNames(text, members),
+        findUnsafeIntegers: () => findUnsafeIntegers(text),
       };
     } catch {
       return rejected('json');

@@ -1,4 +1,5 @@
-import { MAX_BYTES, MAX_DEPTH } from '../json-object.js';
+import { DEFAULT_DOCUMENT_LIMITS } from '../document-limits.js';
+import { MAX_DEPTH } from '../json-object.js';
 import { itemPath, propertyPath } from '../property-path.js';
 import { ViolationList } from '../violation-list.js';
 import type { DecodedDocument } from './document-format.js';
@@ -8,8 +9,10 @@ import { rejected } from './document-text.js';
  * Copies a value into a tree of plain data. A shared object is copied each time it occurs. A value that is not plain
  * data is the violation `plain`; a tree larger than any JSON document within the limits is the violation `size`. Levels
  * beyond the depth limit stay empty; `readDocument` rejects them.
+ *
+ * With integers of type `bigint`, those become numbers; one outside of the safe range is the violation `safeInteger`.
  */
-export function plainCopy(value: unknown): DecodedDocument {
+export function plainCopy(value: unknown, integers: 'number' | 'bigint' = 'number'): DecodedDocument {
   const violations = new ViolationList();
   let remaining = MAX_VALUES;
   const copied = copyOf(value, '', 1);
@@ -19,6 +22,10 @@ export function plainCopy(value: unknown): DecodedDocument {
   function copyOf(part: unknown, path: string, depth: number): unknown {
     remaining -= 1;
     if (remaining < 0 || part === null || PLAIN.has(typeof part)) return part;
+    if (typeof part === 'bigint' && integers === 'bigint') {
+      if (!Number.isSafeInteger(Number(part))) violations.add(path, 'safeInteger');
+      return Number(part);
+    }
     if (Array.isArray(part)) {
       if (depth > MAX_DEPTH) return [];
       return Array.from(part as unknown[], (item, index) => copyOf(item, itemPath(path, index), depth + 1));
@@ -39,7 +46,7 @@ export function plainCopy(value: unknown): DecodedDocument {
 }
 
 /** No JSON document within the size limit has more values: each value takes one byte and a comma. */
-const MAX_VALUES = MAX_BYTES / 2;
+const MAX_VALUES = DEFAULT_DOCUMENT_LIMITS.documentBytes / 2;
 
 const PLAIN: ReadonlySet<string> = new Set(['string', 'number', 'boolean']);
 

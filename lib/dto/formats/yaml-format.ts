@@ -7,9 +7,7 @@ import type { DocumentBytes } from './document-bytes.js';
 import type { DecodedDocument, DocumentFormat } from './document-format.js';
 import { rejected, textOf } from './document-text.js';
 import { plainCopy } from './plain-copy.js';
-
-/** Parsing YAML is slow and blocks the event loop. */
-const MAX_YAML_BYTES = 128 * 1024;
+import { MAX_ALIASES, MAX_YAML_BYTES, yamlTokens } from './yaml-limits.js';
 
 /**
  * One document of YAML 1.2 with the core schema, which has the value types of JSON. Anchors and a limited number of
@@ -32,11 +30,17 @@ export class YamlFormat implements DocumentFormat {
     const text = textOf(bytes);
     if (text === undefined) return rejected('utf8');
     try {
-      const document = this.#yaml.parseDocument(text, OPTIONS);
-      if (document.errors.length > 0) return rejected('yaml');
+      const parsed = yamlTokens(this.#yaml, text);
+      if (!parsed.ok) return parsed;
+      const { Composer } = this.#yaml;
+      // The composer continues after an error, so a broken document has many.
+      const [document, ...others] = withoutStackTraces(() => [
+        ...new Composer(OPTIONS).compose(parsed.tokens, true, text.length),
+      ]);
+      if (document === undefined || others.length > 0 || document.errors.length > 0) return rejected('yaml');
       // The parser warns only about unknown tags.
       if (document.warnings.length > 0) return rejected('tag');
-      return this.#rejectKeys(document) ?? plainCopy(document.toJS({ maxAliasCount: MAX_ALIASES }));
+      return this.#rejectKeys(document) ?? plainCopy(document.toJS({ maxAliasCount: MAX_ALIASES }), 'bigint');
     } catch (error) {
       return rejected(error instanceof ReferenceError ? 'alias' : 'yaml');
     }
@@ -64,8 +68,16 @@ export class YamlFormat implements DocumentFormat {
   }
 }
 
-/** Limits the expansion of aliases. */
-const MAX_ALIASES = 100;
+/** An error is created several times faster without its stack trace. */
+function withoutStackTraces<T>(run: () => T): T {
+  const { stackTraceLimit } = Error;
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  try {
+    return run();
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  }
+}
 
 const OPTIONS = {
   version: '1.2',
@@ -73,9 +85,10 @@ const OPTIONS = {
   merge: false,
   resolveKnownTags: false,
   stringKeys: true,
+  // Numbers would be rounded without notice.
+  intAsBigInt: true,
   // The check of the parser takes quadratic time; #rejectKeys replaces it.
   uniqueKeys: false,
   prettyErrors: false,
-  // 'silent' would suppress the error about a second document.
   logLevel: 'error',
 } as const;

@@ -14,8 +14,12 @@ export const encodeLeaseGrant = (ttlSeconds: number): Buffer => new ProtobufWrit
 /** The request of LeaseRevoke and of LeaseKeepAlive. */
 export const encodeLeaseId = (id: string): Buffer => new ProtobufWriter().int64(1, id).finish();
 
+/** The request of LeaseTimeToLive, with the keys of the lease. */
+export const encodeLeaseTimeToLive = (id: string): Buffer => new ProtobufWriter().int64(1, id).bool(2, true).finish();
+
 const ID = 0x10;
 const TTL = 0x18;
+const KEYS = 0x2a;
 
 export function decodeLeaseResponse(bytes: Buffer): LeaseResponse {
   const reader = new ProtobufReader(bytes);
@@ -27,4 +31,17 @@ export function decodeLeaseResponse(bytes: Buffer): LeaseResponse {
     else reader.skip(tag);
   }
   return { id, ttlSeconds };
+}
+
+/** Decodes the answer of etcd to LeaseTimeToLive: the raw keys, `undefined` if the lease does not exist. */
+export function decodeLeaseKeys(bytes: Buffer): readonly string[] | undefined {
+  const reader = new ProtobufReader(bytes);
+  const keys: string[] = [];
+  let ttlSeconds = 0;
+  for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
+    if (tag === TTL) ttlSeconds = reader.int();
+    else if (tag === KEYS) keys.push(reader.latin1());
+    else reader.skip(tag);
+  }
+  return ttlSeconds < 0 ? undefined : keys;
 }

@@ -41,6 +41,7 @@ export interface RangeResponse extends Header {
 const HEADER = 0x0a;
 const KV = 0x12;
 const MORE = 0x18;
+const TOTAL = 0x20;
 
 /** Records are decoded from copied pieces of this size. Copying several records at once is faster than copying each value. */
 const PIECE_BYTES = 8_192;
@@ -61,6 +62,8 @@ export class RangePage implements Header {
   readonly more: boolean;
   readonly byteLength: number;
   readonly count: number;
+  /** Number of keys that the member has from the start of the request to its end. */
+  readonly total: number;
   /** The raw key of the last record. */
   readonly lastKey: string | undefined;
   readonly #bytes: Buffer;
@@ -71,12 +74,15 @@ export class RangePage implements Header {
     let header: Header = { revision: 0, clusterId: '' };
     let more = false;
     let count = 0;
+    let total = 0;
     let last = 0;
     for (let tag = reader.tag(); tag !== 0; tag = reader.tag()) {
       if (tag === HEADER) {
         header = readHeader(reader, true);
       } else if (tag === MORE) {
         more = reader.bool();
+      } else if (tag === TOTAL) {
+        total = reader.uint();
       } else {
         if (tag === KV) {
           count += 1;
@@ -92,6 +98,7 @@ export class RangePage implements Header {
     this.more = more;
     this.byteLength = bytes.length;
     this.count = count;
+    this.total = total;
     this.lastKey = count === 0 ? undefined : readKeyValue(reader.at(last), prefix).rawKey;
   }
 

@@ -13,20 +13,15 @@ export interface TxnResponse {
   readonly responses: readonly { readonly deleted: number; readonly record: KeyRecord | undefined }[];
 }
 
-/** Compare.CompareTarget.MOD; the result EQUAL is the default. */
+/** Compare.CompareTarget; the result EQUAL is the default. */
+const TARGET_CREATE = 1;
 const TARGET_MOD = 2;
+const TARGET_LEASE = 4;
 
 /** Encodes a transaction whose failure branch reads the keys of the conditions. `prefix` is put before every key. */
 export function encodeTxn(prefix: string, conditions: readonly Condition[], operations: readonly Operation[]): Buffer {
   const txn = new ProtobufWriter();
-  for (const { rawKey, revision } of conditions) {
-    txn.message(1, (compare) => {
-      compare
-        .uint(2, TARGET_MOD)
-        .latin1(3, prefix + rawKey)
-        .presentUint(6, revision);
-    });
-  }
+  for (const condition of conditions) writeCompares(txn, prefix + condition.rawKey, condition);
   for (const operation of operations) {
     txn.message(2, (request) => {
       writeOperation(request, prefix, operation);
@@ -40,6 +35,17 @@ export function encodeTxn(prefix: string, conditions: readonly Condition[], oper
     });
   }
   return txn.finish();
+}
+
+function writeCompares(txn: ProtobufWriter, key: string, { revision, createRevision, lease }: Condition): void {
+  const compare = (target: number, write: (compare: ProtobufWriter) => void): void => {
+    txn.message(1, (message) => {
+      write(message.uint(2, target).latin1(3, key));
+    });
+  };
+  if (revision !== undefined) compare(TARGET_MOD, (message) => message.presentUint(6, revision));
+  if (createRevision !== undefined) compare(TARGET_CREATE, (message) => message.presentUint(5, createRevision));
+  if (lease !== undefined) compare(TARGET_LEASE, (message) => message.int64(8, lease));
 }
 
 function writeOperation(request: ProtobufWriter, prefix: string, operation: Operation): void {

@@ -1,4 +1,6 @@
 import { TransportError } from '../transport/transport-error.js';
+import { printable } from '../../foreign/foreign-text.js';
+import { messageOf } from '../../foreign/foreign-error.js';
 
 /** Texts of the kernel, of TLS and of the transport, and their meanings. The first match counts. */
 const MEANINGS: readonly (readonly [pattern: RegExp, meaning: string])[] = [
@@ -37,17 +39,17 @@ export function describeConnectionFailures(failures: readonly unknown[]): string
 
 /** An unknown text is kept, without the source lines and codes of OpenSSL. */
 export function describeConnectionFailure(failure: unknown): string {
-  const text = failure instanceof Error ? failure.message : String(failure);
+  const text = failure instanceof Error ? failure.message : messageOf(failure);
   for (const [pattern, meaning] of MEANINGS) {
     const found = pattern.exec(text);
-    if (found) return meaning.replace('$1', found[1] ?? '');
+    if (found) return meaning.replace('$1', () => printable(found[1] ?? ''));
   }
-  return text
-    .replace(/^Error: /, '')
-    .replace(/\w+:error:\w+:[^:]*:[^:]*:([^:]*):.*/s, '$1')
-    .replace(/[^ -~]+/g, ' ')
-    .trim()
-    .slice(0, 300);
+  return printable(
+    text
+      .replace(/^Error: /, '')
+      .replace(/\w+:error:\w+:[^:]*:[^:]*:([^:]*):.*/s, '$1')
+      .trim(),
+  );
 }
 
 /** True if the member gave no answer in time, as opposed to refusing the connection. */

@@ -5,6 +5,7 @@ import { GrpcError } from '../transport/grpc-error.js';
 import type { EtcdUser } from './etcd-client.js';
 import { isAuthenticationOff, isLeaderless, isTransient, translate } from './etcd-errors.js';
 import { type MemberSession, REQUIRE_LEADER } from './member-session.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 const AUTHENTICATE = '/etcdserverpb.Auth/Authenticate';
 /** Longest time that a cluster may take to hash a password. */
@@ -49,7 +50,7 @@ export class EtcdAuthentication {
     const until = performance.now() + limitMs;
     for (;;) {
       const { username, password } = await user();
-      const what = `authenticate user ${JSON.stringify(username.slice(0, 100))}`;
+      const what = `authenticate user ${quoted(username)}`;
       const session = await this.#sessions.session(what, closing);
       try {
         return await this.#request(session, encodeAuthenticate(username, password));

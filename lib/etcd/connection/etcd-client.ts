@@ -1,8 +1,9 @@
 import { Etcd3, type IOptions } from 'etcd3';
-import { ConnectionError, InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { ConnectionError, EtcdTriggerError, InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkKnown, type OptionNames } from '../../option-checks.js';
-import { unusableClient } from './absent-client.js';
+import { clientBehind } from './absent-client.js';
 import { type Endpoint, formatHost, parseHosts } from './hosts.js';
+import { resultOf } from './option-function.js';
 
 export { Etcd3, type IOptions };
 
@@ -12,15 +13,16 @@ export type EtcdCredentials = NonNullable<IOptions['credentials']>;
 /** The user that the module authenticates as. */
 export type EtcdUser = NonNullable<IOptions['auth']>;
 
-type OrFunction<T> = T | (() => T | Promise<T>);
-
 /** The options of etcd3, of which three take more forms. */
 export interface EtcdClientOptions extends Omit<IOptions, 'hosts' | 'credentials' | 'auth'> {
   /** `host:port`, `http://`, `https://` or `unix:` URLs: an array, or one string with commas. The default port is 2379. */
   readonly hosts: string | string[];
-  /** A function is called for each new connection, so that renewed certificates are used. */
+  /**
+   * A function is called for each new connection, so that renewed certificates are used. It must settle within 4
+   * seconds; otherwise the attempt fails with a ConnectionError.
+   */
   readonly credentials?: EtcdCredentials | (() => EtcdCredentials | Promise<EtcdCredentials>) | undefined;
-  /** A function is called for each authentication. */
+  /** A function is called for each authentication. It must settle within 4 seconds, like `credentials`. */
   readonly auth?: EtcdUser | (() => EtcdUser | Promise<EtcdUser>) | undefined;
 }
 
@@ -40,7 +42,7 @@ const USER: OptionNames<EtcdUser> = { username: true, password: true, callOption
 export interface ConnectionSettings {
   readonly endpoints: readonly Endpoint[];
   readonly isSecure: boolean;
-  /** Rejects with a ConnectionError when the application's function fails. */
+  /** Rejects with a ConnectionError when the application's function fails or does not settle. */
   readonly credentials: () => Promise<EtcdCredentials | undefined>;
   /** `undefined` without a user. */
   readonly user: (() => Promise<EtcdUser>) | undefined;
@@ -51,6 +53,7 @@ export class ClientChoice {
   readonly settings: ConnectionSettings;
   readonly #given: Etcd3 | EtcdClientOptions;
   #built: Promise<Etcd3> | undefined;
+  #isClosed = false;
 
   /** @throws InvalidOptionsError unless it is an `Etcd3`, or options that name hosts */
   constructor(given: unknown) {
@@ -61,27 +64,55 @@ export class ClientChoice {
 
   /**
    * The given `Etcd3`, or one that is built from the options with one call of their functions. If a function fails, the
-   * client throws when it is used: the module itself calls the function again, and starts as `boot.policy` says.
+   * module starts as `boot.policy` says; the client throws when it is used, until it could be built.
    */
   client(): Etcd3 | Promise<Etcd3> {
-    if (this.#given instanceof Etcd3) return this.#given;
-    this.#built ??= this.#build(this.#given);
+    const given = this.#given;
+    if (given instanceof Etcd3) return given;
+    this.#built ??= this.#build(given);
     return this.#built.catch((error: unknown) => {
       if (!(error instanceof ConnectionError)) throw error;
-      return unusableClient(
-        (name) => new ConnectionError(`Etcd3.${name}: ${error.message} when the client was built`, { cause: error }),
-      );
+      return this.#lateClient(given, error);
     });
   }
 
   /** Closes the client, unless the application supplied it. */
   close(): void {
+    this.#isClosed = true;
     this.#built?.then(
       (client) => {
         client.close();
       },
       () => undefined,
     );
+  }
+
+  /** A use of the client that fails begins the next attempt to build it, since the methods of etcd3 cannot wait. */
+  #lateClient(options: EtcdClientOptions, failure: EtcdTriggerError): Etcd3 {
+    let client: Etcd3 | undefined;
+    let reason = failure;
+    let isBuilding = false;
+    const build = async (): Promise<void> => {
+      if (isBuilding || this.#isClosed) return;
+      isBuilding = true;
+      this.#built = this.#build(options);
+      try {
+        client = await this.#built;
+      } catch (error) {
+        if (error instanceof EtcdTriggerError) reason = error;
+      }
+      isBuilding = false;
+    };
+    return clientBehind((name) => {
+      if (client) return client;
+      void build();
+      throw new ConnectionError(
+        `Etcd3.${name}: ${reason.message} when the client was built, which is tried again now`,
+        {
+          cause: reason,
+        },
+      );
+    });
   }
 
   async #build(options: EtcdClientOptions): Promise<Etcd3> {
@@ -134,19 +165,4 @@ function checkUser(user: unknown): EtcdUser {
   if (typeof user === 'object' && user !== null) checkKnown(user, USER, { path: 'client.auth.' });
   if (typeof username === 'string' && typeof password === 'string') return user as EtcdUser;
   throw new InvalidOptionsError('client.auth must have a username and a password');
-}
-
-/** The message of what the application's function threw may hold a secret: it is not quoted. */
-async function resultOf<T>(option: 'credentials' | 'auth', given: OrFunction<T>): Promise<T> {
-  if (typeof given !== 'function') return given;
-  try {
-    return await (given as () => T | Promise<T>)();
-  } catch (cause) {
-    throw new ConnectionError(`the function client.${option} failed${codeOf(cause)}`, { cause });
-  }
-}
-
-function codeOf(thrown: unknown): string {
-  const code: unknown = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
-  return typeof code === 'string' && /^[A-Z0-9_]{1,40}$/.test(code) ? ` (${code})` : '';
 }

@@ -11,6 +11,7 @@ import { LeaseNotFoundError } from '../../backend/lease-store.js';
 import { CompactedError, FutureRevisionError, MessageTooLargeError } from '../../backend/list-watcher.js';
 import { GrpcCode } from '../transport/grpc-code.js';
 import { GrpcError } from '../transport/grpc-error.js';
+import { printable } from '../../foreign/foreign-text.js';
 
 const {
   CANCELLED,
@@ -27,9 +28,6 @@ const {
 } = GrpcCode;
 
 const TRANSIENT: ReadonlySet<number> = new Set([CANCELLED, UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE]);
-
-/** Longest text of a server that a message quotes. */
-const MAX_DETAILS = 300;
 
 /** Another attempt may succeed; the caller decides if one is allowed. */
 export const isTransient = (failure: GrpcError): boolean =>
@@ -85,9 +83,3 @@ export function failureOfReason(reason: string): GrpcError {
       : UNKNOWN;
   return new GrpcError(code, reason);
 }
-
-/** A text of a server on one line, without control characters, and cut. */
-const printable = (text: string): string => {
-  const line = text.replace(/[^\x20-\x7e\u00a1-\u024f]+/g, ' ').trim();
-  return line.length > MAX_DETAILS ? `${line.slice(0, MAX_DETAILS)}...` : line;
-};

@@ -6,7 +6,7 @@ import { TransportError } from '../transport/transport-error.js';
 /** Resolves to all addresses of a name, A and AAAA. */
 export type LookUp = (name: string) => Promise<readonly string[]>;
 
-/** Shortest time between two look-ups of a name. */
+/** Shortest time between the end of a look-up and the next one of the same name. */
 const FRESH_MS = 2_000;
 /** Node looks names up on four threads: a look-up that hangs must not take all of them. */
 const HANGING_MS = 5_000;
@@ -16,6 +16,7 @@ const REFRESH_LIMIT_MS = 500;
 
 interface Name {
   addresses: readonly string[];
+  /** Time when the last look-up ended. */
   lookedUpAt: number;
   pending: Promise<readonly string[]> | undefined;
   /** Look-ups that were given up and still occupy a thread. */
@@ -64,13 +65,13 @@ export class HostResolver {
       return (name.addresses = addresses);
     });
     name.pending = pending;
-    name.lookedUpAt = performance.now();
     const givenUp = setTimeout(() => {
       name.pending = undefined;
       name.hanging += 1;
     }, HANGING_MS).unref();
     const end = (): void => {
       clearTimeout(givenUp);
+      name.lookedUpAt = performance.now();
       if (name.pending === pending) name.pending = undefined;
       else name.hanging -= 1;
     };

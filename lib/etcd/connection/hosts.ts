@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** One host of `client.hosts`: a name or IP address with a port, or the path of a unix socket. */
 export type Endpoint =
@@ -50,13 +51,13 @@ function parseHost(text: string): Endpoint {
   if (path !== undefined) return { path };
   const [, scheme = 'http', rest = text] = SCHEME.exec(text) ?? [];
   if (!/^https?$/i.test(scheme)) {
-    throw invalid(`has the scheme ${quote(`${scheme}:`)}, which is not supported: use http, https or unix`);
+    throw invalid(`has the scheme ${quoted(`${scheme}:`)}, which is not supported: use http, https or unix`);
   }
   const authority = rest.replace(/\/+$/, '');
   if (isIP(authority) === 6) return { name: authority, port: DEFAULT_PORT, isSecure: isHttps(scheme) };
   const [, name, port = String(DEFAULT_PORT)] = NAME_AND_PORT.exec(authority) ?? [];
   if (name === undefined || /[\s/?#]/.test(name) || Number(port) < 1 || Number(port) > 65_535) {
-    throw invalid(`has ${quote(text)}, which is not "host:port"`);
+    throw invalid(`has ${quoted(text)}, which is not "host:port"`);
   }
   return { name: name.replace(/^\[|\]$/g, ''), port: Number(port), isSecure: isHttps(scheme) };
 }
@@ -64,7 +65,5 @@ function parseHost(text: string): Endpoint {
 const hasUser = (text: string): boolean => text.includes('@') && !UNIX.test(text);
 
 const isHttps = (scheme: string): boolean => scheme.toLowerCase() === 'https';
-
-const quote = (text: string): string => JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}...` : text);
 
 const invalid = (what: string): InvalidOptionsError => new InvalidOptionsError(`client.hosts ${what}`);

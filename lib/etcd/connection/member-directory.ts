@@ -39,7 +39,8 @@ export class MemberDirectory {
     const all = Promise.all(resolved);
     await Promise.race(resolved);
     await (members.length > 0 ? within(all, STRAGGLER_MS) : all);
-    return { members: members.sort((a, b) => a.avoidedAt - b.avoidedAt), failures };
+    // Stragglers are added to the arrays later. A round of attempts must not change while it runs.
+    return { members: members.toSorted((a, b) => a.avoidedAt - b.avoidedAt), failures: [...failures] };
   }
 
   async #membersOf(endpoint: Endpoint): Promise<Member[]> {

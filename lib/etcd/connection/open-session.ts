@@ -3,6 +3,7 @@ import { TransportError } from '../transport/transport-error.js';
 import type { ConnectionSettings, EtcdCredentials } from './etcd-client.js';
 import type { Member } from './member.js';
 import { MemberSession } from './member-session.js';
+import { onAbort } from '../../timing/on-abort.js';
 
 export interface SessionEvents {
   /** The member left a request unanswered, and has been silent for this time. */
@@ -48,7 +49,7 @@ export async function openSession(
   const close = (): void => {
     grpc.close();
   };
-  signal.addEventListener('abort', close);
+  const stopListening = onAbort(signal, close);
   try {
     await grpc.ready;
     checkLimit(grpc);
@@ -57,7 +58,7 @@ export async function openSession(
     });
     return session;
   } finally {
-    signal.removeEventListener('abort', close);
+    stopListening();
   }
 }
 

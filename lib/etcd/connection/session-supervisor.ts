@@ -4,6 +4,7 @@ import { type Dial, dialRound } from './dial-round.js';
 import type { KnownMembers } from './member-directory.js';
 import type { MemberSession } from './member-session.js';
 import { Suspicion } from './suspicion.js';
+import { onAbort } from '../../timing/on-abort.js';
 
 /** A session that lived this long counts as a success: the backoff starts over. */
 const STABLE_MS = 1_000;
@@ -87,7 +88,7 @@ export class SessionSupervisor {
     return new Promise((resolve, reject) => {
       const end = (): void => {
         this.#waiters.delete(waiter);
-        signal.removeEventListener('abort', abort);
+        stopListening();
       };
       const waiter: Waiter = {
         isPatient,
@@ -105,7 +106,7 @@ export class SessionSupervisor {
         reject(signal.reason as Error);
         this.#endRoundIfUnneeded();
       };
-      signal.addEventListener('abort', abort);
+      const stopListening = onAbort(signal, abort);
       this.#waiters.add(waiter);
       void this.#seek();
     });

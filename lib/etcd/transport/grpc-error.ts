@@ -1,4 +1,5 @@
 import { type GrpcCode, nameOfCode } from './grpc-code.js';
+import { printable } from '../../foreign/foreign-text.js';
 
 export interface GrpcErrorOptions {
   readonly cause?: unknown;
@@ -20,7 +21,7 @@ export class GrpcError extends Error {
     readonly details: string,
     { cause, sent = 'maybe' }: GrpcErrorOptions = {},
   ) {
-    super(`${nameOfCode(code)}: ${details}`, cause === undefined ? undefined : { cause });
+    super(`${nameOfCode(code)}: ${printable(details)}`, cause === undefined ? undefined : { cause });
     this.sent = sent;
   }
 }

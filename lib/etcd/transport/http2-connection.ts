@@ -12,6 +12,7 @@ import { Deadline } from './deadline.js';
 import { nameOfHttp2Code } from './http2-codes.js';
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.js';
 import { TransportError } from './transport-error.js';
+import { printable } from '../../foreign/foreign-text.js';
 
 export interface Http2ConnectionOptions {
   readonly address: SocketAddress;
@@ -39,7 +40,7 @@ const STREAM_WINDOW_BYTES = 1_048_576;
 const SESSION_WINDOW_BYTES = 8_388_608;
 const MAX_HEADER_PAIRS = 128;
 const MAX_HEADER_BYTES = 65_536;
-const MAX_DEBUG_CHARS = 100;
+const MAX_DEBUG_BYTES = 100;
 /** The URL that `http2.connect` demands; each request carries its own authority. */
 const UNUSED_URL = 'http://localhost';
 
@@ -182,7 +183,7 @@ export class Http2Connection {
   }
 
   #onGoaway(code: number, lastStreamId: number, debugData: Buffer | undefined): void {
-    const text = printable(debugData);
+    const text = textOf(debugData);
     const reason = `the peer ended the session with GOAWAY ${nameOfHttp2Code(code)}${text && ` (${text})`}`;
     this.#goaway = new TransportError('goaway', reason);
     this.#lastStreamId = lastStreamId;
@@ -208,6 +209,5 @@ export class Http2Connection {
   }
 }
 
-function printable(bytes: Buffer | undefined): string {
-  return (bytes ?? Buffer.alloc(0)).toString('latin1', 0, MAX_DEBUG_CHARS).replace(/[^\x20-\x7e]/g, '?');
-}
+const textOf = (bytes: Buffer | undefined): string =>
+  printable((bytes ?? Buffer.alloc(0)).toString('utf8', 0, MAX_DEBUG_BYTES));

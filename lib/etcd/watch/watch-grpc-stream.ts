@@ -31,7 +31,8 @@ const FLOOD = 50_000;
 export interface WatchGrpcStreamOptions {
   readonly token: string | undefined;
   readonly decode: (bytes: Buffer) => WatchResponse;
-  readonly onEnd: (stream: WatchGrpcStream, failure: GrpcError | undefined) => void;
+  /** `isByServer` is true unless the client had no more use for the stream. */
+  readonly onEnd: (stream: WatchGrpcStream, isByServer: boolean, failure: GrpcError | undefined) => void;
   /** The member left a create unanswered and sent nothing else on the stream. */
   readonly onSilence: (stream: WatchGrpcStream) => void;
 }
@@ -128,11 +129,11 @@ export class WatchGrpcStream {
     this.#stream.resume();
   }
 
-  /** Ends the stream and all its watches. */
-  fail(error: EtcdTriggerError): void {
+  /** Ends the stream and all its watches, because of what the server sent. */
+  #fail(error: EtcdTriggerError): void {
     if (this.#isOver) return;
     this.#stream.cancel();
-    this.#end(error, undefined);
+    this.#end(error, true);
   }
 
   #open(token: string | undefined): GrpcStream {
@@ -145,7 +146,7 @@ export class WatchGrpcStream {
         this.#onOversized(head);
       },
       onEnd: (failure) => {
-        this.#end(this.#describe(failure), failure);
+        this.#end(this.#describe(failure), true, failure);
       },
     });
   }
@@ -158,7 +159,8 @@ export class WatchGrpcStream {
   }
 
   #onMessage(bytes: Buffer): void {
-    const response = this.#options.decode(bytes);
+    const response = this.#decode(bytes);
+    if (!response) return;
     this.#messages += 1;
     if (response.created) {
       this.#onCreated(response);
@@ -171,6 +173,16 @@ export class WatchGrpcStream {
       if (watch?.isCanceled === false) watch.receiver.onMessage(response, bytes.length);
     } else {
       this.#onProgress(response, watch);
+    }
+  }
+
+  #decode(bytes: Buffer): WatchResponse | undefined {
+    try {
+      return this.#options.decode(bytes);
+    } catch (cause) {
+      const reason = cause instanceof RangeError ? `: ${cause.message}` : '';
+      this.#fail(new WatchError(`the server sent a message that is not valid for etcd${reason}`, { cause }));
+      return undefined;
     }
   }
 
@@ -199,13 +211,14 @@ export class WatchGrpcStream {
 
   #onUnexpectedId({ watchId }: WatchResponse): void {
     if (this.#creates.isEmpty || this.#watches.get(watchId)?.isCreated === true) {
-      this.fail(new WatchError('the server answered a watch that was not requested'));
+      this.#fail(new WatchError('the server answered a watch that was not requested'));
       return;
     }
     this.#session.isProxy = true;
     const watches = [...this.#watches.values()].filter(({ isCanceled }) => !isCanceled);
     this.#watches.clear();
-    this.fail(new ConnectionError('the server is a proxy'));
+    this.#stream.cancel();
+    this.#end(new ConnectionError('the server is a proxy'), false);
     for (const { receiver } of watches) receiver.onRestart();
   }
 
@@ -217,7 +230,7 @@ export class WatchGrpcStream {
     }
     this.#emptyMessages += 1;
     if (this.#emptyMessages > FLOOD + this.#watches.size) {
-      this.fail(new WatchError('the server sends more messages without events than any etcd'));
+      this.#fail(new WatchError('the server sends more messages without events than any etcd'));
     } else if (response.watchId !== NO_WATCH) {
       if (watch?.isCanceled === false) watch.receiver.onProgress(response.revision);
     } else if (this.#isProgressRequested) {
@@ -230,7 +243,7 @@ export class WatchGrpcStream {
     const id = watchIdOf(head);
     const watch = id === undefined ? undefined : this.#watches.get(id);
     if (!watch) {
-      this.fail(new ConnectionError('the server sent a message above the size limit that belongs to no watch'));
+      this.#fail(new ConnectionError('the server sent a message above the size limit that belongs to no watch'));
       return;
     }
     this.#cancel(watch);
@@ -279,7 +292,7 @@ export class WatchGrpcStream {
     for (const watch of this.#watches.values()) if (!watch.isCanceled) return;
     if (this.#isOver) return;
     this.#stream.cancel();
-    this.#end(new ConnectionError('the stream has no more watches'), undefined);
+    this.#end(new ConnectionError('the stream has no more watches'), false);
   }
 
   /** Only after all creates are answered, and from releases whose answer overtakes no event. */
@@ -298,14 +311,14 @@ export class WatchGrpcStream {
     return translate(failure, `the watch stream of ${authority} ended`);
   }
 
-  #end(error: EtcdTriggerError, failure: GrpcError | undefined): void {
+  #end(error: EtcdTriggerError, isByServer: boolean, failure?: GrpcError): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.isClosedForCreates = true;
     clearInterval(this.#progress);
     this.#creates.end();
     this.#endMonitoring();
-    this.#options.onEnd(this, failure);
+    this.#options.onEnd(this, isByServer, failure);
     for (const { isCanceled, receiver } of this.#watches.values()) if (!isCanceled) receiver.onStreamEnd(error);
     this.#watches.clear();
   }

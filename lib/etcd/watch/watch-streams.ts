@@ -1,4 +1,5 @@
 import { ConnectionError } from '../../etcd-trigger.errors.js';
+import { BACKOFF, pause } from '../../timing/backoff.js';
 import { Semaphore } from '../../timing/semaphore.js';
 import type { WatchResponse } from '../codec/watch-codec.js';
 import type { EtcdConnection } from '../connection/etcd-connection.js';
@@ -12,12 +13,19 @@ const MAX_EXCLUSIVE = 8;
 const RESERVED_STREAMS = 2;
 /** Streams in a row without any message from the member: the next one belongs on another member. */
 const MAX_MUTE_STREAMS = 2;
+/** A shared stream that lived this long counts as a success: the backoff starts over. */
+const STABLE_MS = 1_000;
 
 interface SessionStreams {
   readonly session: MemberSession;
   readonly exclusive: Semaphore;
   shared: WatchGrpcStream | undefined;
   muteStreams: number;
+  /** Time when the shared stream was opened, and the time before which the next one is not. */
+  openedAt: number;
+  notBefore: number;
+  /** Shared streams in a row that the server ended soon. */
+  attempt: number;
 }
 
 /** A stream for one watch alone, and the function that gives its place back. */
@@ -40,10 +48,22 @@ export class WatchStreams {
     this.#decode = decode;
   }
 
-  /** @throws GrpcError when the session has no free stream, or has ended */
-  shared(session: MemberSession, token: string | undefined): WatchGrpcStream {
+  /**
+   * Resolves to the stream that watches share. If the server ends such streams soon, the next one waits, however many
+   * watches need it.
+   * @throws GrpcError when the session has no free stream, or has ended; the reason of an abort
+   */
+  async shared(session: MemberSession, token: string | undefined, signal: AbortSignal): Promise<WatchGrpcStream> {
     const streams = this.#of(session);
-    if (streams.shared?.isClosedForCreates !== false) streams.shared = this.#open(streams, token);
+    while (streams.shared?.isClosedForCreates !== false) {
+      const ms = streams.notBefore - performance.now();
+      if (ms <= 0) {
+        streams.openedAt = performance.now();
+        return (streams.shared = this.#open(streams, token));
+      }
+      await pause(ms, signal);
+      signal.throwIfAborted();
+    }
     return streams.shared;
   }
 
@@ -72,7 +92,7 @@ export class WatchStreams {
           ? Infinity
           : Math.max(1, Math.min(MAX_EXCLUSIVE, grpc.maxConcurrentStreams - RESERVED_STREAMS));
       const exclusive = new Semaphore(limit);
-      streams = { session, exclusive, shared: undefined, muteStreams: 0 };
+      streams = { session, exclusive, shared: undefined, muteStreams: 0, openedAt: 0, notBefore: 0, attempt: 0 };
       this.#sessions.set(session, streams);
       // Whoever waits for a place learns that the session is over.
       void grpc.closed.then(() => {
@@ -89,7 +109,8 @@ export class WatchStreams {
       {
         token,
         decode: this.#decode,
-        onEnd: (stream, failure) => {
+        onEnd: (stream, isByServer, failure) => {
+          if (streams.shared === stream) this.#onSharedEnd(streams, isByServer);
           this.#onEnd(streams, stream, failure);
         },
         onSilence: (stream) => {
@@ -103,8 +124,14 @@ export class WatchStreams {
     );
   }
 
+  #onSharedEnd(streams: SessionStreams, isByServer: boolean): void {
+    const now = performance.now();
+    streams.shared = undefined;
+    if (now - streams.openedAt >= STABLE_MS) streams.attempt = 0;
+    else if (isByServer) streams.notBefore = now + BACKOFF.soon(streams.attempt++);
+  }
+
   #onEnd(streams: SessionStreams, stream: WatchGrpcStream, failure: GrpcError | undefined): void {
-    if (streams.shared === stream) streams.shared = undefined;
     if (stream.hasMessages) streams.muteStreams = 0;
     else if (failure) this.#onMute(streams);
     if (failure && isLeaderless(failure)) this.#connection.leave(streams.session);

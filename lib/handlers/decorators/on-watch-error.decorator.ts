@@ -1,6 +1,6 @@
 import type { WatchTarget } from '../../backend/key-range.js';
 import { checkKnown } from '../../option-checks.js';
-import { appendMetadata, metadataOf } from './watch-key.decorator.js';
+import { appendMetadata, metadataOf } from './method-metadata.js';
 
 export interface OnWatchErrorMetadata {
   /** `undefined`: every target that a `@WatchKey` method of the cluster watches. */

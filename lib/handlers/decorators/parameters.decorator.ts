@@ -1,6 +1,7 @@
 import type { PipeTransform, Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { PARAMETERS } from '../nest-metadata.js';
+import { className } from '../../foreign/class-name.js';
 
 export type HandlerParameterKind = 'payload' | 'previous' | 'event' | 'key' | 'key-parameter' | 'signal' | 'context';
 
@@ -103,7 +104,7 @@ function parameter(kind: HandlerParameterKind, data: unknown, pipes: readonly Pa
   return (owner, method, index) => {
     if (typeof owner === 'function' || method === undefined) {
       throw new InvalidOptionsError(
-        `${PARAMETER_DECORATORS[kind]} decorates a parameter of a constructor or static method of ${typeof owner === 'function' ? owner.name : owner.constructor.name}: decorate a parameter of a @WatchKey method`,
+        `${PARAMETER_DECORATORS[kind]} decorates a parameter of a constructor or static method of ${className(typeof owner === 'function' ? owner : owner.constructor)}: decorate a parameter of a @WatchKey method`,
       );
     }
     const existing = (Reflect.getMetadata(PARAMETERS, owner.constructor, method) ?? {}) as object;

@@ -1,8 +1,8 @@
 import type { Type } from '@nestjs/common';
-import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { WatchTarget } from '../../backend/key-range.js';
 import type { OptionNames } from '../../option-checks.js';
 import { WATCH_OPTIONS, type WatchOptions } from '../../watch/delivery/watch-options.js';
+import { appendMetadata, metadataOf } from './method-metadata.js';
 
 /** Options of `@WatchKey`. */
 export interface WatchKeyOptions extends WatchOptions {
@@ -70,26 +70,3 @@ export function WatchKey(target: WatchTarget, options: WatchKeyOptions = {}): Me
 
 export const watchKeysOf = (method: object): readonly WatchKeyMetadata[] =>
   metadataOf(WATCH_KEYS, method) as readonly WatchKeyMetadata[];
-
-/** Adds an entry to the metadata array of a method, in the order in which the decorators appear in the source. */
-export function appendMetadata(
-  key: symbol,
-  decorator: string,
-  owner: object,
-  name: string | symbol,
-  descriptor: PropertyDescriptor | undefined,
-  entry: object,
-): void {
-  const isStatic = typeof owner === 'function';
-  const where = `${isStatic ? owner.name : owner.constructor.name}.${String(name)}`;
-  const method: unknown = descriptor?.value;
-  if (isStatic || typeof method !== 'function') {
-    throw new InvalidOptionsError(
-      `${decorator} on ${where} can never run: decorate an instance method of a provider or controller`,
-    );
-  }
-  Reflect.defineMetadata(key, [entry, ...metadataOf(key, method)], method);
-}
-
-export const metadataOf = (key: symbol, method: object): readonly object[] =>
-  (Reflect.getOwnMetadata(key, method) as readonly object[] | undefined) ?? [];

@@ -1,5 +1,6 @@
 import { type ExceptionFilter, HttpException, type Type } from '@nestjs/common';
 import { ApplicationConfig, ExternalContextCreator, type ParamsFactory } from '@nestjs/core';
+import { isA } from '../../foreign/foreign-error.js';
 import { FinalFailure } from '../../watch/delivery/listener-failure.js';
 import type { DecoratedMethod } from '../decorated-method.js';
 import { kindOf } from '../decorators/parameters.decorator.js';
@@ -8,7 +9,7 @@ import { ActiveEnhancers, wasAdmitted } from './active-enhancers.js';
 import { type DeclaredEnhancers, declaredEnhancers } from './declared-enhancers.js';
 import { HandlerModuleContainer } from './handler-module.container.js';
 import { HandlerFilters } from './handler.filters.js';
-import { HandlerScope, moduleRefOf } from './handler.scope.js';
+import { HandlerScope } from './handler.scope.js';
 
 export type EnhancedCall = (context: EtcdTriggerContext) => Promise<unknown>;
 
@@ -49,7 +50,7 @@ export class HandlerEnhancers {
 
   /** Binds a singleton handler. */
   bind(instance: unknown): EnhancedCall {
-    return this.#wrap(instance, ({ subject }) => new HandlerScope(moduleRefOf(this.#method.wrapper), subject));
+    return this.#wrap(instance, ({ subject }) => new HandlerScope(this.#method.wrapper, subject));
   }
 
   /** Binds the handler for one call, with the handler and its enhancers instantiated in the given scope. */
@@ -90,7 +91,7 @@ export class HandlerEnhancers {
       try {
         return await call(...context.args);
       } catch (error) {
-        if (wasAdmitted(context) || !(error instanceof HttpException)) return runner.handle(error, context);
+        if (wasAdmitted(context) || !isA(error, HttpException)) return runner.handle(error, context);
         // The guard denied the call: Nest turns `false` into a ForbiddenException. Any other error of a guard is a
         // failure that is retried.
         this.#options.onDenied();

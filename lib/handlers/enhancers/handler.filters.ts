@@ -1,4 +1,5 @@
 import type { ArgumentsHost, ExceptionFilter } from '@nestjs/common';
+import { isA } from '../../foreign/foreign-error.js';
 import { ETCD_TRIGGER_CONTEXT, type EtcdTriggerContext } from '../etcd-trigger.context.js';
 import { CAUGHT, metadataList } from '../nest-metadata.js';
 
@@ -29,7 +30,10 @@ export class HandlerFilters {
 
 function catches(filter: DeclaredFilter, error: unknown): boolean {
   const caught = metadataList(CAUGHT, typeof filter === 'function' ? filter : filter.constructor);
-  return caught.length === 0 || caught.some((type) => typeof type === 'function' && error instanceof type);
+  return (
+    caught.length === 0 ||
+    caught.some((type) => typeof type === 'function' && isA(error, type as abstract new () => unknown))
+  );
 }
 
 function argumentsHost({ args }: EtcdTriggerContext): ArgumentsHost {

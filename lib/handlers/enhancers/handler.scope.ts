@@ -6,18 +6,23 @@ type Token = ProviderWrapper['token'];
 
 /** Nest's DI context of one call: instantiates request-scoped and transient providers, and provides `REQUEST`. */
 export class HandlerScope {
-  readonly contextId: ContextId = ContextIdFactory.create();
+  readonly contextId: ContextId;
+  readonly #moduleRef: ModuleRef;
 
-  constructor(
-    private readonly moduleRef: ModuleRef,
-    request: unknown,
-  ) {
-    moduleRef.registerRequestByContextId(request, this.contextId);
+  /**
+   * The application's `ContextIdStrategy` receives `request` and decides which durable providers the call uses. As in
+   * Nest, the `REQUEST` of durable providers is the payload of the strategy.
+   */
+  constructor(wrapper: ProviderWrapper, request: object) {
+    this.#moduleRef = moduleRefOf(wrapper);
+    this.contextId = ContextIdFactory.getByRequest(request);
+    const { payload } = this.contextId;
+    this.#moduleRef.registerRequestByContextId(wrapper.isDependencyTreeDurable() ? payload : request, this.contextId);
   }
 
   /** Resolves from the handler's own module: another module may provide the same class differently. */
   async resolve<T>(token: Token): Promise<T> {
-    return this.moduleRef.resolve<T>(token, this.contextId, { strict: true });
+    return this.#moduleRef.resolve<T>(token, this.contextId, { strict: true });
   }
 
   /** Resolves from the module that the provider belongs to. */
@@ -30,14 +35,14 @@ export class HandlerScope {
  * Calls the method on its singleton instance. A request-scoped or transient class is instantiated for each call, with
  * `request` as its `REQUEST`.
  */
-export function scopedMethodOf({ wrapper, method }: DecoratedMethod): (request: unknown, args: unknown[]) => unknown {
+export function scopedMethodOf({ wrapper, method }: DecoratedMethod): (request: object, args: unknown[]) => unknown {
   if (isSingleton(wrapper)) {
     const instance = wrapper.instance as Record<string, Method>;
     return (_request, args) => instance[method]?.(...args);
   }
-  const moduleRef = moduleRefOf(wrapper);
+  moduleRefOf(wrapper);
   return async (request, args) => {
-    const instance = await new HandlerScope(moduleRef, request).resolve<Record<string, Method>>(wrapper.token);
+    const instance = await new HandlerScope(wrapper, request).resolve<Record<string, Method>>(wrapper.token);
     return instance[method]?.(...args);
   };
 }

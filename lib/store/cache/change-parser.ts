@@ -1,11 +1,12 @@
 import type { DtoParser, ParseResult } from '../../dto/dto-parser.js';
 import { UnknownReports } from '../../dto/unknown-reports.js';
 import type { ChangeBatch } from '../../watch/stream/change-event.js';
-import { type KeyRecord, keyText, packedValueOf } from '../../backend/key-record.js';
+import { escapedKey, hasExactText, type KeyRecord, keyText, packedValueOf } from '../../backend/key-record.js';
 import { now, type ParsedChange, parsedPut, type Write } from './cache-entry.js';
 
 /** A change of a key in etcd; without bytes it is a deletion. */
-interface RawChange extends Omit<Write, 'bytes'> {
+interface RawChange extends Pick<Write, 'revision'> {
+  readonly rawKey: string;
   readonly bytes: Write['bytes'] | undefined;
 }
 
@@ -14,7 +15,11 @@ export interface ChangeParserOptions {
   /** True if the key belongs to the definition. */
   readonly governs: (key: string) => boolean;
   /** Called for a value with unknown properties, once for each set of names. */
-  readonly stripped: (key: string, paths: readonly string[]) => void;
+  readonly stripped: (key: string, names: string) => void;
+  /** Called once, for the first key that is not UTF-8. Such keys are skipped. */
+  readonly unnamed: (escapedKey: string) => void;
+  /** Called if the parser has thrown unexpectedly; the value then counts as invalid. */
+  readonly failed: (key: string, error: unknown) => void;
 }
 
 /** Parses the changes of one definition: revision by revision, and an initial list page by page as it arrives. */
@@ -22,6 +27,7 @@ export class ChangeParser {
   readonly #options: ChangeParserOptions;
   #preparsed: PreparsedList | undefined;
   readonly #unknownReports = new UnknownReports();
+  #hasUnnamed = false;
 
   constructor(options: ChangeParserOptions) {
     this.#options = options;
@@ -33,7 +39,7 @@ export class ChangeParser {
     const at = now();
     for (const record of records) {
       const { rawKey, revision } = record;
-      preparsed.add(record, this.#parse({ key: keyText(rawKey), revision, bytes: packedValueOf(record) }, at));
+      preparsed.add(record, this.#parse({ rawKey, revision, bytes: packedValueOf(record) }, at));
     }
   }
 
@@ -49,27 +55,45 @@ export class ChangeParser {
     if (batch.records && preparsed?.isOf(batch.records)) return preparsed.changes;
     const at = now();
     const changes: Change[] = [];
-    for (const { key, revision, packedValue: bytes } of batch.events) {
-      const change = this.#parse({ key, revision, bytes }, at);
+    for (const { rawKey, revision, packedValue: bytes } of batch.events) {
+      const change = this.#parse({ rawKey, revision, bytes }, at);
       if (change) changes.push(change);
     }
     return changes;
   }
 
-  #parse({ key, revision, bytes }: RawChange, at: number): Change | undefined {
+  #parse({ rawKey, revision, bytes }: RawChange, at: number): Change | undefined {
+    const key = keyText(rawKey);
     if (!this.#options.governs(key)) return undefined;
+    if (!hasExactText(rawKey)) {
+      if (!this.#hasUnnamed) this.#options.unnamed(escapedKey(rawKey));
+      this.#hasUnnamed = true;
+      return undefined;
+    }
     return bytes === undefined ? { state: 'deleted', key, revision } : this.#put({ key, revision, bytes }, at);
   }
 
   #put(write: Write, at: number): Change {
-    const result = this.#options.parser.parse(write.bytes);
-    return result instanceof Promise
-      ? result.then((settled) => this.#change(write, settled, now()))
-      : this.#change(write, result, at);
+    try {
+      const result = this.#options.parser.parse(write.bytes);
+      if (!(result instanceof Promise)) return this.#change(write, result, at);
+      return result
+        .then((settled) => this.#change(write, settled, now()))
+        .catch((error: unknown) => this.#failed(write, error));
+    } catch (error) {
+      return this.#failed(write, error);
+    }
+  }
+
+  /** One value that cannot be parsed must not stop the others. */
+  #failed({ key, revision }: Write, error: unknown): ParsedChange<object> {
+    this.#options.failed(key, error);
+    return { state: 'rejected', key, revision, violations: [{ path: '', constraints: ['parser'] }] };
   }
 
   #change(write: Write, result: ParseResult<object>, at: number): ParsedChange<object> {
-    if (result.ok && this.#unknownReports.isNew(result.stripped)) this.#options.stripped(write.key, result.stripped);
+    const names = result.ok ? this.#unknownReports.namesToReport(result.stripped) : undefined;
+    if (names !== undefined) this.#options.stripped(write.key, names);
     return parsedPut(write, result, this.#options.parser.type, at);
   }
 }

@@ -43,6 +43,8 @@ export interface ConfigCacheOptions<T> {
   readonly onDelete: 'remove' | 'keep-last';
   /** Parses valid bytes into a document without unknown properties. Values are compared by their documents. */
   readonly documentOf: (bytes: DocumentBytes) => unknown;
+  /** Called if a comparison has thrown unexpectedly; the whole document then counts as changed. */
+  readonly failed?: (error: unknown) => void;
   /** The default of a key, serialized and parsed like any value. */
   readonly fallback?: { readonly key: string; readonly value: T; readonly bytes: Buffer } | undefined;
 }
@@ -59,8 +61,15 @@ export class ConfigCache<T> {
   readonly #invalid = new Set<string>();
 
   /** Compares documents, because a class may have private state that a comparison of instances does not see. */
-  readonly #diff: DocumentDiff = (before, after) =>
-    changedPaths(this.options.documentOf(before), this.options.documentOf(after));
+  readonly #diff: DocumentDiff = (before, after) => {
+    const { documentOf, failed } = this.options;
+    try {
+      return changedPaths(documentOf(before), documentOf(after));
+    } catch (error) {
+      failed?.(error);
+      return [''];
+    }
+  };
 
   constructor(private readonly options: ConfigCacheOptions<T>) {
     this.#index = options.index ?? new Map<string, CacheEntry<T>>();

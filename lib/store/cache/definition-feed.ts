@@ -2,23 +2,33 @@ import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { ChangeBatch } from '../../watch/stream/change-event.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import type { RangeListener, ListenerRegistration } from '../../watch/sharing/range-listener.js';
+import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import { within } from '../../timing/time-limit.js';
 import type { WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
-import { describeTarget, type ResolvedConfigDefinition } from '../definitions/config-definition.js';
+import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/config-definition.js';
 import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { CacheEntry, ParsedChange } from './cache-entry.js';
 import { DtoParser } from '../../dto/dto-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
+import { onAbort } from '../../timing/on-abort.js';
 
 /** Receives the events of a feed synchronously, in the same step in which readers see the change. */
 export interface FeedSink {
   updated(feed: DefinitionFeed, update: CacheUpdate<object>): void;
   readonly hasListeners: boolean;
   /** Called for a value with unknown properties, once for each set of names. */
-  stripped(key: string, paths: readonly string[]): void;
+  stripped(key: string, names: string): void;
+  /** Called once for each feed, for the first key that is not UTF-8. */
+  unnamed(feed: DefinitionFeed, escapedKey: string): void;
+  /** Called if a value could not be parsed because the parser has thrown unexpectedly. */
+  parserFailed(key: string, error: unknown): void;
+  /** Called if an update has thrown unexpectedly; it is retried. */
+  failed(feed: DefinitionFeed, error: unknown): void;
+  /** Called after an update, if an earlier one has failed. */
+  recovered(feed: DefinitionFeed): void;
   /**
    * Called when the first list has replaced the values of an offline snapshot. `isForeign`: the snapshot was of another
    * cluster.
@@ -50,7 +60,9 @@ export class DefinitionFeed implements RangeListener {
   #parsing: Promise<void> | undefined;
   /** Revision of the last applied batch. */
   #applied = 0;
-  #isClosed = false;
+  readonly #closing = new AbortController();
+  /** True while an asynchronous batch cannot be applied. */
+  #isFailing = false;
   /** Origin of the current values, until the first list is applied. */
   #restored: RestoredFrom | undefined;
   #isListed = false;
@@ -70,8 +82,14 @@ export class DefinitionFeed implements RangeListener {
     this.#parser = new ChangeParser({
       parser: this.parser,
       governs,
-      stripped: (key, paths) => {
-        sink.stripped(key, paths);
+      stripped: (key, names) => {
+        sink.stripped(key, names);
+      },
+      failed: (key, error) => {
+        sink.parserFailed(key, error);
+      },
+      unnamed: (escapedKey) => {
+        sink.unnamed(this, escapedKey);
       },
     });
     this.serializer = new DtoSerializer(this.parser);
@@ -85,6 +103,11 @@ export class DefinitionFeed implements RangeListener {
   /** Name for messages, such as `key "/app/db"`. */
   get subject(): string {
     return describeTarget(this.definition.target);
+  }
+
+  /** Identifies the target, also where `subject` is cut. */
+  get identity(): string {
+    return identityOf(this.definition.target);
   }
 
   get registration(): ListenerRegistration | undefined {
@@ -127,7 +150,7 @@ export class DefinitionFeed implements RangeListener {
 
   /** Ends all waits; the values stay readable. */
   close(): void {
-    this.#isClosed = true;
+    this.#closing.abort();
     this.#wake();
   }
 
@@ -174,7 +197,7 @@ export class DefinitionFeed implements RangeListener {
     const until = performance.now() + timeoutMs;
     while (this.visibleRevision < revision) {
       const left = until - performance.now();
-      if (left <= 0 || this.#isClosed) return false;
+      if (left <= 0 || this.#closing.signal.aborted) return false;
       await this.nextUpdate(left);
     }
     return true;
@@ -185,18 +208,30 @@ export class DefinitionFeed implements RangeListener {
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
-        signal?.removeEventListener('abort', done);
+        stopListening();
         this.#waiters.delete(done);
         resolve();
       };
       const timer = setTimeout(done, withinMs);
-      signal?.addEventListener('abort', done);
+      const stopListening = onAbort(signal, done);
       this.#waiters.add(done);
     });
   }
 
-  canAccept(): boolean {
+  /** Resolves with true when the first list is applied, and with false after the limit or on close. */
+  async listedWithin(limitMs: number): Promise<boolean> {
+    const until = performance.now() + limitMs;
+    while (!this.#isListed) {
+      const left = until - performance.now();
+      if (left <= 0 || this.#closing.signal.aborted) return false;
+      await this.nextUpdate(left);
+    }
     return true;
+  }
+
+  /** False while a batch cannot be applied, so that the batches behind it do not fill the memory. */
+  canAccept(): boolean {
+    return !this.#isFailing;
   }
 
   /** Parses a page while etcd reads the next one, so that the event loop is blocked only for a page at a time. */
@@ -214,10 +249,32 @@ export class DefinitionFeed implements RangeListener {
     const before = this.#parsing;
     const parsing = Promise.all(changes.map((change) => Promise.resolve(change))).then(async (parsed) => {
       await before;
-      if (this.#parsing === parsing) this.#parsing = undefined;
-      this.#apply(revision, origin, parsed);
+      for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
+        const isLast = this.#parsing === parsing;
+        if (isLast) this.#parsing = undefined;
+        if (this.#tryToApply(revision, origin, parsed)) return;
+        if (isLast) this.#parsing = parsing;
+        await quietPause(BACKOFF.soon(attempt), this.#closing.signal);
+      }
     });
     this.#parsing = parsing;
+  }
+
+  /** Nobody waits for the result of an asynchronous batch, so a failure is reported here. */
+  #tryToApply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): boolean {
+    try {
+      this.#apply(revision, origin, changes);
+    } catch (error) {
+      this.#isFailing = true;
+      this.#sink.failed(this, error);
+      return false;
+    }
+    if (this.#isFailing) {
+      this.#isFailing = false;
+      this.#sink.recovered(this);
+      this.#registration?.onDrain();
+    }
+    return true;
   }
 
   interrupted(): void {
@@ -234,19 +291,23 @@ export class DefinitionFeed implements RangeListener {
   #emptyCache(fallback?: ConfigCacheOptions<object>['fallback']): ConfigCache<object> {
     const documentOf = (bytes: DocumentBytes): unknown => this.parser.documentOf(bytes);
     const { onDelete, type } = this.definition;
-    return new ConfigCache({ onDelete, type, index: this.#index, documentOf, fallback });
+    const failed = (error: unknown): void => {
+      this.#sink.parserFailed(this.definition.name, error);
+    };
+    return new ConfigCache({ onDelete, type, index: this.#index, documentOf, failed, fallback });
   }
 
   #apply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): void {
-    this.#applied = revision;
     const restored = this.#restored;
     const isForeign = restored !== undefined && restored.clusterId !== this.#registration?.clusterId;
     const batch = restored
       ? { ...this.#resyncBatch(changes, revision), isForeign }
       : { origin, changes, hasListeners: this.#sink.hasListeners };
+    const update = this.#cache.apply(batch);
+    this.#applied = revision;
     this.#restored = undefined;
     this.#isListed = true;
-    this.#publish(this.#cache.apply(batch));
+    this.#publish(update);
     if (restored) this.#sink.caughtUp(this, isForeign);
   }
 

@@ -1,12 +1,11 @@
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkMilliseconds } from '../../option-checks.js';
-import type { InstanceLog } from '../../etcd-trigger.log.js';
-import { isThenable } from '../../timing/time-limit.js';
-import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener } from './config-listeners.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { type ListenerGuard } from '../../watch/delivery/listener-guard.js';
 
 /** Selection and timing of the changes that `StoreService.onChange` delivers. */
 export interface ChangeOptions<T extends object = object> {
@@ -26,7 +25,7 @@ export interface ChangeOptions<T extends object = object> {
 
 /** The parts of a store that a listener uses. */
 export interface ChangeSource {
-  readonly log: InstanceLog;
+  readonly guard: ListenerGuard;
   /** Returns the current configurations under a prefix. */
   readonly existing: (prefix: string, type: Type<object> | undefined) => readonly ConfigChange[];
 }
@@ -54,8 +53,9 @@ export class ChangeListener implements ConfigListener {
   ) {
     const { debounceMs = 0, type } = options;
     if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of a listener must be a string');
-    if (typeof call !== 'function') throw new InvalidOptionsError(`the listener of "${prefix}" must be a function`);
-    checkMilliseconds(`"debounceMs" of the listener of "${prefix}"`, debounceMs, 0, MAX_DEBOUNCE_MS);
+    if (typeof call !== 'function')
+      throw new InvalidOptionsError(`the listener of ${quoted(prefix)} must be a function`);
+    checkMilliseconds(`"debounceMs" of the listener of ${quoted(prefix)}`, debounceMs, 0, MAX_DEBOUNCE_MS);
     if (debounceMs > 0) {
       this.#debounce = new ChangeDebounce(debounceMs, (changes) => {
         changes.forEach((change) => {
@@ -89,17 +89,11 @@ export class ChangeListener implements ConfigListener {
 
   #deliver(change: ConfigChange): void {
     if (this.#isClosed) return;
-    const failed = (error: unknown): void => {
-      this.source.log.error(
-        `a listener of changes under "${this.prefix}" failed for "${change.key}": ${describeFailure(error)}`,
-      );
-    };
-    try {
-      const result = this.call(change);
-      if (isThenable(result)) Promise.resolve(result).catch(failed);
-    } catch (error) {
-      failed(error);
-    }
+    this.source.guard.call(
+      'onChange',
+      () => `a listener of changes under ${quoted(this.prefix)} failed for ${quoted(change.key)}`,
+      () => this.call(change),
+    );
   }
 }
 

@@ -22,6 +22,9 @@ export class ConfigListeners {
   #listeners: readonly ConfigListener[] = [];
   #isClosed = false;
 
+  /** `onFailure` receives what a listener throws although it must not. */
+  constructor(private readonly onFailure: (error: unknown) => void) {}
+
   add(listener: ConfigListener): ConfigSubscription {
     if (this.#isClosed) complete(listener);
     else this.#listeners = [...this.#listeners, listener];
@@ -39,7 +42,13 @@ export class ConfigListeners {
 
   notify(changes: readonly ConfigChange[], type: Type<object>): void {
     if (changes.length === 0) return;
-    for (const listener of this.#listeners) listener.receive(changes, type);
+    for (const listener of this.#listeners) {
+      try {
+        listener.receive(changes, type);
+      } catch (error) {
+        this.onFailure(error);
+      }
+    }
   }
 
   close(): void {

@@ -1,14 +1,27 @@
-import { Observable } from 'rxjs';
-import type { InstanceLog } from '../../etcd-trigger.log.js';
-import { describeFailure } from '../../watch/delivery/listener-failure.js';
+import type { Observable } from 'rxjs';
+import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { GuardedObservable } from '../../watch/delivery/guarded-observable.js';
+import type { ListenerGuard } from '../../watch/delivery/listener-guard.js';
 import type { ConfigChange } from './config-change.js';
-import type { ConfigListener, ConfigListeners } from './config-listeners.js';
+import type { ConfigListener, ConfigListeners, ConfigSubscription } from './config-listeners.js';
 
 /** A reference to a configuration that is always current. */
 export interface ConfigRef<T> {
   /** The current value, from memory; the same object until it changes. */
   readonly value: T;
-  /** Emits the current value on subscription, and then every change of it. Cold; completes when the module closes. */
+  /**
+   * Calls the listener with the current value, in a microtask, and then with every later value, in the step in which
+   * readers see it. Returns a subscription that ends the calls. What the listener throws or rejects with is logged by
+   * class and place, and counted; the next value calls it again.
+   *
+   * @throws InvalidOptionsError if the listener is not a function
+   */
+  onChange(listener: (value: T) => unknown): ConfigSubscription;
+  /**
+   * The same values for operators of RxJS. Cold: emits the current value on subscription, and then every later one;
+   * completes when the module closes. Errors of subscribers are logged as those of `onChange`. An operator that throws
+   * ends the subscription, as always in RxJS.
+   */
   readonly changes$: Observable<T>;
 }
 
@@ -19,7 +32,7 @@ export interface RefSource<S> {
   /** True if a change may affect the state. */
   readonly isAffectedBy: (change: ConfigChange) => boolean;
   readonly listeners: ConfigListeners;
-  readonly log: InstanceLog;
+  readonly guard: ListenerGuard;
   /** Name for messages, such as `key "/app/db"`. */
   readonly subject: string;
 }
@@ -37,20 +50,20 @@ export class ProjectedConfig<S, R> implements ConfigRef<R> {
     private readonly project: (state: S) => R,
     private readonly isSame: (a: R, b: R) => boolean = Object.is,
   ) {
-    this.changes$ = new Observable((subscriber) => {
-      let emitted: { readonly value: R } | undefined;
+    const guarded = (call: () => unknown): void => {
+      source.guard.call('changes$', () => `a subscriber of ${source.subject} failed`, call);
+    };
+    this.changes$ = new GuardedObservable(guarded, (subscriber) => {
       const listener = new RefListener(source, {
-        update: () => {
-          const { value } = this;
-          if (emitted && Object.is(value, emitted.value)) return;
-          emitted = { value };
+        read: () => this.value,
+        next: (value) => {
           subscriber.next(value);
         },
         complete: () => {
           subscriber.complete();
         },
       });
-      listener.update();
+      listener.start();
       const subscription = source.listeners.add(listener);
       return () => {
         subscription.close();
@@ -67,30 +80,55 @@ export class ProjectedConfig<S, R> implements ConfigRef<R> {
     this.#memo = { from, result };
     return result;
   }
+
+  onChange(listener: (value: R) => unknown): ConfigSubscription {
+    const { guard, listeners, subject } = this.source;
+    if (typeof listener !== 'function') throw new InvalidOptionsError(`the listener of ${subject} must be a function`);
+    const calls = new RefListener<R>(this.source, {
+      read: () => this.value,
+      next: (value) => {
+        guard.call(
+          'onChange',
+          () => `a listener of ${subject} failed`,
+          () => listener(value),
+        );
+      },
+      complete: () => undefined,
+    });
+    const subscription = listeners.add(calls);
+    // The caller has the subscription before the first call.
+    queueMicrotask(() => {
+      calls.start();
+    });
+    return subscription;
+  }
 }
 
-/**
- * Updates an observer after every change that affects the source. An error of the projection is logged by class and
- * location; the next change calls it again.
- */
-class RefListener implements ConfigListener {
+/** The observer of a reference, and its current value. */
+interface RefObserver<T> {
+  readonly read: () => T;
+  readonly next: (value: T) => void;
+  readonly complete: () => void;
+}
+
+/** Passes on each new value. An error of the projection is logged; the next change calls it again. */
+class RefListener<T> implements ConfigListener {
+  #last: { readonly value: T } | undefined;
+  #isStarted = false;
   #isClosed = false;
 
   constructor(
-    private readonly source: Pick<RefSource<unknown>, 'isAffectedBy' | 'log' | 'subject'>,
-    private readonly observer: { readonly update: () => void; readonly complete: () => void },
+    private readonly source: Pick<RefSource<unknown>, 'isAffectedBy' | 'guard' | 'subject'>,
+    private readonly observer: RefObserver<T>,
   ) {}
 
-  receive(changes: readonly ConfigChange[]): void {
-    if (!this.#isClosed && changes.some(this.source.isAffectedBy)) this.update();
+  start(): void {
+    this.#isStarted = true;
+    this.#update();
   }
 
-  update(): void {
-    try {
-      this.observer.update();
-    } catch (error) {
-      this.source.log.error(`a projection of ${this.source.subject} failed: ${describeFailure(error)}`);
-    }
+  receive(changes: readonly ConfigChange[]): void {
+    if (this.#isStarted && changes.some(this.source.isAffectedBy)) this.#update();
   }
 
   close(): void {
@@ -99,5 +137,19 @@ class RefListener implements ConfigListener {
 
   completed(): void {
     this.observer.complete();
+  }
+
+  #update(): void {
+    if (this.#isClosed) return;
+    this.source.guard.call(
+      'projection',
+      () => `a projection of ${this.source.subject} failed`,
+      () => {
+        const value = this.observer.read();
+        if (this.#last && Object.is(value, this.#last.value)) return;
+        this.#last = { value };
+        this.observer.next(value);
+      },
+    );
   }
 }

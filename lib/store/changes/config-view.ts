@@ -41,7 +41,7 @@ export class ConfigView {
 
   /** The view contains all changes up to this revision: the lowest revision of its parts, 0 without parts. */
   get revision(): number {
-    return this.parts.length === 0 ? 0 : Math.min(...this.parts.map(({ revision }) => revision));
+    return this.parts.reduce((lowest, { revision }) => Math.min(lowest, revision), this.parts[0]?.revision ?? 0);
   }
 
   /**

@@ -3,10 +3,13 @@ import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkKnown, checkOneOf, type OptionNames } from '../../option-checks.js';
 import { propertiesOf } from '../../dto/class-metadata.js';
+import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../../dto/document-limits.js';
 import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
-import { checkDtoType, className } from '../../dto/dto-type.js';
+import { checkDtoType } from '../../dto/dto-type.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { className } from '../../foreign/class-name.js';
 
 /**
  * Defines the class of the value of a key, or of all values under a prefix. Requires exactly one of `key` and `prefix`.
@@ -57,6 +60,11 @@ export interface ConfigDefinition<T extends object = object> {
    * @default false
    */
   secret?: boolean;
+  /**
+   * Limits of the documents, where they differ from those of the module.
+   * @default the `limits` of the module
+   */
+  limits?: Partial<DocumentLimits>;
 }
 
 /** A checked definition with defaults. */
@@ -72,6 +80,7 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly unknown: 'strip' | 'refuse';
   readonly codec: CodecChoice;
   readonly secret: boolean;
+  readonly limits: DocumentLimits;
 }
 
 const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
@@ -85,13 +94,17 @@ const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
   unknown: true,
   codec: true,
   secret: true,
+  limits: true,
 };
 
 /**
  * Checks one definition and adds the defaults.
  * @throws InvalidOptionsError naming the key or prefix
  */
-export function resolveDefinition<T extends object>(definition: ConfigDefinition<T>): ResolvedConfigDefinition<T> {
+export function resolveDefinition<T extends object>(
+  definition: ConfigDefinition<T>,
+  moduleLimits?: DocumentLimits,
+): ResolvedConfigDefinition<T> {
   const target = targetOf(definition);
   const subject = describeTarget(target);
   checkKnown(definition, DEFINITION_OPTIONS, { owner: ` of ${subject}` });
@@ -115,8 +128,22 @@ export function resolveDefinition<T extends object>(definition: ConfigDefinition
   }
   checkOneOf(`"unknown" of ${subject}`, unknown, ['strip', 'refuse']);
   const codec = checkCodec(subject, definition);
+  checkKnown(definition.limits ?? {}, DOCUMENT_LIMITS, { path: 'limits.', owner: ` of ${subject}` });
+  const limits = checkDocumentLimits(definition.limits ?? {}, ` of ${subject}`, moduleLimits);
   const name = 'key' in target ? target.key : target.prefix;
-  return { name, target, type, required, default: definition.default, onDelete, onInvalid, unknown, codec, secret };
+  return {
+    name,
+    target,
+    type,
+    required,
+    default: definition.default,
+    onDelete,
+    onInvalid,
+    unknown,
+    codec,
+    secret,
+    limits,
+  };
 }
 
 /** True if two definitions of one target are equal. */
@@ -128,17 +155,22 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.unknown === b.unknown &&
   a.codec === b.codec &&
   a.secret === b.secret &&
+  isDeepStrictEqual(a.limits, b.limits) &&
   isDeepStrictEqual(a.default, b.default);
 
 /** Name of a target for messages, such as `key "/app/db"`. */
 export const describeTarget = (target: ResolvedConfigDefinition['target']): string =>
+  'key' in target ? `key ${quoted(target.key)}` : `prefix ${quoted(target.prefix)}`;
+
+/** Equal for equal targets only. Stored in offline snapshots. */
+export const identityOf = (target: ResolvedConfigDefinition['target']): string =>
   'key' in target ? `key ${JSON.stringify(target.key)}` : `prefix ${JSON.stringify(target.prefix)}`;
 
 function targetOf(definition: ConfigDefinition): ResolvedConfigDefinition['target'] {
   const { key, prefix } = definition;
   if (key !== undefined && prefix !== undefined) {
     throw new InvalidOptionsError(
-      `a definition has both key ${JSON.stringify(key)} and prefix ${JSON.stringify(prefix)}; give one of them`,
+      `a definition has both key ${quoted(key)} and prefix ${quoted(prefix)}; give one of them`,
     );
   }
   if (key === undefined && prefix === undefined) {

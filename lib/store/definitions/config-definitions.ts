@@ -7,8 +7,10 @@ import {
   resolveDefinition,
   type ResolvedConfigDefinition,
 } from './config-definition.js';
-import { className } from '../../dto/dto-type.js';
+import type { DocumentLimits } from '../../dto/document-limits.js';
 import { SortedMap } from '../../collections/sorted-map.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { className } from '../../foreign/class-name.js';
 
 /** All definitions of an application. Finds the definition that governs a key. */
 export class ConfigDefinitions {
@@ -19,8 +21,8 @@ export class ConfigDefinitions {
   /** Definitions by name; a key and a prefix may have the same name. */
   readonly #names = new SortedMap<readonly ResolvedConfigDefinition[]>();
 
-  constructor(definitions: Iterable<ConfigDefinition>) {
-    for (const definition of definitions) this.#add(resolveDefinition(definition));
+  constructor(definitions: Iterable<ConfigDefinition>, limits?: DocumentLimits) {
+    for (const definition of definitions) this.#add(resolveDefinition(definition, limits));
     this.#lengths = [...new Set(Array.from(this.#prefixes.keys(), ({ length }) => length))].sort((a, b) => b - a);
     for (const definition of this.all) {
       this.#names.set(definition.name, [...(this.#names.get(definition.name) ?? []), definition]);
@@ -56,12 +58,12 @@ export class ConfigDefinitions {
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   of<T extends object>(key: string, type: Type<T>): ResolvedConfigDefinition<T> {
-    return withClass(`key ${JSON.stringify(key)}`, key, this.governing(key), type);
+    return withClass(`key ${quoted(key)}`, key, this.governing(key), type);
   }
 
   /** @throws InvalidOptionsError if no definition covers the prefix, or its definition has another class */
   ofPrefix<T extends object>(prefix: string, type: Type<T>): ResolvedConfigDefinition<T> {
-    return withClass(`prefix ${JSON.stringify(prefix)}`, prefix, this.governingPrefix(prefix), type);
+    return withClass(`prefix ${quoted(prefix)}`, prefix, this.governingPrefix(prefix), type);
   }
 
   #add(definition: ResolvedConfigDefinition): void {

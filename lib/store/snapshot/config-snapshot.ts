@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { someOf } from '../../collections/some-of.js';
+import { quoted } from '../../foreign/foreign-text.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { fileErrorCode } from './file-error-code.js';
 import { SnapshotFile } from './snapshot-file.js';
-import { type SnapshotContent, UnusableSnapshotError } from './snapshot-format.js';
+import type { SnapshotContent } from './snapshot-content.js';
+import { UnusableSnapshotError } from './snapshot-format.js';
 import { SnapshotSaver } from './snapshot-saver.js';
 
 /** Offline snapshot: a file with the last good configuration, for a start without etcd. */
@@ -58,9 +60,9 @@ export class ConfigSnapshot {
     if (!content) return false;
     const restoring = [...incomplete].map((feed) => feed.restore(content.documents, content));
     await within(Promise.all(restoring), VALIDATORS_LIMIT_MS);
-    const subjects = [...incomplete].map(({ subject }) => subject);
-    const missing = subjects.filter((subject) => !content.definitions.includes(subject));
-    const exception = missing.length > 0 ? `; it does not contain ${missing.join(', ')}` : '';
+    const missing = [...incomplete].filter(({ identity }) => !content.definitions.includes(identity));
+    const subjects = missing.map(({ subject }) => subject).join(', ');
+    const exception = subjects && `; it does not contain ${subjects}`;
     this.#options.log.warn(`${this.#describe(content)} is used${exception}`);
     return true;
   }
@@ -126,13 +128,14 @@ export class ConfigSnapshot {
 
   async #read(feeds: readonly DefinitionFeed[]): Promise<SnapshotContent | undefined> {
     try {
-      const content = await this.#file.read();
-      if (!content) return undefined;
-      this.#check(
-        content,
-        feeds.flatMap(({ clusterId }) => clusterId ?? []),
+      const read = await within(
+        this.#file.read().then((content) => ({ content })),
+        READ_LIMIT_MS,
       );
-      return content;
+      if (!read) throw new UnusableSnapshotError(`cannot be read within ${READ_LIMIT_MS} ms`);
+      const listed = feeds.flatMap(({ clusterId }) => clusterId ?? []);
+      if (read.content) this.#check(read.content, listed);
+      return read.content;
     } catch (error) {
       const reason =
         error instanceof UnusableSnapshotError ? error.message : `cannot be read (${fileErrorCode(error)})`;
@@ -144,10 +147,14 @@ export class ConfigSnapshot {
   #check({ clusterId, cluster, keyPrefix, asOf }: SnapshotContent, listed: readonly string[]): void {
     const { cluster: ownCluster, keyPrefix: ownPrefix, snapshot } = this.#options;
     if (cluster !== ownCluster || keyPrefix !== ownPrefix) {
-      throw new UnusableSnapshotError(`is of another cluster or keyPrefix ("${cluster}", "${keyPrefix}")`);
+      throw new UnusableSnapshotError(`is of another cluster or keyPrefix (${quoted(cluster)}, ${quoted(keyPrefix)})`);
     }
     if (listed.some((id) => id !== clusterId)) throw new UnusableSnapshotError('is of another cluster');
-    if (snapshot.maxAgeMs !== undefined && Date.now() - asOf > snapshot.maxAgeMs) {
+    if (snapshot.maxAgeMs === undefined) return;
+    if (asOf - Date.now() > CLOCK_TOLERANCE_MS) {
+      throw new UnusableSnapshotError(`has an unknown age (current at ${new Date(asOf).toISOString()}, in the future)`);
+    }
+    if (Date.now() - asOf > snapshot.maxAgeMs) {
       throw new UnusableSnapshotError(
         `is older than ${snapshot.maxAgeMs} ms (current at ${new Date(asOf).toISOString()})`,
       );
@@ -166,8 +173,8 @@ export class ConfigSnapshot {
       clusterId,
       cluster,
       keyPrefix,
-      asOf: Math.min(Date.now(), ...saved.map(({ asOf = 0 }) => asOf)),
-      definitions: saved.map(({ subject }) => subject),
+      asOf: saved.reduce((oldest, { asOf = 0 }) => Math.min(oldest, asOf), Date.now()),
+      definitions: saved.map(({ identity }) => identity),
       documents: saved.flatMap(({ cache }) => cache.documents()),
     };
   }
@@ -175,6 +182,12 @@ export class ConfigSnapshot {
 
 /** Validators may depend on a service that is unavailable, too; they must not delay the start. */
 const VALIDATORS_LIMIT_MS = 1_000;
+
+/** A file system that hangs must not delay the start without bound. */
+const READ_LIMIT_MS = 10_000;
+
+/** A clock may have been set back a little since the snapshot was written. */
+const CLOCK_TOLERANCE_MS = 60_000;
 
 /** Number of times that an unchanged file is saved again within its maximum age. */
 const REFRESHES = 4;

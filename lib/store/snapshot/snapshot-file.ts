@@ -1,8 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileErrorCode } from './file-error-code.js';
-import { decodeSnapshot, encodeSnapshot, type SnapshotContent } from './snapshot-format.js';
+import type { SnapshotContent } from './snapshot-content.js';
+import { decodeSnapshot, encodeSnapshot, UnusableSnapshotError } from './snapshot-format.js';
+
+/** A larger file is neither written nor read. Its text would approach the longest string of V8. */
+export const MAX_SNAPSHOT_BYTES = 256 * 1024 * 1024;
 
 /** A file that is replaced atomically: after a crash it is either the last written snapshot or the one before. */
 export class SnapshotFile {
@@ -17,11 +22,17 @@ export class SnapshotFile {
    * @throws Error of the file system
    */
   async read(): Promise<SnapshotContent | undefined> {
-    const bytes = await readFile(this.path).catch((error: unknown) => {
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+    const file = await open(this.path, flags).catch((error: unknown) => {
       if (fileErrorCode(error) === 'ENOENT') return undefined;
       throw error;
     });
-    return bytes && decodeSnapshot(bytes, this.encryptionKey);
+    try {
+      return file && decodeSnapshot(await readRegular(file), this.encryptionKey);
+    } finally {
+      await file?.close();
+    }
   }
 
   /**
@@ -50,7 +61,7 @@ export class SnapshotFile {
     );
     for (const path of names.map((name) => join(folder, name))) {
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Infinity }));
-      if (Date.now() - mtimeMs > LEFTOVER_MS) await rm(path, { force: true });
+      if (Date.now() - mtimeMs > LEFTOVER_MS) await rm(path, { force: true }).catch(() => undefined);
     }
   }
 }
@@ -58,11 +69,33 @@ export class SnapshotFile {
 const TEMPORARY = '.tmp';
 const LEFTOVER_MS = 60_000;
 
+/** Reads a file up to the size that it has now. */
+async function readRegular(file: FileHandle): Promise<Buffer> {
+  const stats = await file.stat();
+  if (!stats.isFile()) throw new UnusableSnapshotError('is not a regular file');
+  if (stats.size > MAX_SNAPSHOT_BYTES) {
+    throw new UnusableSnapshotError(`has ${stats.size} bytes, more than ${MAX_SNAPSHOT_BYTES}`);
+  }
+  const bytes = Buffer.alloc(stats.size);
+  let length = 0;
+  while (length < bytes.length) {
+    const { bytesRead } = await file.read(bytes, length, bytes.length - length, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return bytes.subarray(0, length);
+}
+
 /** Resolves when the content is on the disk and not only in its cache. */
 async function writeDurably(path: string, pieces: Iterable<Buffer>): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
-    for (const piece of pieces) await file.writeFile(piece);
+    let length = 0;
+    for (const piece of pieces) {
+      length += piece.length;
+      if (length > MAX_SNAPSHOT_BYTES) throw Object.assign(new Error('the snapshot is too large'), { code: 'EFBIG' });
+      await file.writeFile(piece);
+    }
     await file.sync();
   } finally {
     await file.close();

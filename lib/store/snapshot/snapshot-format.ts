@@ -1,18 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import type { ConfigDocument } from '../cache/config-cache.js';
-
-export interface SnapshotContent {
-  /** Identity that the servers of the etcd cluster report. */
-  readonly clusterId: string;
-  /** Name of the cluster in the application. */
-  readonly cluster: string;
-  readonly keyPrefix: string;
-  /** Time at which all values were last known to be current, in milliseconds since 1970. */
-  readonly asOf: number;
-  /** Definitions whose documents are included, such as `key "/app/db"`. */
-  readonly definitions: readonly string[];
-  readonly documents: readonly ConfigDocument[];
-}
+import { type SnapshotContent, snapshotDocumentOf, snapshotHeadOf } from './snapshot-content.js';
 
 /** The message completes a sentence that starts with the name of the file. */
 export class UnusableSnapshotError extends Error {}
@@ -95,16 +82,19 @@ function decrypt(body: Buffer, head: Buffer, nonce: Buffer, encryptionKey: Buffe
   }
 }
 
-/** The checksum does not authenticate the file, so its values are validated like all others. */
+/** The checksum does not authenticate the file, so its types are checked, and its values are validated like all others. */
 function readContent(body: Buffer): SnapshotContent {
+  const [first, ...lines] = body.toString('utf8').trimEnd().split('\n').map(parsed);
+  const head = snapshotHeadOf(first);
+  const documents = lines.flatMap((line) => snapshotDocumentOf(line) ?? []);
+  if (!head || documents.length < lines.length) throw new UnusableSnapshotError('has another content than a snapshot');
+  return { ...head, documents };
+}
+
+function parsed(line: string): unknown {
   try {
-    const [first = '', ...lines] = body.toString('utf8').trimEnd().split('\n');
-    const documents = lines.map((line): ConfigDocument => {
-      const [key, revision, base64] = JSON.parse(line) as [string, number, string];
-      return { key, revision, bytes: Buffer.from(base64, 'base64') };
-    });
-    return { ...(JSON.parse(first) as Omit<SnapshotContent, 'documents'>), documents };
+    return JSON.parse(line);
   } catch {
-    throw new UnusableSnapshotError('is damaged or incomplete');
+    return undefined;
   }
 }

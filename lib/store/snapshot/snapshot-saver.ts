@@ -1,4 +1,5 @@
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { describeThrown } from '../../foreign/foreign-error.js';
 import { within } from '../../timing/time-limit.js';
 import { fileErrorCode } from './file-error-code.js';
 
@@ -60,7 +61,7 @@ export class SnapshotSaver {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
     this.#timer = setTimeout(() => {
-      this.#saving = this.#saving.then(() => this.#save());
+      this.#saving = this.#saving.then(() => this.#save()).catch(this.#recover);
     }, ms).unref();
   }
 
@@ -73,6 +74,12 @@ export class SnapshotSaver {
     if (failure !== undefined) this.changed();
     else this.#scheduleRefresh();
   }
+
+  /** A save that fails unexpectedly must not end the saves after it. */
+  readonly #recover = (error: unknown): void => {
+    this.#report(describeThrown(error));
+    this.changed();
+  };
 
   #report(failure: string | undefined): void {
     const { path, log } = this.#options;

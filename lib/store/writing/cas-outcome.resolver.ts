@@ -1,12 +1,13 @@
 import { ConnectionError, type EtcdTriggerError, UnknownOutcomeError } from '../../etcd-trigger.errors.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import type { KeyRecord } from '../../backend/key-record.js';
-import type {
-  Condition,
-  KeyValueStore,
-  Operation,
-  Transaction,
-  TransactionResult,
+import {
+  type Condition,
+  isMet,
+  type KeyValueStore,
+  type Operation,
+  type Transaction,
+  type TransactionResult,
 } from '../../backend/key-value-store.js';
 import { firstChangeAfter } from './key-history.js';
 
@@ -76,8 +77,12 @@ export class CasOutcomeResolver implements KeyValueStore {
       (condition) => currentRecordOf(transaction, conflict, condition)?.revision !== condition.revision,
     );
     const [first] = failed;
-    // Only an ifAbsent condition failed: the key may be deleted, and a pending request may be applied after that.
-    if (!first) throw lost;
+    if (!first) {
+      // A fence that failed never holds again, and the keys are still unchanged.
+      if (hasFailedFence(transaction, conflict)) return conflict;
+      // Only an ifAbsent condition failed: the key may be deleted, and a pending request may be applied after that.
+      throw lost;
+    }
     if (failed.length < conditions.length) return conflict;
     const readAt = async (rawKey: string, revision: number): Promise<KeyRecord | undefined> =>
       (await this.#keyValue.get(rawKey, { revision })).record;
@@ -91,10 +96,17 @@ export class CasOutcomeResolver implements KeyValueStore {
 }
 
 /** Returns the conditions that can never hold again once the transaction is applied. */
-function singleUseConditionsOf({ conditions = [], operations }: Transaction): readonly Condition[] {
+function singleUseConditionsOf({ conditions = [], operations }: Transaction): readonly SingleUseCondition[] {
   const written = new Set(operations.map(({ rawKey }) => rawKey));
-  return conditions.filter(({ rawKey, revision }) => revision > 0 && written.has(rawKey));
+  return conditions.filter(
+    (condition): condition is SingleUseCondition => (condition.revision ?? 0) > 0 && written.has(condition.rawKey),
+  );
 }
+
+type SingleUseCondition = Condition & { readonly revision: number };
+
+const hasFailedFence = ({ conditions = [] }: Transaction, { current }: Conflict): boolean =>
+  conditions.some((condition, index) => (condition.createRevision ?? 0) > 0 && !isMet(condition, current[index]));
 
 const currentRecordOf = (
   { conditions = [] }: Transaction,

@@ -7,6 +7,7 @@ import { lastLifeBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
 import { type ConfigWriter, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Value of a key from one revision on. */
 export interface ConfigRevision<T> {
@@ -44,7 +45,7 @@ export class ConfigHistory {
     key: string,
     { limit = DEFAULT_LIMIT }: Pick<HistoryOptions<object>, 'limit'>,
   ): Promise<ConfigRevision<object>[]> {
-    checkInteger(`history "${key}": limit`, limit, { min: 1, key });
+    checkInteger(`history ${quoted(key)}: limit`, limit, { min: 1, key });
     const records: KeyRecord[] = [];
     for await (const record of this.#walk(rawKeyOf(key))) if (records.push(record) === limit) break;
     return Promise.all(
@@ -59,16 +60,18 @@ export class ConfigHistory {
 
   /** Compares with the current revision of the key: a concurrent write by another client is a conflict. */
   async rollback(feed: DefinitionFeed, key: string, revision: number): Promise<WriteResult> {
-    const what = `rollback "${key}" to revision ${revision}`;
-    checkInteger(`rollback "${key}": revision`, revision, { min: 1, key });
+    const what = `rollback ${quoted(key)} to revision ${revision}`;
+    checkInteger(`rollback ${quoted(key)}: revision`, revision, { min: 1, key });
     const rawKey = rawKeyOf(key);
     const [{ record: current }, old] = await Promise.all([this.#keyValue.get(rawKey), this.#at(what, key, revision)]);
     const parsed = await feed.parser.parse(old.value);
     if (!parsed.ok) {
-      throw new InvalidConfigError(`"${key}" at revision ${revision}`, parsed.violations, { key, revision });
+      throw new InvalidConfigError(`${quoted(key)} at revision ${revision}`, parsed.violations, { key, revision });
     }
     const operation = { type: 'put', rawKey, value: old.value } as const;
-    return written(await this.#writer.apply(what, [{ feed, key, operation, expected: current?.revision ?? 0 }]));
+    return written(
+      await this.#writer.apply({ what, writes: [{ feed, key, operation, expected: current?.revision ?? 0 }] }),
+    );
   }
 
   async #at(what: string, key: string, revision: number): Promise<KeyRecord> {

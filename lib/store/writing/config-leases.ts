@@ -3,11 +3,13 @@ import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import { within } from '../../timing/time-limit.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { checkInteger } from '../../option-checks.js';
+import { describeThrown } from '../../foreign/foreign-error.js';
 import { keepAlive } from './lease-keep-alive.js';
 import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { type Lease, LeaseNotFoundError, type LeaseStore } from '../../backend/lease-store.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Lease of a key that exists as long as this process. */
 export interface LeaseOptions {
@@ -44,7 +46,7 @@ export class ConfigLeases {
 
   /** @throws InvalidOptionsError for a time to live that etcd does not accept */
   async grant(key: string, { ttlSeconds }: LeaseOptions): Promise<Lease> {
-    checkInteger(`put "${key}": lease.ttlSeconds`, ttlSeconds, { min: 1, max: MAX_TTL_SECONDS, key });
+    checkInteger(`put ${quoted(key)}: lease.ttlSeconds`, ttlSeconds, { min: 1, max: MAX_TTL_SECONDS, key });
     return this.#leases.grant(ttlSeconds);
   }
 
@@ -53,7 +55,19 @@ export class ConfigLeases {
     const leasedKey = new LeasedKey(put);
     this.#leasedKeys.get(put.key)?.stop();
     this.#leasedKeys.set(put.key, leasedKey);
-    void this.#keepAlive(leasedKey);
+    this.#supervise(leasedKey);
+  }
+
+  /** A failure of the renewal itself must not let the lease expire silently. */
+  #supervise(leasedKey: LeasedKey): void {
+    this.#keepAlive(leasedKey).catch(async (error: unknown) => {
+      if (leasedKey.signal.aborted) return;
+      this.#log.error(
+        `the renewal of the lease of ${quoted(leasedKey.key)} failed unexpectedly and is retried: ${describeThrown(error)}`,
+      );
+      await quietPause(BACKOFF.soon(0), leasedKey.signal);
+      if (!leasedKey.signal.aborted) this.#supervise(leasedKey);
+    });
   }
 
   /** Revokes the previous lease of a key after this process has written or deleted the key. */
@@ -96,19 +110,19 @@ export class ConfigLeases {
   /** Puts the key again with a new lease if it is absent; returns false if another client has written it. */
   async #restore(leasedKey: LeasedKey): Promise<boolean> {
     const { key, signal } = leasedKey;
-    this.#log.warn(`the lease of "${key}" expired; the key is put again with a new lease if it is absent`);
+    this.#log.warn(`the lease of ${quoted(key)} expired; the key is put again with a new lease if it is absent`);
     let lease: Lease | undefined;
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
         lease ??= await this.#leases.grant(leasedKey.lease.ttlSeconds);
         const revision = await this.#putIfAbsent(leasedKey, lease);
         if (revision === undefined) {
-          this.#log.warn(`"${key}" was written by another client in the meantime and is not put again`);
+          this.#log.warn(`${quoted(key)} was written by another client in the meantime and is not put again`);
           this.#drop(leasedKey, lease);
           return false;
         }
         leasedKey.replaceLease(lease, revision);
-        this.#log.info(`"${key}" was put again with a new lease`);
+        this.#log.info(`${quoted(key)} was put again with a new lease`);
         return true;
       } catch (error) {
         if (error instanceof LeaseNotFoundError) lease = undefined;
@@ -123,7 +137,7 @@ export class ConfigLeases {
   async #putIfAbsent({ key, bytes }: LeasedKey, lease: Lease): Promise<number | undefined> {
     const rawKey = rawKeyOf(key);
     const result = await this.#keyValue.commit({
-      what: `put "${key}" again`,
+      what: `put ${quoted(key)} again`,
       key,
       conditions: [{ rawKey, revision: 0 }],
       operations: [{ type: 'put', rawKey, value: bytes, lease: lease.id }],

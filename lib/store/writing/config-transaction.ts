@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { ignoreRejection, isThenable } from '../../timing/time-limit.js';
+import { ignoreRejection, isThenable } from '../../foreign/thenable.js';
+import type { Fence } from '../../backend/fence.js';
 import {
   type DeleteOptions,
   expectedRevision,
@@ -9,6 +10,7 @@ import {
   type PutOptions,
 } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Collects the writes of a transaction; nothing is sent before all of them are known. */
 export interface ConfigTransaction {
@@ -21,7 +23,18 @@ export interface ConfigTransaction {
    * Adds a deletion. If `ifRevision` does not hold, the transaction is not applied. Deleting an absent key has no
    * effect.
    */
-  delete(key: string, options?: DeleteOptions): void;
+  delete(key: string, options?: Pick<DeleteOptions, 'ifRevision'>): void;
+  /**
+   * The transaction is applied only if this instance still owns what the fence stands for. May be called once for each
+   * fence.
+   */
+  requireFence(fence: Fence): void;
+}
+
+/** The content of a transaction. */
+export interface PlannedTransaction {
+  readonly writes: readonly KeyWrite[];
+  readonly fences: readonly Fence[];
 }
 
 /**
@@ -31,11 +44,12 @@ export interface ConfigTransaction {
 export async function planTransaction(
   build: (tx: ConfigTransaction) => unknown,
   feedOf: (operation: string, key: string) => DefinitionFeed,
-): Promise<readonly KeyWrite[]> {
+): Promise<PlannedTransaction> {
   const planned = new Map<string, () => Promise<KeyWrite>>();
+  const fences = new Set<Fence>();
   let isOpen = true;
   const plan = (operation: string, key: string, options: PutOptions, write: PlanWrite): void => {
-    const what = `${operation} "${key}" in a transaction`;
+    const what = `${operation} ${quoted(key)} in a transaction`;
     if (!isOpen)
       throw new InvalidOptionsError(`${what}: the transaction has already been sent; build it synchronously`, { key });
     if (planned.has(key))
@@ -53,6 +67,14 @@ export async function planTransaction(
     delete: (key, options = {}) => {
       plan('delete', key, options, (...planned) => Promise.resolve(plannedDelete(...planned)));
     },
+    requireFence: (fence) => {
+      if (!isOpen) {
+        throw new InvalidOptionsError(
+          'requireFence in a transaction: the transaction has already been sent; build it synchronously',
+        );
+      }
+      fences.add(fence);
+    },
   });
   isOpen = false;
   if (isThenable(result)) {
@@ -62,7 +84,7 @@ export async function planTransaction(
     );
   }
   if (planned.size === 0) throw new InvalidOptionsError('transaction: it contains no write; call put or delete');
-  return Promise.all(Array.from(planned.values(), (write) => write()));
+  return { writes: await Promise.all(Array.from(planned.values(), (write) => write())), fences: [...fences] };
 }
 
 type PlanWrite = (feed: DefinitionFeed, key: string, expected: number | undefined) => Promise<KeyWrite>;

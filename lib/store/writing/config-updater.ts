@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Fence } from '../../backend/fence.js';
 import type { KeyRecord } from '../../backend/key-record.js';
-import { type ConfigWriter, plannedPut, type WriteResult, written } from './config-writer.js';
+import { type ConfigWriter, plannedPut, type WriteRequest, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Returns the next value for the current one. Called again with the new current value after a conflicting write. */
 export type ConfigUpdate<T> = (current: T | undefined) => T | Promise<T>;
+
+/** Options of a `StoreService.update`. */
+export interface UpdateOptions {
+  /** Write only if this instance still owns what the fence stands for. */
+  readonly fence?: Fence;
+}
 
 /** Attempts per update. */
 const MAX_TRIES = 50;
@@ -19,9 +27,14 @@ export class ConfigUpdater {
     this.#writer = writer;
   }
 
-  async update(feed: DefinitionFeed, key: string, change: ConfigUpdate<object>): Promise<WriteResult> {
+  async update(
+    feed: DefinitionFeed,
+    key: string,
+    change: ConfigUpdate<object>,
+    { fence }: UpdateOptions = {},
+  ): Promise<WriteResult> {
     const before = this.#last.get(key) ?? Promise.resolve();
-    const updating = before.then(() => this.#update(feed, key, change));
+    const updating = before.then(() => this.#update(feed, key, change, fence ? { fences: [fence] } : {}));
     const ended = updating.catch(() => undefined);
     this.#last.set(key, ended);
     try {
@@ -31,11 +44,16 @@ export class ConfigUpdater {
     }
   }
 
-  async #update(feed: DefinitionFeed, key: string, change: ConfigUpdate<object>): Promise<WriteResult> {
+  async #update(
+    feed: DefinitionFeed,
+    key: string,
+    change: ConfigUpdate<object>,
+    options: Pick<WriteRequest, 'fences'>,
+  ): Promise<WriteResult> {
     let { value, revision } = { value: feed.cache.get(key), revision: feed.cache.headRevision(key) };
     for (let tries = 1; ; tries += 1) {
       const write = await plannedPut(feed, key, await change(value), revision);
-      const result = await this.#writer.attempt(`update "${key}"`, [write]);
+      const result = await this.#writer.attempt({ what: `update ${quoted(key)}`, writes: [write], ...options });
       if (result.applied) return written(result);
       if (tries === MAX_TRIES) throw result.conflict;
       // The response of a failed compare is a linearizable read of the conflicting value.

@@ -5,11 +5,13 @@ import {
   UnknownOutcomeError,
 } from '../../etcd-trigger.errors.js';
 import { checkInteger } from '../../option-checks.js';
+import { type Fence, fenceLost, type FenceRegistry } from '../../backend/fence.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
-import type { Condition, KeyValueStore, Operation } from '../../backend/key-value-store.js';
+import { type Condition, isMet, type KeyValueStore, type Operation } from '../../backend/key-value-store.js';
 import type { Lease } from '../../backend/lease-store.js';
 import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** A write waits at most this long until readers of this process see it. */
 const VISIBLE_LIMIT_MS = 5_000;
@@ -25,12 +27,26 @@ export interface PutOptions {
    * @default none: the key does not expire
    */
   readonly lease?: LeaseOptions;
+  /** Write only if this instance still owns what the fence stands for. */
+  readonly fence?: Fence;
 }
 
 /** Condition of a `StoreService.delete`. */
 export interface DeleteOptions {
   /** Delete only if the key was last written at this revision. */
   readonly ifRevision?: number;
+  /** Delete only if this instance still owns what the fence stands for. */
+  readonly fence?: Fence;
+}
+
+/** What all operations of a write share. */
+export interface WriteRequest {
+  /** For messages, for example `put "/app/a"`. */
+  readonly what: string;
+  readonly writes: readonly KeyWrite[];
+  readonly fences?: readonly Fence[];
+  /** Attached to all puts. */
+  readonly lease?: Lease;
 }
 
 /** A write that was applied. */
@@ -63,16 +79,19 @@ export type WriteAttempt =
 export class ConfigWriter {
   readonly #keyValue: KeyValueStore;
   readonly #leases: ConfigLeases;
+  readonly #fences: FenceRegistry;
 
-  constructor(keyValue: KeyValueStore, leases: ConfigLeases) {
+  constructor(keyValue: KeyValueStore, leases: ConfigLeases, fences: FenceRegistry) {
     this.#keyValue = keyValue;
     this.#leases = leases;
+    this.#fences = fences;
   }
 
   async put(feed: DefinitionFeed, key: string, value: object, options: PutOptions): Promise<WriteResult> {
-    const what = `put "${key}"`;
+    const what = `put ${quoted(key)}`;
     const write = await plannedPut(feed, key, value, expectedRevision(what, key, options));
-    return options.lease ? this.#putLeased(what, write, options.lease) : written(await this.apply(what, [write]));
+    const request = { what, writes: [write], fences: listOf(options.fence) };
+    return options.lease ? this.#putLeased(request, key, options.lease) : written(await this.apply(request));
   }
 
   async delete(
@@ -80,25 +99,38 @@ export class ConfigWriter {
     key: string,
     options: DeleteOptions,
   ): Promise<WriteResult & { readonly deleted: boolean }> {
-    const what = `delete "${key}"`;
+    const what = `delete ${quoted(key)}`;
     const write = plannedDelete(feed, key, expectedRevision(what, key, options));
-    const { revision, visible, deleted } = await this.apply(what, [write]);
+    const { revision, visible, deleted } = await this.apply({
+      what,
+      writes: [write],
+      fences: listOf(options.fence),
+    });
     return { revision, deleted: deleted.length > 0, visible };
   }
 
-  /** Applies all writes or none, and returns a conflict instead of throwing it. `lease`: attached to all puts. */
-  async attempt(what: string, writes: readonly KeyWrite[], lease?: Lease): Promise<WriteAttempt> {
+  /**
+   * Applies all writes or none, and returns a conflict of revisions instead of throwing it.
+   * @throws FenceLostError, InvalidOptionsError for a fence of another cluster
+   */
+  async attempt({ what, writes, fences = [], lease }: WriteRequest): Promise<WriteAttempt> {
     const [only] = writes;
+    const fenced = fences.map((fence) => this.#fences.conditionOf(what, fence));
     const conditional = writes.filter(({ expected }) => expected !== undefined);
     const result = await this.#keyValue.commit({
       what,
       key: writes.length === 1 ? only?.key : undefined,
-      conditions: conditional.map(conditionOf),
+      conditions: [...conditional.map(conditionOf), ...fenced],
       operations: writes.map(({ operation }) =>
         operation.type === 'put' ? { ...operation, lease: lease?.id } : operation,
       ),
     });
-    if (!result.applied) return conflictOf(conditional, result.current);
+    if (!result.applied) {
+      const records = result.current.slice(conditional.length);
+      const lost = fences[fenced.findIndex((condition, index) => !isMet(condition, records[index]))];
+      if (lost) throw fenceLost(what, lost, writes.length === 1 ? only?.key : undefined);
+      return conflictOf(conditional, result.current);
+    }
     const { revision, deleted } = result;
     for (const write of writes) this.#noteLease(write, lease, revision);
     // Deleting an absent key causes no change that readers could see.
@@ -108,17 +140,17 @@ export class ConfigWriter {
     return { applied: true, revision, deleted, visible: !visible.includes(false) };
   }
 
-  /** @throws RevisionConflictError */
-  async apply(what: string, writes: readonly KeyWrite[], lease?: Lease): Promise<AppliedWrite> {
-    const result = await this.attempt(what, writes, lease);
+  /** @throws RevisionConflictError, and the errors of `attempt` */
+  async apply(request: WriteRequest): Promise<AppliedWrite> {
+    const result = await this.attempt(request);
     if (!result.applied) throw result.conflict;
     return result;
   }
 
-  async #putLeased(what: string, write: KeyWrite, options: LeaseOptions): Promise<WriteResult> {
-    const lease = await this.#leases.grant(write.key, options);
+  async #putLeased(request: WriteRequest, key: string, options: LeaseOptions): Promise<WriteResult> {
+    const lease = await this.#leases.grant(key, options);
     try {
-      return written(await this.apply(what, [write], lease));
+      return written(await this.apply({ ...request, lease }));
     } catch (error) {
       // A write that may have been applied expires with its lease, unless the application repeats it.
       if (!(error instanceof UnknownOutcomeError)) this.#leases.discard(lease);
@@ -132,6 +164,8 @@ export class ConfigWriter {
   }
 }
 
+const listOf = (fence: Fence | undefined): readonly Fence[] => (fence === undefined ? [] : [fence]);
+
 /** Returns the public part of a result. */
 export const written = ({ revision, visible }: AppliedWrite): WriteResult => ({ revision, visible });
 
@@ -143,7 +177,7 @@ export async function plannedPut(
   expected: number | undefined,
 ): Promise<KeyWrite> {
   const serialized = await feed.serializer.serialize(value);
-  if (!serialized.ok) throw new InvalidConfigError(`the value for "${key}"`, serialized.violations, { key });
+  if (!serialized.ok) throw new InvalidConfigError(`the value for ${quoted(key)}`, serialized.violations, { key });
   return { feed, key, operation: { type: 'put', rawKey: rawKeyOf(key), value: serialized.bytes }, expected };
 }
 

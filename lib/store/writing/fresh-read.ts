@@ -2,6 +2,7 @@ import { ConnectionTimeoutError } from '../../etcd-trigger.errors.js';
 import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Reads the key from etcd and waits until readers of this process see at least that state. */
 export class FreshRead {
@@ -24,7 +25,7 @@ export class FreshRead {
     while (feed.cache.headRevision(key) !== head && feed.visibleRevision < revision) {
       const left = until - performance.now();
       if (left <= 0) {
-        const message = `fresh "${key}": revision ${revision} is not visible after ${this.#timeoutMs} ms`;
+        const message = `fresh ${quoted(key)}: revision ${revision} is not visible after ${this.#timeoutMs} ms`;
         throw new ConnectionTimeoutError(message, { key, revision });
       }
       await feed.nextUpdate(left);

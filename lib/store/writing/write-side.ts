@@ -1,5 +1,6 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { ClusterBackend } from '../../backend/cluster-backend.js';
+import type { FenceRegistry } from '../../backend/fence.js';
 import { CasOutcomeResolver } from './cas-outcome.resolver.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
@@ -11,6 +12,7 @@ import { ConfigLeases } from './config-leases.js';
 import { ConfigUpdater } from './config-updater.js';
 import { ConfigWriter } from './config-writer.js';
 import { FreshRead } from './fresh-read.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 export interface WriteSideOptions {
   /** Limit of a single request, in milliseconds. An unknown outcome is resolved within twice this limit. */
@@ -30,10 +32,10 @@ export class WriteSide {
   readonly #leases: ConfigLeases;
   readonly #closing = new AbortController();
 
-  constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, options: WriteSideOptions) {
+  constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, fences: FenceRegistry, options: WriteSideOptions) {
     this.#options = options;
     this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log);
-    this.writer = new ConfigWriter(this.#withResolver(backend), this.#leases);
+    this.writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences);
     this.updater = new ConfigUpdater(this.writer);
     this.history = new ConfigHistory(backend.keyValue, this.writer);
     this.fresh = new FreshRead(backend.keyValue, options);
@@ -48,7 +50,7 @@ export class WriteSide {
     const covering = markerPrefix === undefined ? undefined : definitions.governingPrefix(markerPrefix);
     if (!covering) return;
     throw new InvalidOptionsError(
-      `"outcomes.prefix" is under the prefix "${covering.name}" of a definition: use a separate prefix for the markers`,
+      `"outcomes.prefix" is under the prefix ${quoted(covering.name)} of a definition: use a separate prefix for the markers`,
     );
   }
 

@@ -24,7 +24,8 @@ export interface FindEtcdOptions {
   /** `major.minor`, for example `'3.5'`. @default any installed version; 3.5 if etcd has to be fetched */
   readonly version?: string | undefined;
   /**
-   * Environment with `ETCD_BIN`, `PATH`, `ETCD_CACHE_DIR`, `XDG_CACHE_HOME` and `ETCD_DOWNLOAD_BASE`.
+   * Environment with `ETCD_BIN`, `PATH`, `ETCD_CACHE_DIR`, `XDG_CACHE_HOME`, `ETCD_DOWNLOAD_BASE` (an https mirror of
+   * the releases) and `ETCD_DOWNLOAD_SHA256` (the checksum of its archive, if this package does not know it).
    * @default process.env
    */
   readonly env?: NodeJS.ProcessEnv | undefined;

@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { ETCD_FILE, etcdVersionOf, isVersion } from './etcd-version.js';
+import { checkTrusted } from './trusted-path.js';
 
 const WORKSPACE = '.fetching-';
 const ABANDONED_AFTER_MS = 60 * 60_000;
@@ -16,7 +17,7 @@ export class EtcdCache {
     this.directory = join(root, 'nestjs-etcd-trigger', 'etcd');
   }
 
-  /** Returns the newest cached binary of a `major.minor` version. */
+  /** Returns the newest cached binary of a `major.minor` version. Skips binaries that other users can change. */
   async find(
     version: string | undefined,
     env: NodeJS.ProcessEnv,
@@ -27,15 +28,24 @@ export class EtcdCache {
       .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
     for (const name of newestFirst) {
       const path = join(this.directory, name, ETCD_FILE);
+      const isTrusted = await checkTrusted(this.directory, [join(this.directory, name), path]).then(
+        () => true,
+        () => false,
+      );
+      if (!isTrusted) continue;
       const found = await etcdVersionOf(path, env).catch(() => undefined);
       if (found !== undefined && isVersion(found, version)) return { path, version: found };
     }
     return undefined;
   }
 
-  /** Calls `use` with a temporary folder on the cache's file system, and removes the folder afterwards. */
+  /**
+   * Calls `use` with a temporary folder on the cache's file system, and removes the folder afterwards.
+   * @throws Error if other users can change the cache
+   */
   async withWorkspace<T>(use: (folder: string) => Promise<T>): Promise<T> {
-    await mkdir(this.directory, { recursive: true });
+    await mkdir(this.directory, { recursive: true, mode: 0o700 });
+    await checkTrusted(this.directory);
     await this.#removeAbandoned();
     const folder = await mkdtemp(join(this.directory, WORKSPACE));
     try {
@@ -52,7 +62,11 @@ export class EtcdCache {
   async put(binary: string, env: NodeJS.ProcessEnv): Promise<{ path: string; version: string }> {
     const version = await etcdVersionOf(binary, env);
     const path = join(this.directory, version, ETCD_FILE);
-    await mkdir(join(this.directory, version), { recursive: true });
+    const folder = join(this.directory, version);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await checkTrusted(this.directory, [folder]);
+    // An archive may make its files writable by the group.
+    await chmod(binary, 0o755);
     await rename(binary, path).catch(async (error: unknown) => {
       // Windows cannot replace a running binary. Then another process has already cached the same version.
       if ((await etcdVersionOf(path, env).catch(() => undefined)) !== version) throw error;

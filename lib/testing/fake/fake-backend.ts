@@ -4,6 +4,7 @@ import { FakeKeyValue } from './fake-key-value.js';
 import { FakeLeaseStore } from './fake-lease-store.js';
 import { FakeListWatcher } from './fake-list-watcher.js';
 import type { KeyRange } from '../../backend/key-range.js';
+import type { LeaseClock } from '../../backend/lease-clock.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import type { FakeServer } from './fake-server.js';
 
@@ -12,6 +13,7 @@ export class FakeBackend implements ClusterBackend {
   readonly listWatcher: FakeListWatcher;
   readonly keyValue: FakeKeyValue;
   readonly leases: FakeLeaseStore;
+  readonly leaseClock: LeaseClock;
   readonly activity: () => ClusterActivity;
   readonly #connection: FakeConnection;
   readonly #closed: () => void;
@@ -21,6 +23,7 @@ export class FakeBackend implements ClusterBackend {
     this.listWatcher = new FakeListWatcher(this.#connection);
     this.keyValue = new FakeKeyValue(this.#connection);
     this.leases = new FakeLeaseStore(this.#connection);
+    this.leaseClock = leaseClockOf(server);
     this.activity = options.activity;
     this.#closed = closed;
   }
@@ -45,3 +48,13 @@ export class FakeBackend implements ClusterBackend {
     this.#closed();
   }
 }
+
+/**
+ * The virtual clock, for leases. Its time passes only during interruptions: a connected application renews its leases
+ * all the time, however far the clock is advanced in one step.
+ */
+const leaseClockOf = ({ clock, link }: FakeServer): LeaseClock => ({
+  now: () => link.interruptedMs,
+  wall: () => link.interruptedMs,
+  after: (ms, call) => clock.after(ms, call),
+});

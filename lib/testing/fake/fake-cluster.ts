@@ -141,6 +141,8 @@ export class FakeCluster implements BackendSource {
 
   /** Cuts the connection of every application and refuses new connections. */
   disconnect(): void {
+    // Until now, the applications have renewed their leases.
+    this.#server.leases.renewKeptAlive();
     this.#server.link.disconnect();
     this.#server.cut();
   }

@@ -19,9 +19,9 @@ export class FakeConnection {
     this.#prefix = rawKeyOf(options.keyPrefix);
   }
 
-  /** Length of the application's key prefix, in bytes. */
-  get prefixLength(): number {
-    return this.#prefix.length;
+  /** The application's key prefix, with one char per byte. */
+  get prefix(): string {
+    return this.#prefix;
   }
 
   /** True if requests of the application reach the server. */

@@ -2,6 +2,7 @@ import { type KeyRecord, keyText } from '../../backend/key-record.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../../backend/key-value-store.js';
 import { checkLimits } from '../../backend/transaction-limits.js';
 import type { FakeConnection } from './fake-connection.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** Reads and writes single keys of the fake. */
 export class FakeKeyValue implements KeyValueStore {
@@ -17,7 +18,7 @@ export class FakeKeyValue implements KeyValueStore {
   ): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }> {
     const { server } = this.#connection;
     const key = keyText(rawKey);
-    const what = `get "${key}"`;
+    const what = `get ${quoted(key)}`;
     const whole = this.#connection.whole({ kind: 'key' as const, rawKey });
     return this.#connection.request({
       what,
@@ -30,7 +31,7 @@ export class FakeKeyValue implements KeyValueStore {
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
     const { what, key, conditions = [], operations } = transaction;
-    checkLimits(transaction, this.#connection.prefixLength);
+    checkLimits(transaction, this.#connection.prefix.length);
     const whole = operations.map((operation) => this.#connection.whole(operation));
     const compared = conditions.map((condition) => this.#connection.whole(condition));
     return this.#connection.request({
@@ -41,7 +42,7 @@ export class FakeKeyValue implements KeyValueStore {
       serve: () => {
         const result = this.#connection.server.commit(what, compared, whole);
         return result.applied
-          ? { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefixLength)) }
+          ? { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefix.length)) }
           : { ...result, current: result.current.map((record) => this.#local(record)) };
       },
     });

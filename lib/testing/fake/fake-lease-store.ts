@@ -17,6 +17,16 @@ export class FakeLeaseStore implements LeaseStore {
     return this.#request(`renew lease ${id}`, (leases) => leases.renew(id), signal);
   }
 
+  keys(id: string, signal: AbortSignal): Promise<readonly string[] | undefined> {
+    const { server, prefix } = this.#connection;
+    const ownKeys = (): string[] | undefined =>
+      server
+        .keysOf(id)
+        ?.filter((key) => key.startsWith(prefix))
+        .map((key) => key.slice(prefix.length));
+    return this.#request(`read the keys of lease ${id}`, ownKeys, signal);
+  }
+
   async revoke(id: string, signal: AbortSignal): Promise<void> {
     await this.#request(`revoke lease ${id}`, (leases) => leases.revoke(id), signal);
   }

@@ -41,6 +41,11 @@ export class FakeLeases {
     return true;
   }
 
+  /** Restarts the time to live of every lease whose owner renews it. */
+  renewKeptAlive(): void {
+    for (const [id, { isKeptAlive }] of [...this.#leases]) if (isKeptAlive()) this.renew(id);
+  }
+
   /** Returns false if the lease does not exist. */
   revoke(id: string): boolean {
     this.#leases.get(id)?.cancelTimer();

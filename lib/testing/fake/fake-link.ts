@@ -44,6 +44,8 @@ export class FakeLink {
   readonly #denied = new Set<string>();
   readonly #pending = new Set<PendingRequest>();
   #state: 'connected' | 'disconnected' | 'frozen' = 'connected';
+  #interruptedAt: number | undefined;
+  #interruptedMs = 0;
 
   constructor(clock: VirtualClock) {
     this.#clock = clock;
@@ -53,19 +55,28 @@ export class FakeLink {
     return this.#state;
   }
 
+  /** Virtual milliseconds during which the link was disconnected or frozen, in total. */
+  get interruptedMs(): number {
+    return this.#interruptedMs + (this.#interruptedAt === undefined ? 0 : this.#clock.now - this.#interruptedAt);
+  }
+
   /** Fails the pending requests and refuses new ones. */
   disconnect(): void {
     this.#state = 'disconnected';
+    this.#interruptedAt ??= this.#clock.now;
     for (const { fail, lostError } of [...this.#pending]) fail(lostError());
   }
 
   /** Holds back responses from now on. Requests still arrive. */
   freeze(): void {
     this.#state = 'frozen';
+    this.#interruptedAt ??= this.#clock.now;
   }
 
   /** Ends a disconnection or a freeze and delivers the responses that were held back. */
   connect(): void {
+    this.#interruptedMs = this.interruptedMs;
+    this.#interruptedAt = undefined;
     this.#state = 'connected';
     for (const { release } of [...this.#pending]) release();
   }

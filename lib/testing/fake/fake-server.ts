@@ -123,16 +123,25 @@ export class FakeServer {
     this.flushSoon();
   }
 
+  /** Returns the keys with a lease, `undefined` if the lease does not exist. */
+  keysOf(lease: string): string[] | undefined {
+    if (!this.leases.has(lease)) return undefined;
+    return this.#store
+      .recordsAt(this.revision)
+      .filter((record) => record.lease === lease)
+      .map(({ rawKey }) => rawKey);
+  }
+
   #checkLease(what: string, { lease }: Operation): void {
     if (lease === undefined || this.leases.has(lease)) return;
     throw new LeaseNotFoundError(`${what}: etcdserver: requested lease not found`);
   }
 
   #deleteAllOf(lease: string): void {
-    const ids = this.#store.recordsAt(this.revision).filter((record) => record.lease === lease);
+    const keys = this.#store.recordsAt(this.revision).filter((record) => record.lease === lease);
     this.#store.commit(
       [],
-      ids.map(({ rawKey }) => ({ type: 'delete', rawKey })),
+      keys.map(({ rawKey }) => ({ type: 'delete', rawKey })),
     );
     this.#changed();
   }

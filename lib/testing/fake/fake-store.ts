@@ -1,6 +1,6 @@
 import type { KeyChange, KeyRecord } from '../../backend/key-record.js';
 import { PackedRecord, MAX_TEXT_BYTES } from '../../backend/key-record.js';
-import type { Condition, Operation } from '../../backend/key-value-store.js';
+import { type Condition, isMet, type Operation } from '../../backend/key-value-store.js';
 
 /** Changes of one transaction. */
 export interface FakeRevision {
@@ -59,9 +59,9 @@ export class FakeStore {
     return this.#history.filter(({ revision }) => revision >= start);
   }
 
-  /** True if every key is at the revision of its condition. */
+  /** True if every key meets its condition. */
   holds(conditions: readonly Condition[]): boolean {
-    return conditions.every(({ rawKey, revision }) => (this.get(rawKey)?.revision ?? 0) === revision);
+    return conditions.every((condition) => isMet(condition, this.get(condition.rawKey)));
   }
 
   /**

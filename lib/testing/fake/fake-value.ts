@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 /** A value to write to a fake cluster. Strings and bytes are written unchanged, all other values as JSON. */
 export type FakeValue = string | Uint8Array | number | boolean | null | object;
@@ -9,7 +10,7 @@ export function bytesOf(key: string, value: FakeValue): Buffer {
   const json: unknown = JSON.stringify(value);
   if (typeof json === 'string') return Buffer.from(json);
   throw new InvalidOptionsError(
-    `the value for "${key}" cannot be written as JSON: pass a string, a Buffer or plain data`,
+    `the value for ${quoted(key)} cannot be written as JSON: pass a string, a Buffer or plain data`,
     { key },
   );
 }

@@ -13,8 +13,12 @@ export interface PendingCall {
 
 /** Defines how a queue calls its items. */
 export interface Delivery<Item> {
-  /** Runs one attempt, counted from 1. The lane of the item stays busy while the call is pending. Must not throw. */
+  /** Runs one attempt, counted from 1. The lane of the item stays busy while the call is pending. */
   readonly call: (item: Item, attempt: number) => CallOutcome | PendingCall;
+  /** Invoked with what `call` has thrown unexpectedly. The item is retried. */
+  readonly onFailure: (error: unknown) => void;
+  /** Invoked after the first call that did not throw after one that did. */
+  readonly onRecovered: () => void;
   /** Invoked after the last call for an item. */
   readonly done: (item: Item) => void;
   /** The queue never runs two calls of one lane at the same time. */
@@ -60,6 +64,7 @@ export class DeliveryQueue<Item> {
   #isPumping = false;
   #isClosed = false;
   #needsDrain = false;
+  #isFailing = false;
   #cancelSlice: (() => void) | undefined;
   #idle: Deferred | undefined;
 
@@ -87,8 +92,11 @@ export class DeliveryQueue<Item> {
     if (this.#isClosed) return;
     if (this.#lanes.size === 0 && this.#ready.size === 0 && this.#mayCall() && !this.#isPumping) {
       this.#isPumping = true;
-      this.#run(item, this.#delivery.laneOf(item));
-      this.#isPumping = false;
+      try {
+        this.#run(item, this.#delivery.laneOf(item));
+      } finally {
+        this.#isPumping = false;
+      }
       return;
     }
     this.#waiting += this.#delivery.weightOf(item);
@@ -138,18 +146,21 @@ export class DeliveryQueue<Item> {
   #pump(): void {
     if (this.#isPumping || this.#cancelSlice) return;
     this.#isPumping = true;
-    const { clock, concurrency } = this.#delivery;
-    let until: number | undefined;
-    for (let calls = 1; this.#mayCall() && this.#running < concurrency && this.#next(); calls += 1) {
-      if (calls % SLICE_CHECK === 0 && clock.now() > (until ??= clock.now() + SLICE_MS)) {
-        this.#cancelSlice = clock.soon(() => {
-          this.#cancelSlice = undefined;
-          this.#pump();
-        });
-        break;
+    try {
+      const { clock, concurrency } = this.#delivery;
+      let until: number | undefined;
+      for (let calls = 1; this.#mayCall() && this.#running < concurrency && this.#next(); calls += 1) {
+        if (calls % SLICE_CHECK === 0 && clock.now() > (until ??= clock.now() + SLICE_MS)) {
+          this.#cancelSlice = clock.soon(() => {
+            this.#cancelSlice = undefined;
+            this.#pump();
+          });
+          break;
+        }
       }
+    } finally {
+      this.#isPumping = false;
     }
-    this.#isPumping = false;
     this.#drainIfHalfFree();
   }
 
@@ -179,7 +190,7 @@ export class DeliveryQueue<Item> {
   /** Returns true if the lane is free afterwards. */
   #run(item: Item, lane: string, retry?: Retry<Item>): boolean {
     const attempt = retry === undefined ? 1 : retry.attempt;
-    const outcome = this.#delivery.call(item, attempt);
+    const outcome = this.#call(item, attempt);
     if (typeof outcome === 'string') return this.#settle(outcome, item, lane, attempt);
     this.#running += 1;
     if (!this.#lanes.has(lane)) this.#lanes.set(lane, undefined);
@@ -190,6 +201,22 @@ export class DeliveryQueue<Item> {
       this.#pump();
     });
     return false;
+  }
+
+  #call(item: Item, attempt: number): CallOutcome | PendingCall {
+    let outcome: CallOutcome | PendingCall;
+    try {
+      outcome = this.#delivery.call(item, attempt);
+    } catch (error) {
+      this.#isFailing = true;
+      this.#delivery.onFailure(error);
+      return 'retry';
+    }
+    if (this.#isFailing) {
+      this.#isFailing = false;
+      this.#delivery.onRecovered();
+    }
+    return outcome;
   }
 
   /** Returns true if the lane is free afterwards. */

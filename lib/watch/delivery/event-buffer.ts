@@ -30,4 +30,8 @@ export interface EventBufferOptions {
   readonly onDrain: () => void;
   /** Invoked when the handler has finished with all events of origin `initial`. */
   readonly onInitialDone: () => void;
+  /** Invoked with what the delivery of an event has thrown unexpectedly; it is retried. */
+  readonly onFailure: (error: unknown) => void;
+  /** Invoked after the first call that did not throw after one that did. */
+  readonly onRecovered: () => void;
 }

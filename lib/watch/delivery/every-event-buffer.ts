@@ -13,7 +13,7 @@ export class EveryEventBuffer implements EventBuffer {
   #pendingInitial = 0;
 
   constructor(kind: 'event' | 'batch', options: EventBufferOptions) {
-    const { backoff, runner, clock, delivery, onDrain } = options;
+    const { backoff, runner, clock, delivery, onDrain, onFailure, onRecovered } = options;
     const { concurrency, order } = delivery;
     this.#isBatched = kind === 'batch';
     this.#options = options;
@@ -30,6 +30,8 @@ export class EveryEventBuffer implements EventBuffer {
       backoff,
       clock,
       onDrain,
+      onFailure,
+      onRecovered,
     });
   }
 

@@ -1,9 +1,10 @@
 import { HandlerTimeoutError } from '../../etcd-trigger.errors.js';
 import type { Clock } from '../../timing/clock.js';
-import { isThenable } from '../../timing/time-limit.js';
+import { adopted, isThenable } from '../../foreign/thenable.js';
 import type { DeliveryContext } from '../watch-event.js';
 import type { ResolvedDelivery } from './delivery-options.js';
 import type { CallOutcome } from './delivery-queue.js';
+import { isA } from '../../foreign/foreign-error.js';
 import { FinalFailure } from './listener-failure.js';
 
 export interface HandlerRunnerOptions<Item> {
@@ -51,7 +52,7 @@ export class HandlerRunner<Item> {
       const result = this.#options.handler(item, call);
       if (isThenable(result)) {
         this.#next = new RunningCall();
-        this.#follow(result, item, call);
+        this.#follow(adopted(result), item, call);
         return call;
       }
       if (call.hasSignal) this.#next = new RunningCall();
@@ -68,7 +69,7 @@ export class HandlerRunner<Item> {
     for (const call of [...this.#running]) call.abort(reason);
   }
 
-  #follow(result: PromiseLike<unknown>, item: Item, call: RunningCall): void {
+  #follow(result: Promise<unknown>, item: Item, call: RunningCall): void {
     call.index = this.#running.push(call) - 1;
     const { timeoutMs } = this.#options.delivery;
     if (timeoutMs !== undefined) this.#limit(timeoutMs, item, call);
@@ -106,7 +107,7 @@ export class HandlerRunner<Item> {
   #failed(item: Item, attempt: number, error: unknown): CallOutcome {
     this.#failures += 1;
     const { attempts, onExhausted } = this.#options.delivery;
-    if (attempt < attempts && !(error instanceof FinalFailure)) return 'retry';
+    if (attempt < attempts && !isA(error, FinalFailure)) return 'retry';
     this.#options.onFailure(item, attempt, error);
     return onExhausted === 'halt' ? 'hold' : 'done';
   }

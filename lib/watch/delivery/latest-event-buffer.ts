@@ -29,7 +29,7 @@ export class LatestEventBuffer implements EventBuffer {
   readonly #timers = new Set<() => void>();
 
   constructor(options: EventBufferOptions) {
-    const { backoff, clock, delivery, onDrain } = options;
+    const { backoff, clock, delivery, onDrain, onFailure, onRecovered } = options;
     this.#options = options;
     this.queue = new DeliveryQueue<LatestKey>({
       call: (key, attempt) => this.#call(key, attempt),
@@ -44,6 +44,8 @@ export class LatestEventBuffer implements EventBuffer {
       backoff,
       clock,
       onDrain,
+      onFailure,
+      onRecovered,
     });
   }
 

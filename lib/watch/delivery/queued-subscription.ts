@@ -5,6 +5,7 @@ import { Deferred } from '../../timing/deferred.js';
 import { KeyRange, type WatchTarget } from '../../backend/key-range.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
+import { DeliveryFailures } from '../sharing/delivery-failures.js';
 import type { RangeListener, ListenerRegistration } from '../sharing/range-listener.js';
 import { type DeliveryContext, type ResyncNotice, type WatchFailure, type WatchHandler } from '../watch-event.js';
 import type { ResolvedDelivery } from './delivery-options.js';
@@ -12,8 +13,11 @@ import type { Deliverable, EventBuffer, EventBufferOptions } from './event-buffe
 import { EveryEventBuffer } from './every-event-buffer.js';
 import { HandlerRunner } from './handler-runner.js';
 import { LatestEventBuffer } from './latest-event-buffer.js';
-import { announceFailure, announceResync, describeFailure, FinalFailure } from './listener-failure.js';
+import { describeFailure, FinalFailure } from './listener-failure.js';
+import { ListenerGuard } from './listener-guard.js';
 import type { WatchSubscription } from './watch-options.js';
+import { isA } from '../../foreign/foreign-error.js';
+import { quoted } from '../../foreign/foreign-text.js';
 
 export interface QueuedSubscriptionOptions {
   readonly target: WatchTarget;
@@ -21,9 +25,13 @@ export interface QueuedSubscriptionOptions {
   readonly name: string;
   readonly log: InstanceLog;
   readonly delivery: ResolvedDelivery;
+  /** @default a guard that only logs */
+  readonly guard?: ListenerGuard;
   readonly onResync: ((notice: ResyncNotice) => unknown) | undefined;
   /** Invoked with each event or batch whose last attempt has failed. */
   readonly onError: readonly ((failure: WatchFailure) => unknown)[];
+  /** @default logs without metrics */
+  readonly failures?: DeliveryFailures;
   /** Invoked once, when the subscription ends. */
   readonly onEnd: () => void;
   /** @default SYSTEM_CLOCK */
@@ -43,6 +51,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   readonly #buffer: EventBuffer;
   #registration: ListenerRegistration | undefined;
   #unregister: () => void = () => undefined;
+  readonly #failures: DeliveryFailures;
   readonly #initialDelivered = new Deferred();
   readonly #closed = new Deferred<EtcdTriggerError | undefined>();
   /** Calls of `onResync` and `onError` that have not ended. */
@@ -53,6 +62,7 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   constructor(handler: WatchHandler, options: QueuedSubscriptionOptions) {
     this.target = options.target;
     this.#options = options;
+    this.#failures = options.failures ?? new DeliveryFailures(options.log, undefined);
     this.#runner = this.#runnerOf(handler);
     this.#buffer = this.#bufferOf('batch' in handler ? 'batch' : 'event');
   }
@@ -136,7 +146,8 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 
   deliver(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
-    if (notice) this.#track(announceResync(notice, this.#options));
+    const { name, onResync } = this.#options;
+    if (notice) this.#announce('onResync', `onResync of ${name}`, () => onResync?.(notice));
     this.#buffer.push(batch);
   }
 
@@ -163,6 +174,10 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     this.#runner.abort(reason);
   }
 
+  get #guard(): ListenerGuard {
+    return this.#options.guard ?? new ListenerGuard(this.#options.log);
+  }
+
   get #clock(): Clock {
     return this.#options.clock ?? SYSTEM_CLOCK;
   }
@@ -170,19 +185,25 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   #runnerOf(handler: WatchHandler): HandlerRunner<Deliverable> {
     const call = 'batch' in handler ? handler.batch : handler.event;
     const { delivery, name } = this.#options;
+    const failures = this.#failures;
     return new HandlerRunner<Deliverable>({
       handler: call as (item: Deliverable, context: DeliveryContext) => unknown,
       delivery,
       clock: this.#clock,
       describe: (item) => `${name} did not finish with ${subjectOf(item)}`,
       onFailure: (item, attempts, error) => {
-        this.#failed(item, attempts, error);
+        try {
+          this.#failed(item, attempts, error);
+        } catch (unexpected) {
+          failures.report(name, unexpected);
+        }
       },
     });
   }
 
   #bufferOf(kind: 'event' | 'batch'): EventBuffer {
-    const { backoff, delivery } = this.#options;
+    const { backoff, delivery, name } = this.#options;
+    const failures = this.#failures;
     const options: EventBufferOptions = {
       runner: this.#runner,
       delivery,
@@ -191,6 +212,12 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
       onDrain: () => this.#registration?.onDrain(),
       onInitialDone: () => {
         this.#initialDelivered.resolve();
+      },
+      onFailure: (error) => {
+        failures.failed(this, name, error);
+      },
+      onRecovered: () => {
+        failures.recovered(this, name);
       },
     };
     return delivery.delivery === 'latest' ? new LatestEventBuffer(options) : new EveryEventBuffer(kind, options);
@@ -207,10 +234,11 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
     const repeated = attempts > 1 ? `, ${attempts} times` : '';
     const consequence = isHalted ? '; it is halted until resume()' : '';
     log.error(`${name} failed for ${subjectOf(item)}${repeated}: ${describeFailure(error)}${consequence}`);
-    for (const listener of onError) this.#track(announceFailure(failure, { log, onError: listener }));
+    for (const listener of onError) this.#announce('onError', `onError of ${name}`, () => listener(failure));
   }
 
-  #track(announcement: Promise<void>): void {
+  #announce(kind: 'onResync' | 'onError', name: string, call: () => unknown): void {
+    const announcement = this.#guard.settle(kind, name, call);
     this.#announcements.add(announcement);
     void announcement.then(() => this.#announcements.delete(announcement));
   }
@@ -222,12 +250,12 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
   }
 }
 
-const causeOf = (error: unknown): unknown => (error instanceof FinalFailure ? error.error : error);
+const causeOf = (error: unknown): unknown => (isA(error, FinalFailure) ? error.error : error);
 
 const isEvent = (item: Deliverable): item is ChangeEvent => 'key' in item;
 
 const subjectOf = (item: Deliverable): string =>
-  `${isEvent(item) ? `key "${item.key}"` : `${item.events.length} events`} at revision ${item.revision}`;
+  `${isEvent(item) ? `key ${quoted(item.key)}` : `${item.events.length} events`} at revision ${item.revision}`;
 
 const contentsOf = (item: Deliverable): Pick<WatchFailure, 'event' | 'batch'> =>
   isEvent(item) ? { event: item, batch: undefined } : { event: item.events[0] as ChangeEvent, batch: item };

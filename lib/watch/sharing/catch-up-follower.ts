@@ -5,6 +5,7 @@ import type { RangeCache, RangeUpdate } from '../stream/range-cache.js';
 import { Reflector, type ReflectorOptions, type ReflectorSink } from '../stream/reflector.js';
 import type { ResyncNotice } from '../watch-event.js';
 import { InitialList } from './initial-list.js';
+import type { DeliveryFailures } from './delivery-failures.js';
 import type { RangeListener, StreamState } from './range-listener.js';
 
 /**
@@ -16,6 +17,10 @@ export class CatchUpFollower implements ReflectorSink {
   readonly list = new InitialList();
   readonly #reflector: Reflector;
   readonly #listener: RangeListener;
+  readonly #subject: KeyRange;
+  readonly #wantsInitial: boolean;
+  /** True while the listener throws. */
+  #isRefused: boolean;
   readonly #rejoinIfCaughtUp: (cache: RangeCache) => boolean;
   #state: StreamState;
 
@@ -23,16 +28,25 @@ export class CatchUpFollower implements ReflectorSink {
     source: ListWatcher,
     range: KeyRange,
     listener: RangeListener,
-    from: NonNullable<ReflectorOptions['from']>,
+    /** `initial`: the listener receives the newest list first. */
+    from: NonNullable<ReflectorOptions['from']> | 'initial',
     /** Returns true if the shared stream has seen the same changes. The listener has then rejoined it. */
     rejoinIfCaughtUp: (cache: RangeCache) => boolean,
+    private readonly failures: DeliveryFailures,
   ) {
     this.#listener = listener;
+    this.#subject = range;
+    this.#isRefused = failures.isFailing(listener);
+    this.#wantsInitial = from === 'initial';
     this.#rejoinIfCaughtUp = rejoinIfCaughtUp;
     // A cache comes from the shared stream, which was followed until now.
-    this.#state = 'cache' in from ? 'following' : 'starting';
-    if ('cache' in from) this.list.complete(from.cache);
-    this.#reflector = new Reflector(source, range, this, { from, mayPause: true });
+    const cache = typeof from === 'object' && 'cache' in from ? from.cache : undefined;
+    this.#state = cache ? 'following' : 'starting';
+    if (cache) this.list.complete(cache);
+    this.#reflector = new Reflector(source, range, this, {
+      from: from === 'initial' ? undefined : from,
+      mayPause: true,
+    });
     this.#reflector.start();
   }
 
@@ -50,8 +64,13 @@ export class CatchUpFollower implements ReflectorSink {
   }
 
   listed(cache: RangeCache): void {
+    if (this.#wantsInitial) {
+      this.#listener.deliver(cache.current(), undefined);
+      this.#isRefused = false;
+    }
     this.list.complete(cache);
     this.#listener.listed?.();
+    this.failures.recovered(this.#listener, this.#subject);
     this.#closeIfCaughtUp(cache);
   }
 
@@ -59,12 +78,21 @@ export class CatchUpFollower implements ReflectorSink {
     const { cache } = this.list;
     if (!cache) return;
     const batch = cache.apply(update);
-    this.#listener.deliver(batch, notice);
+    try {
+      this.#listener.deliver(batch, notice);
+    } catch (error) {
+      cache.undo(batch);
+      this.#isRefused = true;
+      throw error;
+    }
+    this.#isRefused = false;
+    this.failures.recovered(this.#listener, this.#subject);
     this.#closeIfCaughtUp(cache);
   }
 
   following(): void {
     this.#state = 'following';
+    if (!this.#isRefused) this.failures.recovered(this.#listener, this.#subject);
     this.#listener.following?.();
   }
 
@@ -72,6 +100,10 @@ export class CatchUpFollower implements ReflectorSink {
     this.#state = 'interrupted';
     this.list.fail(reason);
     this.#listener.interrupted?.(reason);
+  }
+
+  failed(error: unknown): void {
+    this.failures.failed(this.#listener, this.#subject, error);
   }
 
   canAccept(count: number): boolean {

@@ -14,6 +14,10 @@ export interface ClusterObserver {
   observed(handler: WatchHandler, about: { readonly name: string; readonly range: KeyRange }): WatchHandler;
   /** The last attempt of a handler has failed. */
   gaveUp(failure: WatchFailure, range: KeyRange): void;
+  /** A listener of the application, other than a handler, has thrown or rejected. `kind`: how it was registered. */
+  listenerFailed(kind: string, error: unknown): void;
+  /** The library's own delivery has thrown; it is retried. */
+  deliveryFailed(subject: string): void;
   /** A definition was updated in the store: the number of visible changes, and of new values that were rejected. */
   stored(definition: string, step: { readonly updates: number; readonly rejections: number }): void;
 }

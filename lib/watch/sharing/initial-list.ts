@@ -2,6 +2,7 @@ import { ConnectionTimeoutError, type EtcdTriggerError } from '../../etcd-trigge
 import { Deferred } from '../../timing/deferred.js';
 import { within } from '../../timing/time-limit.js';
 import type { RangeCache } from '../stream/range-cache.js';
+import { onAbort } from '../../timing/on-abort.js';
 
 export interface InitialListWait {
   /** Begins the message of the timeout, for example `watch prefix "/app/"`. */
@@ -55,17 +56,16 @@ export class InitialList {
     if (this.#cache) return this.#cache;
     if (this.#failure && isFinal(this.#failure)) throw this.#failure;
     const waiter: Waiter = { isFinal, list: new Deferred() };
-    const abort = (): void => {
+    const stopListening = onAbort(signal, () => {
       waiter.list.reject(signal?.reason);
-    };
-    signal?.addEventListener('abort', abort);
+    });
     this.#waiters.add(waiter);
     try {
       const cache = await within(waiter.list.promise, timeoutMs);
       if (cache) return cache;
     } finally {
       this.#waiters.delete(waiter);
-      signal?.removeEventListener('abort', abort);
+      stopListening();
     }
     const cause = this.#failure;
     throw new ConnectionTimeoutError(

@@ -7,7 +7,9 @@ import type { RangeCache, RangeUpdate } from '../stream/range-cache.js';
 import { Reflector, type ReflectorSink } from '../stream/reflector.js';
 import type { ResyncNotice } from '../watch-event.js';
 import { CatchUpFollower } from './catch-up-follower.js';
+import type { ChangeBatch } from '../stream/change-event.js';
 import type { ClusterObserver } from './cluster-observer.js';
+import type { DeliveryFailures } from './delivery-failures.js';
 import type { InterruptionLog } from './interruption-log.js';
 import { InitialList, type InitialListWait } from './initial-list.js';
 import type { ListenerRegistration, RangeListener, StreamState } from './range-listener.js';
@@ -24,6 +26,7 @@ export class SharedRange implements ReflectorSink {
   readonly #log: InstanceLog;
   readonly #observer: ClusterObserver | undefined;
   readonly #interruptions: InterruptionLog;
+  readonly #failures: DeliveryFailures;
   readonly #reflector: Reflector;
   readonly #list = new InitialList();
   /** Copied on write, so that a running dispatch continues with the registrations it began with. */
@@ -40,16 +43,19 @@ export class SharedRange implements ReflectorSink {
       paused,
       observer,
       interruptions,
+      failures,
     }: {
       readonly paused: boolean;
       readonly observer: ClusterObserver | undefined;
       readonly interruptions: InterruptionLog;
+      readonly failures: DeliveryFailures;
     },
   ) {
     this.#source = source;
     this.#log = log;
     this.#observer = observer;
     this.#interruptions = interruptions;
+    this.#failures = failures;
     this.#reflector = new Reflector(source, range, this, { paused });
     this.#reflector.start();
   }
@@ -65,6 +71,12 @@ export class SharedRange implements ReflectorSink {
 
   get listenerCount(): number {
     return this.#registrations.length;
+  }
+
+  /** Number of listeners whose delivery has failed unexpectedly and is retried. */
+  get failing(): number {
+    const all: readonly object[] = [this, ...this.#registrations.map(({ listener }) => listener)];
+    return all.filter((delivery) => this.#failures.isFailing(delivery)).length;
   }
 
   /** True if every listener that is not paused has received exactly these writes. */
@@ -93,7 +105,7 @@ export class SharedRange implements ReflectorSink {
   /** With `initial`, the listener receives the known records first. */
   register(listener: RangeListener, { initial }: { readonly initial: boolean }): ListenerRegistration {
     const registration = this.#add(listener, initial);
-    if (this.cache) registration.listed(this.cache);
+    if (this.cache) this.#deliverList(registration, this.cache);
     return registration;
   }
 
@@ -107,6 +119,7 @@ export class SharedRange implements ReflectorSink {
 
   unregister(registration: RangeRegistration): void {
     this.#registrations = this.#registrations.filter((other) => other !== registration);
+    this.#failures.forget(registration.listener);
   }
 
   close(): void {
@@ -115,54 +128,70 @@ export class SharedRange implements ReflectorSink {
     this.#list.close(new ConnectionClosedError(`${this.range.toString()}: the module is closed`));
     for (const registration of this.#registrations) {
       registration.unregister();
-      registration.listener.ended?.();
+      this.#guard(() => registration.listener.ended?.());
     }
+    this.#failures.forget(this);
+  }
+
+  failed(error: unknown): void {
+    this.#failures.failed(this, this.range, error);
   }
 
   onPage(records: readonly KeyRecord[]): void {
     for (const registration of this.#registrations)
-      if (registration.wantsInitial && !registration.follower) registration.listener.onPage?.(records);
+      if (registration.wantsInitial && !registration.follower)
+        this.#guard(() => registration.listener.onPage?.(records));
   }
 
   listed(cache: RangeCache): void {
     this.#list.complete(cache);
-    this.#observer?.changed(this.range, cache.size, 'initial');
-    for (const registration of this.#registrations) if (!registration.follower) registration.listed(cache);
+    this.#observe((observer) => {
+      observer.changed(this.range, cache.size, 'initial');
+    });
+    for (const registration of this.#registrations)
+      if (!registration.follower) this.#deliverList(registration, cache);
+    this.#failures.recovered(this, this.range);
   }
 
   changed(update: RangeUpdate, notice: ResyncNotice | undefined): void {
     const { cache } = this;
     if (!cache) return;
     if (notice) this.#resynced(notice, update.changes.length);
-    this.#observer?.changed(this.range, update.changes.length, update.origin);
+    this.#observe((observer) => {
+      observer.changed(this.range, update.changes.length, update.origin);
+    });
     const registrations = this.#registrations;
     for (const registration of registrations) {
-      if (!registration.follower && !registration.listener.canAccept(update.changes.length))
+      if (!registration.follower && !this.#canAccept(registration, update.changes.length))
         this.#startCatchUp(registration, { cache: cache.copy() });
     }
     const hasLagging = registrations.some(({ isLagging }) => isLagging);
     const following = hasLagging ? registrations.filter(({ isLagging }) => !isLagging) : registrations;
     const batch = cache.apply(update);
     for (const registration of following)
-      if (!registration.isUnregistered) registration.listener.deliver(batch, notice);
+      if (!registration.isUnregistered) this.#deliver(registration, batch, notice, cache);
+    this.#failures.recovered(this, this.range);
     if (hasLagging) for (const registration of registrations) registration.rejoinIfCaughtUp(cache);
   }
 
   following(): void {
     if (this.#state === 'interrupted') this.#interruptions.following(this.range);
     this.#state = 'following';
-    for (const registration of this.#registrations) if (!registration.follower) registration.listener.following?.();
+    for (const registration of this.#registrations)
+      if (!registration.follower) this.#guard(() => registration.listener.following?.());
   }
 
   interrupted(reason: EtcdTriggerError): void {
     this.#list.fail(reason);
     if (this.#state !== 'interrupted' && this.cache) {
       this.#interruptions.interrupted(this.range, reason);
-      this.#observer?.interrupted(this.range, reason);
+      this.#observe((observer) => {
+      observer.interrupted(this.range, reason);
+    });
     }
     this.#state = 'interrupted';
     for (const registration of this.#registrations)
-      if (!registration.follower) registration.listener.interrupted?.(reason);
+      if (!registration.follower) this.#guard(() => registration.listener.interrupted?.(reason));
   }
 
   canAccept(): boolean {
@@ -175,10 +204,62 @@ export class SharedRange implements ReflectorSink {
     return registration;
   }
 
+  /** A listener that throws leaves the shared stream and receives the batch again. The others are not affected. */
+  #deliver(
+    registration: RangeRegistration,
+    batch: ChangeBatch,
+    notice: ResyncNotice | undefined,
+    cache: RangeCache,
+  ): void {
+    try {
+      registration.listener.deliver(batch, notice);
+    } catch (error) {
+      this.#failures.failed(registration.listener, this.range, error);
+      this.#startCatchUp(registration, { cache: cache.copyBefore(batch) });
+    }
+  }
+
+  #deliverList(registration: RangeRegistration, cache: RangeCache): void {
+    try {
+      registration.listed(cache);
+    } catch (error) {
+      this.#failures.failed(registration.listener, this.range, error);
+      this.#startCatchUp(registration, registration.wantsInitial ? 'initial' : { cache: cache.copy() });
+    }
+  }
+
+  #canAccept({ listener }: RangeRegistration, count: number): boolean {
+    try {
+      return listener.canAccept(count);
+    } catch (error) {
+      this.#failures.failed(listener, this.range, error);
+      return false;
+    }
+  }
+
+  /** Metrics that fail do not affect the delivery. */
+  #observe(call: (observer: ClusterObserver) => void): void {
+    if (!this.#observer) return;
+    try {
+      call(this.#observer);
+    } catch (error) {
+      this.#failures.failed(this.#observer, 'metrics', error);
+    }
+  }
+
+  /** Calls a listener that cannot miss anything by its failure. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
   /** Serves the listener by a separate stream until it has caught up. */
   #startCatchUp(
     registration: RangeRegistration,
-    from: { readonly cache: RangeCache } | { readonly revision: number },
+    from: { readonly cache: RangeCache } | { readonly revision: number } | 'initial',
   ): void {
     const rejoinIfCaughtUp = (cache: RangeCache): boolean => {
       if (registration.isUnregistered) return true;
@@ -187,11 +268,14 @@ export class SharedRange implements ReflectorSink {
       return true;
     };
     const { listener } = registration;
-    registration.follower = new CatchUpFollower(this.#source, this.range, listener, from, rejoinIfCaughtUp);
+    if (registration.isUnregistered) return;
+    registration.follower = new CatchUpFollower(this.#source, this.range, listener, from, rejoinIfCaughtUp, this.#failures);
   }
 
   #resynced({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
-    this.#observer?.resynced(this.range, reason);
+    this.#observe((observer) => {
+      observer.resynced(this.range, reason);
+    });
     this.#emptyResyncs = changes === 0 ? this.#emptyResyncs + 1 : 0;
     if (this.#emptyResyncs > MAX_LOGGED_EMPTY) return;
     if (this.#emptyResyncs === MAX_LOGGED_EMPTY) {

@@ -2,6 +2,7 @@ import type { KeyRange } from '../../backend/key-range.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { ClusterObserver } from './cluster-observer.js';
+import { DeliveryFailures } from './delivery-failures.js';
 import { InterruptionLog } from './interruption-log.js';
 import { SharedRange } from './shared-range.js';
 
@@ -11,6 +12,7 @@ export class SharedRanges {
   readonly #log: InstanceLog;
   readonly #observer: ClusterObserver | undefined;
   readonly #interruptions: InterruptionLog;
+  readonly failures: DeliveryFailures;
   readonly #ranges = new Map<string, { readonly range: SharedRange; users: number }>();
 
   constructor(source: ListWatcher, log: InstanceLog, observer?: ClusterObserver) {
@@ -18,6 +20,7 @@ export class SharedRanges {
     this.#log = log;
     this.#observer = observer;
     this.#interruptions = new InterruptionLog(log);
+    this.failures = new DeliveryFailures(log, observer);
   }
 
   get all(): SharedRange[] {
@@ -31,7 +34,7 @@ export class SharedRanges {
   acquire(range: KeyRange, { paused }: { readonly paused: boolean }): SharedRange {
     let entry = this.#ranges.get(range.identity);
     if (!entry) {
-      const options = { paused, observer: this.#observer, interruptions: this.#interruptions };
+      const options = { paused, observer: this.#observer, interruptions: this.#interruptions, failures: this.failures };
       entry = { range: new SharedRange(this.#source, range, this.#log, options), users: 0 };
       this.#ranges.set(range.identity, entry);
     }

@@ -32,6 +32,12 @@ export class ChangeEvent implements WatchEvent {
     return new ChangeEvent(this.#change, older.#before, this.origin);
   }
 
+  /** Restores the record before the change. */
+  undoIn(records: Map<string, KeyRecord>): void {
+    if (this.#before) records.set(this.rawKey, this.#before);
+    else records.delete(this.rawKey);
+  }
+
   get revision(): number {
     return this.#change.revision;
   }

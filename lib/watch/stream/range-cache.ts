@@ -30,6 +30,10 @@ export class RangeCache {
   /** The revision of the last change. Bookmarks move only the cursor. */
   #lastChange: number;
   #clusterId: string;
+  /** State before the last applied update. */
+  #nextBefore = 0;
+  #lastChangeBefore = 0;
+  #clusterIdBefore = '';
   /** Time of the last message from etcd about the range, by `performance.now()`. */
   #confirmedAt = performance.now();
 
@@ -87,6 +91,9 @@ export class RangeCache {
 
   /** Applies an update in one synchronous step. */
   apply({ revision, changes, origin, clusterId }: RangeUpdate): ChangeBatch {
+    this.#nextBefore = this.#next;
+    this.#lastChangeBefore = this.#lastChange;
+    this.#clusterIdBefore = this.#clusterId;
     if (clusterId !== undefined) this.#clusterId = clusterId;
     const records = this.#records;
     const events = new Array<ChangeEvent>(changes.length);
@@ -99,6 +106,24 @@ export class RangeCache {
     this.#next = revision + 1;
     this.#lastChange = revision;
     return { revision, events, origin };
+  }
+
+  /** Takes back the update that was applied last, so that it can be delivered again. */
+  undo({ events }: ChangeBatch): void {
+    for (let index = events.length - 1; index >= 0; index -= 1) events[index]?.undoIn(this.#records);
+    this.#next = this.#nextBefore;
+    this.#lastChange = this.#lastChangeBefore;
+    this.#clusterId = this.#clusterIdBefore;
+  }
+
+  /** A copy without the update that was applied last. */
+  copyBefore(batch: ChangeBatch): RangeCache {
+    const copy = this.copy();
+    copy.#nextBefore = this.#nextBefore;
+    copy.#lastChangeBefore = this.#lastChangeBefore;
+    copy.#clusterIdBefore = this.#clusterIdBefore;
+    copy.undo(batch);
+    return copy;
   }
 
   /** Moves the cursor past `revision`, up to which nothing has changed. */

@@ -17,7 +17,7 @@ import { checkHistory } from './history-check.js';
 import { RangeCache, type RangeUpdate } from './range-cache.js';
 import { RevisionFlow } from './revision-flow.js';
 
-/** Follows a range through a reflector. The reflector calls it synchronously; it must not throw. */
+/** Follows a range through a reflector. The reflector calls it synchronously. What it throws interrupts and is retried. */
 export interface ReflectorSink {
   /** Receives records of the initial list while the rest is still being read. */
   onPage?(records: readonly KeyRecord[]): void;
@@ -29,6 +29,8 @@ export interface ReflectorSink {
   following(): void;
   /** The list failed or the stream broke. The reflector retries. */
   interrupted(reason: EtcdTriggerError): void;
+  /** Receives what a method of the sink, or the code that calls it, has thrown unexpectedly. Must not throw. */
+  failed?(error: unknown): void;
   /** True if `count` events can be accepted. After false, the sink calls `Reflector.onDrain` later. */
   canAccept(count: number): boolean;
 }
@@ -134,13 +136,22 @@ export class Reflector {
       attempt = hasFollowed ? 0 : attempt + 1;
       if ('relist' in outcome) this.#relist = outcome.relist;
       if ('broken' in outcome) {
-        this.#sink.interrupted(outcome.broken);
+        this.#reportInterruption(outcome.broken);
         await pause(this.#waitBefore(attempt, outcome.broken), this.#abort.signal);
         if (!this.#cache) await this.#running.whenOpen();
       } else if (attempt > 1) {
         // The first reopening is immediate, later ones back off.
         await pause(this.#backoff.soon(attempt - 1), this.#abort.signal);
       }
+    }
+  }
+
+  #reportInterruption(reason: EtcdTriggerError): void {
+    try {
+      this.#sink.interrupted(reason);
+    } catch (error) {
+      // The sink reports failures of its listeners. Whatever else it throws must not end this loop.
+      this.#sink.failed?.(error);
     }
   }
 
@@ -176,8 +187,9 @@ export class Reflector {
         ? RangeCache.of({ revision: 0, clusterId: '', records: new Map() })
         : RangeCache.of(await this.#source.list(this.#range, { revision: this.#listAt, signal, onPage }));
     signal.throwIfAborted();
-    this.#cache = cache;
+    // If the sink throws, the next attempt lists again.
     this.#sink.listed(cache);
+    this.#cache = cache;
     return cache;
   }
 
@@ -245,6 +257,9 @@ export class Reflector {
         onBookmark: (revision) => {
           cache.bookmark(revision);
         },
+        onFailure: (error) => {
+          resolve(this.#outcomeOf(error));
+        },
         onStall: () => {
           resolve({ reopen: true });
         },
@@ -264,6 +279,7 @@ export class Reflector {
       return { reopen: true };
     }
     if (error instanceof EtcdTriggerError) return { broken: error };
+    this.#sink.failed?.(error);
     return { broken: new WatchError(`following ${this.#range.toString()} failed unexpectedly`, { cause: error }) };
   }
 

@@ -15,6 +15,8 @@ export interface RevisionConsumer {
   onUpdate(update: RangeUpdate): void;
   /** Nothing has changed up to this revision. */
   onBookmark(revision: number): void;
+  /** A method of the consumer has thrown. The flow has stopped. */
+  onFailure(error: unknown): void;
   /** The stream was paused for too long. The flow has stopped. */
   onStall(): void;
 }
@@ -38,13 +40,21 @@ export class RevisionFlow {
 
   start(): void {
     this.#stream.deliver((message) => {
-      this.#receive(message);
+      this.#guard(() => {
+        this.#receive(message);
+      });
     });
   }
 
   /** To be called when the consumer may accept revisions again. */
   drain(): void {
     if (this.#stallTimer === undefined) return;
+    this.#guard(() => {
+      this.#drainBacklog();
+    });
+  }
+
+  #drainBacklog(): void {
     let drained = 0;
     for (const update of this.#backlog) {
       if (this.#isStopped || !this.#consumer.canAccept(update.changes.length)) break;
@@ -56,6 +66,16 @@ export class RevisionFlow {
     clearTimeout(this.#stallTimer);
     this.#stallTimer = undefined;
     this.#stream.resume();
+  }
+
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (this.#isStopped) return;
+      this.stop();
+      this.#consumer.onFailure(error);
+    }
   }
 
   stop(): void {

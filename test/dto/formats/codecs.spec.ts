@@ -102,6 +102,12 @@ describe('YAML', () => {
     });
   });
 
+  it('supports numbers with a fraction or an exponent outside of the safe range', () => {
+    expect(read(Free, 'yaml', 'data: [1e20, 9007199254740993.0, -9007199254740991, 0x10, +5]')).toEqual({
+      data: [1e20, 2 ** 53, -(2 ** 53 - 1), 16, 5],
+    });
+  });
+
   const bomb = [
     'a: &a [x,x,x,x,x,x,x,x,x]',
     'b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]',
@@ -127,8 +133,11 @@ describe('YAML', () => {
     ['constructor', 'constructor: {}', ['constructor: forbiddenKey']],
     ['not a number', 'data: .nan', ['data: finite']],
     ['infinity', 'data: -.inf', ['data: finite']],
+    ['an integer that JavaScript rounds', 'data: [9007199254740993]', ['data[0]: safeInteger']],
+    ['a hexadecimal one', 'data: 0x20000000000001', ['data: safeInteger']],
+    ['toString', 'data: {toString: 1}', ['data.toString: forbiddenKey']],
     ['too many levels', `data: ${'['.repeat(64)}${']'.repeat(64)}`, [`data${'[0]'.repeat(63)}: depth`]],
-    ['far too many levels', `data: ${'['.repeat(5_000)}`, [': yaml']],
+    ['far too many levels', `data: ${'['.repeat(5_000)}`, [': depth']],
     ['too many bytes', `data: ${'x'.repeat(128 * 1024)}`, [': size']],
   ])('is rejected: %s', (_, document, expected) => {
     expect(read(Free, 'yaml', document)).toEqual(expected);

@@ -151,4 +151,32 @@ describe('HostResolver', () => {
     expect(await hosts.addressesOf('etcd')).toEqual(['10.0.0.2']);
     expect(lookUp).toHaveBeenCalledTimes(2);
   });
+
+  it.each([
+    [
+      'succeeds',
+      ({ resolve }: LookUpUnderWay) => {
+        resolve(['10.0.0.2']);
+      },
+    ],
+    [
+      'fails',
+      ({ reject }: LookUpUnderWay) => {
+        reject(new Error('no name server'));
+      },
+    ],
+  ])('counts the two seconds from the end of a slow look-up that %s', async (_, end) => {
+    const { hosts, lookUp, lookUps } = await knowing(['10.0.0.1']);
+    const call = settled(hosts.addressesOf('etcd'));
+    await vi.advanceTimersByTimeAsync(3_000);
+    if (lookUps[1]) end(lookUps[1]);
+    await vi.advanceTimersByTimeAsync(1_999);
+    settled(hosts.addressesOf('etcd'));
+    expect(call.value).toEqual(['10.0.0.1']);
+    expect(lookUp).toHaveBeenCalledTimes(2);
+
+    await vi.advanceTimersByTimeAsync(1);
+    settled(hosts.addressesOf('etcd'));
+    expect(lookUp).toHaveBeenCalledTimes(3);
+  });
 });

@@ -12,7 +12,11 @@ class Limit {
 const nobody: FeedSink = {
   hasListeners: false,
   updated: () => undefined,
+  unnamed: () => undefined,
   stripped: () => undefined,
+  parserFailed: () => undefined,
+  failed: () => undefined,
+  recovered: () => undefined,
   caughtUp: () => undefined,
   interrupted: () => undefined,
   following: () => undefined,

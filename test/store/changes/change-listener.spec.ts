@@ -5,6 +5,7 @@ import { ConfigCache } from '../../../lib/store/cache/config-cache.js';
 import { type ConfigChange, initialChange } from '../../../lib/store/changes/config-change.js';
 import { ConfigListeners } from '../../../lib/store/changes/config-listeners.js';
 import { now, type ParsedChange, parsedPut } from '../../../lib/store/cache/cache-entry.js';
+import { ListenerGuard } from '../../../lib/watch/delivery/listener-guard.js';
 import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 
@@ -20,7 +21,7 @@ class Store {
     onDelete: 'remove',
     documentOf: (bytes) => JSON.parse(bytes.toString()) as unknown,
   });
-  readonly listeners = new ConfigListeners();
+  readonly listeners = new ConfigListeners(() => undefined);
   readonly logger = new CollectingLogger();
   #revision = 0;
 
@@ -40,7 +41,9 @@ class Store {
         .entries(under)
         .map(([key, value]) => initialChange(key, value, this.cache.entry(key).revision));
     const log = new InstanceLog(this.logger, { serviceName: 'test', podName: 'test' });
-    return this.listeners.add(new ChangeListener(prefix, call, options, { log, existing }, completed));
+    return this.listeners.add(
+      new ChangeListener(prefix, call, options, { guard: new ListenerGuard(log), existing }, completed),
+    );
   }
 
   #apply(change: ParsedChange<Value>): void {

@@ -1,9 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SnapshotFile } from '../../../lib/store/snapshot/snapshot-file.js';
+import { MAX_SNAPSHOT_BYTES, SnapshotFile } from '../../../lib/store/snapshot/snapshot-file.js';
 
 const CONTENT = { clusterId: '1', cluster: 'default', keyPrefix: '', asOf: 1, definitions: [], documents: [] };
 
@@ -54,4 +64,81 @@ describe('the file of a snapshot', () => {
 
     expect(readdirSync(join(folder, 'deep')).sort()).toEqual(['app.snapshot', 'app.snapshot.new.tmp']);
   });
+
+  it.each<[string, (path: string) => unknown, string]>([
+    ['a named pipe', (at) => execFileSync('mkfifo', [at]), 'is not a regular file'],
+    [
+      'a folder',
+      (at) => {
+        mkdirSync(at);
+      },
+      'is not a regular file',
+    ],
+    [
+      'a device',
+      (at) => {
+        symlinkSync('/dev/zero', at);
+      },
+      'is not a regular file',
+    ],
+    [
+      'a link to itself',
+      (at) => {
+        symlinkSync(at, at);
+      },
+      'ELOOP',
+    ],
+    [
+      'a file without end',
+      (at) => {
+        sparseFile(at, MAX_SNAPSHOT_BYTES + 1);
+      },
+      'more than 268435456',
+    ],
+    [
+      'an empty file',
+      (at) => {
+        sparseFile(at, 0);
+      },
+      'is not a snapshot or is damaged',
+    ],
+  ])('is not read if it is %s', async (_, create, reason) => {
+    mkdirSync(dirname(path));
+    create(path);
+
+    await expect(new SnapshotFile(path).read()).rejects.toThrow(reason);
+  });
+
+  it('is not read if it is a socket', async () => {
+    mkdirSync(dirname(path));
+    await using server = createServer();
+    await new Promise<void>((resolve) => server.listen(path, resolve));
+
+    await expect(new SnapshotFile(path).read()).rejects.toThrow('ENXIO');
+  });
+
+  it('replaces a named pipe at its path, and skips what it cannot remove', async () => {
+    mkdirSync(dirname(path));
+    execFileSync('mkfifo', [path]);
+    mkdirSync(`${path}.old.tmp`);
+    utimesSync(`${path}.old.tmp`, 0, 0);
+
+    await new SnapshotFile(path).write(CONTENT);
+
+    expect(await new SnapshotFile(path).read()).toEqual(CONTENT);
+  });
+
+  it('is not written beyond the size that is read', async () => {
+    const bytes = Buffer.alloc(MAX_SNAPSHOT_BYTES / 8);
+    const documents = Array.from({ length: 7 }, () => ({ key: '/a', revision: 1, bytes }));
+
+    await expect(new SnapshotFile(path).write({ ...CONTENT, documents })).rejects.toMatchObject({ code: 'EFBIG' });
+
+    expect(readdirSync(dirname(path))).toEqual([]);
+  });
 });
+
+function sparseFile(path: string, size: number): void {
+  writeFileSync(path, '');
+  truncateSync(path, size);
+}

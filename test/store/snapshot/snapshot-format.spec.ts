@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeSnapshot, encodeSnapshot, type SnapshotContent } from '../../../lib/store/snapshot/snapshot-format.js';
+import type { SnapshotContent } from '../../../lib/store/snapshot/snapshot-content.js';
+import { decodeSnapshot, encodeSnapshot, UnusableSnapshotError } from '../../../lib/store/snapshot/snapshot-format.js';
 
 const KEY = randomBytes(32);
 
@@ -66,6 +67,44 @@ describe('a snapshot file', () => {
     expect(reasonOf(sealed, randomBytes(32))).toBe('was written with another encryptionKey');
     expect(reasonOf(sealed)).toBe('is encrypted, but there is no encryptionKey');
     expect(reasonOf(plain, KEY)).toBe('is not encrypted, although there is an encryptionKey');
+  });
+
+  const HEAD = { clusterId: '1', cluster: 'default', keyPrefix: '', asOf: 1, definitions: ['key "/db"'] };
+  const DOCUMENT = ['/db', 7, 'e30='];
+  it.each([
+    ['nothing', ['']],
+    ['no JSON', ['sesame']],
+    ['null', [null]],
+    ['a list', [[]]],
+    ['a number', [1]],
+    ...Object.keys(HEAD).flatMap((name) =>
+      [undefined, null, true, {}, name === 'asOf' ? '1' : 1, [null], [[]]].map((value): [string, unknown[]] => [
+        `${name} as ${JSON.stringify(value)}`,
+        [{ ...HEAD, [name]: value }, DOCUMENT],
+      ]),
+    ),
+    ...[-1, 1.5, 1e300, 9e15].map((asOf): [string, unknown[]] => [`asOf as ${asOf}`, [{ ...HEAD, asOf }]]),
+    ...[null, 1, {}, [], ['/db', 7], ['/db', 7, 'e30=', 1], ['__proto__'], 'text', ''].map(
+      (document): [string, unknown[]] => [`a document as ${JSON.stringify(document)}`, [HEAD, document, DOCUMENT]],
+    ),
+    ...[
+      [null, 7, 'e30='],
+      [1, 7, 'e30='],
+      ['/db', '7', 'e30='],
+      ['/db', null, 'e30='],
+      ['/db', -1, 'e30='],
+    ].map((document): [string, unknown[]] => [`a document as ${JSON.stringify(document)}`, [HEAD, DOCUMENT, document]]),
+    ...[null, 1, {}, ['e30='], 'e30', '***', 'e30= '].map((bytes): [string, unknown[]] => [
+      `bytes as ${JSON.stringify(bytes)}`,
+      [HEAD, ['/db', 7, bytes]],
+    ]),
+  ])('with the right checksum is rejected if it contains %s', (_, lines) => {
+    const text = lines.map((line) => (typeof line === 'string' ? line : JSON.stringify(line))).join('\n');
+    const whole = Buffer.from(`nestjs-etcd-trigger-snapshot/1 plain\n${text}\n`);
+    const file = Buffer.concat([whole, createHash('sha256').update(whole).digest()]);
+
+    expect(() => decodeSnapshot(file)).toThrow(UnusableSnapshotError);
+    expect(reasonOf(file)).toBe('has another content than a snapshot');
   });
 
   it('contains no readable keys and values if it is encrypted, and never the same bytes twice', () => {

@@ -41,6 +41,9 @@ export async function etcdContractCluster(): Promise<ContractCluster> {
       proxy.freeze('down');
     },
     grantLease: async (ttlSeconds) => (await direct.leaseClient.leaseGrant({ TTL: ttlSeconds })).ID,
+    revokeLease: async (lease) => {
+      await direct.leaseClient.leaseRevoke({ ID: lease });
+    },
     shortTtlSeconds: 3,
     pass: (ms) => sleep(ms),
     wipe: () => etcd.wipe(),

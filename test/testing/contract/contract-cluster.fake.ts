@@ -31,6 +31,9 @@ export function fakeContractCluster(): Promise<ContractCluster> {
       fake.freeze();
     },
     grantLease: (ttlSeconds) => fake.grantLease(ttlSeconds),
+    revokeLease: (lease) => {
+      fake.revokeLease(lease);
+    },
     shortTtlSeconds: 2,
     pass: (ms) => {
       fake.advance(ms);

@@ -20,6 +20,8 @@ export interface ContractCluster extends AsyncDisposable {
   freeze(): Awaitable<void>;
   /** Grants a lease that nothing renews. */
   grantLease(ttlSeconds: number): Awaitable<string>;
+  /** Revokes a lease of any client. */
+  revokeLease(lease: string): Awaitable<void>;
   /** A short time to live in seconds that the cluster grants unchanged. */
   readonly shortTtlSeconds: number;
   /** Resolves after this time. */

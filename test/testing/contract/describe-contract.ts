@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { ContractCluster } from './contract-cluster.js';
+import { coordinationContract } from './coordination.contract.js';
 import { handlersContract } from './handlers.contract.js';
 import { keyValueContract } from './key-value.contract.js';
 import { leasesContract } from './leases.contract.js';
@@ -24,5 +25,6 @@ export function describeContract(name: string, start: () => Promise<ContractClus
     watcherContract(current);
     storeContract(current);
     handlersContract(current);
+    coordinationContract(current);
   });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { rawKeyOf, type KeyRecord } from '../../../lib/backend/key-record.js';
-import type { Operation } from '../../../lib/backend/key-value-store.js';
+import type { Condition, Operation } from '../../../lib/backend/key-value-store.js';
 import { eventually } from '../../support/eventually.js';
 import type { ContractCluster } from './contract-cluster.js';
 import { failureOf, openBackend } from './open-backend.js';
@@ -82,6 +82,26 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       ]);
       expect(await attempt(base, 0)).toEqual({ applied: true, deleted: ['/txn/b'], revision: base + 1 });
       expect((await attempt(base, 0)).applied).toBe(false);
+    });
+
+    it('compares create revisions and leases, which are 0 for an absent key', async () => {
+      using backend = openBackend(cluster().client);
+      const lease = await cluster().grantLease(60);
+      const created = await cluster().write({ '/cmp/a': 'a' }, lease);
+      const written = await cluster().write({ '/cmp/a': 'b' }, lease);
+      const holds = async (condition: Omit<Condition, 'rawKey'>, rawKey = '/cmp/a'): Promise<boolean> => {
+        const conditions = [{ rawKey, ...condition }];
+        return (await backend.keyValue.commit({ what: 'test', conditions, operations: [remove('/cmp/never')] }))
+          .applied;
+      };
+
+      expect(await holds({ createRevision: created, lease })).toBe(true);
+      expect(await holds({ createRevision: created, lease, revision: written })).toBe(true);
+      expect(await holds({ createRevision: written, lease })).toBe(false);
+      expect(await holds({ createRevision: created, lease: '12345' })).toBe(false);
+      expect(await holds({ createRevision: created, lease, revision: created })).toBe(false);
+      expect(await holds({ createRevision: 0, lease: '0', revision: 0 }, '/cmp/absent')).toBe(true);
+      expect(await holds({ lease }, '/cmp/absent')).toBe(false);
     });
 
     it('refuses two changes of one key in one transaction', async () => {

@@ -37,6 +37,23 @@ export function leasesContract(cluster: () => ContractCluster): void {
       });
     });
 
+    it('name their keys', async () => {
+      using backend = openBackend(cluster().client, '/lk');
+      const { keyValue, leases } = backend;
+      const { signal } = new AbortController();
+      const { id } = await leases.grant(60);
+      expect(await leases.keys(id, signal)).toEqual([]);
+
+      for (const rawKey of ['/a', '/b']) {
+        const operation = { type: 'put', rawKey, value: Buffer.from('x'), lease: id } as const;
+        await keyValue.commit({ what: 'put', operations: [operation] });
+      }
+      expect([...((await leases.keys(id, signal)) ?? [])].sort()).toEqual(['/a', '/b']);
+
+      await leases.revoke(id, signal);
+      expect(await leases.keys(id, signal)).toBe(undefined);
+    });
+
     it('of an application outlive their time, and end with the application', async () => {
       const configs = [{ prefix: '/li/', type: Instance }];
       await using witness = await startApp({ hosts: '', client: cluster().client, configs });

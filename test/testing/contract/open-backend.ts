@@ -9,11 +9,11 @@ export function openBackend(client: EtcdTriggerOptions['client'], keyPrefix = ''
     requestTimeoutMs: 5_000,
     activity: () => ({ backend, ranges: [], busy: [] }),
   });
-  const { listWatcher, keyValue, leases } = backend;
+  const { listWatcher, keyValue, leases, leaseClock } = backend;
   const close = (): void => {
     backend.close();
   };
-  return { listWatcher, keyValue, leases, close, [Symbol.dispose]: close };
+  return { listWatcher, keyValue, leases, ...(leaseClock && { leaseClock }), close, [Symbol.dispose]: close };
 }
 
 /** Returns the name and the message of the error with which an attempt fails. */

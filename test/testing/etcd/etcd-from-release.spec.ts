@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, readFile, readdir, symlink } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rename, stat, symlink } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { archiveName } from '../../../lib/testing/etcd/etcd-from-release.js';
 import { findEtcd } from '../../../lib/testing/index.js';
@@ -40,9 +40,7 @@ async function releaseServer(folder: string, fault?: Fault): Promise<string> {
     const release = /\/v(3\.\d+\.\d+)\//.exec(url)?.[1] ?? '';
     const archive = await archiveOf(folder, release);
     if (!url.endsWith('SHA256SUMS')) return fault === 'missing file' ? [404, Buffer.alloc(0)] : [200, archive];
-    const sum = createHash('sha256')
-      .update(fault === 'wrong checksum' ? 'something else' : archive)
-      .digest('hex');
+    const sum = createHash('sha256').update(archive).digest('hex');
     const name = archiveName(release, process.platform, process.arch);
     return [200, Buffer.from(`${'0'.repeat(64)}  other.tar.gz\n${sum}  ${name}.tar.gz\n`)];
   };
@@ -54,6 +52,14 @@ async function releaseServer(folder: string, fault?: Fault): Promise<string> {
   });
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
+
+/** The release of 3.5 that is fetched. */
+const RELEASE = '3.5.21';
+
+const checksumOf = async (folder: string, release: string): Promise<string> =>
+  createHash('sha256')
+    .update(await archiveOf(folder, release))
+    .digest('hex');
 
 const archives = new Map<string, Promise<Buffer>>();
 
@@ -78,6 +84,7 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
       ETCD_DOWNLOAD_BASE: await releaseServer(folder),
+      ETCD_DOWNLOAD_SHA256: await checksumOf(folder, RELEASE),
     };
 
     const first = await findEtcd({ version: '3.5', env });
@@ -94,16 +101,17 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
       ETCD_DOWNLOAD_BASE: await releaseServer(folder),
+      ETCD_DOWNLOAD_SHA256: await checksumOf(folder, RELEASE),
     };
 
-    const found = await Promise.all(Array.from({ length: 5 }, () => findEtcd({ version: '3.4', env })));
+    const found = await Promise.all(Array.from({ length: 5 }, () => findEtcd({ version: '3.5', env })));
 
     expect(new Set(found.map(({ path }) => path)).size).toBe(1);
     expect(await readdir(join(folder, 'nestjs-etcd-trigger/etcd'))).toEqual([found[0]?.version]);
   });
 
   it.each<[Fault, string]>([
-    ['wrong checksum', 'differs from SHA256SUMS'],
+    ['wrong checksum', 'differs from'],
     ['interrupted download', 'was interrupted'],
     ['missing file', 'returned status 404'],
   ])('leaves nothing in the cache after: %s', async (fault, message) => {
@@ -112,10 +120,41 @@ describe.skipIf(process.platform !== 'linux')('an etcd from its release', () => 
       PATH: await toolsWithoutApt(folder),
       ETCD_CACHE_DIR: folder,
       ETCD_DOWNLOAD_BASE: await releaseServer(folder, fault),
+      ...(fault === 'wrong checksum' ? {} : { ETCD_DOWNLOAD_SHA256: await checksumOf(folder, RELEASE) }),
     };
 
     await expect(findEtcd({ version: '3.5', env })).rejects.toThrow(message);
     expect(await readdir(join(folder, 'nestjs-etcd-trigger/etcd'))).toEqual([]);
+  });
+
+  it('is not fetched over plain http from another machine', async () => {
+    const folder = await testFolder();
+    for (const ETCD_DOWNLOAD_BASE of ['http://192.0.2.1', 'http://127.0.0.1.example', 'ftp://127.0.0.1']) {
+      const env = { PATH: folder, ETCD_CACHE_DIR: folder, ETCD_DOWNLOAD_BASE, ETCD_DOWNLOAD_SHA256: '0'.repeat(64) };
+      await expect(findEtcd({ version: '3.5', env })).rejects.toThrow('is not https');
+    }
+  });
+
+  it('is not run from or written to a cache that other users can change', async () => {
+    const folder = await testFolder();
+    const cached = join(folder, 'nestjs-etcd-trigger/etcd/3.5.3/etcd');
+    const env = { PATH: folder, ETCD_CACHE_DIR: folder, ETCD_DOWNLOAD_BASE: 'http://127.0.0.1:1' };
+    await writeFakeEtcd(cached, '3.5.3');
+    expect(await findEtcd({ version: '3.5', env })).toMatchObject({ source: 'cache' });
+
+    for (const path of [cached, dirname(cached), dirname(dirname(cached)), folder]) {
+      const { mode } = await stat(path);
+      await chmod(path, 0o777);
+      await expect(findEtcd({ version: '3.5', env })).rejects.toThrow('was not found');
+      await chmod(path, mode);
+    }
+    await chmod(dirname(dirname(cached)), 0o777);
+    await expect(findEtcd({ version: '3.5', env })).rejects.toThrow('is writable by other users');
+    await chmod(dirname(dirname(cached)), 0o755);
+
+    await rename(cached, join(folder, 'elsewhere'));
+    await symlink(join(folder, 'elsewhere'), cached);
+    await expect(findEtcd({ version: '3.5', env })).rejects.toThrow('was not found');
   });
 
   it('does not exist for an unknown version or platform', async () => {

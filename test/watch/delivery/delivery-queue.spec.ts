@@ -36,6 +36,8 @@ function startQueue({ concurrency = 4, bound = 10, keepsOrder = true } = {}) {
         },
       };
     },
+    onFailure: () => undefined,
+    onRecovered: () => undefined,
     done: (item) => ended.push(item),
     laneOf: ({ lane }) => lane,
     keepsOrder,

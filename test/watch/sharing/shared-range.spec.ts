@@ -3,6 +3,7 @@ import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
 import { KeyRange } from '../../../lib/backend/key-range.js';
 import { type KeyRecord, recordsByRawKey } from '../../../lib/backend/key-record.js';
 import type { ListWatcher } from '../../../lib/backend/list-watcher.js';
+import { DeliveryFailures } from '../../../lib/watch/sharing/delivery-failures.js';
 import { InterruptionLog } from '../../../lib/watch/sharing/interruption-log.js';
 import { SharedRange } from '../../../lib/watch/sharing/shared-range.js';
 import { quiet } from '../../support/quiet-logger.js';
@@ -35,6 +36,7 @@ describe('SharedRange', () => {
       paused: false,
       observer: undefined,
       interruptions,
+      failures: new DeliveryFailures(log, undefined),
     });
     const story: string[] = [];
     const listener = (name: string) => ({

@@ -1,0 +1,36 @@
+import { rawKeyOf } from '../backend/key-record.js';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+
+/** The keys of the coordination of one cluster, as raw keys. `v1` is the version of their layout. */
+export class CoordinationKeys {
+  readonly #prefix: string;
+
+  /** @param prefix without a trailing slash */
+  constructor(prefix: string) {
+    this.#prefix = rawKeyOf(`${prefix}/v1/`);
+  }
+
+  /** The prefix of the list of instances, with a trailing slash. */
+  get instances(): string {
+    return `${this.#prefix}instances/`;
+  }
+
+  instance(id: string): string {
+    return this.instances + id;
+  }
+
+  election(name: string): string {
+    return `${this.#prefix}elections/${name}`;
+  }
+}
+
+/**
+ * Names become parts of keys.
+ * @throws InvalidOptionsError
+ */
+export function checkName(what: string, name: unknown): void {
+  if (typeof name === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(name)) return;
+  throw new InvalidOptionsError(
+    `${what} must be 1 to 128 of the characters A-Z, a-z, 0-9, ".", "_", ":" and "-", not ${JSON.stringify(name)}`,
+  );
+}

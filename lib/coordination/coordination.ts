@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import type { ClusterBackend } from '../backend/cluster-backend.js';
+import type { FenceRegistry } from '../backend/fence.js';
+import type { KeyValueStore } from '../backend/key-value-store.js';
+import { type LeaseClock, SYSTEM_LEASE_CLOCK } from '../backend/lease-clock.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { within } from '../timing/time-limit.js';
+import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
+import type { CoordinationContext } from './claim-keeper.js';
+import { checkName, CoordinationKeys } from './coordination-keys.js';
+import type { ResolvedCoordination } from './coordination-options.js';
+import { ElectionCandidate, type ElectionObserver } from './election-candidate.js';
+import { LeaseKeeper } from './lease-keeper.js';
+import { type InstanceIdentity, Members } from './members.js';
+import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
+
+export interface CoordinationDependencies {
+  readonly backend: Pick<ClusterBackend, 'leases' | 'leaseClock'>;
+  readonly keyValue: KeyValueStore;
+  readonly ranges: SharedRanges;
+  readonly fences: FenceRegistry;
+  readonly log: InstanceLog;
+  readonly observer?: ElectionObserver | undefined;
+  readonly serviceName: string;
+  readonly podName: string;
+}
+
+/** Everything that this process shares with the other instances in one cluster. Writes nothing before it is used. */
+export class Coordination {
+  readonly keys: CoordinationKeys;
+  readonly instance: InstanceIdentity;
+  readonly context: CoordinationContext;
+  readonly members: Members;
+  readonly clock: LeaseClock;
+  readonly #observer: ElectionObserver | undefined;
+  readonly #participants: Participant[] = [];
+  readonly #elections = new Map<string, ElectionCandidate>();
+  #state: 'idle' | 'started' | 'stopped' = 'idle';
+
+  constructor(options: ResolvedCoordination, dependencies: CoordinationDependencies) {
+    const { backend, keyValue, ranges, fences, log, observer, serviceName, podName } = dependencies;
+    const { leases, leaseClock: clock = SYSTEM_LEASE_CLOCK } = backend;
+    this.clock = clock;
+    this.keys = new CoordinationKeys(options.prefix);
+    this.instance = { id: randomUUID(), pod: podName, service: serviceName };
+    this.#observer = observer;
+    const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ...options });
+    this.context = { keeper, keyValue, ranges, fences, log };
+    this.members = new Members(this.context, this.keys, this.instance);
+  }
+
+  /** All elections in which this instance is a candidate. */
+  get elections(): readonly ElectionCandidate[] {
+    return [...this.#elections.values()];
+  }
+
+  /**
+   * Makes this instance a candidate. Candidates of one name are one candidate.
+   * @throws InvalidOptionsError for a name that cannot be part of a key
+   */
+  election(name: string): ElectionCandidate {
+    const existing = this.#elections.get(name);
+    if (existing) return existing;
+    checkName('the name of an election', name);
+    const { instance, members, clock } = this;
+    const rawKey = this.keys.election(name);
+    const observer = this.#observer;
+    const candidate = new ElectionCandidate(this.context, { name, rawKey, instance, members, clock, observer });
+    this.#elections.set(name, candidate);
+    this.add(candidate);
+    return candidate;
+  }
+
+  /** Adds a participant, which is started with the application, or at once if that has started. */
+  add(participant: Participant): void {
+    this.#participants.push(participant);
+    if (this.#state !== 'started') return;
+    this.members.start();
+    participant.start();
+  }
+
+  /** Starts all participants. */
+  start(): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'started';
+    if (this.#participants.length === 0) return;
+    this.members.start();
+    for (const participant of this.#participants) participant.start();
+  }
+
+  /** Step 1 of the shutdown: this instance is deregistered and claims nothing any more. Idempotent. */
+  stop(): void {
+    if (this.#state === 'stopped') return;
+    this.#state = 'stopped';
+    this.members.stop();
+    for (const participant of this.#participants) participant.stop();
+  }
+
+  /**
+   * Steps 2 and 3: everything that runs is aborted, and each claim is released when its calls have ended. After the
+   * limit the lease is revoked or, if calls are still running, left to expire.
+   */
+  async drain(withinMs: number): Promise<void> {
+    this.stop();
+    const participants = [this.members, ...this.#participants];
+    await within(Promise.all(participants.map((participant) => participant.drain())), withinMs);
+    const kept = participants.flatMap(({ busyKeys }) => busyKeys);
+    if (kept.length > 0) {
+      this.context.log.warn(
+        `calls under ${kept.length} claims are still running after the drain limit; their keys are left to expire`,
+      );
+    }
+    await this.context.keeper.close({ kept, withinMs: RELEASE_LIMIT_MS });
+  }
+
+  /** Ends everything locally and without requests. Idempotent. */
+  close(): void {
+    this.stop();
+    for (const participant of this.#participants) participant.close();
+    this.members.close();
+    this.context.keeper.stop();
+  }
+}

@@ -1,0 +1,229 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { isDeepStrictEqual } from 'node:util';
+import { distinctUntilChanged, type Observable, ReplaySubject } from 'rxjs';
+import type { Fence } from '../backend/fence.js';
+import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
+import { checkMilliseconds } from '../option-checks.js';
+import { describeFailure } from '../watch/delivery/listener-failure.js';
+import type { Claim } from './claim.js';
+import { ClaimKeeper, type CoordinationContext } from './claim-keeper.js';
+import type { Election, ElectionLeader, ElectionState } from './election.js';
+import type { FollowedRecord } from './followed-range.js';
+import { type InstanceIdentity, type Members, parseObject, textOf } from './members.js';
+import type { Participant } from './participant.js';
+
+/** A method that is called with each term. */
+export interface TermListener {
+  /** `Class.method`, for logs. */
+  readonly name: string;
+  readonly call: (term: Fence) => unknown;
+}
+
+export interface ElectionCandidateOptions {
+  readonly name: string;
+  readonly rawKey: string;
+  readonly instance: InstanceIdentity;
+  readonly members: Members;
+  readonly clock: LeaseClock;
+  readonly observer: ElectionObserver | undefined;
+}
+
+/** Observes elections for metrics. */
+export interface ElectionObserver {
+  /** This instance was elected. */
+  elected(election: string): void;
+  /** An `@OnElected` method has rejected. */
+  termFailed(election: string, error: unknown): void;
+}
+
+/** Milliseconds between the attempts of two candidates. Enough for the first to succeed and the second to see it. */
+const RANK_MS = 25;
+
+/** This instance's part in one election. */
+export class ElectionCandidate implements Election, Participant {
+  readonly changes$: Observable<ElectionState>;
+  readonly #options: ElectionCandidateOptions;
+  readonly #context: CoordinationContext;
+  readonly #keeper: ClaimKeeper;
+  readonly #states = new ReplaySubject<ElectionState>(1);
+  readonly #runs: TermListener[] = [];
+  readonly #losses: TermListener[] = [];
+  /** The claim whose `@OnElected` method is the current caller. */
+  readonly #caller = new AsyncLocalStorage<Claim>();
+  readonly #stop = new AbortController();
+  #released: Promise<void> | undefined;
+  #standby: { readonly ended: Promise<unknown>; readonly end: () => void } | undefined;
+
+  constructor(context: CoordinationContext, options: ElectionCandidateOptions) {
+    const { name, rawKey, instance, members } = options;
+    this.#context = context;
+    this.#options = options;
+    const value = Buffer.from(
+      JSON.stringify({ v: 1, instance: instance.id, pod: instance.pod, service: instance.service }),
+    );
+    this.#keeper = new ClaimKeeper(context, {
+      name,
+      rawKey,
+      value: () => value,
+      delayMs: (previous) => RANK_MS * members.rankOf('elections', name, previous && leaderOf(previous).instance),
+      hold: () => this.#hold(),
+      onClaimed: (claim) => this.#lead(claim),
+    });
+    this.#keeper.onChange(() => {
+      this.#changed();
+    });
+    this.changes$ = this.#states.pipe(distinctUntilChanged<ElectionState>(isDeepStrictEqual));
+    members.announce('elections', name);
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  get isLeader(): boolean {
+    return this.term?.held === true;
+  }
+
+  get term(): Fence | undefined {
+    const fence = this.#keeper.claim?.fence;
+    return fence?.signal.aborted === false ? fence : undefined;
+  }
+
+  get leader(): ElectionLeader | undefined {
+    const { owner } = this.#keeper;
+    const { term } = this;
+    if (!term || owner?.createRevision === term.token) return owner && leaderOf(owner);
+    // The watch has not reported this instance's own key yet.
+    const { id, pod } = this.#options.instance;
+    return { instance: id, pod, token: term.token };
+  }
+
+  /** Called with each term from now on. The next leader is let in when it has ended. */
+  onElected(listener: TermListener): void {
+    this.#runs.push(listener);
+  }
+
+  /** Called once at the end of each term, before the next leader is let in. */
+  onLeadershipLost(listener: TermListener): void {
+    this.#losses.push(listener);
+  }
+
+  async resign({ standbyMs }: { readonly standbyMs?: number } = {}): Promise<void> {
+    checkMilliseconds(`resign from "${this.name}": standbyMs`, standbyMs, 0);
+    const { claim } = this.#keeper;
+    if (!claim || claim.fence.signal.aborted) return;
+    this.#resign(claim, standbyMs);
+    if (this.#caller.getStore() !== claim) await this.#released;
+  }
+
+  start(): void {
+    this.#keeper.start();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#keeper.stop();
+  }
+
+  drain(): Promise<void> {
+    return this.#keeper.drain();
+  }
+
+  get busyKeys(): readonly string[] {
+    const { claim } = this.#keeper;
+    return claim && !claim.isReleased ? [claim.rawKey] : [];
+  }
+
+  close(): void {
+    this.stop();
+    this.#keeper.close();
+    this.#states.complete();
+  }
+
+  async #lead(claim: Claim): Promise<void> {
+    const { fence } = claim;
+    const { log } = this.#context;
+    this.#released = this.#keeper.whenReleased(claim);
+    log.info(`this instance leads "${this.name}" (token ${fence.token})`);
+    this.#options.observer?.elected(this.name);
+    this.#changed();
+    const runs = this.#caller.run(claim, () => this.#runs.map((run) => this.#call(run, claim)));
+    await aborted(fence.signal);
+    log.info(`this instance no longer leads "${this.name}" (token ${fence.token})`);
+    this.#changed();
+    const losses = this.#losses.map((loss) => this.#report(loss, fence));
+    await Promise.all([...runs, ...losses]);
+  }
+
+  async #call({ name, call }: TermListener, claim: Claim): Promise<void> {
+    const { fence } = claim;
+    try {
+      await call(fence);
+    } catch (error) {
+      // A method may end by rejecting with the reason of the abort.
+      if (fence.signal.aborted && (error === fence.signal.reason || isAbortError(error))) return;
+      const consequence = fence.signal.aborted ? '' : '; this instance resigns';
+      this.#context.log.error(`${name} failed as leader of "${this.name}": ${describeFailure(error)}${consequence}`);
+      this.#options.observer?.termFailed(this.name, error);
+      if (!fence.signal.aborted) this.#resign(claim, undefined);
+    }
+  }
+
+  async #report({ name, call }: TermListener, term: Fence): Promise<void> {
+    try {
+      await call(term);
+    } catch (error) {
+      this.#context.log.error(`${name} failed after the term in "${this.name}": ${describeFailure(error)}`);
+    }
+  }
+
+  #resign(claim: Claim, standbyMs: number | undefined): void {
+    const end = new AbortController();
+    const limitMs = standbyMs ?? claim.leaseTtlMs;
+    const ended = pauseOn(this.#options.clock, limitMs, AbortSignal.any([end.signal, this.#stop.signal]));
+    const standby = {
+      ended,
+      end: () => {
+        end.abort();
+      },
+    };
+    this.#standby = standby;
+    void ended.then(() => {
+      if (this.#standby === standby) this.#standby = undefined;
+    });
+    claim.abort();
+  }
+
+  #hold(): Promise<unknown> | undefined {
+    if (this.#standby) return this.#standby.ended;
+    const { members } = this.#options;
+    return members.isListed ? undefined : members.whenListed(this.#stop.signal);
+  }
+
+  #changed(): void {
+    const { leader } = this;
+    if (leader && leader.instance !== this.#options.instance.id) this.#standby?.end();
+    this.#states.next({ isLeader: this.isLeader, leader });
+  }
+}
+
+function leaderOf({ value, createRevision }: FollowedRecord): ElectionLeader {
+  const { instance, pod } = parseObject(value);
+  return { instance: textOf(instance), pod: textOf(pod), token: createRevision };
+}
+
+const isAbortError = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else {
+      signal.addEventListener(
+        'abort',
+        () => {
+          resolve();
+        },
+        { once: true },
+      );
+    }
+  });

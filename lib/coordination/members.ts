@@ -1,0 +1,154 @@
+import { KeyRange } from '../backend/key-range.js';
+import { keyBytesOf } from '../backend/key-record.js';
+import { FollowedRange, type FollowedRecord } from './followed-range.js';
+import type { CoordinationContext } from './claim-keeper.js';
+import type { CoordinationKeys } from './coordination-keys.js';
+import { KeptKey } from './kept-key.js';
+import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
+import { within } from '../timing/time-limit.js';
+
+/** This process among the instances of the application. */
+export interface InstanceIdentity {
+  /** Unique for each start of the process and each cluster. */
+  readonly id: string;
+  readonly pod: string;
+  readonly service: string;
+}
+
+/** The kinds of work that an instance can take part in. */
+export type WorkKind = 'elections' | 'crons' | 'groups';
+
+/** A running instance of the application, with the names of the work that it takes part in. */
+export type Member = InstanceIdentity & Readonly<Record<WorkKind, readonly string[]>>;
+
+/**
+ * The list of the running instances, and this instance's entry in it. The list only spreads attempts and work: safety
+ * never depends on it.
+ */
+export class Members implements Participant {
+  readonly #context: CoordinationContext;
+  readonly #instance: InstanceIdentity;
+  readonly #prefix: string;
+  readonly #own: KeptKey;
+  readonly #work: Record<WorkKind, Set<string>> = { elections: new Set(), crons: new Set(), groups: new Set() };
+  readonly #parsed = new WeakMap<FollowedRecord, Member>();
+  #followed: FollowedRange | undefined;
+
+  constructor(context: CoordinationContext, keys: CoordinationKeys, instance: InstanceIdentity) {
+    this.#context = context;
+    this.#instance = instance;
+    this.#prefix = keys.instances;
+    this.#own = new KeptKey(context.keeper, keys.instance(instance.id), this.#value());
+  }
+
+  /** Adds work of this instance to its entry. */
+  announce(kind: WorkKind, name: string): void {
+    if (this.#work[kind].has(name)) return;
+    this.#work[kind].add(name);
+    this.#own.update(this.#value());
+  }
+
+  start(): void {
+    this.#followed ??= new FollowedRange(this.#context.ranges, KeyRange.of({ prefix: keyBytesOf(this.#prefix) }));
+    this.#own.start();
+  }
+
+  /** All known instances, in no particular order. Empty before `start`. */
+  get all(): readonly Member[] {
+    return Array.from(this.#followed?.records.values() ?? [], (record) => this.#memberOf(record));
+  }
+
+  /** Resolves when the list contains this instance, or when the signal aborts. */
+  async whenListed(signal: AbortSignal): Promise<void> {
+    await this.#followed?.until(() => this.isListed, signal);
+  }
+
+  get isListed(): boolean {
+    return this.#followed?.records.has(this.#prefix + this.#instance.id) === true;
+  }
+
+  /** Calls the listener after each change of the list. Returns a function that removes it. */
+  onChange(listener: () => void): () => void {
+    return this.#followed?.onChange(listener) ?? (() => undefined);
+  }
+
+  /**
+   * Position of this instance among those that take part in the work, from 0. The order differs from name to name and is
+   * the same on every instance with the same list. `except`: the id of an instance that comes last.
+   */
+  rankOf(kind: WorkKind, name: string, except?: string): number {
+    const { id } = this.#instance;
+    const others = this.all.filter((member) => member.id !== id && member[kind].includes(name));
+    if (id === except) return others.length;
+    const weight = weightOf(name, id);
+    return others.filter((other) => other.id !== except && weightOf(name, other.id) < weight).length;
+  }
+
+  /** Deregisters this instance. */
+  stop(): void {
+    void this.#own.remove();
+  }
+
+  async drain(): Promise<void> {
+    await within(this.#own.remove(), RELEASE_LIMIT_MS);
+  }
+
+  get busyKeys(): readonly string[] {
+    return [];
+  }
+
+  close(): void {
+    this.stop();
+    this.#followed?.close();
+  }
+
+  #value(): Buffer {
+    const { pod, service } = this.#instance;
+    const [elections, crons, groups] = (['elections', 'crons', 'groups'] as const).map((kind) => [...this.#work[kind]]);
+    return Buffer.from(JSON.stringify({ v: 1, pod, service, elections, crons, groups }));
+  }
+
+  #memberOf(record: FollowedRecord): Member {
+    let member = this.#parsed.get(record);
+    if (!member)
+      this.#parsed.set(record, (member = parseMember(record.rawKey.slice(this.#prefix.length), record.value)));
+    return member;
+  }
+}
+
+/** A value that this version cannot read makes a member without work. */
+function parseMember(id: string, value: Buffer): Member {
+  const { pod, service, elections, crons, groups } = parseObject(value);
+  return {
+    id,
+    pod: textOf(pod),
+    service: textOf(service),
+    elections: listOf(elections),
+    crons: listOf(crons),
+    groups: listOf(groups),
+  };
+}
+
+/** Parses a value of the coordination. `{}` if it is not a JSON object. */
+export function parseObject(value: Buffer): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(value.toString('utf8'));
+    return typeof parsed === 'object' && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+const listOf = (value: unknown): string[] =>
+  Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === 'string') : [];
+
+/** Rendezvous hashing: FNV-1a with the final mix of MurmurHash3, because FNV alone orders similar ids alike. */
+function weightOf(name: string, id: string): number {
+  let hash = 0x811c9dc5;
+  for (const char of `${name}/${id}`) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}

@@ -1,0 +1,56 @@
+import type { KeyRange } from '../../backend/key-range.js';
+import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { describeThrown } from '../../foreign/foreign-error.js';
+import type { ClusterObserver } from './cluster-observer.js';
+
+/**
+ * Reports what the library's own delivery throws: a bug that must not become silence. Each delivery is retried; the log
+ * has one line for its first failure and one for its recovery, and the metric counts every failure.
+ */
+export class DeliveryFailures {
+  readonly #failing = new Set<object>();
+
+  constructor(
+    private readonly log: InstanceLog,
+    private readonly observer: Pick<ClusterObserver, 'deliveryFailed'> | undefined,
+  ) {}
+
+  /** `subject` names the delivery in messages; `delivery` identifies it. */
+  failed(delivery: object, subject: string | KeyRange, error: unknown): void {
+    const isKnown = this.#failing.has(delivery);
+    this.#failing.add(delivery);
+    if (!isKnown) this.#log(subject, 'failed unexpectedly and is retried', error);
+    this.#count(subject);
+  }
+
+  /** Reports a failure that needs no retry. */
+  report(subject: string, error: unknown): void {
+    this.#log(subject, 'failed unexpectedly', error);
+    this.#count(subject);
+  }
+
+  recovered(delivery: object, subject: string | KeyRange): void {
+    if (this.#failing.delete(delivery)) this.log.info(`${String(subject)}: delivery works again`);
+  }
+
+  isFailing(delivery: object): boolean {
+    return this.#failing.has(delivery);
+  }
+
+  /** To be called when a delivery has ended. */
+  forget(delivery: object): void {
+    this.#failing.delete(delivery);
+  }
+
+  #log(subject: string | KeyRange, event: string, error: unknown): void {
+    this.log.error(`${String(subject)}: delivery ${event}: ${describeThrown(error)}`);
+  }
+
+  #count(subject: string | KeyRange): void {
+    try {
+      this.observer?.deliveryFailed(String(subject));
+    } catch {
+      // Metrics that fail must not affect the delivery, and the failure is logged already.
+    }
+  }
+}

@@ -1,0 +1,197 @@
+import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it } from 'vitest';
+import { SYSTEM_LEASE_CLOCK } from '../../lib/backend/lease-clock.js';
+import { LeaseKeeper } from '../../lib/coordination/lease-keeper.js';
+import { InstanceLog } from '../../lib/etcd-trigger.log.js';
+import { eventually } from '../support/eventually.js';
+import { quiet } from '../support/quiet-logger.js';
+import { type Fate, UnreliableKeyValue } from '../store/writing/unreliable-key-value.js';
+import { openBackend } from '../testing/contract/open-backend.js';
+
+const KEY = '/owner';
+const FATES: readonly Fate[] = [
+  'answered',
+  'lost before it arrives',
+  'lost after it was applied',
+  { delayed: 1 },
+  { delayed: 2 },
+];
+const PAIRS = FATES.flatMap((first) => FATES.map((second): [Fate, Fate] => [first, second]));
+const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
+
+function start(fates: readonly Fate[] = []) {
+  const fake = new FakeCluster();
+  const backend = openBackend(fake);
+  const keyValue = new UnreliableKeyValue(backend.keyValue, fates);
+  const { leases, leaseClock: clock = SYSTEM_LEASE_CLOCK } = backend;
+  const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ttlSeconds: 6, marginMs: undefined });
+  return {
+    fake,
+    keyValue,
+    keeper,
+    /** Lets the keeper renew the lease, and so compare its keys. */
+    renew: () => {
+      fake.advance(2_000);
+    },
+    [Symbol.dispose]: () => {
+      keeper.stop();
+      backend.close();
+    },
+  };
+}
+
+const never = new AbortController().signal;
+const value = Buffer.from('us');
+
+describe('the keeper of the lease', () => {
+  it.each(PAIRS)('creates a key once although answers are lost: %j, %j', async (...fates) => {
+    using started = start(fates);
+    const { fake, keeper, keyValue } = started;
+    const lease = await keeper.lease(never);
+    const outcome = await keeper.create(lease, { rawKey: KEY, value }, never);
+    await keyValue.applyAllDelayed();
+
+    expect(fake.get(KEY)).toMatchObject({ lease: lease.id, version: 1 });
+    expect(outcome).toEqual({ created: true, createRevision: fake.get(KEY)?.createRevision });
+  });
+
+  it.each(PAIRS)('reports the key of another client although answers are lost: %j, %j', async (...fates) => {
+    using started = start(fates);
+    const { fake, keeper } = started;
+    fake.put(KEY, 'other');
+    const outcome = await keeper.create(await keeper.lease(never), { rawKey: KEY, value }, never);
+
+    expect(outcome).toMatchObject({ created: false, current: [{ lease: undefined }] });
+    expect(fake.text(KEY)).toBe('other');
+  });
+
+  it.each(PAIRS)('leaves no key behind when the creation is given up: %j, %j', async (...fates) => {
+    using started = start(fates);
+    const { fake, keeper, keyValue, renew } = started;
+    const giveUp = new AbortController();
+    const lease = await keeper.lease(never);
+    const creating = keeper.create(lease, { rawKey: KEY, value }, giveUp.signal);
+    giveUp.abort();
+
+    await expect(creating).rejects.toThrow();
+    // A request that arrives later than the deletion is found by the comparison.
+    await eventually(() => fake.get(KEY) === undefined);
+    await keyValue.applyAllDelayed();
+    await eventually(() => {
+      renew();
+      return fake.get(KEY) === undefined;
+    });
+  });
+
+  it.each(PAIRS)('removes a key although answers are lost, before it creates it again: %j, %j', async (...fates) => {
+    using started = start(['answered', ...fates]);
+    const { keeper, keyValue } = started;
+    const lease = await keeper.lease(never);
+    const first = await keeper.create(lease, { rawKey: KEY, value }, never);
+    const [, second] = await Promise.all([
+      keeper.remove(lease, KEY),
+      keeper.create(lease, { rawKey: KEY, value }, never),
+    ]);
+    await keyValue.applyAllDelayed();
+
+    expect([first.created, second.created]).toEqual([true, true]);
+    expect(second).not.toEqual(first);
+  });
+
+  it('does not remove a key that another client has taken', async () => {
+    using started = start();
+    const { fake, keeper } = started;
+    const lease = await keeper.lease(never);
+    await keeper.create(lease, { rawKey: KEY, value }, never);
+    fake.put(KEY, 'other');
+    await keeper.remove(lease, KEY);
+
+    expect(fake.text(KEY)).toBe('other');
+  });
+
+  it.each(PAIRS)('updates a key, the last value last, although answers are lost: %j, %j', async (...fates) => {
+    using started = start(['answered', ...fates]);
+    const { fake, keeper, keyValue } = started;
+    const lease = await keeper.lease(never);
+    await keeper.create(lease, { rawKey: KEY, value }, never);
+    expect(await keeper.update(lease, KEY, Buffer.from('one'), never)).toBe(true);
+    expect(await keeper.update(lease, KEY, Buffer.from('two'), never)).toBe(true);
+    await keyValue.applyAllDelayed();
+
+    expect([fake.text(KEY), fake.get(KEY)?.lease]).toEqual(['two', lease.id]);
+  });
+
+  it('reports a key that was deleted, and cannot update it', async () => {
+    using started = start();
+    const { fake, keeper, renew } = started;
+    const lease = await keeper.lease(never);
+    let isLost = false;
+    await keeper.create(lease, { rawKey: KEY, value, onLost: () => (isLost = true) }, never);
+    renew();
+    await keeper.update(lease, KEY, value, never);
+    expect(isLost).toBe(false);
+
+    fake.delete(KEY);
+    await eventually(() => {
+      renew();
+      return isLost;
+    });
+    expect(await keeper.update(lease, KEY, value, never)).toBe(false);
+    expect(fake.get(KEY)).toBe(undefined);
+  });
+
+  it('has one lease at a time, and another one after a loss', async () => {
+    using started = start();
+    const { fake, keeper } = started;
+    const [lease, same] = await Promise.all([keeper.lease(never), keeper.lease(never)]);
+    expect(same).toBe(lease);
+
+    fake.revokeLease(lease.id);
+    fake.advance(2_000);
+    await eventually(() => lease.loss === 'gone');
+    expect((await keeper.lease(never)).id).not.toBe(lease.id);
+  });
+
+  it('revokes a lease that it has given up when nothing uses its keys any more', async () => {
+    using started = start();
+    const { fake, keeper } = started;
+    const lease = await keeper.lease(never);
+    await keeper.create(lease, { rawKey: KEY, value }, never);
+    await keeper.create(lease, { rawKey: '/other', value }, never);
+    fake.freeze();
+    fake.advance(4_800);
+    expect([lease.loss, lease.held]).toEqual(['expired', false]);
+
+    fake.thaw();
+    await keeper.remove(lease, KEY);
+    expect(fake.keys()).toEqual(['/other']);
+    await keeper.remove(lease, '/other');
+    await eventually(() => {
+      expect(() => {
+        fake.put('/late', 'x', { lease: lease.id });
+      }).toThrow(/lease not found/);
+    });
+  });
+
+  it('revokes its lease at the end, but only deletes the unused keys if others are in use', async () => {
+    using whole = start();
+    using partly = start();
+    for (const { keeper } of [whole, partly]) {
+      const lease = await keeper.lease(never);
+      for (const rawKey of [KEY, '/other']) await keeper.create(lease, { rawKey, value }, never);
+    }
+    await whole.keeper.close({ kept: [], withinMs: 1_000 });
+    await partly.keeper.close({ kept: [KEY], withinMs: 1_000 });
+
+    expect([whole.fake.keys(), partly.fake.keys()]).toEqual([[], [KEY]]);
+  });
+
+  it('ends at its limit although etcd does not answer', async () => {
+    using started = start();
+    const { fake, keeper } = started;
+    const lease = await keeper.lease(never);
+    fake.freeze();
+    await keeper.close({ kept: [], withinMs: 50 });
+    expect([lease.held, lease.signal.aborted, lease.loss]).toEqual([false, true, 'closed']);
+  });
+});

@@ -1,0 +1,76 @@
+import { Injectable } from '@nestjs/common';
+import { type Fence, OnElected, WatcherService } from 'nestjs-etcd-trigger';
+import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { startApp } from '../support/start-app.js';
+
+const OWNER = '/co/v1/elections/job';
+
+@Injectable()
+class Job {
+  term: Fence | undefined;
+  onAbort: (term: Fence) => Promise<unknown> = () => Promise.resolve();
+
+  constructor(readonly watcher: WatcherService) {}
+
+  @OnElected('job')
+  async run(term: Fence): Promise<void> {
+    this.term = term;
+    await new Promise((resolve) => {
+      term.signal.addEventListener('abort', resolve);
+    });
+    await this.onAbort(term);
+  }
+}
+
+async function start(fake: FakeCluster) {
+  const app = await startApp(
+    {
+      hosts: '',
+      client: fake,
+      coordination: { prefix: '/co' },
+      shutdown: { drainTimeoutMs: 300 },
+      requestTimeoutMs: 200,
+    },
+    { providers: [Job] },
+  );
+  const job = app.app.get(Job);
+  await eventually(() => job.term?.held === true);
+  return { app, job, term: job.term as Fence };
+}
+
+describe('the coordination at shutdown', () => {
+  it('lets a run finish with fenced writes, and leaves no key behind', async () => {
+    const fake = new FakeCluster();
+    const { app, job } = await start(fake);
+    job.onAbort = async (term) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      await job.watcher.put('/last', 'words', { fence: term });
+    };
+    expect(fake.keys().length).toBe(2);
+    await app[Symbol.asyncDispose]();
+
+    expect(fake.keys()).toEqual(['/last']);
+  });
+
+  it('does not let another one in while a run ignores its signal, until the lease expires', async () => {
+    const fake = new FakeCluster();
+    const { app, job, term } = await start(fake);
+    job.onAbort = () => new Promise(() => undefined);
+    await app[Symbol.asyncDispose]();
+
+    expect([fake.keys(), term.held]).toEqual([[OWNER], false]);
+    fake.advance(15_000);
+    expect(fake.keys()).toEqual([]);
+  });
+
+  it('ends although etcd is away', async () => {
+    const fake = new FakeCluster();
+    const { app, term } = await start(fake);
+    fake.disconnect();
+    await app[Symbol.asyncDispose]();
+
+    expect(term.held).toBe(false);
+  });
+});

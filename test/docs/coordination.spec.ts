@@ -1,0 +1,44 @@
+import { join, resolve } from 'node:path';
+import type { Type } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { EtcdTriggerModule } from 'nestjs-etcd-trigger';
+import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
+import { eventually } from '../support/eventually.js';
+import { quiet } from '../support/quiet-logger.js';
+
+const DOCUMENT = 'docs/coordination.md';
+const FOLDER = resolve('test/docs/.snippets/coordination');
+
+describe('every snippet of docs/coordination.md', () => {
+  beforeAll(() => {
+    expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
+    expect(compileSnippets(snippetsOf(DOCUMENT), FOLDER)).toEqual([]);
+  });
+
+  const load = async (file: string, name: string): Promise<Type> =>
+    ((await import(join(FOLDER, file))) as Record<string, Type>)[name] as Type;
+
+  it('elects a leader that writes with its fence, and hands over', async () => {
+    const fake = new FakeCluster();
+    const Report = await load('report.js', 'Report');
+    const ReportStatus = await load('report-status.js', 'ReportStatus');
+    const options = { client: fake, logger: quiet, coordination: { prefix: '/coordination/shop' } };
+    const module = await Test.createTestingModule({
+      imports: [EtcdTriggerModule.forRoot({ ...options, podName: 'pod-1' })],
+      providers: [Report, ReportStatus],
+    }).compile();
+    const app = await module.createNestApplication({ logger: false }).init();
+    const status = app.get<{ line: string; handOver(): Promise<void> }>(ReportStatus);
+
+    await eventually(() => fake.text('/report') === 'number 1');
+    expect(status.line).toBe('this instance');
+    await status.handOver();
+    await eventually(() => status.line === 'nobody');
+    fake.advance(15_000);
+    await eventually(() => status.line === 'this instance');
+    await app.close();
+    expect(fake.keys()).toEqual(['/report']);
+  });
+});

@@ -1,0 +1,119 @@
+import {
+  registerDecorator,
+  IsOptional,
+  ValidateBy,
+  ValidateIf,
+  validateSync,
+  type ValidationOptions,
+} from 'class-validator';
+import { type Random } from '../../faults/lab/random.js';
+import { ARGUMENTS, BUILT_IN, CORPUS } from './built-in-decorators.js';
+
+/** A decorator, its description, and the values of the corpus that are valid. */
+export interface Rule {
+  readonly description: string;
+  readonly decorate: PropertyDecorator;
+  readonly good: readonly unknown[];
+  readonly isAsync?: boolean;
+}
+
+type Record_ = Record<string, unknown>;
+
+/** Draws a constraint of class-validator, or a custom one. */
+export function drawRule(random: Random): Rule {
+  if (random.percent(12)) return drawCustomRule(random);
+  const [name, decorator] = random.pick(BUILT_IN);
+  const options: ValidationOptions = {};
+  if (random.percent(25)) options.each = true;
+  if (random.percent(6)) options.groups = ['g'];
+  if (random.percent(4)) options.always = random.percent(50);
+  if (random.percent(6)) options.message = '$value is wrong';
+  if (random.percent(6)) options.context = { code: 1 };
+  if (random.percent(6)) options.validateIf = (_object, value) => typeof value === 'string';
+  const single = passing(name);
+  return {
+    description: `${name}(${JSON.stringify(options)})`,
+    decorate: decorator(...(ARGUMENTS[name] ?? []), options),
+    good: options.each ? [...single.map((value) => [value, value]), [], [random.pick(single)], ...single] : single,
+  };
+}
+
+const CUSTOM: Readonly<Record<string, (value: unknown, object: object) => unknown>> = {
+  truthy: () => 1,
+  falsy: () => 0,
+  'a string': (value) => typeof value === 'string',
+  throwing: (value) => (value as Record_).length !== undefined,
+  'pushing to lists': (value) => (Array.isArray(value) ? value.push('pushed') > 0 : true),
+  'assigning to objects': (value) =>
+    typeof value === 'object' && value !== null ? ((value as Record_).assigned = true) : true,
+  'changing the instance': (_value, object) => ((object as Record_).changed = true),
+};
+
+function drawCustomRule(random: Random): Rule {
+  const name = random.pick(Object.keys(CUSTOM));
+  const validate = CUSTOM[name] as (value: unknown, object: object) => unknown;
+  const isAsync = random.percent(8);
+  const each = random.percent(25);
+  const result = (value: unknown, object: object): boolean =>
+    (isAsync ? Promise.resolve(validate(value, object)) : validate(value, object)) as boolean;
+  const decorate: PropertyDecorator = random.percent(50)
+    ? ValidateBy(
+        { name: 'custom', validator: { validate: (value, args) => result(value, args?.object ?? {}) } },
+        { each },
+      )
+    : (target, propertyName) => {
+        registerDecorator({
+          name: random.pick(['custom', 'isDefined']),
+          target: target.constructor,
+          propertyName: String(propertyName),
+          options: { each },
+          validator: { validate: (value: unknown, args) => result(value, args?.object ?? {}) },
+        });
+      };
+  return { description: `${isAsync ? 'async ' : ''}${name}${each ? ' each' : ''}`, decorate, good: CORPUS, isAsync };
+}
+
+/** Draws `@IsOptional()` or `@ValidateIf()`, sometimes both. */
+export function drawConditions(random: Random, names: readonly string[]): Rule[] {
+  const rules: Rule[] = [];
+  if (random.percent(35)) rules.push({ description: 'IsOptional', decorate: IsOptional(), good: CORPUS });
+  while (random.percent(12)) {
+    const name = random.pick(names);
+    const [description, condition] = random.pick<[string, (object: Record_, value: unknown) => unknown]>([
+      ['never', () => false],
+      ['always', () => 'yes'],
+      [`without ${name}`, (object) => object[name] === undefined],
+      [`with ${name}`, (object) => object[name]],
+      ['throws for null', (_object, value) => (value as Record_).length !== 1],
+    ]);
+    rules.push({
+      description: `ValidateIf(${description})`,
+      decorate: ValidateIf(condition as (object: unknown, value: unknown) => boolean),
+      good: CORPUS,
+    });
+  }
+  return rules;
+}
+
+const passingByName = new Map<string, readonly unknown[]>();
+
+/** Returns the values of the corpus that one decorator accepts. */
+function passing(name: string): readonly unknown[] {
+  const cached = passingByName.get(name);
+  if (cached) return cached;
+  class Subject {
+    value: unknown;
+  }
+  const decorator = BUILT_IN.find(([candidate]) => candidate === name)?.[1];
+  decorator?.(...(ARGUMENTS[name] ?? []))(Subject.prototype, 'value');
+  const values = CORPUS.filter((value) => {
+    try {
+      return validateSync(Object.assign(new Subject(), { value: structuredClone(value) })).length === 0;
+    } catch {
+      return false;
+    }
+  });
+  const usable = values.length > 0 ? values : CORPUS;
+  passingByName.set(name, usable);
+  return usable;
+}

@@ -1,3 +1,5 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspectError } from './etcd-trigger.inspect.js';
 import { printable, quoted } from './foreign/foreign-text.js';
 
 /** Optional details of an `EtcdTriggerError`. */
@@ -16,14 +18,30 @@ export interface ErrorDetails {
 export abstract class EtcdTriggerError extends Error {
   /** Stable across versions. */
   abstract readonly code: string;
-  readonly key?: string;
-  readonly revision?: number;
+  // Without `declare`, every error would have these properties, and print them as undefined.
+  declare readonly key?: string;
+  declare readonly revision?: number;
 
   constructor(message: string, { key, revision, cause }: ErrorDetails = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = new.target.name;
     if (key !== undefined) this.key = key;
     if (revision !== undefined) this.revision = revision;
+  }
+
+  /**
+   * Also true for errors of another copy of this package in the process.
+   * @internal
+   */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (Function.prototype[Symbol.hasInstance].call(this, value)) return true;
+    const family: unknown = Object.hasOwn(this, FAMILY) ? Reflect.get(this, FAMILY) : undefined;
+    return family !== undefined && familiesOf(value).includes(family);
+  }
+
+  /** @internal */
+  [inspect.custom](_depth: number, options: InspectOptionsStylized, print: typeof inspect): string {
+    return inspectError(this, options, print);
   }
 }
 
@@ -107,7 +125,9 @@ export interface BootProblem {
 export class BootError extends EtcdTriggerError {
   readonly code = 'ETCD_BOOT';
 
-  constructor(readonly problems: readonly BootProblem[]) {
+  readonly problems: readonly BootProblem[];
+
+  constructor(problems: readonly BootProblem[]) {
     const [first] = problems;
     super(
       problems.length === 1 && first
@@ -115,6 +135,7 @@ export class BootError extends EtcdTriggerError {
         : `etcd configuration cannot be loaded, ${problems.length} problems:\n${describeProblems(problems)}`,
       { cause: problems.find((problem) => problem.error)?.error },
     );
+    this.problems = problems.map(withHiddenError);
   }
 }
 
@@ -185,6 +206,21 @@ export class WatchError extends EtcdTriggerError {
   readonly code = 'ETCD_WATCH';
 }
 
+/** The same symbol in every copy of this package. */
+const FAMILY = Symbol.for('nestjs-etcd-trigger:error-family');
+
+function familiesOf(value: unknown): unknown[] {
+  const families: unknown[] = [];
+  for (let type: unknown = value; typeof type === 'object' && type !== null; type = Object.getPrototypeOf(type)) {
+    families.push((type.constructor as { readonly [FAMILY]?: unknown } | undefined)?.[FAMILY]);
+  }
+  return families.filter((family) => family !== undefined);
+}
+
+/** Node prints an uncaught error with everything that is enumerable; the message of a problem contains its error. */
+function withHiddenError({ error, ...problem }: BootProblem): BootProblem {
+  return error ? Object.defineProperty(problem, 'error', { value: error }) : problem;
+}
 /** Numbers of violations and problems that a message lists. */
 const MAX_VIOLATIONS = 20;
 const MAX_PROBLEMS = 100;
@@ -207,3 +243,27 @@ const describeProblems = (problems: readonly BootProblem[]): string =>
 
 const furtherThan = (shown: number, all: readonly unknown[]): string[] =>
   all.length > shown ? [`and ${all.length - shown} more`] : [];
+
+// The names are property names, which minifiers keep.
+for (const [family, type] of Object.entries({
+  EtcdTriggerError,
+  ConnectionError,
+  ConnectionClosedError,
+  ConnectionTimeoutError,
+  AuthenticationError,
+  PermissionDeniedError,
+  InvalidOptionsError,
+  KeyNotFoundError,
+  ConfigNotFoundError,
+  InvalidConfigError,
+  BootError,
+  WriteError,
+  RevisionConflictError,
+  UnknownOutcomeError,
+  FenceLostError,
+  HandlerTimeoutError,
+  RevisionUnavailableError,
+  WatchError,
+})) {
+  Object.defineProperty(type, FAMILY, { value: family });
+}

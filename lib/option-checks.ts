@@ -1,4 +1,5 @@
 import { InvalidOptionsError } from './etcd-trigger.errors.js';
+import { quoted } from './foreign/foreign-text.js';
 
 /** The largest delay of a timer, in milliseconds. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -8,6 +9,31 @@ export interface IntegerBounds {
   readonly min: number;
   readonly max?: number;
   readonly key?: string;
+}
+
+/** Every name of an options interface; the compiler refuses a table that lacks one. */
+export type OptionNames<Options> = Readonly<Record<keyof Options & string, true>>;
+
+/**
+ * `undefined` values pass. In the message, `path` precedes the name, such as `boot.`, and `owner` follows it, such as
+ * ` of key "/app/db"`.
+ * @throws InvalidOptionsError naming the first unknown option, and the known one that it resembles
+ */
+export function checkKnown(
+  given: object,
+  known: Readonly<Record<string, true>>,
+  { path = '', owner = '' }: { readonly path?: string; readonly owner?: string } = {},
+): void {
+  const unknown = Object.entries(given).find(([name, value]) => value !== undefined && !Object.hasOwn(known, name));
+  if (!unknown) return;
+  const [name] = unknown;
+  const names = Object.keys(known);
+  const nearest = nearestName(name, names);
+  const hint =
+    nearest === undefined
+      ? `the options are ${names.map((each) => path + each).join(', ')}`
+      : `did you mean "${path}${nearest}"?`;
+  throw new InvalidOptionsError(`${quoted(path + name)}${owner} is not an option: ${hint}`);
 }
 
 /**
@@ -38,4 +64,28 @@ export function checkMilliseconds(subject: string, value: unknown, min: number, 
   if (value === undefined) return;
   if (typeof value === 'number' && value >= min && value <= max) return;
   throw new InvalidOptionsError(`${subject} must be a number of milliseconds from ${min} to ${max}`);
+}
+
+/** Returns the name that a misspelled one probably means; `undefined` if none is close. */
+function nearestName(given: string, names: readonly string[]): string | undefined {
+  const limit = Math.max(1, Math.floor(given.length / 3));
+  const [nearest] = names
+    .map((name) => ({ name, distance: editDistance(given.toLowerCase(), name.toLowerCase()) }))
+    .filter(({ distance }) => distance <= limit)
+    .sort((a, b) => a.distance - b.distance);
+  return nearest?.name;
+}
+
+/** Levenshtein distance. Option names are short, so a dependency is not worth its weight. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (const [row, letter] of Array.from(a).entries()) {
+    const current = [row + 1];
+    for (const [column, other] of Array.from(b).entries()) {
+      const replaced = (previous[column] ?? 0) + (letter === other ? 0 : 1);
+      current.push(Math.min(replaced, (previous[column + 1] ?? 0) + 1, (current[column] ?? 0) + 1));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
 }

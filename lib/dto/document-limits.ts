@@ -1,4 +1,4 @@
-import { checkInteger } from '../option-checks.js';
+import { checkInteger, type OptionNames } from '../option-checks.js';
 
 /**
  * Limits of one document. A larger one is rejected with the name of the option, such as `limits.values`. They bound the
@@ -33,6 +33,13 @@ export const DEFAULT_DOCUMENT_LIMITS: DocumentLimits = {
   values: 500_000,
   properties: 100_000,
   nestedObjects: 20_000,
+};
+
+export const DOCUMENT_LIMITS: OptionNames<DocumentLimits> = {
+  documentBytes: true,
+  values: true,
+  properties: true,
+  nestedObjects: true,
 };
 
 /**

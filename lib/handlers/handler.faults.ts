@@ -2,13 +2,14 @@ import type { Type } from '@nestjs/common';
 import { isConstrained } from '../dto/class-metadata.js';
 import { checkDtoType } from '../dto/dto-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { checkOneOf } from '../option-checks.js';
+import { checkKnown, checkOneOf } from '../option-checks.js';
 import { resolveDelivery } from '../watch/delivery/delivery-options.js';
 import {
   type HandlerParameter,
   type HandlerParameterKind,
   PARAMETER_DECORATORS,
 } from './decorators/parameters.decorator.js';
+import { WATCH_KEY_OPTIONS } from './decorators/watch-key.decorator.js';
 import { declaredEnhancers } from './enhancers/declared-enhancers.js';
 import { describeHandlerTarget } from './handler-target.js';
 import type { HandlerPlan } from './handler.plan.js';
@@ -23,6 +24,9 @@ export function faultsOf(plan: HandlerPlan): string[] {
 function optionFaults({ name, options }: HandlerPlan): string[] {
   const { type, onInvalid, unknown, batch } = options;
   const faults = [
+    ...faultOf(() => {
+      checkKnown(options, WATCH_KEY_OPTIONS, { owner: ' of @WatchKey' });
+    }),
     ...faultOf(() => {
       resolveDelivery(options, {}, batch === true ? 'batch' : 'event');
       if (type !== undefined) checkDtoType(name, type);

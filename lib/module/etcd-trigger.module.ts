@@ -1,6 +1,7 @@
 import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { checkKnown, type OptionNames } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import { configRefProviders, tokensOf } from './config-ref.providers.js';
 import {
@@ -31,6 +32,7 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
    * `isGlobal` and `configs` are set next to these, because Nest needs them while it builds the module graph.
    */
   static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+    checkKnown(options, ASYNC_OPTIONS, { owner: ' of EtcdTriggerModule.forRootAsync' });
     return super.forRootAsync(options);
   }
 
@@ -47,6 +49,18 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
     };
   }
 }
+
+const ASYNC_OPTIONS: OptionNames<typeof ASYNC_OPTIONS_TYPE> = {
+  cluster: true,
+  isGlobal: true,
+  configs: true,
+  imports: true,
+  inject: true,
+  useFactory: true,
+  useClass: true,
+  useExisting: true,
+  provideInjectionTokensFrom: true,
+};
 
 const FEATURE_CLUSTER = Symbol('EtcdTriggerFeatureCluster');
 

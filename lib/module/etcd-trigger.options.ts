@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { Logger, type LoggerService } from '@nestjs/common';
 import type { BackendSource } from '../backend/cluster-backend.js';
 import { DEFAULT_LIMITS, type TransactionLimits } from '../backend/transaction-limits.js';
-import { checkDocumentLimits, type DocumentLimits } from '../dto/document-limits.js';
+import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../dto/document-limits.js';
 import type { Etcd3, EtcdClientOptions } from '../etcd/connection/etcd-client.js';
 import {
   type CoordinationOptions,
@@ -10,10 +10,10 @@ import {
   resolveCoordination,
 } from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { checkInteger, checkOneOf, MAX_TIMER_MS } from '../option-checks.js';
+import { checkInteger, checkKnown, checkOneOf, MAX_TIMER_MS, type OptionNames } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { SnapshotOptions } from '../store/snapshot/config-snapshot.js';
-import { checkDelivery, type DeliveryOptions } from '../watch/delivery/delivery-options.js';
+import { checkDelivery, DELIVERY_OPTIONS, type DeliveryOptions } from '../watch/delivery/delivery-options.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 
 /** Options of one cluster. */
@@ -135,12 +135,52 @@ export interface ResolvedOptions {
   readonly logger: LoggerService;
 }
 
+const OPTIONS: OptionNames<EtcdTriggerOptions> = {
+  client: true,
+  keyPrefix: true,
+  serviceName: true,
+  podName: true,
+  configs: true,
+  outcomes: true,
+  boot: true,
+  coordination: true,
+  requestTimeoutMs: true,
+  shutdown: true,
+  watchDefaults: true,
+  handlers: true,
+  snapshot: true,
+  limits: true,
+  logger: true,
+};
+
+/** The names of the options of each nested object. */
+const NESTED_OPTIONS = {
+  boot: { policy: true, timeoutMs: true } satisfies OptionNames<BootPolicy>,
+  handlers: { register: true, useGlobalEnhancers: true } satisfies OptionNames<HandlersOptions>,
+  coordination: {
+    prefix: true,
+    ttlSeconds: true,
+    marginMs: true,
+    settleMs: true,
+  } satisfies OptionNames<CoordinationOptions>,
+  limits: {
+    ...DOCUMENT_LIMITS,
+    requestBytes: true,
+    transactionOperations: true,
+  } satisfies OptionNames<EtcdTriggerLimits>,
+  outcomes: { prefix: true },
+  shutdown: { drainTimeoutMs: true },
+  snapshot: { directory: true, maxAgeMs: true, encryptionKey: true } satisfies OptionNames<SnapshotOptions>,
+  watchDefaults: DELIVERY_OPTIONS,
+} as const;
+
 const POLICIES: readonly string[] = ['fail-fast', 'wait', 'degraded'] satisfies BootPolicy['policy'][];
 
 /** @throws InvalidOptionsError naming the first invalid option */
 export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedOptions {
   if (typeof given !== 'object')
     throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts } }');
+  checkNames(given);
   const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
   checkOneOf('"boot.policy"', policy, POLICIES);
   const markerPrefix = given.outcomes && checkMarkerPrefix(given.outcomes);
@@ -162,6 +202,18 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     snapshot: given.snapshot && checkSnapshot(given.snapshot),
     logger: given.logger ?? new Logger(),
   };
+}
+
+function checkNames(given: EtcdTriggerOptions): void {
+  const late = ['cluster', 'isGlobal'].find((option) => option in given);
+  if (late !== undefined) {
+    throw new InvalidOptionsError(`"${late}" is set beside useFactory, because Nest needs it before the factory runs`);
+  }
+  checkKnown(given, OPTIONS);
+  for (const [option, names] of Object.entries(NESTED_OPTIONS)) {
+    const nested: unknown = given[option as keyof typeof NESTED_OPTIONS];
+    if (typeof nested === 'object' && nested !== null) checkKnown(nested, names, { path: `${option}.` });
+  }
 }
 
 function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {

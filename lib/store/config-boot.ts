@@ -19,6 +19,8 @@ export interface ConfigBootOptions {
    * Restores the values of these definitions from an offline snapshot; resolves with false without a usable snapshot.
    */
   readonly restore: (feeds: ReadonlySet<DefinitionFeed>) => Promise<boolean>;
+  /** Restores only these keys, whose values are skipped, from an offline snapshot if it is usable. */
+  readonly restoreKeys: (keysOf: ReadonlyMap<DefinitionFeed, readonly string[]>) => Promise<unknown>;
 }
 
 /** A boot problem and its definition. */
@@ -51,6 +53,9 @@ export async function bootFeeds(
   }
   const problems = (found.length > 0 ? await withoutRestored(found, options) : []).map(({ problem }) => problem);
   if (problems.length > 0 && boot.policy !== 'degraded') throw new BootError(problems);
+  const restored = new Set(found.map(({ feed }) => feed));
+  const skipping = feeds.filter((feed) => !restored.has(feed) && skippedKeysOf(feed).length > 0);
+  if (skipping.length > 0) await options.restoreKeys(new Map(skipping.map((feed) => [feed, skippedKeysOf(feed)])));
   return problems;
 }
 
@@ -103,24 +108,30 @@ async function nextUpdateOf(feeds: readonly DefinitionFeed[], withinMs: number):
   others.abort();
 }
 
-/** True if a required configuration exists and no value is invalid. */
-export const isComplete = (feed: Pick<DefinitionFeed, 'cache' | 'definition'>): boolean =>
-  hasRequired(feed) && feed.cache.withoutGoodValue().length === 0;
+/** True if a required configuration exists and no value that must be valid is invalid. */
+export const isComplete = (feed: LoadedFeed): boolean => hasRequired(feed) && failingKeysOf(feed).length === 0;
 
-const hasRequired = ({ cache, definition }: Pick<DefinitionFeed, 'cache' | 'definition'>): boolean =>
+/** Returns the keys whose value is invalid and does not stop the start (`onInvalid: 'skip'`), sorted. */
+export const skippedKeysOf = ({ cache, definition }: LoadedFeed): string[] =>
+  definition.onInvalid === 'skip' ? cache.withoutGoodValue().sort() : [];
+
+type LoadedFeed = Pick<DefinitionFeed, 'cache' | 'definition'>;
+
+/** A required prefix without any valid key names its invalid keys as the reason. */
+const failingKeysOf = (feed: LoadedFeed): string[] =>
+  feed.definition.onInvalid === 'fail' || !hasRequired(feed) ? feed.cache.withoutGoodValue().sort() : [];
+
+const hasRequired = ({ cache, definition }: LoadedFeed): boolean =>
   !definition.required || cache.knownKeys().some((key) => cache.entry(key).state === 'valid');
 
-/** Returns the invalid keys of a definition, or the missing required configuration. */
+/** Returns the invalid keys that stop a start, or the missing required configuration. */
 function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[] {
   const { cache, definition, subject } = feed;
-  const invalid = cache
-    .withoutGoodValue()
-    .sort()
-    .map((key): FeedProblem => {
-      const { violations, rejectedRevision } = cache.entry(key);
-      const error = new InvalidConfigError(quoted(key), violations ?? [], { key, revision: rejectedRevision });
-      return { feed, problem: { cluster, subject: key, reason: 'invalid', message: error.message, error } };
-    });
+  const invalid = failingKeysOf(feed).map((key): FeedProblem => {
+    const { violations, rejectedRevision } = cache.entry(key);
+    const error = new InvalidConfigError(quoted(key), violations ?? [], { key, revision: rejectedRevision });
+    return { feed, problem: { cluster, subject: key, reason: 'invalid', message: error.message, error } };
+  });
   if (invalid.length > 0 || hasRequired(feed)) return invalid;
   const message = `${subject} is required and missing: write a ${className(definition.type)} there`;
   return [{ feed, problem: { cluster, subject: definition.name, reason: 'missing', message } }];

@@ -147,6 +147,7 @@ export class DefinitionFeeds implements FeedSink {
       boot,
       follow: this.open.bind(this),
       restore: async (incomplete) => (await snapshot?.restore(incomplete, feeds)) ?? false,
+      restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
@@ -207,8 +208,8 @@ export class DefinitionFeeds implements FeedSink {
       this.#failures.failed(this, 'metrics of the store', error);
     }
     for (const { key, revision, violations } of rejected.slice(0, MAX_LOGGED_KEYS)) {
-      const current = feed.cache.get(key) === undefined ? 'there is no good value' : 'the last good value stays';
-      log.error(`${new InvalidConfigError(`${quoted(key)} at revision ${revision}`, violations).message}; ${current}`);
+      const { message } = new InvalidConfigError(`${quoted(key)} at revision ${revision}`, violations);
+      log.error(`${message}; ${this.#effectOf(feed, key)}`);
     }
     if (rejected.length > MAX_LOGGED_KEYS) {
       log.error(`${feed.subject}: ${rejected.length - MAX_LOGGED_KEYS} more values are not valid`);
@@ -287,6 +288,14 @@ export class DefinitionFeeds implements FeedSink {
       // etcd is unreachable: wait for the stream or the next comparison.
       return false;
     }
+  }
+
+  /** Describes the value that readers see instead of a rejected one. */
+  #effectOf({ cache, definition }: DefinitionFeed, key: string): string {
+    const { value, source } = cache.entry(key);
+    if (value !== undefined && source !== 'default') return 'the last good value stays';
+    const shown = value === undefined ? 'there is no good value' : 'the default applies';
+    return this.#state === 'starting' && definition.onInvalid === 'skip' ? `skipped at startup: ${shown}` : shown;
   }
 
   #checkOpen(what: string): void {

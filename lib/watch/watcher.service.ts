@@ -6,9 +6,16 @@ import type { ListWatcher } from '../backend/list-watcher.js';
 import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { within } from '../timing/time-limit.js';
+import { checkKnown } from '../option-checks.js';
 import { type DeliveryOptions, resolveDelivery } from './delivery/delivery-options.js';
 import { QueuedSubscription } from './delivery/queued-subscription.js';
-import type { ObserveOptions, WatchOptions, WatchSubscription } from './delivery/watch-options.js';
+import {
+  OBSERVE_OPTIONS,
+  type ObserveOptions,
+  WATCH_OPTIONS,
+  type WatchOptions,
+  type WatchSubscription,
+} from './delivery/watch-options.js';
 import { checkStart, ListenerRegistrar } from './listener-registrar.js';
 import { observeRange } from './observe-range.js';
 import { type RawDeleteOptions, RawKeys, type RawPutOptions } from './raw-keys.js';
@@ -93,6 +100,7 @@ export class WatcherService {
     handler: (event: WatchEvent, context: DeliveryContext) => unknown,
     options: WatchOptions = {},
   ): Promise<WatchSubscription> {
+    checkKnown(options, WATCH_OPTIONS, { owner: ' of watch()' });
     return this.#subscribe(target, { event: handler }, options);
   }
 
@@ -102,6 +110,7 @@ export class WatcherService {
     handler: (batch: WatchBatch, context: DeliveryContext) => unknown,
     options: WatchOptions = {},
   ): Promise<WatchSubscription> {
+    checkKnown(options, WATCH_OPTIONS, { owner: ' of watchBatch()' });
     return this.#subscribe(target, { batch: handler }, options);
   }
 
@@ -110,6 +119,7 @@ export class WatcherService {
    * order and without a queue. The observable errors where `watch` rejects, and completes when the module closes.
    */
   observe(target: WatchTarget, options: ObserveOptions = {}): Observable<WatchEvent> {
+    checkKnown(options, OBSERVE_OPTIONS, { owner: ' of observe()' });
     return observeRange(this.#registrar, target, this.guard, options);
   }
 

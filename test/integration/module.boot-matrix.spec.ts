@@ -18,6 +18,13 @@ const CONFIGS: ConfigDefinition[] = [
   { key: '/defaulted', type: Limit, default: { count: 3 } },
   { prefix: '/limits/', type: Limit, required: true },
 ];
+/** The definitions of the rows in which invalid values are skipped. */
+const SKIPPING: ConfigDefinition[] = [
+  { key: '/db', type: Database, onInvalid: 'skip' },
+  { key: '/optional', type: Limit, onInvalid: 'skip' },
+  { key: '/defaulted', type: Limit, default: { count: 3 } },
+  { prefix: '/limits/', type: Limit },
+];
 const GOOD = { '/db': '{"host":"live"}', '/limits/a': '{"count":1}', '/optional': '{"count":2}' };
 const SAVED = { '/db': '{"host":"saved"}', '/limits/a': '{"count":1}' };
 const BAD = { '/db': '{"host":4711}', '/limits/a': 'SECRET', '/optional': '{"count":"SECRET"}' };
@@ -31,6 +38,7 @@ const PROBLEM_SUBJECTS: Readonly<Record<string, readonly string[]>> = {
   denied: EVERY_DEFINITION,
   empty: ['/db', '/limits/'],
   invalid: ['/db', '/limits/a', '/optional'],
+  skipped: [],
 };
 
 /** The boot timeouts of starts that must reach the limit, and of starts that must not. */
@@ -54,11 +62,13 @@ describe.concurrent('an application that starts', () => {
     [etcd, secured] = await Promise.all([EtcdTestCluster.start(), startSecured(['--bcrypt-cost=4'])]);
     direct = new Etcd3({ hosts: etcd.hosts });
     folder = mkdtempSync(join(tmpdir(), 'boot-matrix-'));
-    for (const prefix of ['/up', '/empty', '/invalid']) await writeSnapshot(prefix);
+    for (const prefix of ['/up', '/empty', '/invalid', '/skipped']) await writeSnapshot(prefix);
     await writeSnapshot('/denied', { hosts: secured.etcd.hosts, auth: ROOT });
     await direct.delete().all();
     for (const [key, value] of Object.entries(GOOD)) await direct.put(`/up${key}`).value(value);
-    for (const [key, value] of Object.entries(BAD)) await direct.put(`/invalid${key}`).value(value);
+    for (const [key, value] of Object.entries(BAD)) {
+      for (const prefix of ['/invalid', '/skipped']) await direct.put(prefix + key).value(value);
+    }
     frozen = await TcpProxy.start(etcd.first.clientPort);
     frozen.freeze();
     closed = await TcpProxy.start(etcd.first.clientPort);
@@ -106,7 +116,8 @@ describe.concurrent('an application that starts', () => {
     const options = situation(cell.etcd);
     const snapshot = { directory: snapshotFor(options.keyPrefix ?? '', cell.snapshot) };
     try {
-      return await startApp({ ...options, configs: CONFIGS, boot, requestTimeoutMs: REQUEST_MS, snapshot, logger });
+      const configs = cell.etcd === 'skipped' ? SKIPPING : CONFIGS;
+      return await startApp({ ...options, configs, boot, requestTimeoutMs: REQUEST_MS, snapshot, logger });
     } catch (error) {
       if (error instanceof BootError) return error;
       throw error;

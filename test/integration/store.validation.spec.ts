@@ -101,7 +101,7 @@ describe.each([
   };
 
   it('get the same result at startup, on change and before a write, and no value is ever reported', async () => {
-    const configs: ConfigDefinition[] = [{ prefix: '/documents/', type, unknown }];
+    const configs: ConfigDefinition[] = [{ prefix: '/documents/', type, unknown, onInvalid: 'fail' }];
     const logger = new CollectingLogger();
     const reported: unknown[] = [];
     for (const [index, document] of DOCUMENTS.entries()) await put(`/documents/boot/${index}`, document);

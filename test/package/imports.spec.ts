@@ -32,7 +32,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/sharing',
   ],
   'store/writing': ['backend', 'timing', 'store/cache', 'store/definitions'],
-  'store/snapshot': ['timing', 'store/cache'],
+  'store/snapshot': ['collections', 'timing', 'store/cache'],
   'store/cache': [
     'backend',
     'timing',
@@ -67,6 +67,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
 /** Files that import nothing but errors and types of the public API: every folder may import them. */
 const LEAVES = [
   'etcd-trigger.errors',
+  'etcd-trigger.inspect',
   'etcd-trigger.log',
   'foreign/class-name',
   'foreign/foreign-error',

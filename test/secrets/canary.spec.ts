@@ -122,8 +122,12 @@ describe('no value, password or key leaves the library', () => {
     await write('/open/own/1', bad);
     await write('/open/yaml/1', `token: [${bad}\nconnections: "${bad}`);
     await write('/open/yaml/2', `token: x\nconnections: 1\nother: ${bad}`);
-    const refused = await evidence.refusal('start', () => start());
+    const failing = configs.map((definition) => ({ ...definition, onInvalid: 'fail' as const }));
+    const refused = await evidence.refusal('start', () => start({ configs: failing }));
     expect((refused as BootError).problems).toHaveLength(3);
+    const skipping = await start();
+    inquire(skipping);
+    await skipping.close();
 
     const required = [{ key: '/open/missing', type: Access, required: true }];
     expect(await evidence.refusal('start', () => start({ configs: required }))).toBeInstanceOf(BootError);

@@ -1,5 +1,6 @@
 import { Etcd3, type IOptions } from 'etcd3';
 import { ConnectionError, EtcdTriggerError, InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkKnown, type OptionNames } from '../../option-checks.js';
 import { clientBehind } from './absent-client.js';
 import { type Endpoint, formatHost, parseHosts } from './hosts.js';
 import { resultOf } from './option-function.js';
@@ -24,6 +25,18 @@ export interface EtcdClientOptions extends Omit<IOptions, 'hosts' | 'credentials
   /** A function is called for each authentication. It must settle within 4 seconds, like `credentials`. */
   readonly auth?: EtcdUser | (() => EtcdUser | Promise<EtcdUser>) | undefined;
 }
+
+const CLIENT_OPTIONS: OptionNames<EtcdClientOptions> = {
+  hosts: true,
+  credentials: true,
+  auth: true,
+  dialTimeout: true,
+  defaultCallOptions: true,
+  faultHandling: true,
+  grpcOptions: true,
+};
+const CREDENTIALS: OptionNames<EtcdCredentials> = { rootCertificate: true, privateKey: true, certChain: true };
+const USER: OptionNames<EtcdUser> = { username: true, password: true, callOptions: true };
 
 /** The part of the client options that the module's own connection uses. */
 export interface ConnectionSettings {
@@ -132,6 +145,7 @@ function checkOptions(client: unknown): EtcdClientOptions {
   if (typeof client !== 'object' || client === null) {
     throw new InvalidOptionsError('client is missing: set it to { hosts: "host:2379" } or to an Etcd3');
   }
+  checkKnown(client, CLIENT_OPTIONS, { path: 'client.' });
   const { credentials, auth } = client as Partial<EtcdClientOptions>;
   if (credentials !== undefined && typeof credentials !== 'function') checkCredentials(credentials);
   if (auth !== undefined && typeof auth !== 'function') checkUser(auth);
@@ -139,12 +153,16 @@ function checkOptions(client: unknown): EtcdClientOptions {
 }
 
 function checkCredentials(credentials: unknown): EtcdCredentials {
-  if (typeof credentials === 'object' && credentials !== null) return credentials as EtcdCredentials;
+  if (typeof credentials === 'object' && credentials !== null) {
+    checkKnown(credentials, CREDENTIALS, { path: 'client.credentials.' });
+    return credentials as EtcdCredentials;
+  }
   throw new InvalidOptionsError('client.credentials must be { rootCertificate, privateKey?, certChain? }');
 }
 
 function checkUser(user: unknown): EtcdUser {
   const { username, password } = (user ?? {}) as Partial<Record<keyof EtcdUser, unknown>>;
+  if (typeof user === 'object' && user !== null) checkKnown(user, USER, { path: 'client.auth.' });
   if (typeof username === 'string' && typeof password === 'string') return user as EtcdUser;
   throw new InvalidOptionsError('client.auth must have a username and a password');
 }

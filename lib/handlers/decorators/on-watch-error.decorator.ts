@@ -1,4 +1,5 @@
 import type { WatchTarget } from '../../backend/key-range.js';
+import { checkKnown } from '../../option-checks.js';
 import { appendMetadata, metadataOf } from './method-metadata.js';
 
 export interface OnWatchErrorMetadata {
@@ -16,10 +17,9 @@ const ON_WATCH_ERROR = Symbol.for('nestjs-etcd-trigger:on-watch-error');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnWatchError(
-  target?: WatchTarget,
-  { cluster = 'default' }: { readonly cluster?: string } = {},
-): MethodDecorator {
+export function OnWatchError(target?: WatchTarget, options: { readonly cluster?: string } = {}): MethodDecorator {
+  checkKnown(options, { cluster: true }, { owner: ' of @OnWatchError' });
+  const { cluster = 'default' } = options;
   return (owner, name, descriptor) => {
     const metadata: OnWatchErrorMetadata = { target, cluster };
     appendMetadata(ON_WATCH_ERROR, '@OnWatchError', owner, name, descriptor, metadata);

@@ -1,4 +1,5 @@
 import type { WatchTarget } from '../../backend/key-range.js';
+import { checkKnown } from '../../option-checks.js';
 import { appendMetadata, metadataOf } from './method-metadata.js';
 
 export interface OnWatchResyncMetadata {
@@ -15,10 +16,9 @@ const ON_WATCH_RESYNC = Symbol.for('nestjs-etcd-trigger:on-watch-resync');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnWatchResync(
-  target?: WatchTarget,
-  { cluster = 'default' }: { readonly cluster?: string } = {},
-): MethodDecorator {
+export function OnWatchResync(target?: WatchTarget, options: { readonly cluster?: string } = {}): MethodDecorator {
+  checkKnown(options, { cluster: true }, { owner: ' of @OnWatchResync' });
+  const { cluster = 'default' } = options;
   return (owner, name, descriptor) => {
     const metadata: OnWatchResyncMetadata = { target, cluster };
     appendMetadata(ON_WATCH_RESYNC, '@OnWatchResync', owner, name, descriptor, metadata);

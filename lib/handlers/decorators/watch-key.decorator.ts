@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { WatchTarget } from '../../backend/key-range.js';
-import type { WatchOptions } from '../../watch/delivery/watch-options.js';
+import type { OptionNames } from '../../option-checks.js';
+import { WATCH_OPTIONS, type WatchOptions } from '../../watch/delivery/watch-options.js';
 import { appendMetadata, metadataOf } from './method-metadata.js';
 
 /** Options of `@WatchKey`. */
@@ -33,6 +34,15 @@ export interface WatchKeyOptions extends WatchOptions {
    */
   readonly cluster?: string;
 }
+
+export const WATCH_KEY_OPTIONS: OptionNames<WatchKeyOptions> = {
+  ...WATCH_OPTIONS,
+  type: true,
+  onInvalid: true,
+  unknown: true,
+  batch: true,
+  cluster: true,
+};
 
 export interface WatchKeyMetadata {
   readonly target: WatchTarget;

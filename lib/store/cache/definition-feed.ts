@@ -162,9 +162,12 @@ export class DefinitionFeed implements RangeListener {
     return this.#parsing !== undefined;
   }
 
-  /** Restores the valid documents of a snapshot for keys without a good value. */
-  async restore(documents: readonly ConfigDocument[], from: RestoredFrom): Promise<void> {
-    const governed = documents.filter(({ key }) => this.#governs(key));
+  /**
+   * Restores the valid documents of a snapshot for keys without a good value.
+   * @param keys - only these keys
+   */
+  async restore(documents: readonly ConfigDocument[], from: RestoredFrom, keys?: readonly string[]): Promise<void> {
+    const governed = documents.filter(({ key }) => this.#governs(key) && (keys?.includes(key) ?? true));
     const results = await Promise.all(governed.map(async ({ bytes }) => this.parser.parse(bytes)));
     const valid = governed.flatMap((document, index) => {
       const result = results[index];

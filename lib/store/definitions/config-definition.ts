@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { checkOneOf } from '../../option-checks.js';
+import { checkKnown, checkOneOf, type OptionNames } from '../../option-checks.js';
 import { propertiesOf } from '../../dto/class-metadata.js';
-import { checkDocumentLimits, type DocumentLimits } from '../../dto/document-limits.js';
+import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../../dto/document-limits.js';
 import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
@@ -37,6 +37,14 @@ export interface ConfigDefinition<T extends object = object> {
    */
   onDelete?: 'remove' | 'keep-last';
   /**
+   * A value that is invalid at startup: `fail` stops the start with a `BootError`, also if there is a snapshot. `skip`
+   * starts without it: readers see the value of the snapshot, or else the default or `undefined`, until the next valid
+   * value. While the application runs, an invalid value never replaces a valid one. `skip` excludes `required` of a
+   * `key`; a required `prefix` needs one valid key in both cases.
+   * @default 'fail' for a `key`, 'skip' for a `prefix`
+   */
+  onInvalid?: 'fail' | 'skip';
+  /**
    * Unknown properties: `strip` removes them with a warning that names them, `refuse` rejects the value.
    * @default 'strip'
    */
@@ -68,11 +76,26 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly required: boolean;
   readonly default: T | undefined;
   readonly onDelete: 'remove' | 'keep-last';
+  readonly onInvalid: 'fail' | 'skip';
   readonly unknown: 'strip' | 'refuse';
   readonly codec: CodecChoice;
   readonly secret: boolean;
   readonly limits: DocumentLimits;
 }
+
+const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
+  key: true,
+  prefix: true,
+  type: true,
+  required: true,
+  default: true,
+  onDelete: true,
+  onInvalid: true,
+  unknown: true,
+  codec: true,
+  secret: true,
+  limits: true,
+};
 
 /**
  * Checks one definition and adds the defaults.
@@ -84,21 +107,43 @@ export function resolveDefinition<T extends object>(
 ): ResolvedConfigDefinition<T> {
   const target = targetOf(definition);
   const subject = describeTarget(target);
+  checkKnown(definition, DEFINITION_OPTIONS, { owner: ` of ${subject}` });
   const {
     type,
     required = false,
     unknown = 'strip',
     secret = false,
     onDelete = required ? 'keep-last' : 'remove',
+    onInvalid = 'key' in target ? 'fail' : 'skip',
   } = definition;
   checkDtoType(subject, type);
   checkDefault(definition, subject);
   checkOneOf(`"onDelete" of ${subject}`, onDelete, ['remove', 'keep-last']);
+  checkOneOf(`"onInvalid" of ${subject}`, onInvalid, ['fail', 'skip']);
+  if (required && 'key' in target && onInvalid === 'skip') {
+    throw new InvalidOptionsError(
+      `the definition of ${subject} is "required" and has "onInvalid: 'skip'", which starts without it; remove one of them`,
+      target,
+    );
+  }
   checkOneOf(`"unknown" of ${subject}`, unknown, ['strip', 'refuse']);
   const codec = checkCodec(subject, definition);
+  checkKnown(definition.limits ?? {}, DOCUMENT_LIMITS, { path: 'limits.', owner: ` of ${subject}` });
   const limits = checkDocumentLimits(definition.limits ?? {}, ` of ${subject}`, moduleLimits);
   const name = 'key' in target ? target.key : target.prefix;
-  return { name, target, type, required, default: definition.default, onDelete, unknown, codec, secret, limits };
+  return {
+    name,
+    target,
+    type,
+    required,
+    default: definition.default,
+    onDelete,
+    onInvalid,
+    unknown,
+    codec,
+    secret,
+    limits,
+  };
 }
 
 /** True if two definitions of one target are equal. */
@@ -106,6 +151,7 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.type === b.type &&
   a.required === b.required &&
   a.onDelete === b.onDelete &&
+  a.onInvalid === b.onInvalid &&
   a.unknown === b.unknown &&
   a.codec === b.codec &&
   a.secret === b.secret &&
@@ -120,13 +166,15 @@ export const describeTarget = (target: ResolvedConfigDefinition['target']): stri
 export const identityOf = (target: ResolvedConfigDefinition['target']): string =>
   'key' in target ? `key ${JSON.stringify(target.key)}` : `prefix ${JSON.stringify(target.prefix)}`;
 
-function targetOf({ key, prefix }: ConfigDefinition): ResolvedConfigDefinition['target'] {
+function targetOf(definition: ConfigDefinition): ResolvedConfigDefinition['target'] {
+  const { key, prefix } = definition;
   if (key !== undefined && prefix !== undefined) {
     throw new InvalidOptionsError(
       `a definition has both key ${quoted(key)} and prefix ${quoted(prefix)}; give one of them`,
     );
   }
   if (key === undefined && prefix === undefined) {
+    checkKnown(definition, DEFINITION_OPTIONS, { owner: ' of a definition' });
     throw new InvalidOptionsError('a definition has neither "key" nor "prefix"; give one of them');
   }
   if (typeof (key ?? prefix) !== 'string')

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { someOf } from '../../collections/some-of.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
@@ -55,16 +56,30 @@ export class ConfigSnapshot {
    * @returns false if there is no usable file
    */
   async restore(incomplete: ReadonlySet<DefinitionFeed>, all: readonly DefinitionFeed[]): Promise<boolean> {
-    const content = await this.#read(all.flatMap(({ clusterId }) => clusterId ?? []));
+    const content = await this.#read(all);
     if (!content) return false;
     const restoring = [...incomplete].map((feed) => feed.restore(content.documents, content));
     await within(Promise.all(restoring), VALIDATORS_LIMIT_MS);
     const missing = [...incomplete].filter(({ identity }) => !content.definitions.includes(identity));
     const subjects = missing.map(({ subject }) => subject).join(', ');
     const exception = subjects && `; it does not contain ${subjects}`;
-    const current = new Date(content.asOf).toISOString();
-    this.#options.log.warn(`the offline snapshot ${this.#file.path}, current at ${current}, is used${exception}`);
+    this.#options.log.warn(`${this.#describe(content)} is used${exception}`);
     return true;
+  }
+
+  /** Restores single keys, whose values in etcd are invalid. */
+  async restoreKeys(
+    keysOf: ReadonlyMap<DefinitionFeed, readonly string[]>,
+    all: readonly DefinitionFeed[],
+  ): Promise<void> {
+    const content = await this.#read(all);
+    if (!content) return;
+    const restoring = [...keysOf].map(([feed, keys]) => feed.restore(content.documents, content, keys));
+    await within(Promise.all(restoring), VALIDATORS_LIMIT_MS);
+    const restored = [...keysOf].flatMap(([{ cache }, keys]) =>
+      keys.filter((key) => cache.entry(key).source === 'snapshot'),
+    );
+    if (restored.length > 0) this.#options.log.warn(`${this.#describe(content)} is used for ${someOf(restored)}`);
   }
 
   /** Saves the values of these feeds, now and after every change. */
@@ -107,13 +122,18 @@ export class ConfigSnapshot {
     this.#saver?.abandon();
   }
 
-  async #read(listed: readonly string[]): Promise<SnapshotContent | undefined> {
+  #describe({ asOf }: SnapshotContent): string {
+    return `the offline snapshot ${this.#file.path}, current at ${new Date(asOf).toISOString()},`;
+  }
+
+  async #read(feeds: readonly DefinitionFeed[]): Promise<SnapshotContent | undefined> {
     try {
       const read = await within(
         this.#file.read().then((content) => ({ content })),
         READ_LIMIT_MS,
       );
       if (!read) throw new UnusableSnapshotError(`cannot be read within ${READ_LIMIT_MS} ms`);
+      const listed = feeds.flatMap(({ clusterId }) => clusterId ?? []);
       if (read.content) this.#check(read.content, listed);
       return read.content;
     } catch (error) {

@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { checkInteger, checkMilliseconds, checkOneOf } from '../../option-checks.js';
+import { checkInteger, checkKnown, checkMilliseconds, checkOneOf, type OptionNames } from '../../option-checks.js';
 
 /** Delivery of events to a handler. The same options apply to `@WatchKey`, `watch()` and `watchBatch()`. */
 export interface DeliveryOptions {
@@ -83,6 +83,20 @@ export interface ResolvedDelivery {
   readonly events: NonNullable<DeliveryOptions['events']>;
   readonly debounceMs: number;
 }
+
+export const DELIVERY_OPTIONS: OptionNames<DeliveryOptions> = {
+  order: true,
+  concurrency: true,
+  delivery: true,
+  retry: true,
+  timeoutMs: true,
+  onExhausted: true,
+  events: true,
+  debounceMs: true,
+};
+
+const RETRY_OPTIONS: OptionNames<RetryOptions> = { attempts: true, backoff: true };
+const BACKOFF_OPTIONS: OptionNames<NonNullable<RetryOptions['backoff']>> = { initialMs: true, maxMs: true };
 
 /** Options that do not apply to batches. */
 const EVENTS_ONLY = ['order', 'concurrency', 'delivery', 'debounceMs'] as const;
@@ -170,6 +184,8 @@ function checkRetry(option: string, retry: unknown): void {
     throw new InvalidOptionsError(`"${option}" must be { attempts, backoff? }, for example { attempts: 3 }`);
   }
   const { attempts, backoff = {} } = retry as RetryOptions;
+  checkKnown(retry, RETRY_OPTIONS, { path: `${option}.` });
+  checkKnown(backoff, BACKOFF_OPTIONS, { path: `${option}.backoff.` });
   checkCount(`"${option}.attempts"`, attempts);
   const { initialMs = 100, maxMs = 30_000 } = backoff;
   checkMilliseconds(`"${option}.backoff.initialMs"`, initialMs, 1);

@@ -2,7 +2,8 @@ import type { EtcdTriggerError } from '../../etcd-trigger.errors.js';
 import type { WatchTarget } from '../../backend/key-range.js';
 import type { StreamState } from '../sharing/range-listener.js';
 import type { ResyncNotice, WatchFailure } from '../watch-event.js';
-import type { DeliveryOptions } from './delivery-options.js';
+import type { OptionNames } from '../../option-checks.js';
+import { DELIVERY_OPTIONS, type DeliveryOptions } from './delivery-options.js';
 
 /** Options of one watch, including the delivery of its events. */
 export interface WatchOptions extends DeliveryOptions {
@@ -21,8 +22,25 @@ export interface WatchOptions extends DeliveryOptions {
   readonly onError?: (failure: WatchFailure) => unknown;
 }
 
+export const WATCH_OPTIONS: OptionNames<WatchOptions> = {
+  ...DELIVERY_OPTIONS,
+  initial: true,
+  fromRevision: true,
+  signal: true,
+  onResync: true,
+  onError: true,
+};
+
 /** Options of an observable. It has no queue, so the delivery options other than `events` do not apply. */
 export type ObserveOptions = Pick<WatchOptions, 'initial' | 'fromRevision' | 'signal' | 'onResync' | 'events'>;
+
+export const OBSERVE_OPTIONS: OptionNames<ObserveOptions> = {
+  initial: true,
+  fromRevision: true,
+  signal: true,
+  onResync: true,
+  events: true,
+};
 
 /** A running watch. */
 export interface WatchSubscription {

@@ -31,7 +31,7 @@ const problemOf = (...definitions: unknown[]): string => {
 };
 
 describe('a definition', () => {
-  it('has defaults: optional values are removed on delete, required values are kept', () => {
+  it('has defaults: optional values are removed on delete, and invalid values under a prefix are skipped', () => {
     const { all } = new ConfigDefinitions([
       { key: '/db', type: Database },
       { prefix: '/redis/', type: Redis, required: true },
@@ -39,8 +39,8 @@ describe('a definition', () => {
     ]);
 
     expect(all).toMatchObject([
-      { name: '/db', target: { key: '/db' }, required: false, onDelete: 'remove', unknown: 'strip' },
-      { name: '/redis/', target: { prefix: '/redis/' }, required: true, onDelete: 'keep-last', unknown: 'strip' },
+      { name: '/db', target: { key: '/db' }, required: false, onDelete: 'remove', onInvalid: 'fail' },
+      { name: '/redis/', target: { prefix: '/redis/' }, required: true, onDelete: 'keep-last', onInvalid: 'skip' },
       { name: '', target: { prefix: '' }, required: true, onDelete: 'remove', unknown: 'refuse' },
     ]);
   });
@@ -48,6 +48,16 @@ describe('a definition', () => {
   it.each([
     ['both key and prefix', { key: '/a', prefix: '/b', type: Database }, /both key "\/a" and prefix "\/b"/],
     ['neither key nor prefix', { type: Database }, /neither "key" nor "prefix"/],
+    [
+      'a required key that may be skipped',
+      { key: '/a', type: Database, required: true, onInvalid: 'skip' },
+      /key "\/a" is "required" and has "onInvalid: 'skip'"/,
+    ],
+    [
+      'an unknown "onInvalid"',
+      { key: '/a', type: Database, onInvalid: 'error' },
+      /"onInvalid" of key "\/a" must be one of 'fail', 'skip'/,
+    ],
     ['an empty key', { key: '', type: Database }, /"key" of a definition is empty/],
     ['a key that is not a string', { key: 7, type: Database }, /must be a string/],
     ['no class', { key: '/a', type: undefined }, /key "\/a" needs a class/],

@@ -1,6 +1,6 @@
 import type { DocumentFormat } from './document-format.js';
 import { rejected, textOf } from './document-text.js';
-import { findUnsafeIntegers } from './json-integers.js';
+import { findUnsafeIntegers, withExponents } from './json-integers.js';
 
 /** JSON without duplicate names in an object, because parsers disagree about their meaning. */
 export const JSON_FORMAT: DocumentFormat = {
@@ -18,7 +18,7 @@ export const JSON_FORMAT: DocumentFormat = {
       return rejected('json');
     }
   },
-  write: (document) => Buffer.from(JSON.stringify(document)),
+  write: (document) => Buffer.from(withExponents(JSON.stringify(document))),
 };
 
 /** Every colon outside a string belongs to one property. Counting all colons is faster and nearly always sufficient. */

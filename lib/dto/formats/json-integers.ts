@@ -10,7 +10,7 @@ import { itemPath, propertyPath } from '../property-path.js';
 export function findUnsafeIntegers(text: string): string[] {
   const marker = randomUUID();
   const paths: string[] = [];
-  collect(JSON.parse(replaceUnsafeIntegers(text, JSON.stringify(marker))), '', 1);
+  collect(JSON.parse(replaceUnsafeIntegers(text, () => JSON.stringify(marker))), '', 1);
   return paths;
 
   function collect(value: unknown, path: string, depth: number): void {
@@ -29,7 +29,13 @@ export function findUnsafeIntegers(text: string): string[] {
   }
 }
 
-function replaceUnsafeIntegers(text: string, replacement: string): string {
+/** Writes integers outside of the safe range with an exponent, so that a reader takes them for what they are: doubles. */
+export const withExponents = (text: string): string =>
+  MAY_BE_UNSAFE.test(text) ? replaceUnsafeIntegers(text, (number) => Number(number).toExponential()) : text;
+
+const MAY_BE_UNSAFE = /\d{16}/;
+
+function replaceUnsafeIntegers(text: string, replacement: (number: string) => string): string {
   const parts: string[] = [];
   let copied = 0;
   let isInString = false;
@@ -42,7 +48,7 @@ function replaceUnsafeIntegers(text: string, replacement: string): string {
       const [number, fraction] = NUMBER.exec(text) ?? [];
       if (number === undefined) continue;
       if (fraction === undefined && !Number.isSafeInteger(Number(number))) {
-        parts.push(text.slice(copied, index), replacement);
+        parts.push(text.slice(copied, index), replacement(number));
         copied = index + number.length;
       }
       index += number.length - 1;

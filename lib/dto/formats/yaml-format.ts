@@ -47,7 +47,15 @@ export class YamlFormat implements DocumentFormat {
   }
 
   write(document: JsonObject): Buffer {
-    return Buffer.from(this.#yaml.stringify(document, { ...OPTIONS, aliasDuplicateObjects: false, lineWidth: 0 }));
+    const { Document, visit } = this.#yaml;
+    const written = new Document(document, { ...OPTIONS, aliasDuplicateObjects: false });
+    visit(written, {
+      Scalar: (_, scalar) => {
+        // Integers outside of the safe range have an exponent, as in JSON.
+        if (Number.isInteger(scalar.value) && !Number.isSafeInteger(scalar.value)) scalar.format = 'EXP';
+      },
+    });
+    return Buffer.from(written.toString({ lineWidth: 0 }));
   }
 
   #rejectKeys(document: Yaml.Document.Parsed): DecodedDocument | undefined {

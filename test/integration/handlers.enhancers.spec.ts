@@ -23,7 +23,16 @@ import {
   UseInterceptors,
   UsePipes,
 } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_INTERCEPTOR, APP_PIPE, Reflector, REQUEST } from '@nestjs/core';
+import {
+  APP_FILTER,
+  APP_GUARD,
+  APP_INTERCEPTOR,
+  APP_PIPE,
+  ContextIdFactory,
+  type ContextIdStrategy,
+  Reflector,
+  REQUEST,
+} from '@nestjs/core';
 import {
   EtcdTriggerContext,
   type EtcdTriggerOptions,
@@ -418,6 +427,58 @@ describe('enhancers of a handler:', () => {
 
     expect(seen).toEqual(['/orders/1 /orders/1 /orders/1 /orders/1', '/orders/2 /orders/2 /orders/2 /orders/2']);
     expect(storage.getStore()).toBeUndefined();
+  });
+
+  describe('durable providers', () => {
+    const tenants = new Map(['a', 'b'].map((tenant) => [tenant, ContextIdFactory.create()]));
+    const runWith = async (attach: ContextIdStrategy['attach']) => {
+      const built: unknown[] = [];
+      const seen: string[] = [];
+      @Injectable({ scope: Scope.REQUEST, durable: true })
+      class Tenant {
+        constructor(@Inject(REQUEST) payload: unknown) {
+          built.push(payload);
+        }
+      }
+      @Injectable()
+      class Orders {
+        constructor(readonly tenant: Tenant) {}
+        @WatchKey('/orders/')
+        onOrder({ key }: WatchEvent) {
+          seen.push(key);
+        }
+      }
+      ContextIdFactory.apply({ attach });
+      try {
+        await using running = await started({ providers: [Orders, Tenant] });
+        for (const key of ['/orders/a/1', '/orders/b/1', '/orders/a/2']) await running.watcher.put(key, 'x');
+        await eventually(() => seen.length === 3);
+        return { built, seen: seen.sort() };
+      } finally {
+        ContextIdFactory.apply({ attach: () => undefined });
+      }
+    };
+
+    it('are instantiated once for each context of the strategy', async () => {
+      const { built } = await runWith((contextId, { key }: WatchEvent) => {
+        const tenant = key.split('/')[2] ?? '';
+        return {
+          resolve: ({ isTreeDurable }) => (isTreeDurable ? (tenants.get(tenant) ?? contextId) : contextId),
+          payload: { tenant },
+        };
+      });
+
+      expect(built).toEqual([{ tenant: 'a' }, { tenant: 'b' }]);
+    });
+
+    it('do not stop events if the strategy only knows HTTP requests', async () => {
+      const { seen } = await runWith((_, { headers }: { headers: Record<string, string> }) => {
+        if (!headers['x-tenant']) throw new Error('no tenant');
+        return undefined;
+      });
+
+      expect(seen).toEqual(['/orders/a/1', '/orders/a/2', '/orders/b/1']);
+    });
   });
 
   it('a class that two modules provide runs with the enhancers of each module', async () => {

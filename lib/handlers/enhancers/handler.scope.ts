@@ -11,11 +11,12 @@ export class HandlerScope {
 
   /**
    * The application's `ContextIdStrategy` receives `request` and decides which durable providers the call uses. As in
-   * Nest, the `REQUEST` of durable providers is the payload of the strategy.
+   * Nest, the `REQUEST` of durable providers is the payload of the strategy. A strategy that throws, because it only
+   * knows HTTP requests, decides nothing: the call has a context of its own.
    */
   constructor(wrapper: ProviderWrapper, request: object) {
     this.#moduleRef = moduleRefOf(wrapper);
-    this.contextId = ContextIdFactory.getByRequest(request);
+    this.contextId = contextIdOf(request);
     const { payload } = this.contextId;
     this.#moduleRef.registerRequestByContextId(wrapper.isDependencyTreeDurable() ? payload : request, this.contextId);
   }
@@ -28,6 +29,14 @@ export class HandlerScope {
   /** Resolves from the module that the provider belongs to. */
   async resolveFrom<T>(wrapper: ProviderWrapper): Promise<T> {
     return moduleRefOf(wrapper).resolve<T>(wrapper.token, this.contextId, { strict: true });
+  }
+}
+
+function contextIdOf(request: object): ContextId {
+  try {
+    return ContextIdFactory.getByRequest(request);
+  } catch {
+    return ContextIdFactory.create();
   }
 }
 

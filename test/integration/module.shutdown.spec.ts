@@ -124,7 +124,7 @@ describe('an application that stops', () => {
     process.off('unhandledRejection', onRejection);
 
     expect((await etcd.direct.get('/failed').string()) ?? 'nothing').toBe('/k/1');
-    expect(logger.text).toMatch(/onError of Handler\.onEvent failed: RangeError at /);
+    expect(logger.text).toMatch(/Handler\.onFailure failed: RangeError at /);
     expect(logger.text).not.toContain('hidden');
     expect(rejections).toEqual([]);
   });

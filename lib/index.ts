@@ -19,10 +19,14 @@ export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
 export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './module/etcd-trigger.options.js';
 export {
   getEtcdClientToken,
+  getLocksToken,
+  getServicesToken,
   getStoreToken,
   getWatcherToken,
   getWatchKeyRegistryToken,
   InjectEtcdClient,
+  InjectLocks,
+  InjectServices,
   InjectStore,
   InjectWatcher,
   InjectWatchKeyRegistry,
@@ -30,6 +34,10 @@ export {
 
 export type { Fence } from './backend/fence.js';
 export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
+export type { ClusterLock, LockOptions } from './coordination/cluster-lock.js';
+export { ClusterLocks } from './coordination/cluster-locks.js';
+export { ClusterServices } from './coordination/cluster-services.js';
+export type { ServiceList, ServiceRegistration } from './coordination/service-list.js';
 export type { CoordinationOptions } from './coordination/coordination-options.js';
 
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
@@ -94,6 +102,8 @@ export {
   InvalidConfigError,
   InvalidOptionsError,
   KeyNotFoundError,
+  LockLostError,
+  LockTimeoutError,
   PermissionDeniedError,
   RevisionConflictError,
   RevisionUnavailableError,

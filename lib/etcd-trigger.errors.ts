@@ -188,6 +188,19 @@ export class FenceLostError extends WriteError {
   override readonly code = 'ETCD_FENCE_LOST';
 }
 
+/** Nobody released the lock within `waitMs`, or etcd did not answer within it. This instance no longer waits for it. */
+export class LockTimeoutError extends EtcdTriggerError {
+  readonly code = 'ETCD_LOCK_TIMEOUT';
+}
+
+/**
+ * The lock was lost before the function that needed it had ended: another instance may have had the lock meanwhile.
+ * `cause` is the error of the function, if it rejected.
+ */
+export class LockLostError extends EtcdTriggerError {
+  readonly code = 'ETCD_LOCK_LOST';
+}
+
 /** A handler call exceeded its `timeoutMs`. Also the abort reason of the call's signal. */
 export class HandlerTimeoutError extends EtcdTriggerError {
   readonly code = 'ETCD_HANDLER_TIMEOUT';

@@ -25,10 +25,14 @@ export type {
 } from './module/etcd-trigger.options.js';
 export {
   getEtcdClientToken,
+  getLocksToken,
+  getServicesToken,
   getStoreToken,
   getWatcherToken,
   getWatchKeyRegistryToken,
   InjectEtcdClient,
+  InjectLocks,
+  InjectServices,
   InjectStore,
   InjectWatcher,
   InjectWatchKeyRegistry,
@@ -36,6 +40,10 @@ export {
 
 export type { Fence } from './backend/fence.js';
 export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
+export type { ClusterLock, LockOptions } from './coordination/cluster-lock.js';
+export { ClusterLocks } from './coordination/cluster-locks.js';
+export { ClusterServices } from './coordination/cluster-services.js';
+export type { ServiceList, ServiceRegistration } from './coordination/service-list.js';
 export type { CoordinationOptions } from './coordination/coordination-options.js';
 
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
@@ -100,6 +108,8 @@ export {
   InvalidConfigError,
   InvalidOptionsError,
   KeyNotFoundError,
+  LockLostError,
+  LockTimeoutError,
   PermissionDeniedError,
   RevisionConflictError,
   RevisionUnavailableError,

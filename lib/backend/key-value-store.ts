@@ -12,9 +12,14 @@ export interface Condition {
   readonly createRevision?: number | undefined;
   /** Decimal id of the lease. */
   readonly lease?: string | undefined;
+  /**
+   * Makes `rawKey` a prefix, as the only property: there is a key with the prefix, and none was created before this
+   * revision. 0: there is no such key.
+   */
+  readonly noneCreatedBefore?: number | undefined;
 }
 
-/** True if a record, or the absence of one, meets the condition. */
+/** True if a record, or the absence of one, meets the condition on a key. */
 export const isMet = ({ revision, createRevision, lease }: Condition, record: KeyRecord | undefined): boolean =>
   (revision === undefined || revision === (record?.revision ?? 0)) &&
   (createRevision === undefined || createRevision === (record?.createRevision ?? 0)) &&
@@ -23,7 +28,12 @@ export const isMet = ({ revision, createRevision, lease }: Condition, record: Ke
 /** The number of etcd's compares that the conditions take. */
 export const compareCount = (conditions: readonly Condition[]): number =>
   conditions
-    .flatMap(({ revision, createRevision, lease }) => [revision, createRevision, lease])
+    .flatMap(({ revision, createRevision, lease, noneCreatedBefore }) => [
+      revision,
+      createRevision,
+      lease,
+      noneCreatedBefore,
+    ])
     .filter((target) => target !== undefined).length;
 
 export type Operation =

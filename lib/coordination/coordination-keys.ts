@@ -22,6 +22,16 @@ export class CoordinationKeys {
   election(name: string): string {
     return `${this.#prefix}elections/${name}`;
   }
+
+  /** The prefix of the queue of a lock, with a trailing slash. */
+  lock(name: string): string {
+    return `${this.#prefix}locks/${name}/`;
+  }
+
+  /** The prefix of the instances of a service, with a trailing slash. */
+  service(name: string): string {
+    return `${this.#prefix}services/${name}/`;
+  }
 }
 
 /**

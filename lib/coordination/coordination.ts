@@ -11,8 +11,10 @@ import { checkName, CoordinationKeys } from './coordination-keys.js';
 import type { ResolvedCoordination } from './coordination-options.js';
 import { ElectionCandidate, type ElectionObserver } from './election-candidate.js';
 import { LeaseKeeper } from './lease-keeper.js';
+import { type LockObserver, Locks } from './locks.js';
 import { type InstanceIdentity, Members } from './members.js';
 import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
+import { ServiceDirectory } from './service-directory.js';
 
 export interface CoordinationDependencies {
   readonly backend: Pick<ClusterBackend, 'leases' | 'leaseClock'>;
@@ -20,7 +22,8 @@ export interface CoordinationDependencies {
   readonly ranges: SharedRanges;
   readonly fences: FenceRegistry;
   readonly log: InstanceLog;
-  readonly observer?: ElectionObserver | undefined;
+  readonly observer?: (ElectionObserver & LockObserver) | undefined;
+  readonly requestTimeoutMs: number;
   readonly serviceName: string;
   readonly podName: string;
 }
@@ -32,13 +35,15 @@ export class Coordination {
   readonly context: CoordinationContext;
   readonly members: Members;
   readonly clock: LeaseClock;
+  readonly locks: Locks;
+  readonly services: ServiceDirectory;
   readonly #observer: ElectionObserver | undefined;
   readonly #participants: Participant[] = [];
   readonly #elections = new Map<string, ElectionCandidate>();
   #state: 'idle' | 'started' | 'stopped' = 'idle';
 
   constructor(options: ResolvedCoordination, dependencies: CoordinationDependencies) {
-    const { backend, keyValue, ranges, fences, log, observer, serviceName, podName } = dependencies;
+    const { backend, keyValue, ranges, fences, log, observer, serviceName, podName, requestTimeoutMs } = dependencies;
     const { leases, leaseClock: clock = SYSTEM_LEASE_CLOCK } = backend;
     this.clock = clock;
     this.keys = new CoordinationKeys(options.prefix);
@@ -47,6 +52,9 @@ export class Coordination {
     const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ...options });
     this.context = { keeper, keyValue, ranges, fences, log };
     this.members = new Members(this.context, this.keys, this.instance);
+    const { keys, instance } = this;
+    this.locks = new Locks(this.context, { keys, instance, clock, observer, requestTimeoutMs });
+    this.services = new ServiceDirectory(this.context, keys, instance);
   }
 
   /** All elections in which this instance is a candidate. */
@@ -92,8 +100,7 @@ export class Coordination {
   stop(): void {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
-    this.members.stop();
-    for (const participant of this.#participants) participant.stop();
+    for (const participant of this.#all) participant.stop();
   }
 
   /**
@@ -102,7 +109,7 @@ export class Coordination {
    */
   async drain(withinMs: number): Promise<void> {
     this.stop();
-    const participants = [this.members, ...this.#participants];
+    const participants = this.#all;
     await within(Promise.all(participants.map((participant) => participant.drain())), withinMs);
     const kept = participants.flatMap(({ busyKeys }) => busyKeys);
     if (kept.length > 0) {
@@ -116,8 +123,12 @@ export class Coordination {
   /** Ends everything locally and without requests. Idempotent. */
   close(): void {
     this.stop();
-    for (const participant of this.#participants) participant.close();
-    this.members.close();
+    for (const participant of this.#all) participant.close();
     this.context.keeper.stop();
+  }
+
+  /** In the order in which they stop. Locks and services are in use only if somebody has called them. */
+  get #all(): readonly Participant[] {
+    return [this.services, this.members, ...this.#participants, this.locks];
   }
 }

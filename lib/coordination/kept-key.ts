@@ -4,29 +4,39 @@ import { Gate } from '../timing/gate.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProcessLease } from './process-lease.js';
 
-/**
- * Keeps one key under the lease of this process from `start` to `remove`, and creates it again after a loss. The key
- * must belong to this process only, for example because it contains the id of this instance.
- */
+/** The key exists under another lease. It is written when that has expired, or when the key is deleted. */
+export class KeyTakenError extends Error {}
+
+/** Keeps one key under the lease of this process from `start` to `remove`, and creates it again after a loss. */
 export class KeptKey {
   readonly #keeper: LeaseKeeper;
   readonly #rawKey: string;
   readonly #stop = new AbortController();
   /** Open when there is something to do: the key is lost, or its value has changed. */
   readonly #work = new Gate();
+  readonly #onFailure: ((error: unknown) => void) | undefined;
+  /** Open while the key is written with its current value, and after `remove`. */
+  readonly #written = new Gate();
   #value: Buffer;
-  #written: Buffer | undefined;
+  #confirmed: Buffer | undefined;
   #running: Promise<void> | undefined;
 
-  constructor(keeper: LeaseKeeper, rawKey: string, value: Buffer) {
+  /** @param onFailure called after each attempt to write that has failed, and is retried */
+  constructor(keeper: LeaseKeeper, rawKey: string, value: Buffer, onFailure?: (error: unknown) => void) {
     this.#keeper = keeper;
+    this.#onFailure = onFailure;
     this.#rawKey = rawKey;
     this.#value = value;
   }
 
   /** True if etcd has confirmed the key with its current value, and no loss is known. */
   get isWritten(): boolean {
-    return this.#written === this.#value;
+    return this.#confirmed === this.#value;
+  }
+
+  /** Resolves when the key is written with its current value, or removed. */
+  whenWritten(): Promise<void> {
+    return this.#written.whenOpen();
   }
 
   start(): void {
@@ -36,6 +46,7 @@ export class KeptKey {
   /** Writes another value as soon as possible. */
   update(value: Buffer): void {
     this.#value = value;
+    this.#confirm(this.#confirmed);
     this.#work.open();
   }
 
@@ -44,6 +55,13 @@ export class KeptKey {
     this.#stop.abort();
     this.#work.open();
     await this.#running;
+    this.#written.open();
+  }
+
+  #confirm(value: Buffer | undefined): void {
+    this.#confirmed = value;
+    if (this.isWritten) this.#written.open();
+    else this.#written.close();
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -53,6 +71,7 @@ export class KeptKey {
         await this.#keep(lease, signal);
         failures = 0;
       } catch (error) {
+        this.#onFailure?.(error);
         const isRefused = error instanceof EtcdTriggerError && failures > 2;
         await quietPause(isRefused ? BACKOFF.refused() : BACKOFF.soon(failures), signal);
         failures += 1;
@@ -66,19 +85,19 @@ export class KeptKey {
     let isLost = false;
     const lose = (): void => {
       isLost = true;
-      this.#written = undefined;
+      this.#confirm(undefined);
       this.#work.open();
     };
     const outcome = await this.#keeper.create(lease, { rawKey: this.#rawKey, value, onLost: lose }, signal);
-    // Only the key of an earlier lease of this process can be in the way. It expires.
-    if (!outcome.created) throw new Error(`"${this.#rawKey}" exists`);
+    // The key of an earlier lease of this process, or of a process that uses the same name, is in the way.
+    if (!outcome.created) throw new KeyTakenError();
     lease.signal.addEventListener('abort', lose);
     try {
-      this.#written = value;
+      this.#confirm(value);
       while (!signal.aborted && !isLost) isLost = !(await this.#updateOrWait(lease, signal));
     } finally {
       lease.signal.removeEventListener('abort', lose);
-      this.#written = undefined;
+      this.#confirm(undefined);
       await this.#keeper.remove(lease, this.#rawKey);
     }
   }
@@ -86,9 +105,9 @@ export class KeptKey {
   /** Returns false if the key no longer exists. */
   async #updateOrWait(lease: ProcessLease, signal: AbortSignal): Promise<boolean> {
     const value = this.#value;
-    if (this.#written !== value) {
+    if (this.#confirmed !== value) {
       if (!(await this.#keeper.update(lease, this.#rawKey, value, signal))) return false;
-      this.#written = value;
+      this.#confirm(value);
     }
     this.#work.close();
     if (this.isWritten) await this.#work.whenOpen();

@@ -4,6 +4,7 @@ import type { KeyValueStore } from '../backend/key-value-store.js';
 import type { Lease, LeaseStore } from '../backend/lease-store.js';
 import { AuthenticationError, ConnectionError, EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
+import { abortable } from '../timing/abortable.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { within } from '../timing/time-limit.js';
 import { LeaseRenewal } from './lease-renewal.js';
@@ -155,15 +156,3 @@ export class LeaseKeeper {
 
 const describe = (error: unknown): string =>
   error instanceof EtcdTriggerError ? error.message : 'it failed unexpectedly';
-
-function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => {
-      reject(signal.reason as Error);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', abort);
-    });
-  });
-}

@@ -13,7 +13,7 @@ import {
 } from '../backend/list-watcher.js';
 import { Semaphore } from '../timing/semaphore.js';
 import { KeyInterner } from './codec/key-interner.js';
-import { encodeRange, type RangeBounds, RangePage, type RangeRequest } from './codec/range-codec.js';
+import { encodeRange, endOfPrefix, type RangeBounds, RangePage, type RangeRequest } from './codec/range-codec.js';
 import { decodeWatchResponse } from './codec/watch-codec.js';
 import type { EtcdConnection, UnaryMethod, RequestOptions } from './connection/etcd-connection.js';
 import { EtcdWatchStream } from './etcd-watch-stream.js';
@@ -145,15 +145,6 @@ export class EtcdListWatcher implements ListWatcher {
     const key = this.#prefix + range.rawKey;
     return range.kind === 'key' ? { key, rangeEnd: '' } : { key: key || '\0', rangeEnd: endOfPrefix(key) };
   }
-}
-
-/** The first key after all keys with the prefix; `\0` is the end of the key space (etcd's rule for `range_end`). */
-function endOfPrefix(prefix: string): string {
-  for (let index = prefix.length - 1; index >= 0; index -= 1) {
-    const byte = prefix.charCodeAt(index);
-    if (byte < 0xff) return prefix.slice(0, index) + String.fromCharCode(byte + 1);
-  }
-  return '\0';
 }
 
 const nextLimit = (limit: number, page: RangePage): number => {

@@ -193,6 +193,7 @@ export class ClusterRuntime {
         lag,
       })),
       definitions: this.feeds.map(({ subject, cache }) => ({ name: subject, ...cache.counts() })),
+      locksHeld: this.coordination?.locks.heldCount,
     };
   }
 

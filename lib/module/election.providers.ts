@@ -1,4 +1,4 @@
-import type { FactoryProvider } from '@nestjs/common';
+import type { FactoryProvider, InjectionToken } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { isClass } from '../dto/class-metadata.js';
 import { coordinationMissing } from '../coordination/coordination-options.js';
@@ -22,14 +22,24 @@ const providerOf = ({ name, cluster, token }: ElectionRequest): FactoryProvider 
 });
 
 /** Returns the names of the classes and factories that inject the token. */
-function dependentsOf(discovery: DiscoveryService, token: symbol): string[] {
+export function dependentsOf(discovery: DiscoveryService, token: InjectionToken): string[] {
   return [...discovery.getProviders(), ...discovery.getControllers()]
     .filter(({ metatype, inject }) => (isClass(metatype) && injects(metatype, token)) || inject?.includes(token))
     .map(({ name }) => String(name));
 }
 
-function injects(type: object, token: symbol): boolean {
-  const parameters = metadataList(INJECTED_PARAMETERS, type) as { readonly param: unknown }[];
+function injects(type: object, token: InjectionToken): boolean {
+  const parameters = metadataList(INJECTED_PARAMETERS, type) as {
+    readonly index: number;
+    readonly param: unknown;
+  }[];
   const properties = metadataList(INJECTED_PROPERTIES, type) as { readonly type: unknown }[];
-  return parameters.some(({ param }) => param === token) || properties.some((property) => property.type === token);
+  const isInjectedByType = metadataList('design:paramtypes', type).some(
+    (parameter, position) => parameter === token && parameters.every(({ index }) => index !== position),
+  );
+  return (
+    isInjectedByType ||
+    parameters.some(({ param }) => param === token) ||
+    properties.some((property) => property.type === token)
+  );
 }

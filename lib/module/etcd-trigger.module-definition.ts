@@ -8,6 +8,8 @@ import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './e
 import {
   DEFAULT_CLUSTER,
   getEtcdClientToken,
+  getLocksToken,
+  getServicesToken,
   getStoreToken,
   getWatcherToken,
   getWatchKeyRegistryToken,
@@ -58,6 +60,8 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           getWatcherToken(cluster),
           getStoreToken(cluster),
           getWatchKeyRegistryToken(cluster),
+          getLocksToken(cluster),
+          getServicesToken(cluster),
           ...tokensOf(refs),
           ...tokensOf(elections),
         ],

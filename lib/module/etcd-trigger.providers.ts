@@ -8,6 +8,7 @@ import type { ConfigDefinition } from '../store/definitions/config-definition.js
 import type { StoreService } from '../store/store.service.js';
 import { ClusterLifecycle } from './cluster.lifecycle.js';
 import { ClusterRuntime } from './cluster.runtime.js';
+import { coordinationProviders } from './coordination.providers.js';
 import { ElectionRegistrar } from './election.registrar.js';
 import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
@@ -74,6 +75,7 @@ export const clusterProviders = (cluster: string): Provider[] => [
     inject: [ClusterRuntime],
     useFactory: ({ registry }: ClusterRuntime) => registry,
   },
+  ...coordinationProviders(cluster),
   {
     provide: EtcdTriggerInspector,
     inject: [DiscoveryService],

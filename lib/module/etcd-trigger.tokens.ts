@@ -1,4 +1,6 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
+import { ClusterLocks } from '../coordination/cluster-locks.js';
+import { ClusterServices } from '../coordination/cluster-services.js';
 import { Etcd3 } from '../etcd/connection/etcd-client.js';
 import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import { StoreService } from '../store/store.service.js';
@@ -24,6 +26,13 @@ export const getBackendToken = (cluster = DEFAULT_CLUSTER): InjectionToken => `n
 export const getWatchKeyRegistryToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
   tokenOf(WatchKeyRegistry, 'watch-key-registry', cluster);
 
+/** Token of a cluster's `ClusterLocks`. For the default cluster, this is the class itself. */
+export const getLocksToken = (cluster = DEFAULT_CLUSTER): InjectionToken => tokenOf(ClusterLocks, 'locks', cluster);
+
+/** Token of a cluster's `ClusterServices`. For the default cluster, this is the class itself. */
+export const getServicesToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
+  tokenOf(ClusterServices, 'services', cluster);
+
 /** Injects a cluster's `Etcd3`. */
 export const InjectEtcdClient = (cluster?: string): ParameterDecorator & PropertyDecorator =>
   Inject(getEtcdClientToken(cluster));
@@ -38,6 +47,13 @@ export const InjectStore = (cluster?: string): ParameterDecorator & PropertyDeco
 /** Injects a cluster's `WatchKeyRegistry`. */
 export const InjectWatchKeyRegistry = (cluster?: string): ParameterDecorator & PropertyDecorator =>
   Inject(getWatchKeyRegistryToken(cluster));
+
+/** Injects a cluster's `ClusterLocks`. Requires the option `coordination`. */
+export const InjectLocks = (cluster?: string): ParameterDecorator & PropertyDecorator => Inject(getLocksToken(cluster));
+
+/** Injects a cluster's `ClusterServices`. Requires the option `coordination`. */
+export const InjectServices = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getServicesToken(cluster));
 
 const tokenOf = (type: InjectionToken, role: string, cluster: string): InjectionToken =>
   cluster === DEFAULT_CLUSTER ? type : `nestjs-etcd-trigger:${role}:${cluster}`;

@@ -16,6 +16,8 @@ export interface ClusterGaugeValues {
     readonly lag: number;
   }[];
   readonly definitions: readonly { readonly name: string; readonly keys: number; readonly invalid: number }[];
+  /** `undefined` without the option `coordination`. */
+  readonly locksHeld: number | undefined;
 }
 
 /**
@@ -27,7 +29,7 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
   const observables = Object.values(gauges);
   const clusterAttributes = { 'etcd_trigger.cluster': cluster };
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-    const { targets, handlers, definitions } = read();
+    const { targets, handlers, definitions, locksHeld } = read();
     for (const { target, confirmedAgoMs } of targets) {
       const attributes = { ...clusterAttributes, 'etcd_trigger.target': target };
       result.observe(gauges.confirmationAge, confirmedAgoMs / 1_000, attributes);
@@ -42,6 +44,7 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
       result.observe(gauges.storeKeys, keys, attributes);
       result.observe(gauges.storeInvalid, invalid, attributes);
     }
+    if (locksHeld !== undefined) result.observe(gauges.locksHeld, locksHeld, clusterAttributes);
   };
   meter.addBatchObservableCallback(observe, observables);
   return () => {

@@ -12,6 +12,7 @@ import {
 } from '@opentelemetry/api';
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { ElectionObserver } from '../coordination/election-candidate.js';
+import type { LockObserver } from '../coordination/locks.js';
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type {
   DeliveryContext,
@@ -34,7 +35,7 @@ const SCOPE = 'nestjs-etcd-trigger';
  * Reports metrics and spans of one cluster to the OpenTelemetry SDK that the application has registered. No attribute
  * contains a value from etcd.
  */
-export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
+export class ClusterTelemetry implements ClusterObserver, ElectionObserver, LockObserver {
   readonly #counters: Counters;
   readonly #stop: () => void;
 
@@ -107,6 +108,16 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
       'etcd_trigger.election': election,
       ...errorType(error ?? new Error()),
     });
+  }
+
+  /** The names of locks may be many, so they are no attribute. */
+  lockWaited(outcome: string, seconds: number, error?: unknown): void {
+    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.outcome': outcome, ...errorType(error) };
+    this.#counters.lockWaitDuration.record(seconds, attributes);
+  }
+
+  lockLost(): void {
+    this.#counters.lockLosses.add(1, { 'etcd_trigger.cluster': this.cluster });
   }
 
   wrote(operation: string, outcome: string, seconds: number, error?: unknown): void {

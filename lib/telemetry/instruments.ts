@@ -54,6 +54,13 @@ export const INSTRUMENTS = {
     '{call}',
     'Calls of @OnElected methods that rejected, by election and error.type',
   ),
+  lockWaitDuration: histogram(
+    'etcd_trigger.lock.wait.duration',
+    's',
+    'Duration of waits for locks, by outcome and error.type',
+  ),
+  lockLosses: counter('etcd_trigger.lock.losses', '{lock}', 'Locks that were lost before they were released'),
+  locksHeld: gauge('etcd_trigger.locks.held', '{lock}', 'Locks that this instance holds'),
   writeDuration: histogram(
     'db.client.operation.duration',
     's',

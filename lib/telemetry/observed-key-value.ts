@@ -15,6 +15,7 @@ export class ObservedKeyValue implements KeyValueStore {
   }
 
   commit(transaction: Transaction): Promise<TransactionResult> {
+    if (transaction.operations.length === 0) return this.inner.commit(transaction);
     const operation = operationOf(transaction);
     const attributes = {
       'db.system.name': 'etcd',

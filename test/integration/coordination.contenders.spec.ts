@@ -29,7 +29,16 @@ describe('an election with many candidates', () => {
       const ranges = new SharedRanges(listWatcher, log);
       const coordination = new Coordination(
         { prefix: '/contenders', ttlSeconds: 300, marginMs: undefined, settleMs: 5_000 },
-        { backend, keyValue, ranges, fences: new FenceRegistry(), log, serviceName: 's', podName: `pod-${index}` },
+        {
+          backend,
+          keyValue,
+          ranges,
+          fences: new FenceRegistry(),
+          log,
+          serviceName: 's',
+          podName: `pod-${index}`,
+          requestTimeoutMs: 5_000,
+        },
       );
       return { coordination, ranges, candidate: coordination.election('one') };
     });

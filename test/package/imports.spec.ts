@@ -55,7 +55,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'handlers/nest-metadata',
     'watch/delivery',
   ],
-  coordination: ['backend', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
+  coordination: ['backend', 'dto', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
   telemetry: ['backend', 'coordination', 'timing', 'watch/sharing'],
   module: ['*'],
   terminus: ['module'],

@@ -32,6 +32,15 @@ export const encodeRange = ({ key, rangeEnd, limit, revision, isSerializable, ke
     .bool(8, keysOnly ?? false)
     .finish();
 
+/** The first key after all keys with the prefix; `\0` is the end of the key space (etcd's rule for `range_end`). */
+export function endOfPrefix(prefix: string): string {
+  for (let index = prefix.length - 1; index >= 0; index -= 1) {
+    const byte = prefix.charCodeAt(index);
+    if (byte < 0xff) return prefix.slice(0, index) + String.fromCharCode(byte + 1);
+  }
+  return '\0';
+}
+
 /** etcdserverpb.RangeResponse. */
 export interface RangeResponse extends Header {
   readonly records: KeyRecord[];

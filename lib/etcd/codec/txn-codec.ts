@@ -4,6 +4,7 @@ import { readKeyValue } from './key-value-codec.js';
 import { ProtobufReader } from './protobuf-reader.js';
 import { ProtobufWriter } from './protobuf-writer.js';
 import { readHeader } from './header-codec.js';
+import { endOfPrefix } from './range-codec.js';
 
 /** The fields of an etcdserverpb.TxnResponse that a client needs. */
 export interface TxnResponse {
@@ -17,11 +18,17 @@ export interface TxnResponse {
 const TARGET_CREATE = 1;
 const TARGET_MOD = 2;
 const TARGET_LEASE = 4;
+/** Compare.CompareResult. */
+const GREATER = 1;
 
 /** Encodes a transaction whose failure branch reads the keys of the conditions. `prefix` is put before every key. */
 export function encodeTxn(prefix: string, conditions: readonly Condition[], operations: readonly Operation[]): Buffer {
   const txn = new ProtobufWriter();
-  for (const condition of conditions) writeCompares(txn, prefix + condition.rawKey, condition);
+  for (const condition of conditions) {
+    const key = prefix + condition.rawKey;
+    if (condition.noneCreatedBefore === undefined) writeCompares(txn, key, condition);
+    else writePrefixCompare(txn, key, condition.noneCreatedBefore);
+  }
   for (const operation of operations) {
     txn.message(2, (request) => {
       writeOperation(request, prefix, operation);
@@ -46,6 +53,18 @@ function writeCompares(txn: ProtobufWriter, key: string, { revision, createRevis
   if (revision !== undefined) compare(TARGET_MOD, (message) => message.presentUint(6, revision));
   if (createRevision !== undefined) compare(TARGET_CREATE, (message) => message.presentUint(5, createRevision));
   if (lease !== undefined) compare(TARGET_LEASE, (message) => message.int64(8, lease));
+}
+
+/** etcd requires the comparison to hold for every key of the range, and compares 0 if there is none. */
+function writePrefixCompare(txn: ProtobufWriter, key: string, first: number): void {
+  txn.message(1, (message) => {
+    message
+      .uint(1, first === 0 ? 0 : GREATER)
+      .uint(2, TARGET_CREATE)
+      .latin1(3, key)
+      .presentUint(5, Math.max(0, first - 1))
+      .latin1(64, endOfPrefix(key));
+  });
 }
 
 function writeOperation(request: ProtobufWriter, prefix: string, operation: Operation): void {

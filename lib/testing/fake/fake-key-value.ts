@@ -37,7 +37,13 @@ export class FakeKeyValue implements KeyValueStore {
     return this.#connection.request({
       what,
       key,
-      ranges: [...whole, ...compared].map(({ rawKey }) => ({ kind: 'key', rawKey })),
+      ranges: [
+        ...whole.map(({ rawKey }) => ({ kind: 'key' as const, rawKey })),
+        ...compared.map(({ rawKey, noneCreatedBefore }) => ({
+          kind: noneCreatedBefore === undefined ? ('key' as const) : ('prefix' as const),
+          rawKey,
+        })),
+      ],
       isWrite: true,
       serve: () => {
         const result = this.#connection.server.commit(what, compared, whole);

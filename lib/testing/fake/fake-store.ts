@@ -61,7 +61,11 @@ export class FakeStore {
 
   /** True if every key meets its condition. */
   holds(conditions: readonly Condition[]): boolean {
-    return conditions.every((condition) => isMet(condition, this.get(condition.rawKey)));
+    return conditions.every((condition) =>
+      condition.noneCreatedBefore === undefined
+        ? isMet(condition, this.get(condition.rawKey))
+        : this.#isFirstCreatedAt(condition.rawKey, condition.noneCreatedBefore),
+    );
   }
 
   /**
@@ -104,6 +108,13 @@ export class FakeStore {
     this.#history = [...history];
     this.#current = new Map(base);
     for (const past of history) applyTo(this.#current, past.changes);
+  }
+
+  #isFirstCreatedAt(prefix: string, first: number): boolean {
+    const created = [...this.#current.values()]
+      .filter(({ rawKey }) => rawKey.startsWith(prefix))
+      .map(({ createRevision }) => createRevision);
+    return created.length === 0 ? first === 0 : first > 0 && created.every((revision) => revision >= first);
   }
 
   #changeOf(operation: Operation, revision: number): KeyChange {

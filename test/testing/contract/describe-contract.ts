@@ -5,6 +5,8 @@ import { handlersContract } from './handlers.contract.js';
 import { keyValueContract } from './key-value.contract.js';
 import { leasesContract } from './leases.contract.js';
 import { listWatcherContract } from './list-watcher.contract.js';
+import { locksContract } from './locks.contract.js';
+import { servicesContract } from './services.contract.js';
 import { storeContract } from './store.contract.js';
 import { watcherContract } from './watcher.contract.js';
 
@@ -26,5 +28,7 @@ export function describeContract(name: string, start: () => Promise<ContractClus
     storeContract(current);
     handlersContract(current);
     coordinationContract(current);
+    locksContract(current);
+    servicesContract(current);
   });
 }

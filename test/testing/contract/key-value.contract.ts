@@ -104,6 +104,30 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       expect(await holds({ lease }, '/cmp/absent')).toBe(false);
     });
 
+    it('compares the create revisions of all keys with a prefix', async () => {
+      using backend = openBackend(cluster().client);
+      const first = await cluster().write({ '/first/b': 'b' });
+      const second = await cluster().write({ '/first/a': 'a' });
+      await cluster().write({ '/first/b': 'changed' });
+      const holds = async (rawKey: string, noneCreatedBefore: number): Promise<boolean> => {
+        const conditions = [{ rawKey, noneCreatedBefore }];
+        return (await backend.keyValue.commit({ what: 'test', conditions, operations: [] })).applied;
+      };
+
+      expect(await Promise.all([1, first, first + 1, second, 0].map((revision) => holds('/first/', revision)))).toEqual(
+        [true, true, false, false, false],
+      );
+      expect(await Promise.all([0, 1, first].map((revision) => holds('/first/c', revision)))).toEqual([
+        true,
+        false,
+        false,
+      ]);
+      const base = await cluster().revision();
+      await cluster().write({ '/first/b': undefined });
+      expect([await holds('/first/', second), await holds('/first/', second + 1)]).toEqual([true, false]);
+      expect(await cluster().revision()).toBe(base + 1);
+    });
+
     it('refuses two changes of one key in one transaction', async () => {
       using backend = openBackend(cluster().client);
       const base = await cluster().revision();

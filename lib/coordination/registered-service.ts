@@ -1,0 +1,88 @@
+import {
+  ConnectionClosedError,
+  ConnectionError,
+  EtcdTriggerError,
+  InvalidOptionsError,
+} from '../etcd-trigger.errors.js';
+import { LeaseNotFoundError } from '../backend/lease-store.js';
+import { Deferred } from '../timing/deferred.js';
+import type { CoordinationContext } from './claim-keeper.js';
+import { KeptKey, KeyTakenError } from './kept-key.js';
+import { serviceBytesOf } from './service-bytes.js';
+import type { ServiceRegistration } from './service-list.js';
+
+export interface RegisteredServiceOptions {
+  readonly service: string;
+  readonly id: string;
+  readonly rawKey: string;
+  readonly onClose: () => void;
+}
+
+/** A key of a service under the lease of this process. */
+export class RegisteredService<T extends object> implements ServiceRegistration<T> {
+  readonly #context: CoordinationContext;
+  readonly #options: RegisteredServiceOptions;
+  readonly #key: KeptKey;
+  #refused = new Deferred<never>();
+  #lastFailure: string | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(context: CoordinationContext, value: Buffer, options: RegisteredServiceOptions) {
+    this.#context = context;
+    this.#options = options;
+    this.#key = new KeptKey(context.keeper, options.rawKey, value, (error) => {
+      this.#failed(error);
+    });
+  }
+
+  get service(): string {
+    return this.#options.service;
+  }
+
+  get id(): string {
+    return this.#options.id;
+  }
+
+  /** @throws EtcdTriggerError if etcd refuses to write the key, which is retried until `close` */
+  async open(): Promise<void> {
+    this.#key.start();
+    await this.#confirmed();
+  }
+
+  async update(self: T): Promise<void> {
+    const value = await serviceBytesOf(this.service, self);
+    if (this.#closed) {
+      throw new InvalidOptionsError(`the registration of "${this.id}" as "${this.service}" is closed; register again`);
+    }
+    this.#key.update(value);
+    await this.#confirmed();
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#key.remove().finally(this.#options.onClose);
+    return this.#closed;
+  }
+
+  async #confirmed(): Promise<void> {
+    this.#refused = new Deferred();
+    await Promise.race([this.#key.whenWritten(), this.#refused.promise]);
+    this.#lastFailure = undefined;
+    if (this.#closed) throw new ConnectionClosedError(`"${this.id}" is no longer registered as "${this.service}"`);
+  }
+
+  #failed(error: unknown): void {
+    if (error instanceof EtcdTriggerError && !isOutage(error)) this.#refused.reject(error);
+    const failure = describe(error);
+    if (failure === undefined || failure === this.#lastFailure) return;
+    this.#lastFailure = failure;
+    this.#context.log.warn(`"${this.id}" cannot be registered as "${this.service}": ${failure}; retrying`);
+  }
+}
+
+const isOutage = (error: EtcdTriggerError): boolean =>
+  error instanceof ConnectionError || error instanceof LeaseNotFoundError;
+
+function describe(error: unknown): string | undefined {
+  if (error instanceof KeyTakenError) return 'another process has registered this id, or had it and has died';
+  return error instanceof EtcdTriggerError && !isOutage(error) ? error.message : undefined;
+}

@@ -1,0 +1,99 @@
+import type { Type } from '@nestjs/common';
+import { checkDtoType } from '../dto/dto-type.js';
+import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { within } from '../timing/time-limit.js';
+import type { CoordinationContext } from './claim-keeper.js';
+import { checkName, type CoordinationKeys } from './coordination-keys.js';
+import { FollowedService } from './followed-service.js';
+import type { InstanceIdentity } from './members.js';
+import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
+import { RegisteredService } from './registered-service.js';
+import { serviceBytesOf } from './service-bytes.js';
+
+/** The services that this process is part of or follows in one cluster. */
+export class ServiceDirectory implements Participant {
+  readonly #context: CoordinationContext;
+  readonly #keys: CoordinationKeys;
+  readonly #instance: InstanceIdentity;
+  /** By raw key. */
+  readonly #registered = new Map<string, { close(): Promise<void> }>();
+  readonly #followed = new Set<{ close(): void }>();
+  #isStopped = false;
+
+  constructor(context: CoordinationContext, keys: CoordinationKeys, instance: InstanceIdentity) {
+    this.#context = context;
+    this.#keys = keys;
+    this.#instance = instance;
+  }
+
+  /** @throws as `ClusterServices.register` */
+  async register<T extends object>(
+    service: string,
+    self: T,
+    { id = this.#instance.id }: { readonly id?: string } = {},
+  ): Promise<RegisteredService<T>> {
+    checkName('the name of a service', service);
+    checkName(`the id of an instance of the service "${service}"`, id);
+    const value = await serviceBytesOf(service, self);
+    this.#checkOpen();
+    const rawKey = this.#keys.service(service) + id;
+    if (this.#registered.has(rawKey)) {
+      throw new InvalidOptionsError(
+        `"${id}" is already registered as "${service}" in this process; close that registration, or give another "id"`,
+      );
+    }
+    const onClose = (): void => {
+      this.#registered.delete(rawKey);
+    };
+    const registered = new RegisteredService<T>(this.#context, value, { service, id, rawKey, onClose });
+    this.#registered.set(rawKey, registered);
+    try {
+      await registered.open();
+    } catch (error) {
+      void registered.close();
+      throw error;
+    }
+    return registered;
+  }
+
+  /** @throws as `ClusterServices.follow` */
+  follow<T extends object>(service: string, type: Type<T>): FollowedService<T> {
+    checkName('the name of a service', service);
+    checkDtoType(`the service "${service}"`, type);
+    this.#checkOpen();
+    const prefix = this.#keys.service(service);
+    const onClose = (): void => {
+      this.#followed.delete(followed);
+    };
+    const followed = new FollowedService<T>(this.#context, { service, type, prefix, onClose });
+    this.#followed.add(followed);
+    return followed;
+  }
+
+  start(): void {
+    // Services can be registered before the application has started.
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const registered of this.#registered.values()) void registered.close();
+  }
+
+  async drain(): Promise<void> {
+    this.stop();
+    await within(Promise.all([...this.#registered.values()].map((registered) => registered.close())), RELEASE_LIMIT_MS);
+  }
+
+  get busyKeys(): readonly string[] {
+    return [];
+  }
+
+  close(): void {
+    this.stop();
+    for (const followed of [...this.#followed]) followed.close();
+  }
+
+  #checkOpen(): void {
+    if (this.#isStopped) throw new ConnectionClosedError('the module is closed: no service can be used');
+  }
+}

@@ -2,6 +2,7 @@ export type { CodecChoice, ConfigCodec } from './dto/formats/document-format.js'
 
 export {
   type ClusterDescription,
+  type CronDescription,
   type DefinitionDescription,
   type EtcdTriggerDescription,
   EtcdTriggerInspector,
@@ -30,10 +31,12 @@ export {
 
 export type { Fence } from './backend/fence.js';
 export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
+export type { ClusterCronOptions, ClusterCronTick } from './coordination/cron-tick.js';
 export type { CoordinationOptions } from './coordination/coordination-options.js';
 
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
 export type { KeyParameters } from './handlers/key-pattern.js';
+export { ClusterCron } from './handlers/decorators/cluster-cron.decorator.js';
 export { OnElected } from './handlers/decorators/on-elected.decorator.js';
 export { OnLeadershipLost } from './handlers/decorators/on-leadership-lost.decorator.js';
 export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js';

@@ -22,6 +22,11 @@ export class CoordinationKeys {
   election(name: string): string {
     return `${this.#prefix}elections/${name}`;
   }
+
+  cron(name: string): { readonly owner: string; readonly last: string } {
+    const prefix = `${this.#prefix}crons/${name}/`;
+    return { owner: `${prefix}owner`, last: `${prefix}last` };
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { DecoratedMethod, Method, ProviderWrapper } from './decorated-method.js';
+import { clusterCronsOf } from './decorators/cluster-cron.decorator.js';
 import { onElectedOf } from './decorators/on-elected.decorator.js';
 import { onLeadershipLostOf } from './decorators/on-leadership-lost.decorator.js';
 import { onWatchErrorsOf } from './decorators/on-watch-error.decorator.js';
@@ -36,6 +37,7 @@ export class HandlerExplorer {
         onErrors: onWatchErrorsOf(implementation),
         onElected: onElectedOf(implementation),
         onLeadershipLost: onLeadershipLostOf(implementation),
+        clusterCrons: clusterCronsOf(implementation),
       };
       if (Object.values(metadata).every((decorators) => decorators.length === 0)) return [];
       const name = `${type.name}.${method}`;

@@ -11,6 +11,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { CronObserver } from '../coordination/cron-job-status.js';
 import type { ElectionObserver } from '../coordination/election-candidate.js';
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type {
@@ -33,7 +34,7 @@ const SCOPE = 'nestjs-etcd-trigger';
  * Reports metrics and spans of one cluster to the OpenTelemetry SDK that the application has registered. No attribute
  * contains a value from etcd.
  */
-export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
+export class ClusterTelemetry implements ClusterObserver, ElectionObserver, CronObserver {
   readonly #counters: Counters;
   readonly #stop: () => void;
 
@@ -98,6 +99,22 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
     });
   }
 
+  tickStarted(job: string): void {
+    this.#counters.cronTicks.add(1, this.#jobAttributes(job));
+  }
+
+  ticksMissed(job: string, count: number): void {
+    this.#counters.cronMissed.add(count, this.#jobAttributes(job));
+  }
+
+  ticksSkipped(job: string, count: number): void {
+    this.#counters.cronSkipped.add(count, this.#jobAttributes(job));
+  }
+
+  tickFailed(job: string, error: unknown): void {
+    this.#counters.cronFailures.add(1, { ...this.#jobAttributes(job), ...errorType(error ?? new Error()) });
+  }
+
   wrote(operation: string, outcome: string, seconds: number, error?: unknown): void {
     this.#counters.writeDuration.record(seconds, {
       'etcd_trigger.cluster': this.cluster,
@@ -131,6 +148,10 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver {
       };
       return runAndReport(run, onEnd);
     });
+  }
+
+  #jobAttributes(job: string): Attributes {
+    return { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.job': job };
   }
 
   #attributesOf(range: KeyRange): Attributes {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { ContractCluster } from './contract-cluster.js';
 import { coordinationContract } from './coordination.contract.js';
+import { cronContract } from './cron.contract.js';
 import { handlersContract } from './handlers.contract.js';
 import { keyValueContract } from './key-value.contract.js';
 import { leasesContract } from './leases.contract.js';
@@ -26,5 +27,6 @@ export function describeContract(name: string, start: () => Promise<ContractClus
     storeContract(current);
     handlersContract(current);
     coordinationContract(current);
+    cronContract(current);
   });
 }

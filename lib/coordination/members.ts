@@ -89,7 +89,7 @@ export class Members implements Participant {
 
   /** Milliseconds to wait before this instance tries to claim a free key. The last owner comes last. */
   delayMs(kind: WorkKind, name: string, previous: FollowedRecord | undefined): number {
-    return RANK_MS * this.rankOf(kind, name, previous && textOf(parseObject(previous.value)['instance']));
+    return RANK_MS * this.rankOf(kind, name, previous && textOf(parseObject(previous.value).instance));
   }
 
   /** Deregisters this instance. */

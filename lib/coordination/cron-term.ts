@@ -117,10 +117,11 @@ export class CronTerm {
     this.#miss(missed);
   }
 
+  /** Oldest first: a tick that has waited may be older than one that has become due since then. */
   #nextCall(): PlannedCall | undefined {
-    const call = this.#queue.shift();
-    if (call || this.#waiting === undefined) return call;
     const scheduledAt = this.#waiting;
+    if (scheduledAt === undefined || scheduledAt > (this.#queue[0]?.scheduledAt ?? Infinity))
+      return this.#queue.shift();
     this.#waiting = undefined;
     return { scheduledAt, missed: [], expiresAt: undefined };
   }

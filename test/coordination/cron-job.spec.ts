@@ -26,6 +26,7 @@ import {
 } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { Deferred } from '../../lib/timing/deferred.js';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
 import { startApp, type StartedApp } from '../support/start-app.js';
@@ -104,6 +105,32 @@ describe('a @ClusterCron method', () => {
 
     expect(lines).toEqual(['2000-01-01T00:06:00.000Z 2']);
     expect(jobOf(second)?.expression).toBe('*/2 * * * *');
+  });
+
+  it('is called with the ticks in their order when several wait for a call', async () => {
+    @Injectable()
+    class Slow {
+      end: Promise<unknown> | undefined;
+
+      @ClusterCron('* * * * *', { name: 'job', missed: 'all', overlap: 'wait' })
+      async run({ scheduledAt }: ClusterCronTick): Promise<void> {
+        lines.push(scheduledAt.toISOString().slice(11, 16));
+        await this.end;
+      }
+    }
+    await using app = await start(Slow);
+    const job = app.app.get(Slow);
+    const end = new Deferred();
+    job.end = end.promise;
+    app.fake.advance(180_000);
+    await eventually(() => lines.length === 1);
+    app.fake.advance(120_000);
+    await eventually(() => jobOf(app)?.skipped === 1);
+    end.resolve();
+    await settled(app.fake);
+
+    expect(lines).toEqual(['00:01', '00:02', '00:03', '00:05']);
+    expect(jobOf(app)).toMatchObject({ started: 4, missed: 2, skipped: 1, lastTick: '2000-01-01T00:05:00.000Z' });
   });
 
   it('is not called while etcd is away, and makes up for the ticks afterwards', async () => {

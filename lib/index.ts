@@ -2,6 +2,7 @@ export type { CodecChoice, ConfigCodec } from './dto/formats/document-format.js'
 
 export {
   type ClusterDescription,
+  type CronDescription,
   type DefinitionDescription,
   type EtcdTriggerDescription,
   EtcdTriggerInspector,
@@ -44,10 +45,12 @@ export type { ClusterLock, LockOptions } from './coordination/cluster-lock.js';
 export { ClusterLocks } from './coordination/cluster-locks.js';
 export { ClusterServices } from './coordination/cluster-services.js';
 export type { ServiceList, ServiceRegistration } from './coordination/service-list.js';
+export type { ClusterCronOptions, ClusterCronTick } from './coordination/cron-tick.js';
 export type { CoordinationOptions } from './coordination/coordination-options.js';
 
 export { EtcdTriggerContext } from './handlers/etcd-trigger.context.js';
 export type { KeyParameters } from './handlers/key-pattern.js';
+export { ClusterCron } from './handlers/decorators/cluster-cron.decorator.js';
 export { OnElected } from './handlers/decorators/on-elected.decorator.js';
 export { OnLeadershipLost } from './handlers/decorators/on-leadership-lost.decorator.js';
 export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js';

@@ -6,6 +6,7 @@ import type { LeaseStore } from './lease-store.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { ListWatcher } from './list-watcher.js';
 import type { TransactionLimits } from './transaction-limits.js';
+import type { WallClock } from './wall-clock.js';
 
 /** The backend of one cluster: a real etcd (`lib/etcd`), or an etcd in memory (`./testing`). */
 export interface ClusterBackend {
@@ -16,6 +17,8 @@ export interface ClusterBackend {
   readonly leases: LeaseStore;
   /** @default the clocks of the system */
   readonly leaseClock?: LeaseClock;
+  /** @default the wall clock of the system */
+  readonly wallClock?: WallClock;
   /** Local, immediate and idempotent. Streams end, and pending requests fail. */
   close(): void;
 }
@@ -62,4 +65,6 @@ export interface ClusterActivity {
   readonly ranges: readonly RangeActivity[];
   /** One line for each busy handler, for example `OrderEvents.onOrder: 2 events`. Paused handlers are left out. */
   readonly busy: readonly string[];
+  /** Work that begins as soon as etcd accepts a write to the range. */
+  readonly due?: readonly { readonly range: KeyRange; readonly name: string }[];
 }

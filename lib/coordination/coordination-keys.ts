@@ -32,6 +32,11 @@ export class CoordinationKeys {
   service(name: string): string {
     return `${this.#prefix}services/${name}/`;
   }
+
+  cron(name: string): { readonly owner: string; readonly last: string } {
+    const prefix = `${this.#prefix}crons/${name}/`;
+    return { owner: `${prefix}owner`, last: `${prefix}last` };
+  }
 }
 
 /**

@@ -3,6 +3,8 @@ import type { ClusterBackend } from '../backend/cluster-backend.js';
 import type { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { type LeaseClock, SYSTEM_LEASE_CLOCK } from '../backend/lease-clock.js';
+import { SYSTEM_WALL_CLOCK } from '../backend/wall-clock.js';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { within } from '../timing/time-limit.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
@@ -10,6 +12,9 @@ import type { CoordinationContext } from './claim-keeper.js';
 import { checkName, CoordinationKeys } from './coordination-keys.js';
 import type { ResolvedCoordination } from './coordination-options.js';
 import { ElectionCandidate, type ElectionObserver } from './election-candidate.js';
+import { CronJob } from './cron-job.js';
+import type { CronObserver } from './cron-job-status.js';
+import type { CronTermOptions } from './cron-term.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { type LockObserver, Locks } from './locks.js';
 import { type InstanceIdentity, Members } from './members.js';
@@ -17,12 +22,12 @@ import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
 import { ServiceDirectory } from './service-directory.js';
 
 export interface CoordinationDependencies {
-  readonly backend: Pick<ClusterBackend, 'leases' | 'leaseClock'>;
+  readonly backend: Pick<ClusterBackend, 'leases' | 'leaseClock' | 'wallClock'>;
   readonly keyValue: KeyValueStore;
   readonly ranges: SharedRanges;
   readonly fences: FenceRegistry;
   readonly log: InstanceLog;
-  readonly observer?: (ElectionObserver & LockObserver) | undefined;
+  readonly observer?: (ElectionObserver & LockObserver & CronObserver) | undefined;
   readonly requestTimeoutMs: number;
   readonly serviceName: string;
   readonly podName: string;
@@ -37,9 +42,11 @@ export class Coordination {
   readonly clock: LeaseClock;
   readonly locks: Locks;
   readonly services: ServiceDirectory;
-  readonly #observer: ElectionObserver | undefined;
+  readonly #backend: CoordinationDependencies['backend'];
+  readonly #observer: CoordinationDependencies['observer'];
   readonly #participants: Participant[] = [];
   readonly #elections = new Map<string, ElectionCandidate>();
+  readonly #crons = new Map<string, CronJob>();
   #state: 'idle' | 'started' | 'stopped' = 'idle';
 
   constructor(options: ResolvedCoordination, dependencies: CoordinationDependencies) {
@@ -48,6 +55,7 @@ export class Coordination {
     this.clock = clock;
     this.keys = new CoordinationKeys(options.prefix);
     this.instance = { id: randomUUID(), pod: podName, service: serviceName };
+    this.#backend = backend;
     this.#observer = observer;
     const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ...options });
     this.context = { keeper, keyValue, ranges, fences, log };
@@ -77,6 +85,28 @@ export class Coordination {
     this.#elections.set(name, candidate);
     this.add(candidate);
     return candidate;
+  }
+
+  /** All cron jobs that this instance takes part in. */
+  get crons(): readonly CronJob[] {
+    return [...this.#crons.values()];
+  }
+
+  /**
+   * Makes this instance take part in a cron job.
+   * @throws InvalidOptionsError for a name that cannot be part of a key, or is used already
+   */
+  cron(options: Omit<CronTermOptions, 'clock' | 'log' | 'observer'>): void {
+    const { name } = options;
+    checkName('"name"', name);
+    const other = this.#crons.get(name);
+    if (other) throw new InvalidOptionsError(`the name "${name}" is already used by ${other.method}: use another name`);
+    const { context, instance, members } = this;
+    const clock = this.#backend.wallClock ?? SYSTEM_WALL_CLOCK;
+    const keys = this.keys.cron(name);
+    const job = new CronJob(context, { ...options, keys, instance, members, clock, observer: this.#observer });
+    this.#crons.set(name, job);
+    this.add(job);
   }
 
   /** Adds a participant, which is started with the application, or at once if that has started. */

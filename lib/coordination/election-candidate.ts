@@ -5,11 +5,12 @@ import type { Fence } from '../backend/fence.js';
 import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
 import { checkMilliseconds } from '../option-checks.js';
 import { describeFailure } from '../watch/delivery/listener-failure.js';
+import { aborted, isEndedBy } from './aborted.js';
 import type { Claim } from './claim.js';
 import { ClaimKeeper, type CoordinationContext } from './claim-keeper.js';
 import type { Election, ElectionLeader, ElectionState } from './election.js';
 import type { FollowedRecord } from './followed-range.js';
-import { type InstanceIdentity, type Members, parseObject, textOf } from './members.js';
+import { type InstanceIdentity, type Members, ownerValue, parseObject, textOf } from './members.js';
 import type { Participant } from './participant.js';
 
 /** A method that is called with each term. */
@@ -36,9 +37,6 @@ export interface ElectionObserver {
   termFailed(election: string, error: unknown): void;
 }
 
-/** Milliseconds between the attempts of two candidates. Enough for the first to succeed and the second to see it. */
-const RANK_MS = 25;
-
 /** This instance's part in one election. */
 export class ElectionCandidate implements Election, Participant {
   readonly changes$: Observable<ElectionState>;
@@ -58,14 +56,12 @@ export class ElectionCandidate implements Election, Participant {
     const { name, rawKey, instance, members } = options;
     this.#context = context;
     this.#options = options;
-    const value = Buffer.from(
-      JSON.stringify({ v: 1, instance: instance.id, pod: instance.pod, service: instance.service }),
-    );
+    const value = ownerValue(instance);
     this.#keeper = new ClaimKeeper(context, {
       name,
       rawKey,
       value: () => value,
-      delayMs: (previous) => RANK_MS * members.rankOf('elections', name, previous && leaderOf(previous).instance),
+      delayMs: (previous) => members.delayMs('elections', name, previous),
       hold: () => this.#hold(),
       onClaimed: (claim) => this.#lead(claim),
     });
@@ -161,7 +157,7 @@ export class ElectionCandidate implements Election, Participant {
       await call(fence);
     } catch (error) {
       // A method may end by rejecting with the reason of the abort.
-      if (fence.signal.aborted && (error === fence.signal.reason || isAbortError(error))) return;
+      if (isEndedBy(fence.signal, error)) return;
       const consequence = fence.signal.aborted ? '' : '; this instance resigns';
       this.#context.log.error(`${name} failed as leader of "${this.name}": ${describeFailure(error)}${consequence}`);
       this.#options.observer?.termFailed(this.name, error);
@@ -211,19 +207,3 @@ function leaderOf({ value, createRevision }: FollowedRecord): ElectionLeader {
   const { instance, pod } = parseObject(value);
   return { instance: textOf(instance), pod: textOf(pod), token: createRevision };
 }
-
-const isAbortError = (error: unknown): boolean => error instanceof Error && error.name === 'AbortError';
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else {
-      signal.addEventListener(
-        'abort',
-        () => {
-          resolve();
-        },
-        { once: true },
-      );
-    }
-  });

@@ -7,6 +7,9 @@ import { KeptKey } from './kept-key.js';
 import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
 import { within } from '../timing/time-limit.js';
 
+/** Milliseconds between the attempts of two instances. Enough for the first to succeed and the second to see it. */
+const RANK_MS = 25;
+
 /** This process among the instances of the application. */
 export interface InstanceIdentity {
   /** Unique for each start of the process and each cluster. */
@@ -84,6 +87,11 @@ export class Members implements Participant {
     return others.filter((other) => other.id !== except && weightOf(name, other.id) < weight).length;
   }
 
+  /** Milliseconds to wait before this instance tries to claim a free key. The last owner comes last. */
+  delayMs(kind: WorkKind, name: string, previous: FollowedRecord | undefined): number {
+    return RANK_MS * this.rankOf(kind, name, previous && textOf(parseObject(previous.value).instance));
+  }
+
   /** Deregisters this instance. */
   stop(): void {
     void this.#own.remove();
@@ -128,6 +136,10 @@ function parseMember(id: string, value: Buffer): Member {
     groups: listOf(groups),
   };
 }
+
+/** The value of a key that this instance owns. */
+export const ownerValue = ({ id, pod, service }: InstanceIdentity): Buffer =>
+  Buffer.from(JSON.stringify({ v: 1, instance: id, pod, service }));
 
 /** Parses a value of the coordination. `{}` if it is not a JSON object. */
 export function parseObject(value: Buffer): Record<string, unknown> {

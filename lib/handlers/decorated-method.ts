@@ -1,4 +1,5 @@
 import type { DiscoveryService } from '@nestjs/core';
+import type { ClusterCronMetadata } from './decorators/cluster-cron.decorator.js';
 import type { OnElectedMetadata } from './decorators/on-elected.decorator.js';
 import type { OnLeadershipLostMetadata } from './decorators/on-leadership-lost.decorator.js';
 import type { OnWatchErrorMetadata } from './decorators/on-watch-error.decorator.js';
@@ -23,4 +24,5 @@ export interface DecoratedMethod {
   readonly onErrors: readonly OnWatchErrorMetadata[];
   readonly onElected: readonly OnElectedMetadata[];
   readonly onLeadershipLost: readonly OnLeadershipLostMetadata[];
+  readonly clusterCrons: readonly ClusterCronMetadata[];
 }

@@ -1,4 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
+import type { ClusterCronTick } from '../coordination/cron-tick.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { DeliveryContext, WatchBatch, WatchEvent } from '../watch/watch-event.js';
 import type { KeyParameters } from './key-pattern.js';
@@ -39,22 +40,30 @@ export class EtcdTriggerContext implements DeliveryContext {
     );
   }
 
-  /** @throws InvalidOptionsError in a handler with `batch: true` */
+  /** @throws InvalidOptionsError in a handler with `batch: true`, and at a tick of `@ClusterCron` */
   get event(): WatchEvent {
     const { subject } = this.#invocation;
+    if ('scheduledAt' in subject)
+      throw new InvalidOptionsError(`${this.handler} is called by @ClusterCron: read "tick" instead of "event"`);
     if ('events' in subject)
       throw new InvalidOptionsError(`${this.handler} receives batches: read "batch" instead of "event"`);
     return subject;
   }
 
-  /** Aborts when the call exceeds its `timeoutMs` or the drain limit of the shutdown. */
+  /** Aborts when the call exceeds its `timeoutMs` or the drain limit of the shutdown. At a tick, the tick's signal. */
   get signal(): AbortSignal {
     return this.#invocation.delivery.signal;
   }
 
-  /** The batch if the handler has `batch: true`, otherwise the event. */
-  get subject(): WatchEvent | WatchBatch {
+  /** The tick of `@ClusterCron`; the batch if the handler has `batch: true`; otherwise the event. */
+  get subject(): WatchEvent | WatchBatch | ClusterCronTick {
     return this.#invocation.subject;
+  }
+
+  /** `undefined` unless `@ClusterCron` calls the method. */
+  get tick(): ClusterCronTick | undefined {
+    const { subject } = this.#invocation;
+    return 'scheduledAt' in subject ? subject : undefined;
   }
 
   /** `undefined` unless the handler has `batch: true`. */
@@ -65,11 +74,11 @@ export class EtcdTriggerContext implements DeliveryContext {
 
   /**
    * The value of `@Payload()`: the validated value if the handler has a `type`, otherwise the bytes; `undefined` on
-   * delete. The batch with `batch: true`.
+   * delete. The batch with `batch: true`, and the tick of `@ClusterCron`.
    */
   get payload(): unknown {
     const { subject, typed } = this.#invocation;
-    if ('events' in subject) return subject;
+    if ('events' in subject || 'scheduledAt' in subject) return subject;
     return typed ? typed.value : subject.value;
   }
 
@@ -81,14 +90,14 @@ export class EtcdTriggerContext implements DeliveryContext {
   /** The value of `@Previous()`. */
   get previous(): unknown {
     const { subject, typed } = this.#invocation;
-    if ('events' in subject) return undefined;
+    if ('events' in subject || 'scheduledAt' in subject) return undefined;
     return typed ? typed.previous : subject.previous;
   }
 }
 
 /** @internal */
 export interface HandlerInvocation {
-  readonly subject: WatchEvent | WatchBatch;
+  readonly subject: WatchEvent | WatchBatch | ClusterCronTick;
   readonly delivery: DeliveryContext;
   readonly keyParameters: KeyParameters | undefined;
   /** `undefined` if the handler has no `type`: its payload is the bytes. */

@@ -3,6 +3,7 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { className } from '../foreign/class-name.js';
 import { printable } from '../foreign/foreign-text.js';
 import type { DecoratedMethod, Method, ProviderWrapper } from './decorated-method.js';
+import { clusterCronsOf } from './decorators/cluster-cron.decorator.js';
 import { onElectedOf } from './decorators/on-elected.decorator.js';
 import { onLeadershipLostOf } from './decorators/on-leadership-lost.decorator.js';
 import { onWatchErrorsOf } from './decorators/on-watch-error.decorator.js';
@@ -53,7 +54,10 @@ export class HandlerExplorer {
   }
 }
 
-type Decorators = Pick<DecoratedMethod, 'watchKeys' | 'onResyncs' | 'onErrors' | 'onElected' | 'onLeadershipLost'>;
+type Decorators = Pick<
+  DecoratedMethod,
+  'watchKeys' | 'onResyncs' | 'onErrors' | 'onElected' | 'onLeadershipLost' | 'clusterCrons'
+>;
 
 function decoratorsOf(method: object): Decorators | undefined {
   const decorators: Decorators = {
@@ -62,6 +66,7 @@ function decoratorsOf(method: object): Decorators | undefined {
     onErrors: onWatchErrorsOf(method),
     onElected: onElectedOf(method),
     onLeadershipLost: onLeadershipLostOf(method),
+    clusterCrons: clusterCronsOf(method),
   };
   return Object.values(decorators).some(({ length }) => length > 0) ? decorators : undefined;
 }

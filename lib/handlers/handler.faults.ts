@@ -4,10 +4,12 @@ import { checkDtoType } from '../dto/dto-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkKnown, checkOneOf } from '../option-checks.js';
 import { resolveDelivery } from '../watch/delivery/delivery-options.js';
+import type { DecoratedMethod } from './decorated-method.js';
 import {
   type HandlerParameter,
   type HandlerParameterKind,
   PARAMETER_DECORATORS,
+  parametersOf,
 } from './decorators/parameters.decorator.js';
 import { WATCH_KEY_OPTIONS } from './decorators/watch-key.decorator.js';
 import { declaredEnhancers } from './enhancers/declared-enhancers.js';
@@ -19,6 +21,16 @@ import { printable, quoted } from '../foreign/foreign-text.js';
 /** Returns one sentence for each reason that prevents the handler from running. */
 export function faultsOf(plan: HandlerPlan): string[] {
   return [...optionFaults(plan), ...enhancerFaults(plan), ...parameterFaults(plan), ...argumentFaults(plan)];
+}
+
+/** Returns one sentence for each reason that prevents a `@ClusterCron` method from running. */
+export function tickFaultsOf(method: DecoratedMethod): string[] {
+  const parameters = parametersOf(method.type, method.method);
+  const foreign = parameters.find(({ kind }) => kind !== undefined && kind !== 'payload' && kind !== 'signal');
+  const faults = enhancerFaults({ method, parameters });
+  if (method.watchKeys.length > 0 || foreign?.kind === undefined) return faults;
+  const decorator = PARAMETER_DECORATORS[foreign.kind];
+  return [...faults, `a tick has no ${decorator}: use @Payload() (the tick) and @Signal()`];
 }
 
 function optionFaults({ name, options }: HandlerPlan): string[] {
@@ -58,7 +70,7 @@ function faultOf(check: () => void): string[] {
 }
 
 /** Nest instantiates the enhancers only of classes that it instantiates itself, and silently skips those of others. */
-function enhancerFaults({ method, parameters }: HandlerPlan): string[] {
+function enhancerFaults({ method, parameters }: Pick<HandlerPlan, 'method' | 'parameters'>): string[] {
   const { guards, interceptors, pipes, filters } = declaredEnhancers(method);
   const declared = [guards, interceptors, pipes, filters, ...parameters.map((parameter) => parameter.pipes)].flat();
   const { host } = method.wrapper;

@@ -1,9 +1,10 @@
 import type { ApplicationConfig } from '@nestjs/core';
 import type { DocumentLimits } from '../dto/document-limits.js';
+import type { ClusterCronTick } from '../coordination/cron-tick.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { DeliveryContext, WatchBatch, WatchEvent, WatchHandler } from '../watch/watch-event.js';
-import type { Method } from './decorated-method.js';
-import { defineParameters, type HandlerParameterKind } from './decorators/parameters.decorator.js';
+import type { DecoratedMethod, Method } from './decorated-method.js';
+import { defineParameters, type HandlerParameterKind, parametersOf } from './decorators/parameters.decorator.js';
 import { declaredEnhancers, isEnhanced } from './enhancers/declared-enhancers.js';
 import { HandlerEnhancers } from './enhancers/handler.enhancers.js';
 import { HandlerScope, isSingleton, moduleRefOf, scopedMethodOf } from './enhancers/handler.scope.js';
@@ -21,6 +22,9 @@ export interface InvokerOptions {
   readonly limits: DocumentLimits;
 }
 
+type CallOptions = Pick<InvokerOptions, 'counters' | 'application'>;
+type InvokedMethod = Pick<HandlerPlan, 'method' | 'parameters'>;
+
 type InvokeHandler = (invocation: HandlerInvocation) => unknown;
 
 /**
@@ -36,9 +40,24 @@ export function invokerOf(plan: HandlerPlan, options: InvokerOptions): WatchHand
     const instance = method.wrapper.instance as Record<string, Method>;
     return { event: (event, delivery) => instance[method.method]?.(event, delivery) };
   }
-  const invoke = isPlain ? plainInvoke(plan) : enhancedInvoke(plan, options);
+  const invoke = isPlain ? plainInvoke(plan) : enhancedInvoke(plan, parametersKeyOf(plan), options);
   if (watchKey.batch === true) return { batch: batchInvoker(invoke, pattern) };
   return { event: parser ? typedInvoker(invoke, parser, plan) : eventInvoker(invoke, pattern) };
+}
+
+/** Adapts a method to the ticks of `@ClusterCron`. */
+export function tickInvokerOf(method: DecoratedMethod, options: CallOptions): (tick: ClusterCronTick) => unknown {
+  const parameters = parametersOf(method.type, method.method);
+  if (!needsNest({ method, parameters }, options)) {
+    const call = scopedMethodOf(method);
+    return (tick) => call(tick, [tick]);
+  }
+  const key = parameters.length > 0 ? PARAMETERS : positionalParametersKey(method, 'tick');
+  const invoke = enhancedInvoke({ method, parameters }, key, options);
+  return (subject) => {
+    const delivery = { signal: subject.signal, attempt: 1 };
+    return invoke({ subject, delivery, keyParameters: undefined, typed: undefined });
+  };
 }
 
 const eventInvoker =
@@ -90,7 +109,7 @@ function parserOf(
 }
 
 /** True if Nest has to run enhancers or resolve decorated parameters around the method. */
-const needsNest = ({ method, parameters }: HandlerPlan, { application }: InvokerOptions): boolean =>
+const needsNest = ({ method, parameters }: InvokedMethod, { application }: CallOptions): boolean =>
   application !== undefined || parameters.length > 0 || isEnhanced(declaredEnhancers(method));
 
 function plainInvoke({ method }: HandlerPlan): InvokeHandler {
@@ -98,11 +117,15 @@ function plainInvoke({ method }: HandlerPlan): InvokeHandler {
   return (invocation) => call(invocation.subject, positionalArguments(invocation));
 }
 
-function enhancedInvoke(plan: HandlerPlan, { application, counters }: InvokerOptions): InvokeHandler {
-  const { method, name } = plan;
+function enhancedInvoke(
+  { method, parameters }: InvokedMethod,
+  parametersKey: string,
+  { application, counters }: CallOptions,
+): InvokeHandler {
+  const { name } = method;
   const enhancers = new HandlerEnhancers(method, {
-    parameters: parametersKeyOf(plan),
-    pipes: plan.parameters.flatMap(({ pipes }) => pipes),
+    parameters: parametersKey,
+    pipes: parameters.flatMap(({ pipes }) => pipes),
     application,
     onDenied: () => {
       counters.denied += 1;
@@ -127,16 +150,20 @@ const positionalArguments = ({ subject, delivery, typed }: HandlerInvocation): u
  * The metadata key under which Nest finds the parameters. A method without decorated parameters gets its positional
  * arguments as metadata, so that pipes apply to them.
  */
-function parametersKeyOf({ parameters, method: { type, method }, options }: HandlerPlan): string {
+function parametersKeyOf({ parameters, method, options }: HandlerPlan): string {
   if (parameters.length > 0) return PARAMETERS;
-  const shape = options.type ? 'typed' : options.batch === true ? 'batch' : 'event';
+  return positionalParametersKey(method, options.type ? 'typed' : options.batch === true ? 'batch' : 'event');
+}
+
+function positionalParametersKey({ type, method }: DecoratedMethod, shape: keyof typeof POSITIONAL_KINDS): string {
   const key = `nestjs-etcd-trigger:${shape}-parameters`;
   defineParameters(key, type, method, POSITIONAL_KINDS[shape]);
   return key;
 }
 
-const POSITIONAL_KINDS: Readonly<Record<'typed' | 'batch' | 'event', readonly HandlerParameterKind[]>> = {
+const POSITIONAL_KINDS: Readonly<Record<'typed' | 'batch' | 'event' | 'tick', readonly HandlerParameterKind[]>> = {
   typed: ['payload', 'event', 'context'],
   batch: ['payload', 'context'],
   event: ['event', 'context'],
+  tick: ['payload'],
 };

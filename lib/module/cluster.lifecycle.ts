@@ -1,6 +1,7 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
 import type { HandlerRegistrar } from '../handlers/handler.registrar.js';
 import type { ClusterRuntime } from './cluster.runtime.js';
+import type { CronRegistrar } from './cron.registrar.js';
 import type { ElectionRegistrar } from './election.registrar.js';
 import type { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 
@@ -10,6 +11,7 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
     private readonly cluster: ClusterRuntime,
     private readonly registrar: HandlerRegistrar,
     private readonly elections: ElectionRegistrar,
+    private readonly crons: CronRegistrar,
     /** Set for the first cluster of the application only, so that the warning appears once. */
     private readonly reminder: ShutdownHooksReminder | undefined,
   ) {}
@@ -18,6 +20,7 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
     try {
       this.cluster.open();
       this.elections.register();
+      this.crons.register();
       await this.registrar.register();
       this.cluster.coordination?.start();
     } catch (error) {

@@ -99,10 +99,16 @@ export class ClusterRuntime {
 
   /** The work in progress, for tests that wait until the cluster is idle. */
   get activity(): ClusterActivity {
+    const crons = this.coordination?.crons ?? [];
     return {
       backend: this.#backend,
       ranges: this.ranges.all,
-      busy: [...this.watcher.busy, ...(this.#feeds?.busy ?? [])],
+      busy: [
+        ...this.watcher.busy,
+        ...(this.#feeds?.busy ?? []),
+        ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
+      ],
+      due: crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
     };
   }
 

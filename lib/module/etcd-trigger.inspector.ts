@@ -1,4 +1,6 @@
 import type { DiscoveryService } from '@nestjs/core';
+import type { CronJob } from '../coordination/cron-job.js';
+import type { CronJobStatus } from '../coordination/cron-job-status.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
@@ -25,6 +27,7 @@ export interface ClusterDescription {
   readonly targets: readonly TargetDescription[];
   readonly handlers: readonly HandlerDescription[];
   readonly store: StoreDescription;
+  readonly crons: readonly CronDescription[];
 }
 
 /** One watched target and its stream. */
@@ -55,6 +58,30 @@ export interface HandlerDescription {
   readonly failures: number;
   readonly invalid: number;
   readonly refused: number;
+}
+
+/** One `@ClusterCron` job, with the counts of this instance. */
+export interface CronDescription {
+  readonly name: string;
+  /** `Class.method`. */
+  readonly method: string;
+  readonly expression: string;
+  /**
+   * - `standby`: this instance does not own the job.
+   * - `owner`: this instance owns the job and starts its ticks.
+   * - `behind`: this instance owns the job, but its clock is behind the last tick. It waits.
+   * - `unreadable`: this instance owns the job, but the last tick in etcd is not one of this version. It waits.
+   */
+  readonly state: CronJobStatus['state'];
+  /** The last tick that any instance has started or dropped, in ISO 8601; `undefined` if none is known. */
+  readonly lastTick: string | undefined;
+  /** The next tick by the clock of this instance, in ISO 8601. */
+  readonly nextTick: string | undefined;
+  readonly running: boolean;
+  readonly started: number;
+  readonly missed: number;
+  readonly skipped: number;
+  readonly failed: number;
 }
 
 /** The state of the store and its definitions. */
@@ -108,6 +135,7 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     targets: ranges.all.map(describeTarget),
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
+    crons: (cluster.coordination?.crons ?? []).map(describeCron),
   };
 }
 
@@ -133,6 +161,15 @@ const describeHandlers = (registry: WatchKeyRegistry): HandlerDescription[] =>
     invalid,
     refused,
   }));
+
+const describeCron = ({ name, method, expression, lastTick, nextTick, status }: CronJob): CronDescription => ({
+  name,
+  method,
+  expression,
+  lastTick: lastTick?.toISOString(),
+  nextTick: nextTick?.toISOString(),
+  ...status,
+});
 
 const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): DefinitionDescription => ({
   target: subject,

@@ -9,6 +9,7 @@ import type { StoreService } from '../store/store.service.js';
 import { ClusterLifecycle } from './cluster.lifecycle.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import { coordinationProviders } from './coordination.providers.js';
+import { CronRegistrar } from './cron.registrar.js';
 import { ElectionRegistrar } from './election.registrar.js';
 import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import { type EtcdTriggerOptions, resolveOptions } from './etcd-trigger.options.js';
@@ -90,24 +91,27 @@ export const clusterProviders = (cluster: string): Provider[] => [
       discovery: DiscoveryService,
       moduleRef: ModuleRef,
     ) => {
-      const { log, options, registry, watcher } = runtime;
+      const { log, options, registry, watcher, coordination } = runtime;
       const { handlers } = options;
+      const application = handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined;
+      const clusters = clustersOf(discovery);
       const registrar = new HandlerRegistrar(explorer, watcher, registry, {
         cluster,
-        clusters: clustersOf(discovery),
+        clusters,
         boot: () => runtime.handlersBoot,
         register: handlers.register,
         limits: options.limits,
-        application: handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined,
+        application,
         log,
       });
-      const { coordination } = runtime;
-      const elections = new ElectionRegistrar(explorer, { cluster, clusters: clustersOf(discovery), coordination });
-      const [first] = clustersOf(discovery);
+      const elections = new ElectionRegistrar(explorer, { cluster, clusters, coordination });
+      const crons = new CronRegistrar(explorer, { cluster, clusters, coordination, application });
+      const [first] = clusters;
       return new ClusterLifecycle(
         runtime,
         registrar,
         elections,
+        crons,
         first === cluster ? new ShutdownHooksReminder(log) : undefined,
       );
     },

@@ -11,6 +11,7 @@ import {
   type Tracer,
 } from '@opentelemetry/api';
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import type { CronObserver } from '../coordination/cron-job-status.js';
 import type { ElectionObserver } from '../coordination/election-candidate.js';
 import type { LockObserver } from '../coordination/locks.js';
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
@@ -35,7 +36,7 @@ const SCOPE = 'nestjs-etcd-trigger';
  * Reports metrics and spans of one cluster to the OpenTelemetry SDK that the application has registered. No attribute
  * contains a value from etcd.
  */
-export class ClusterTelemetry implements ClusterObserver, ElectionObserver, LockObserver {
+export class ClusterTelemetry implements ClusterObserver, ElectionObserver, LockObserver, CronObserver {
   readonly #counters: Counters;
   readonly #stop: () => void;
 
@@ -120,6 +121,22 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver, Lock
     this.#counters.lockLosses.add(1, { 'etcd_trigger.cluster': this.cluster });
   }
 
+  tickStarted(job: string): void {
+    this.#counters.cronTicks.add(1, this.#jobAttributes(job));
+  }
+
+  ticksMissed(job: string, count: number): void {
+    this.#counters.cronMissed.add(count, this.#jobAttributes(job));
+  }
+
+  ticksSkipped(job: string, count: number): void {
+    this.#counters.cronSkipped.add(count, this.#jobAttributes(job));
+  }
+
+  tickFailed(job: string, error: unknown): void {
+    this.#counters.cronFailures.add(1, { ...this.#jobAttributes(job), ...errorType(error ?? new Error()) });
+  }
+
   wrote(operation: string, outcome: string, seconds: number, error?: unknown): void {
     this.#counters.writeDuration.record(seconds, {
       'etcd_trigger.cluster': this.cluster,
@@ -153,6 +170,10 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver, Lock
       };
       return runAndReport(run, onEnd);
     });
+  }
+
+  #jobAttributes(job: string): Attributes {
+    return { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.job': job };
   }
 
   #attributesOf(range: KeyRange): Attributes {

@@ -61,6 +61,14 @@ export const INSTRUMENTS = {
   ),
   lockLosses: counter('etcd_trigger.lock.losses', '{lock}', 'Locks that were lost before they were released'),
   locksHeld: gauge('etcd_trigger.locks.held', '{lock}', 'Locks that this instance holds'),
+  cronTicks: counter('etcd_trigger.cron.ticks', '{tick}', 'Ticks of cron jobs that this instance started, by job'),
+  cronMissed: counter('etcd_trigger.cron.missed', '{tick}', 'Ticks that no instance had started in time, by job'),
+  cronSkipped: counter('etcd_trigger.cron.skipped', '{tick}', 'Ticks dropped while a call was running, by job'),
+  cronFailures: counter(
+    'etcd_trigger.cron.failures',
+    '{call}',
+    'Calls of @ClusterCron methods that rejected, by job and error.type',
+  ),
   writeDuration: histogram(
     'db.client.operation.duration',
     's',

@@ -35,7 +35,7 @@ export class EtcdTriggerHealthIndicator {
   /**
    * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
    * with `state: 'degraded'` if the store started degraded, a value is invalid, a
-   * watch is interrupted, or a handler is halted.
+   * watch is interrupted, a handler is halted, or a cron job waits because of its last tick.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(
@@ -62,7 +62,7 @@ function failuresOf({ store: { status, definitions } }: ClusterDescription): str
     .map(({ target }) => `${target} is required but has no valid value`);
 }
 
-function warningsOf({ store, targets, handlers }: ClusterDescription): string[] {
+function warningsOf({ store, targets, handlers, crons }: ClusterDescription): string[] {
   const invalid = store.definitions
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
@@ -78,8 +78,12 @@ function warningsOf({ store, targets, handlers }: ClusterDescription): string[] 
   const halted = handlers
     .filter(({ state }) => state === 'halted')
     .map(({ name, target }) => `${name} (${target}) is halted`);
+  const waiting = crons.flatMap(({ name, state }) => {
+    if (state === 'behind') return [`the clock is behind the last tick of the cron job "${name}"`];
+    return state === 'unreadable' ? [`the last tick of the cron job "${name}" cannot be read`] : [];
+  });
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
-  return [...incomplete, ...shown, ...interrupted, ...failing, ...halted];
+  return [...incomplete, ...shown, ...interrupted, ...failing, ...halted, ...waiting];
 }
 
 /** Number of invalid keys that the reasons name. */

@@ -51,14 +51,15 @@ function activitiesOf(target: SettlingApplication | FakeCluster): ClusterActivit
 }
 
 /** Returns one line for each busy handler and for each range that has not caught up. */
-async function pendingWorkOf({ backend, ranges, busy }: ClusterActivity): Promise<string[]> {
+async function pendingWorkOf({ backend, ranges, busy, due = [] }: ClusterActivity): Promise<string[]> {
+  const begins = due.filter(({ range }) => !(backend instanceof FakeBackend) || backend.canReach(range));
   const pendingRanges = ranges.map(async (range) => {
     const isSettled =
       backend instanceof FakeBackend ? isSettledOnFake(backend, range) : await isSettledOnEtcd(backend, range);
     if (isSettled) return [];
     return [`${range.range.toString()}: ${range.state === 'interrupted' ? 'interrupted' : 'changes are missing'}`];
   });
-  return [...busy, ...(await Promise.all(pendingRanges)).flat()];
+  return [...busy, ...begins.map(({ name }) => `${name}: due`), ...(await Promise.all(pendingRanges)).flat()];
 }
 
 const isSettledOnFake = (fake: FakeBackend, range: RangeActivity): boolean =>

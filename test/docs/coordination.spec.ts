@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { EtcdTriggerModule } from 'nestjs-etcd-trigger';
-import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
@@ -19,6 +19,36 @@ describe('every snippet of docs/coordination.md', () => {
 
   const load = async (file: string, name: string): Promise<Type> =>
     ((await import(join(FOLDER, file))) as Record<string, Type>)[name] as Type;
+
+  it('starts a cron job once, at the time of its zone', async () => {
+    const fake = new FakeCluster();
+    const Invoices = await load('invoices.js', 'Invoices');
+    const { pass } = (await import(join(FOLDER, 'test-night.js'))) as {
+      pass: (fake: FakeCluster, hours: number) => Promise<void>;
+    };
+    const start = async () => {
+      const module = await Test.createTestingModule({
+        imports: [
+          EtcdTriggerModule.forRoot({ client: fake, logger: quiet, coordination: { prefix: '/coordination/shop' } }),
+        ],
+        providers: [Invoices],
+      }).compile();
+      const app = await module.createNestApplication({ logger: false }).init();
+      await settled(fake);
+      return app;
+    };
+    const apps = [await start(), await start()];
+    await pass(fake, 1);
+    expect(fake.keys('/invoices/')).toEqual([]);
+    await pass(fake, 1);
+    expect(fake.keys('/invoices/')).toEqual(['/invoices/2000-01-01']);
+
+    for (const app of apps) await app.close();
+    fake.advance(3 * 86_400_000);
+    const app = await start();
+    await app.close();
+    expect(fake.keys('/invoices/')).toEqual([1, 2, 3, 4].map((day) => `/invoices/2000-01-0${day}`));
+  });
 
   it('elects a leader that writes with its fence, and hands over', async () => {
     const fake = new FakeCluster();

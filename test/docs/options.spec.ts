@@ -16,6 +16,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Handlers: ['WatchKeyOptions'],
   Watches: ['WatchOptions'],
   Delivery: ['DeliveryOptions'],
+  'Cron jobs': ['ClusterCronOptions'],
   'Changes of the store': ['ChangeOptions'],
   'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions'],
 };

@@ -7,7 +7,14 @@ import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporte
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { IsInt } from 'class-validator';
-import { OnElected, RevisionConflictError, StoreService, WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
+import {
+  ClusterCron,
+  OnElected,
+  RevisionConflictError,
+  StoreService,
+  WatchKey,
+  type WatchEvent,
+} from 'nestjs-etcd-trigger';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { format } from 'prettier';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -39,6 +46,17 @@ class Orders {
 class Leader {
   @OnElected('orders')
   run(): void {
+    throw new TypeError(`the total is ${SECRET}`);
+  }
+}
+
+@Injectable()
+class Job {
+  end: Promise<unknown> | undefined;
+
+  @ClusterCron('* * * * *', { name: 'report' })
+  async run(): Promise<void> {
+    await this.end;
     throw new TypeError(`the total is ${SECRET}`);
   }
 }
@@ -120,9 +138,30 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     await module.close();
   };
 
+  /** Starts a tick of a cron job that makes up for another one, skips a third one, and fails. */
+  const tick = async (): Promise<void> => {
+    const module = await Test.createTestingModule({
+      imports: [EtcdTriggerTestingModule.forRoot({ coordination: { prefix: '/coordination' }, logger: quiet })],
+      providers: [Job],
+    }).compile();
+    await module.init();
+    const fake = module.get(FakeCluster);
+    await settled(module);
+    let end = (): void => undefined;
+    module.get(Job).end = new Promise<void>((resolve) => (end = resolve));
+    fake.advance(120_000);
+    await eventually(async () => (await scrape()).includes('etcd_trigger_cron_ticks'));
+    fake.advance(60_000);
+    await eventually(async () => (await scrape()).includes('etcd_trigger_cron_skipped'));
+    end();
+    await settled(module);
+    await module.close();
+  };
+
   it('a scrape contains every instrument of the guide, and no value', async () => {
     await exercise();
     await lead();
+    await tick();
     const text = await scrape();
 
     for (const { name } of Object.values(INSTRUMENTS)) expect(text).toContain(`\n${name.replaceAll('.', '_')}`);
@@ -133,6 +172,9 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     expect(text).toMatch(
       /etcd_trigger_election_failures.*etcd_trigger_election="orders".*error_type="TypeError".* 1\n/,
     );
+    for (const name of ['ticks', 'missed', 'skipped', 'failures']) {
+      expect(text).toMatch(new RegExp(`etcd_trigger_cron_${name}.*etcd_trigger_job="report".* 1\\n`));
+    }
     expect(text).toMatch(/etcd_trigger_store_invalid.* 1\n/);
     expect(text).toMatch(/db_client_operation_duration_count.*etcd_trigger_outcome="conflict".* 1\n/);
     expect(text).not.toContain(String(SECRET));

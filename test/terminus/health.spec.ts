@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { IsInt } from 'class-validator';
-import { EtcdTriggerInspector, StoreService, WatchKey } from 'nestjs-etcd-trigger';
+import { ClusterCron, EtcdTriggerInspector, StoreService, WatchKey } from 'nestjs-etcd-trigger';
 import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -19,6 +19,14 @@ class Orders {
   @WatchKey('/orders/', { onExhausted: 'halt' })
   onOrder(): void {
     throw new TypeError('no');
+  }
+}
+
+@Injectable()
+class Job {
+  @ClusterCron('* * * * *', { name: 'report' })
+  run(): void {
+    // Never called.
   }
 }
 
@@ -125,5 +133,32 @@ describe('the health of an application', () => {
       },
     ]);
     expect(JSON.stringify(described)).not.toContain('4711');
+  });
+
+  it.each([
+    [{ v: 1, scheduledAt: '2001-01-01T00:00:00Z' }, 'the clock is behind the last tick of the cron job "report"'],
+    [{ v: 2 }, 'the last tick of the cron job "report" cannot be read'],
+  ])('is degraded while a cron job waits because of its last tick: %j', async (last, reason) => {
+    const module = await Test.createTestingModule({
+      imports: [
+        TerminusModule,
+        EtcdTriggerTestingModule.forRoot({
+          coordination: { prefix: '/co' },
+          initial: { '/co/v1/crons/report/last': last },
+          logger: quiet,
+        }),
+      ],
+      providers: [Job, EtcdTriggerHealthIndicator],
+    }).compile();
+    await module.init();
+    const state = () => module.get(EtcdTriggerHealthIndicator).ready().etcd;
+    await eventually(() => JSON.stringify(state()).includes('cron job'));
+
+    expect(state()).toEqual({
+      status: 'up',
+      state: 'degraded',
+      clusters: { default: { state: 'degraded', reasons: [reason] } },
+    });
+    await module.close();
   });
 });

@@ -105,7 +105,10 @@ export class HandlerEnhancers {
 
 const PARAMETER_VALUES: ParamsFactory = {
   exchangeKeyForValue(number, data, [, context]: [unknown, EtcdTriggerContext]): unknown {
-    switch (kindOf(number)) {
+    const kind = kindOf(number);
+    // A method may have a @WatchKey, too. Its parameters for events have no value at a tick.
+    if (context.tick && kind !== 'payload' && kind !== 'signal' && kind !== 'context') return undefined;
+    switch (kind) {
       case 'payload':
         return context.payload;
       case 'previous':

@@ -6,6 +6,7 @@ import { FakeListWatcher } from './fake-list-watcher.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { LeaseClock } from '../../backend/lease-clock.js';
 import type { KeyRecord } from '../../backend/key-record.js';
+import type { WallClock } from '../../backend/wall-clock.js';
 import type { FakeServer } from './fake-server.js';
 
 /** Backend of one application that runs on a fake cluster. */
@@ -14,6 +15,7 @@ export class FakeBackend implements ClusterBackend {
   readonly keyValue: FakeKeyValue;
   readonly leases: FakeLeaseStore;
   readonly leaseClock: LeaseClock;
+  readonly wallClock: WallClock;
   readonly activity: () => ClusterActivity;
   readonly #connection: FakeConnection;
   readonly #closed: () => void;
@@ -24,6 +26,7 @@ export class FakeBackend implements ClusterBackend {
     this.keyValue = new FakeKeyValue(this.#connection);
     this.leases = new FakeLeaseStore(this.#connection);
     this.leaseClock = leaseClockOf(server);
+    this.wallClock = wallClockOf(server);
     this.activity = options.activity;
     this.#closed = closed;
   }
@@ -56,5 +59,10 @@ export class FakeBackend implements ClusterBackend {
 const leaseClockOf = ({ clock, link }: FakeServer): LeaseClock => ({
   now: () => link.interruptedMs,
   wall: () => link.interruptedMs,
+  after: (ms, call) => clock.after(ms, call),
+});
+
+const wallClockOf = ({ clock }: FakeServer): WallClock => ({
+  now: () => clock.wall,
   after: (ms, call) => clock.after(ms, call),
 });

@@ -62,6 +62,11 @@ export class FakeCluster implements BackendSource {
     return this.#server.revision;
   }
 
+  /** The time of the virtual clock, which starts at 2000-01-01T00:00:00Z. `@ClusterCron` follows it. */
+  get now(): Date {
+    return new Date(this.#server.clock.wall);
+  }
+
   /** Returns the existing keys in byte order. */
   keys(prefix = ''): string[] {
     return this.#server
@@ -133,7 +138,10 @@ export class FakeCluster implements BackendSource {
     this.#server.leases.revoke(lease);
   }
 
-  /** Advances the virtual clock: leases expire, and requests that a frozen connection delays time out. */
+  /**
+   * Advances the virtual clock: leases expire, requests that a frozen connection delays time out, and ticks of
+   * `@ClusterCron` are due. A step over several ticks is like an interruption: all but the newest are missed.
+   */
   advance(ms: number): void {
     if (!(ms >= 0)) throw new InvalidOptionsError(`advance(${ms}): pass 0 or more milliseconds`);
     this.#server.clock.advance(ms);

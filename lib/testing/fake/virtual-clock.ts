@@ -3,6 +3,9 @@ interface Timer {
   readonly callback: () => void;
 }
 
+/** The time of day at 0 ms: the same in each test. */
+const START = Date.UTC(2000, 0, 1);
+
 /** A clock that starts at 0 ms and advances only by `advance()`. */
 export class VirtualClock {
   #now = 0;
@@ -10,6 +13,11 @@ export class VirtualClock {
 
   get now(): number {
     return this.#now;
+  }
+
+  /** The time of day, in milliseconds since 1970. */
+  get wall(): number {
+    return START + this.#now;
   }
 
   /** Calls `callback` once after `ms` virtual milliseconds. Returns a function that cancels the call. */

@@ -46,6 +46,7 @@ export async function etcdContractCluster(): Promise<ContractCluster> {
     },
     shortTtlSeconds: 3,
     pass: (ms) => sleep(ms),
+    now: () => Date.now(),
     wipe: () => etcd.wipe(),
     [Symbol.asyncDispose]: async () => {
       direct.close();

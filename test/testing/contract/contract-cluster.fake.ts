@@ -38,6 +38,7 @@ export function fakeContractCluster(): Promise<ContractCluster> {
     pass: (ms) => {
       fake.advance(ms);
     },
+    now: () => fake.now.getTime(),
     wipe: () => {
       fake.wipe();
     },

@@ -26,6 +26,8 @@ export interface ContractCluster extends AsyncDisposable {
   readonly shortTtlSeconds: number;
   /** Resolves after this time. */
   pass(ms: number): Awaitable<void>;
+  /** The time by which schedules go, in milliseconds since 1970. */
+  now(): number;
   /** Replaces the store with an empty one. */
   wipe(): Awaitable<void>;
 }

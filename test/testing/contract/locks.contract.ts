@@ -12,6 +12,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { startApp } from '../../support/start-app.js';
 import type { ContractCluster } from './contract-cluster.js';
+import { recordsUnder } from './records-under.js';
 
 export function locksContract(cluster: () => ContractCluster): void {
   describe('locks', () => {
@@ -21,12 +22,15 @@ export function locksContract(cluster: () => ContractCluster): void {
       const { app, ...rest } = await startApp({ hosts: '', client: cluster().client, coordination });
       return { ...rest, locks: app.get(ClusterLocks), watcher: app.get(WatcherService) };
     };
-    type Started = Awaited<ReturnType<typeof start>>;
     const beginTest = (name: string): void => {
       prefix = `/locks/${name}`;
     };
-    const queueOf = async ({ watcher }: Started, name: string): Promise<string[]> =>
-      (await watcher.getAll(`${prefix}/v1/locks/${name}/`)).map(({ key }) => key);
+    /** The keys of the queue, the first one first. */
+    const queueOf = async (name: string): Promise<string[]> =>
+      [...(await recordsUnder(cluster(), `${prefix}/v1/locks/${name}/`))]
+        .sort((a, b) => a.createRevision - b.createRevision)
+        .map(({ rawKey }) => rawKey);
+
     it('are acquired by one caller at a time, first come, first served, across instances', async () => {
       beginTest('order');
       await using first = await start();
@@ -35,11 +39,11 @@ export function locksContract(cluster: () => ContractCluster): void {
       const waiting: Promise<ClusterLock>[] = [];
       const callers = [first, second, second, first, second];
       for (const [index, app] of callers.entries()) {
-        const before = (await queueOf(app, 'job')).length;
+        const before = (await queueOf('job')).length;
         const lock = app.locks.acquire('job');
         void lock.then(() => order.push(index));
         waiting.push(lock);
-        await eventually(async () => (await queueOf(app, 'job')).length > before);
+        await eventually(async () => (await queueOf('job')).length > before);
       }
       let token = 0;
       for (const [index, acquiring] of waiting.entries()) {
@@ -57,7 +61,7 @@ export function locksContract(cluster: () => ContractCluster): void {
         await lock.release();
         expect([fence.held, fence.signal.aborted]).toEqual([false, true]);
       }
-      expect(await queueOf(first, 'job')).toEqual([]);
+      expect(await queueOf('job')).toEqual([]);
     });
 
     it('are tried without waiting', async () => {
@@ -70,7 +74,7 @@ export function locksContract(cluster: () => ContractCluster): void {
         undefined,
         undefined,
       ]);
-      expect((await queueOf(first, 'job')).length).toBe(1);
+      expect((await queueOf('job')).length).toBe(1);
       await lock?.release();
       const next = await second.locks.tryAcquire('job');
       expect(next?.fence.token).toBeGreaterThan(lock?.fence.token ?? Infinity);
@@ -92,7 +96,7 @@ export function locksContract(cluster: () => ContractCluster): void {
       expect(result).toBeGreaterThan(0);
       const failure = new Error('no work to do');
       await expect(app.locks.run('job', () => Promise.reject(failure))).rejects.toBe(failure);
-      expect(await queueOf(app, 'job')).toEqual([]);
+      expect(await queueOf('job')).toEqual([]);
     });
 
     it('are no longer waited for after the limit, an abort, or the shutdown', async () => {
@@ -105,7 +109,7 @@ export function locksContract(cluster: () => ContractCluster): void {
       const aborted = second.locks.acquire('job', { signal: abort.signal });
       const closed = second.locks.acquire('job');
       const outcomes = Promise.allSettled([limited, aborted, closed]);
-      await eventually(async () => (await queueOf(first, 'job')).length === 4);
+      await eventually(async () => (await queueOf('job')).length === 4);
 
       const reason = new Error('not needed');
       abort.abort(reason);
@@ -113,13 +117,13 @@ export function locksContract(cluster: () => ContractCluster): void {
       await cluster().pass(1_000);
       await expect(limited).rejects.toThrow(LockTimeoutError);
       await expect(limited).rejects.toThrow('the lock "job" was not acquired within 1000 ms');
-      await eventually(async () => (await queueOf(first, 'job')).length === 2);
+      await eventually(async () => (await queueOf('job')).length === 2);
       await second[Symbol.asyncDispose]();
       await expect(closed).rejects.toThrow(ConnectionClosedError);
       await outcomes;
       await expect(second.locks.acquire('job')).rejects.toThrow(ConnectionClosedError);
       await expect(second.locks.tryAcquire('job')).rejects.toThrow(ConnectionClosedError);
-      expect((await queueOf(first, 'job')).length).toBe(1);
+      expect((await queueOf('job')).length).toBe(1);
       expect(lock.fence.held).toBe(true);
       await lock.release();
     });
@@ -131,12 +135,12 @@ export function locksContract(cluster: () => ContractCluster): void {
       const lock = await first.locks.acquire('job');
       const abort = new AbortController();
       const givenUp = first.locks.acquire('job', { signal: abort.signal });
-      await eventually(async () => (await queueOf(first, 'job')).length === 2);
+      await eventually(async () => (await queueOf('job')).length === 2);
       const last = second.locks.acquire('job');
-      await eventually(async () => (await queueOf(first, 'job')).length === 3);
+      await eventually(async () => (await queueOf('job')).length === 3);
       abort.abort();
       await expect(givenUp).rejects.toThrow();
-      await eventually(async () => (await queueOf(first, 'job')).length === 2);
+      await eventually(async () => (await queueOf('job')).length === 2);
       expect(lock.fence.held).toBe(true);
       await lock.release();
       await (await last).release();
@@ -149,7 +153,7 @@ export function locksContract(cluster: () => ContractCluster): void {
       let fenced: unknown;
       const lost = first.locks.run('job', async (fence) => {
         const next = second.locks.acquire('job');
-        const [own = ''] = await queueOf(first, 'job');
+        const [own = ''] = await queueOf('job');
         await cluster().write({ [own]: undefined });
         await eventually(() => fence.signal.aborted);
         expect(fence.held).toBe(false);
@@ -166,7 +170,7 @@ export function locksContract(cluster: () => ContractCluster): void {
       const lose = async (fail: (signal: AbortSignal) => unknown): Promise<unknown> =>
         app.locks
           .run('job', async ({ signal }) => {
-            const [own = ''] = await queueOf(app, 'job');
+            const [own = ''] = await queueOf('job');
             await cluster().write({ [own]: undefined });
             await eventually(() => signal.aborted);
             throw fail(signal);
@@ -185,13 +189,11 @@ export function locksContract(cluster: () => ContractCluster): void {
       await using second = await start();
       const lock = await first.locks.acquire('job');
       const waiting = second.locks.acquire('job');
-      await eventually(async () => (await queueOf(first, 'job')).length === 2);
-      const before = await queueOf(first, 'job');
-      const revisions = await Promise.all(before.map(async (key) => (await first.watcher.get(key)).createRevision));
-      const own = before[revisions.indexOf(Math.max(...revisions))] ?? '';
+      await eventually(async () => (await queueOf('job')).length === 2);
+      const [, own = ''] = await queueOf('job');
       await cluster().write({ [own]: undefined });
       await eventually(async () => {
-        const queue = await queueOf(first, 'job');
+        const queue = await queueOf('job');
         return queue.length === 2 && !queue.includes(own);
       });
       await lock.release();
@@ -203,8 +205,8 @@ export function locksContract(cluster: () => ContractCluster): void {
       await using app = await start();
       const lock = await app.locks.acquire('job');
       const waiting = app.locks.acquire('job');
-      await eventually(async () => (await queueOf(app, 'job')).length === 2);
-      const [own = ''] = await queueOf(app, 'job');
+      await eventually(async () => (await queueOf('job')).length === 2);
+      const [own = ''] = await queueOf('job');
       const { lease } = await app.watcher.get(own);
 
       await cluster().revokeLease(lease ?? '');
@@ -222,7 +224,7 @@ export function locksContract(cluster: () => ContractCluster): void {
       await using app = await start();
       const lock = await app.locks.acquire('job');
       const waiting = app.locks.acquire('job');
-      await eventually(async () => (await queueOf(app, 'job')).length === 2);
+      await eventually(async () => (await queueOf('job')).length === 2);
 
       await cluster().disconnect();
       await cluster().pass(6_000);
@@ -256,7 +258,7 @@ export function locksContract(cluster: () => ContractCluster): void {
       expect(await running).toBe('result');
       await (await next).release();
       expect(order).toEqual(['running', 'ended while held', 'next']);
-      expect(await queueOf(other, 'job')).toEqual([]);
+      expect(await queueOf('job')).toEqual([]);
     });
 
     it('refuse names that cannot be part of a key, and other invalid arguments', async () => {

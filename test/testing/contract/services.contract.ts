@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { startApp } from '../../support/start-app.js';
 import type { ContractCluster } from './contract-cluster.js';
+import { recordsUnder } from './records-under.js';
 
 class Instance {
   @IsString() host!: string;
@@ -107,12 +108,12 @@ export function servicesContract(cluster: () => ContractCluster): void {
       await cluster().revokeLease(lease ?? '');
       await cluster().pass(2_000);
       await eventually(async () => {
-        const [found] = await app.watcher.getAll(keyOf('a'));
+        const [found] = await recordsUnder(cluster(), keyOf('a'));
         return found?.lease !== undefined && found.lease !== lease;
       });
       await cluster().write({ [keyOf('a')]: undefined });
       await cluster().pass(2_000);
-      await eventually(async () => (await app.watcher.getAll(keyOf('a'))).length === 1);
+      await eventually(async () => (await recordsUnder(cluster(), keyOf('a'))).length === 1);
     });
 
     it('wait for the end of another process with the same id', async () => {

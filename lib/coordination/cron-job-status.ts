@@ -1,0 +1,30 @@
+/** Observes cron jobs for metrics. */
+export interface CronObserver {
+  /** The method is called. */
+  tickStarted(job: string): void;
+  ticksMissed(job: string, count: number): void;
+  ticksSkipped(job: string, count: number): void;
+  /** The method has rejected. */
+  tickFailed(job: string, error: unknown): void;
+}
+
+/** State of a cron job on one instance. */
+export interface CronJobStatus {
+  /**
+   * - `standby`: another instance owns the job, or none.
+   * - `owner`: this instance owns the job and starts its ticks.
+   * - `behind`: this instance owns the job, but its clock is behind the last tick. It waits.
+   * - `unreadable`: this instance owns the job, but the last tick in etcd is not one of this version. It waits.
+   */
+  state: 'standby' | 'owner' | 'behind' | 'unreadable';
+  /** True while a call is running on this instance. */
+  running: boolean;
+  /** Calls that this instance has started. */
+  started: number;
+  /** Ticks that no instance had started in time, as counted by this instance. */
+  missed: number;
+  /** Ticks that were due while a call was running on this instance, and were dropped. */
+  skipped: number;
+  /** Calls on this instance that rejected. */
+  failed: number;
+}

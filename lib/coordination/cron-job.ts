@@ -1,0 +1,147 @@
+import { KeyRange } from '../backend/key-range.js';
+import { keyBytesOf } from '../backend/key-record.js';
+import { PermissionDeniedError } from '../etcd-trigger.errors.js';
+import type { Claim } from './claim.js';
+import { ClaimKeeper, type CoordinationContext } from './claim-keeper.js';
+import type { CronJobStatus } from './cron-job-status.js';
+import { CronTerm, type CronTermOptions } from './cron-term.js';
+import { FollowedRange } from './followed-range.js';
+import { LastTick, parseLastTick } from './last-tick.js';
+import { type InstanceIdentity, type Members, ownerValue } from './members.js';
+import type { Participant } from './participant.js';
+
+export interface CronJobOptions extends Omit<CronTermOptions, 'log'> {
+  readonly keys: { readonly owner: string; readonly last: string };
+  readonly instance: InstanceIdentity;
+  readonly members: Members;
+}
+
+/** This instance's part in one cron job: it claims the job whenever it is free, and starts its ticks then. */
+export class CronJob implements Participant {
+  readonly range: KeyRange;
+  readonly #options: CronJobOptions;
+  readonly #context: CoordinationContext;
+  readonly #keeper: ClaimKeeper;
+  readonly #last: LastTick;
+  readonly #stop = new AbortController();
+  readonly #closing = new AbortController();
+  readonly #status: CronJobStatus = {
+    state: 'standby',
+    running: false,
+    started: 0,
+    missed: 0,
+    skipped: 0,
+    failed: 0,
+  };
+  #followed: FollowedRange | undefined;
+  #term: CronTerm | undefined;
+  #isStarted = false;
+
+  constructor(context: CoordinationContext, options: CronJobOptions) {
+    const { name, keys, instance, members } = options;
+    this.#context = context;
+    this.#options = options;
+    this.range = KeyRange.of({ key: keyBytesOf(keys.owner) });
+    const value = ownerValue(instance);
+    this.#keeper = new ClaimKeeper(context, {
+      name,
+      rawKey: keys.owner,
+      value: () => value,
+      delayMs: (previous) => members.delayMs('crons', name, previous),
+      hold: () => (members.isListed ? undefined : members.whenListed(this.#stop.signal)),
+      onClaimed: (claim) => this.#own(claim),
+    });
+    this.#last = new LastTick({
+      rawKey: keys.last,
+      instance: instance.id,
+      keyValue: context.keyValue,
+      onError: (error) => {
+        this.#reportDenial(error);
+      },
+      closing: this.#closing.signal,
+    });
+    members.announce('crons', name);
+  }
+
+  get name(): string {
+    return this.#options.name;
+  }
+
+  /** `Class.method`. */
+  get method(): string {
+    return this.#options.method;
+  }
+
+  get expression(): string {
+    return this.#options.schedule.expression;
+  }
+
+  get status(): Readonly<CronJobStatus> {
+    return this.#status;
+  }
+
+  /** The last tick that any instance has started or dropped, as last seen. */
+  get lastTick(): Date | undefined {
+    const { at } = parseLastTick(this.#followed?.records.get(this.#options.keys.last));
+    return at === undefined ? undefined : new Date(at);
+  }
+
+  /** The next tick by the clock of this instance. */
+  get nextTick(): Date | undefined {
+    const { schedule, clock } = this.#options;
+    const at = schedule.next(clock.now());
+    return at === undefined ? undefined : new Date(at);
+  }
+
+  /** True if this instance should do something now: claim the job, or start a tick. */
+  get isDue(): boolean {
+    if (!this.#isStarted || this.#stop.signal.aborted) return false;
+    return this.#term ? this.#term.isDue : this.#keeper.owner === undefined;
+  }
+
+  start(): void {
+    const { keys } = this.#options;
+    this.#isStarted = true;
+    this.#followed ??= new FollowedRange(this.#context.ranges, KeyRange.of({ key: keyBytesOf(keys.last) }));
+    this.#keeper.start();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#keeper.stop();
+  }
+
+  drain(): Promise<void> {
+    this.stop();
+    return this.#keeper.drain();
+  }
+
+  get busyKeys(): readonly string[] {
+    const { claim } = this.#keeper;
+    return claim && !claim.isReleased ? [claim.rawKey] : [];
+  }
+
+  close(): void {
+    this.stop();
+    this.#closing.abort();
+    this.#keeper.close();
+    this.#followed?.close();
+  }
+
+  async #own(claim: Claim): Promise<void> {
+    this.#status.state = 'owner';
+    const term = new CronTerm({ ...this.#options, log: this.#context.log }, this.#last, claim, this.#status);
+    this.#term = term;
+    try {
+      await term.run();
+    } finally {
+      this.#term = undefined;
+      this.#status.state = 'standby';
+    }
+  }
+
+  #reportDenial(error: unknown): void {
+    if (!(error instanceof PermissionDeniedError)) return;
+    this.#context.log.warn(`"${this.name}" cannot use its last tick: ${error.message}; retrying`);
+  }
+}

@@ -11,12 +11,18 @@ export {
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
+export type { DocumentLimits } from './dto/document-limits.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule } from './module/etcd-trigger.module.js';
 export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
 export { getConfigToken, InjectConfig } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
-export type { EtcdTriggerOptions, EtcdTriggerOptionsFactory, HandlersOptions } from './module/etcd-trigger.options.js';
+export type {
+  EtcdTriggerLimits,
+  EtcdTriggerOptions,
+  EtcdTriggerOptionsFactory,
+  HandlersOptions,
+} from './module/etcd-trigger.options.js';
 export {
   getEtcdClientToken,
   getStoreToken,

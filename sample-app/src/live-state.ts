@@ -47,7 +47,14 @@ export class LiveState {
     const clusters = this.inspector.describe().clusters;
     const targets = clusters
       .flatMap((cluster) => cluster.targets)
-      .map(({ target, state, revision, keys, listeners }) => ({ target, state, revision, keys, listeners }));
+      .map(({ target, state, revision, keys, listeners, failing }) => ({
+        target,
+        state,
+        revision,
+        keys,
+        listeners,
+        failing,
+      }));
     return {
       status: this.store.status,
       isFollowing: targets.every(({ state }) => state === 'following'),

@@ -19,11 +19,11 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   'Changes of the store': ['ChangeOptions'],
   'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions'],
 };
-const NESTED: Readonly<Record<string, string>> = {
+const NESTED: Readonly<Record<string, string | readonly string[]>> = {
   boot: 'BootPolicy',
   coordination: 'CoordinationOptions',
   handlers: 'HandlersOptions',
-  limits: 'TransactionLimits',
+  limits: ['TransactionLimits', 'DocumentLimits'],
   snapshot: 'SnapshotOptions',
   retry: 'RetryOptions',
   lease: 'LeaseOptions',
@@ -50,7 +50,11 @@ function optionsOf(members: Iterable<ts.TypeElement> | undefined, path = ''): Op
     .flatMap((member) => {
       const name = member.name.getText();
       const nested = NESTED[name];
-      if (nested) return optionsOf(INTERFACES.get(nested), `${path}${name}.`);
+      // The limits of a definition are those of its documents only, which the section "Module" lists.
+      const isOfDefinition = member.type?.getText() === 'Partial<DocumentLimits>';
+      if (nested && !isOfDefinition) {
+        return [nested].flat().flatMap((each) => optionsOf(INTERFACES.get(each), `${path}${name}.`));
+      }
       if (member.type && ts.isTypeLiteralNode(member.type)) return optionsOf(member.type.members, `${path}${name}.`);
       const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default');
       return [{ name: path + name, default: ts.getTextOfJSDocComment(tag?.comment) }];

@@ -10,7 +10,8 @@ import { IsInt } from 'class-validator';
 import { OnElected, RevisionConflictError, StoreService, WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { format } from 'prettier';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DefinitionFeed } from '../../lib/store/cache/definition-feed.js';
 import { INSTRUMENTS } from '../../lib/telemetry/instruments.js';
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
@@ -94,8 +95,13 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     );
     await store.put('/app/limit', { perMinute: SECRET + 1 });
     await expect(store.put('/app/limit', { perMinute: 1 }, { ifAbsent: true })).rejects.toThrow(RevisionConflictError);
+    const deliver = vi.spyOn(DefinitionFeed.prototype, 'deliver').mockImplementationOnce(() => {
+      throw new RangeError(`the limit is ${SECRET}`);
+    });
     etcd.put('/app/limit', { perMinute: `${SECRET}` });
     await settled(app);
+    expect(store.entry('/app/limit', LimitConfig).state).toBe('invalid');
+    deliver.mockRestore();
     etcd.disconnect();
     etcd.put('/orders/2', 'y');
     etcd.compact();
@@ -121,6 +127,7 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
 
     for (const { name } of Object.values(INSTRUMENTS)) expect(text).toContain(`\n${name.replaceAll('.', '_')}`);
     expect(text).toMatch(/etcd_trigger_listener_failures.*etcd_trigger_listener="changes\$",error_type="TypeError"/);
+    expect(text).toMatch(/etcd_trigger_delivery_failures.*etcd_trigger_target="key \\"\/app\/limit\\"".* 1\n/);
     expect(text).toMatch(/etcd_trigger_resyncs.*etcd_trigger_reason="compacted".* 1\n/);
     expect(text).toMatch(/etcd_trigger_handler_given_up.*etcd_trigger_handler="Orders.onOrder".* 1\n/);
     expect(text).toMatch(

@@ -2,10 +2,11 @@ import { Injectable } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { IsInt } from 'class-validator';
-import { EtcdTriggerInspector, WatchKey } from 'nestjs-etcd-trigger';
+import { EtcdTriggerInspector, StoreService, WatchKey } from 'nestjs-etcd-trigger';
 import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { DefinitionFeed } from '../../lib/store/cache/definition-feed.js';
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
 
@@ -72,6 +73,21 @@ describe('the health of an application', () => {
     await eventually(() => reasons()?.includes('the watch of key "/app/limit" is interrupted'));
     expect(health.live()).toEqual({ etcd: { status: 'up' } });
     expect(ready()).toMatchObject({ status: 'up', state: 'degraded' });
+  });
+
+  it('is degraded while the delivery itself fails', async () => {
+    const deliver = vi.spyOn(DefinitionFeed.prototype, 'deliver').mockImplementation(() => {
+      throw new RangeError();
+    });
+    etcd.put('/app/limit', { perMinute: 2 });
+
+    await eventually(() =>
+      reasons()?.includes('the delivery of key "/app/limit" has failed unexpectedly and is retried'),
+    );
+    deliver.mockRestore();
+    await eventually(() => reasons() === undefined);
+
+    expect(app.get(StoreService).get('/app/limit', LimitConfig)).toEqual({ perMinute: 2 });
   });
 
   it('is down while a required key has no value, and after the module is closed', async () => {

@@ -60,13 +60,14 @@ export class ConfigLeases {
 
   /** A failure of the renewal itself must not let the lease expire silently. */
   #supervise(leasedKey: LeasedKey): void {
+    if (leasedKey.signal.aborted) return;
     this.#keepAlive(leasedKey).catch(async (error: unknown) => {
       if (leasedKey.signal.aborted) return;
       this.#log.error(
         `the renewal of the lease of ${quoted(leasedKey.key)} failed unexpectedly and is retried: ${describeThrown(error)}`,
       );
       await quietPause(BACKOFF.soon(0), leasedKey.signal);
-      if (!leasedKey.signal.aborted) this.#supervise(leasedKey);
+      this.#supervise(leasedKey);
     });
   }
 

@@ -13,6 +13,7 @@ import type { DeliveryFailures } from './delivery-failures.js';
 import type { InterruptionLog } from './interruption-log.js';
 import { InitialList, type InitialListWait } from './initial-list.js';
 import type { ListenerRegistration, RangeListener, StreamState } from './range-listener.js';
+import { type RangeOwner, RangeRegistration } from './range-registration.js';
 
 /** Further resyncs without a difference, one after the other, are not logged. */
 const MAX_LOGGED_EMPTY = 3;
@@ -21,7 +22,7 @@ const MAX_LOGGED_EMPTY = 3;
  * One target and its listeners, with one list, one stream and one cache. A listener that cannot accept an update leaves
  * the shared stream before the update, and rejoins it when it has caught up.
  */
-export class SharedRange implements ReflectorSink {
+export class SharedRange implements ReflectorSink, RangeOwner {
   readonly #source: ListWatcher;
   readonly #log: InstanceLog;
   readonly #observer: ClusterObserver | undefined;
@@ -148,8 +149,7 @@ export class SharedRange implements ReflectorSink {
     this.#observe((observer) => {
       observer.changed(this.range, cache.size, 'initial');
     });
-    for (const registration of this.#registrations)
-      if (!registration.follower) this.#deliverList(registration, cache);
+    for (const registration of this.#registrations) if (!registration.follower) this.#deliverList(registration, cache);
     this.#failures.recovered(this, this.range);
   }
 
@@ -186,8 +186,8 @@ export class SharedRange implements ReflectorSink {
     if (this.#state !== 'interrupted' && this.cache) {
       this.#interruptions.interrupted(this.range, reason);
       this.#observe((observer) => {
-      observer.interrupted(this.range, reason);
-    });
+        observer.interrupted(this.range, reason);
+      });
     }
     this.#state = 'interrupted';
     for (const registration of this.#registrations)
@@ -269,7 +269,14 @@ export class SharedRange implements ReflectorSink {
     };
     const { listener } = registration;
     if (registration.isUnregistered) return;
-    registration.follower = new CatchUpFollower(this.#source, this.range, listener, from, rejoinIfCaughtUp, this.#failures);
+    registration.follower = new CatchUpFollower(
+      this.#source,
+      this.range,
+      listener,
+      from,
+      rejoinIfCaughtUp,
+      this.#failures,
+    );
   }
 
   #resynced({ reason, fromRevision, toRevision }: ResyncNotice, changes: number): void {
@@ -286,74 +293,5 @@ export class SharedRange implements ReflectorSink {
     }
     const difference = `revisions ${fromRevision} to ${toRevision} are delivered as a difference of ${changes} keys`;
     this.#log.warn(`${this.range.toString()}: listed again (${reason}); ${difference}`);
-  }
-}
-
-class RangeRegistration implements ListenerRegistration {
-  follower: CatchUpFollower | undefined;
-  isUnregistered = false;
-  readonly #range: SharedRange;
-
-  constructor(
-    range: SharedRange,
-    readonly listener: RangeListener,
-    readonly wantsInitial: boolean,
-  ) {
-    this.#range = range;
-  }
-
-  get revision(): number {
-    const cache = this.#cache;
-    return cache ? cache.next - 1 : 0;
-  }
-
-  get lag(): number {
-    return Math.max(0, (this.#range.cache?.next ?? 1) - 1 - this.revision);
-  }
-
-  get clusterId(): string | undefined {
-    return this.#cache?.clusterId;
-  }
-
-  get state(): StreamState {
-    return (this.follower ?? this.#range).state;
-  }
-
-  get isLagging(): boolean {
-    return this.follower !== undefined;
-  }
-
-  onDrain(): void {
-    this.follower?.onDrain();
-  }
-
-  whenListed(wait: InitialListWait): Promise<unknown> {
-    return this.follower ? this.follower.list.wait(wait) : this.#range.whenListed(wait);
-  }
-
-  listed(cache: RangeCache): void {
-    if (this.isUnregistered) return;
-    if (this.wantsInitial) this.listener.deliver(cache.current(), undefined);
-    this.listener.listed?.();
-  }
-
-  unregister(): void {
-    if (this.isUnregistered) return;
-    this.isUnregistered = true;
-    this.follower?.close();
-    this.#range.unregister(this);
-  }
-
-  /** To be called after each update of the shared stream, which may have reached the listener's cursor. */
-  rejoinIfCaughtUp(shared: RangeCache): void {
-    const { follower } = this;
-    if (follower?.list.cache?.hasSeenTheSameAs(shared)) {
-      this.follower = undefined;
-      follower.close();
-    }
-  }
-
-  get #cache(): RangeCache | undefined {
-    return this.follower ? this.follower.list.cache : this.#range.cache;
   }
 }

@@ -40,7 +40,8 @@ export async function referenceOf(shape: ClassShape, text: string): Promise<Refe
   }
   visitInstances(value, JSON.parse(text), shapes, {
     nested: (nested, _designType, path, source) => {
-      if (nested instanceof Map) for (const key of droppedKeys(source, path)) violations.add(key);
+      if (nested instanceof Map && !shape.hidesUnknown)
+        for (const key of droppedKeys(source, path)) violations.add(key);
       return true;
     },
   });

@@ -49,7 +49,11 @@ function start(type: typeof Limit | typeof SlowLimit) {
 }
 
 /** Lets the method throw for the given number of calls. */
-function breakMethod<Name extends string>(owner: Record<Name, (...args: never[]) => unknown>, name: Name, times: number) {
+function breakMethod<Name extends string>(
+  owner: Record<Name, (...args: never[]) => unknown>,
+  name: Name,
+  times: number,
+) {
   const original = owner[name];
   let left = times;
   owner[name] = (...args: never[]) => {
@@ -80,7 +84,8 @@ describe('a feed that fails unexpectedly', () => {
     breakMethod(feed.cache as never, 'apply', 2);
 
     feed.deliver(new InitialBatch(9, [written('/a', 1)]));
-    feed.deliver({ ...new InitialBatch(10, [written('/b', 2)]), events: new InitialBatch(10, [written('/b', 2)]).events });
+    const { events } = new InitialBatch(10, [written('/b', 2)]);
+    feed.deliver({ revision: 10, events, origin: 'live' });
     await eventually(() => story.length === 1);
     expect(feed.canAccept()).toBe(false);
     await feed.parsed();

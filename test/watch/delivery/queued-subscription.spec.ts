@@ -1,9 +1,10 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type ChangeBatch, ChangeEvent } from '../../../lib/watch/stream/change-event.js';
 import { type DeliveryOptions, resolveDelivery } from '../../../lib/watch/delivery/delivery-options.js';
 import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
 import type { WatchFailure, WatchHandler } from '../../../lib/watch/watch-event.js';
 import { FinalFailure } from '../../../lib/watch/delivery/listener-failure.js';
+import { HandlerRunner } from '../../../lib/watch/delivery/handler-runner.js';
 import { QueuedSubscription } from '../../../lib/watch/delivery/queued-subscription.js';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
@@ -38,6 +39,23 @@ const subscribe = (handler: WatchHandler, options: DeliveryOptions = {}) => {
 };
 
 describe('QueuedSubscription', () => {
+  it('retries an event whose delivery fails unexpectedly, keeps the order, and logs it once', async () => {
+    const call = vi.spyOn(HandlerRunner.prototype, 'call').mockImplementationOnce(() => {
+      throw new RangeError('a value that must not be logged');
+    });
+    const seen: string[] = [];
+    const { subscription, logger } = subscribe({ event: ({ revision: at }) => seen.push(String(at)) });
+    subscription.deliver(revision(1, 'a=1'), undefined);
+    subscription.deliver(revision(2, 'a=2'), undefined);
+    await eventually(() => seen.length === 2);
+    call.mockRestore();
+
+    expect(seen).toEqual(['1', '2']);
+    expect(logger.lines.map(({ level }) => level)).toEqual(['error', 'log']);
+    expect(logger.text).toContain('Orders.onOrder: delivery failed unexpectedly and is retried: RangeError at ');
+    expect(logger.text).not.toContain('must not be logged');
+  });
+
   it('delivers only the selected type of events', async () => {
     const seen: string[] = [];
     const { subscription } = subscribe({ event: ({ type, key }) => seen.push(`${type} ${key}`) }, { events: 'delete' });

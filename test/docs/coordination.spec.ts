@@ -50,6 +50,32 @@ describe('every snippet of docs/coordination.md', () => {
     expect(fake.keys('/invoices/')).toEqual([1, 2, 3, 4].map((day) => `/invoices/2000-01-0${day}`));
   });
 
+  it('takes articles under a lock, one caller at a time, and lists the shops', async () => {
+    const Stock = await load('stock.js', 'Stock');
+    const Shops = await load('shop.js', 'Shops');
+    const fake = new FakeCluster();
+    fake.put('/stock/tea', '10');
+    const module = await Test.createTestingModule({
+      imports: [
+        EtcdTriggerModule.forRoot({ client: fake, logger: quiet, coordination: { prefix: '/coordination/shop' } }),
+      ],
+      providers: [Stock, Shops],
+    }).compile();
+    const app = await module.createNestApplication({ logger: false }).init();
+    const stock = app.get<{ take(article: string): Promise<number> }>(Stock);
+    const shops = app.get<{
+      readonly all: { readonly value: readonly object[] };
+      join(host: string, port: number): Promise<void>;
+    }>(Shops);
+
+    expect(await Promise.all([1, 2, 3].map(() => stock.take('tea')))).toEqual([9, 8, 7]);
+    await shops.join('10.0.0.1', 80);
+    await eventually(() => shops.all.value.length === 1);
+    expect(shops.all.value).toEqual([{ host: '10.0.0.1', port: 80 }]);
+    await app.close();
+    expect(fake.keys('/coordination/')).toEqual([]);
+  });
+
   it('elects a leader that writes with its fence, and hands over', async () => {
     const fake = new FakeCluster();
     const Report = await load('report.js', 'Report');

@@ -9,6 +9,8 @@ import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '
 import { IsInt } from 'class-validator';
 import {
   ClusterCron,
+  ClusterLocks,
+  LockLostError,
   OnElected,
   RevisionConflictError,
   StoreService,
@@ -158,10 +160,26 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     await module.close();
   };
 
+  /** Acquires a lock and loses it. */
+  const loseLock = async (): Promise<void> => {
+    const module = await Test.createTestingModule({
+      imports: [EtcdTriggerTestingModule.forRoot({ coordination: { prefix: '/coordination' }, logger: quiet })],
+    }).compile();
+    await module.init();
+    const fake = module.get(FakeCluster);
+    const lost = module.get(ClusterLocks).run('job', async ({ signal }) => {
+      for (const key of fake.keys('/coordination/v1/locks/')) fake.delete(key);
+      await eventually(() => signal.aborted);
+    });
+    await expect(lost).rejects.toThrow(LockLostError);
+    await module.close();
+  };
+
   it('a scrape contains every instrument of the guide, and no value', async () => {
     await exercise();
     await lead();
     await tick();
+    await loseLock();
     const text = await scrape();
 
     for (const { name } of Object.values(INSTRUMENTS)) expect(text).toContain(`\n${name.replaceAll('.', '_')}`);
@@ -175,6 +193,8 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     for (const name of ['ticks', 'missed', 'skipped', 'failures']) {
       expect(text).toMatch(new RegExp(`etcd_trigger_cron_${name}.*etcd_trigger_job="report".* 1\\n`));
     }
+    expect(text).toMatch(/etcd_trigger_lock_losses.* 1\n/);
+    expect(text).toMatch(/etcd_trigger_lock_wait_duration_count.*etcd_trigger_outcome="acquired".* 1\n/);
     expect(text).toMatch(/etcd_trigger_store_invalid.* 1\n/);
     expect(text).toMatch(/db_client_operation_duration_count.*etcd_trigger_outcome="conflict".* 1\n/);
     expect(text).not.toContain(String(SECRET));

@@ -124,7 +124,7 @@ export function servicesContract(cluster: () => ContractCluster): void {
       const registering = second.services.register('shop', instance('second'), { id: 'one' });
       await first[Symbol.asyncDispose]();
       await registering;
-      expect((await second.watcher.get(keyOf('one'))).value?.toString()).toBe('{"host":"second","port":80}');
+      expect((await second.watcher.get(keyOf('one'))).value.toString()).toBe('{"host":"second","port":80}');
     });
 
     it('refuse what is not valid', async () => {

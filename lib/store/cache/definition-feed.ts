@@ -256,6 +256,8 @@ export class DefinitionFeed implements RangeListener {
         if (isLast) this.#parsing = parsing;
         await quietPause(BACKOFF.soon(attempt), this.#closing.signal);
       }
+      // Closed: `parsed()` would otherwise await a settled promise forever, without returning to the event loop.
+      if (this.#parsing === parsing) this.#parsing = undefined;
     });
     this.#parsing = parsing;
   }

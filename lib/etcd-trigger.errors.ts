@@ -274,6 +274,8 @@ for (const [family, type] of Object.entries({
   RevisionConflictError,
   UnknownOutcomeError,
   FenceLostError,
+  LockLostError,
+  LockTimeoutError,
   HandlerTimeoutError,
   RevisionUnavailableError,
   WatchError,

@@ -29,7 +29,7 @@ export class ClusterLocks {
    * @throws as `acquire`
    */
   async run<T>(name: string, run: (fence: Fence) => T | Promise<T>, options?: LockOptions): Promise<T> {
-    await using lock = await this.acquire(name, options);
+    const lock = await this.acquire(name, options);
     const { fence } = lock;
     try {
       const result = await run(fence);
@@ -38,6 +38,8 @@ export class ClusterLocks {
     } catch (error) {
       if (!fence.held && isAbort(error, fence.signal)) throw lockLost(fence, error);
       throw error;
+    } finally {
+      await lock.release();
     }
   }
 

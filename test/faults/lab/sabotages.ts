@@ -132,8 +132,8 @@ export const SABOTAGES: readonly Sabotage[] = [
     rule: '10 back-pressure',
     name: 'a slow listener shares the cache of the others',
     file: 'watch/sharing/shared-range.ts',
-    line: '{ cache: cache.copy() }',
-    instead: '{ cache }',
+    line: '        this.#startCatchUp(registration, { cache: cache.copy() });',
+    instead: '        this.#startCatchUp(registration, { cache });',
     run: 'silent links and lost responses',
   },
   {

@@ -1,3 +1,5 @@
+import { onAbort } from '../timing/on-abort.js';
+
 /** The clocks that decide how long a lease lasts. */
 export interface LeaseClock {
   /** Monotonic milliseconds. */
@@ -28,10 +30,10 @@ export function pauseOn({ after }: Pick<LeaseClock, 'after'>, ms: number, signal
     }
     const done = (): void => {
       cancel();
-      signal.removeEventListener('abort', done);
+      stopListening();
       resolve();
     };
     const cancel = after(ms, done);
-    signal.addEventListener('abort', done);
+    const stopListening = onAbort(signal, done);
   });
 }

@@ -5,6 +5,7 @@ import type { Condition, KeyValueStore } from '../backend/key-value-store.js';
 import { LeaseNotFoundError } from '../backend/lease-store.js';
 import { ConnectionError, EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { Deferred } from '../timing/deferred.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
@@ -196,7 +197,7 @@ export class ClaimKeeper {
   async #whenSeen(record: KeyRecord | undefined, signal: AbortSignal): Promise<void> {
     const limit = AbortSignal.timeout(SEEN_LIMIT_MS);
     const seen = record?.revision ?? Infinity;
-    await this.#key.until(() => this.#key.revision >= seen, AbortSignal.any([signal, limit]));
+    await withAnySignal([signal, limit], (ended) => this.#key.until(() => this.#key.revision >= seen, ended));
   }
 
   #compare(): void {

@@ -1,5 +1,6 @@
 import type { Fence } from '../backend/fence.js';
 import { LockLostError } from '../etcd-trigger.errors.js';
+import { isEndedBy } from './aborted.js';
 import type { ClusterLock, LockOptions } from './cluster-lock.js';
 import { coordinationMissing } from './coordination-options.js';
 import type { Locks } from './locks.js';
@@ -36,7 +37,7 @@ export class ClusterLocks {
       if (!fence.held) throw lockLost(fence);
       return result;
     } catch (error) {
-      if (!fence.held && isAbort(error, fence.signal)) throw lockLost(fence, error);
+      if (!fence.held && isEndedBy(fence.signal, error)) throw lockLost(fence, error);
       throw error;
     } finally {
       await lock.release();
@@ -77,7 +78,3 @@ const lockLost = ({ name, token }: Fence, cause?: unknown): LockLostError =>
     `the lock "${name}" (token ${token}) was lost before the function had ended; another instance may have acquired it`,
     { cause },
   );
-
-/** A function may end by rejecting with the reason of the abort. */
-const isAbort = (error: unknown, { aborted, reason }: AbortSignal): boolean =>
-  aborted && (error === reason || (error instanceof Error && error.name === 'AbortError'));

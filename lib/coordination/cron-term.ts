@@ -1,6 +1,7 @@
 import { pauseOn } from '../backend/lease-clock.js';
 import type { WallClock } from '../backend/wall-clock.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { describeFailure } from '../watch/delivery/listener-failure.js';
 import { isEndedBy } from './aborted.js';
 import type { Claim } from './claim.js';
@@ -137,11 +138,12 @@ export class CronTerm {
     const ended = this.#call(call).finally(() => {
       end.abort();
     });
-    const stop = AbortSignal.any([this.#signal, end.signal]);
-    while (!stop.aborted) {
-      await this.#pauseUntil(this.#options.schedule.next(this.#seen ?? call.scheduledAt), stop);
-      if (!this.#signal.aborted) this.#overlap(this.#takeDue());
-    }
+    await withAnySignal([this.#signal, end.signal], async (stop) => {
+      while (!stop.aborted) {
+        await this.#pauseUntil(this.#options.schedule.next(this.#seen ?? call.scheduledAt), stop);
+        if (!this.#signal.aborted) this.#overlap(this.#takeDue());
+      }
+    });
     await ended;
     this.#status.running = false;
   }

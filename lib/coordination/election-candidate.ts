@@ -4,6 +4,7 @@ import { distinctUntilChanged, type Observable, ReplaySubject } from 'rxjs';
 import type { Fence } from '../backend/fence.js';
 import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
 import { checkMilliseconds } from '../option-checks.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { describeFailure } from '../watch/delivery/listener-failure.js';
 import { aborted, isEndedBy } from './aborted.js';
 import type { Claim } from './claim.js';
@@ -176,7 +177,9 @@ export class ElectionCandidate implements Election, Participant {
   #resign(claim: Claim, standbyMs: number | undefined): void {
     const end = new AbortController();
     const limitMs = standbyMs ?? claim.leaseTtlMs;
-    const ended = pauseOn(this.#options.clock, limitMs, AbortSignal.any([end.signal, this.#stop.signal]));
+    const ended = withAnySignal([end.signal, this.#stop.signal], (signal) =>
+      pauseOn(this.#options.clock, limitMs, signal),
+    );
     const standby = {
       ended,
       end: () => {

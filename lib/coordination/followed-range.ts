@@ -1,4 +1,5 @@
 import type { KeyRange } from '../backend/key-range.js';
+import { onAbort } from '../timing/on-abort.js';
 import type { ListenerRegistration, RangeListener } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
@@ -90,11 +91,11 @@ export class FollowedRange implements RangeListener {
     return new Promise((resolve) => {
       const done = (): void => {
         remove();
-        signal.removeEventListener('abort', done);
+        stopListening();
         resolve();
       };
       const remove = this.onChange(done);
-      signal.addEventListener('abort', done);
+      const stopListening = onAbort(signal, done);
     });
   }
 }

@@ -5,6 +5,7 @@ import type { Lease, LeaseStore } from '../backend/lease-store.js';
 import { AuthenticationError, ConnectionError, EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { abortable } from '../timing/abortable.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { within } from '../timing/time-limit.js';
 import { LeaseRenewal } from './lease-renewal.js';
@@ -67,7 +68,7 @@ export class LeaseKeeper {
    * @throws EtcdTriggerError if etcd refuses the write
    */
   create(lease: ProcessLease, request: LeasedKeyRequest, signal: AbortSignal): Promise<LeasedKeyOutcome> {
-    return this.#keys.create(lease, request, AbortSignal.any([signal, lease.signal, this.#closing.signal]));
+    return withAnySignal([signal, lease.signal, this.#closing.signal], (any) => this.#keys.create(lease, request, any));
   }
 
   /**
@@ -76,7 +77,9 @@ export class LeaseKeeper {
    * @throws as `create`; the old or the new value remains
    */
   update(lease: ProcessLease, rawKey: string, value: Buffer, signal: AbortSignal): Promise<boolean> {
-    return this.#keys.update(lease, rawKey, value, AbortSignal.any([signal, lease.signal, this.#closing.signal]));
+    return withAnySignal([signal, lease.signal, this.#closing.signal], (any) =>
+      this.#keys.update(lease, rawKey, value, any),
+    );
   }
 
   /**

@@ -1,5 +1,6 @@
 import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
 import type { LeaseStore } from '../backend/lease-store.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { instantOf, type ProcessLease } from './process-lease.js';
 
@@ -30,8 +31,9 @@ export class LeaseRenewal {
     let failures = 0;
     for (;;) {
       this.#wait = new AbortController();
-      const ended = AbortSignal.any([signal, this.#wait.signal]);
-      await (failures === 0 ? pauseOn(clock, periodMs, ended) : quietPause(BACKOFF.soon(failures), ended));
+      await withAnySignal([signal, this.#wait.signal], (ended) =>
+        failures === 0 ? pauseOn(clock, periodMs, ended) : quietPause(BACKOFF.soon(failures), ended),
+      );
       if (signal.aborted) return;
       if (await this.#renew(periodMs)) {
         failures = 0;
@@ -60,7 +62,9 @@ export class LeaseRenewal {
     });
     const sent = instantOf(clock);
     try {
-      const isRenewed = await leases.renew(this.#lease.id, AbortSignal.any([this.#stop.signal, limit.signal]));
+      const isRenewed = await withAnySignal([this.#stop.signal, limit.signal], (ended) =>
+        leases.renew(this.#lease.id, ended),
+      );
       if (isRenewed) this.#lease.confirm(sent);
       else this.#lease.lose('gone');
       return isRenewed;

@@ -3,6 +3,7 @@ import type { Condition, KeyValueStore, Operation } from '../backend/key-value-s
 import { LeaseNotFoundError, type LeaseStore } from '../backend/lease-store.js';
 import { ConnectionError, UnknownOutcomeError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import type { ProcessLease } from './process-lease.js';
 
@@ -130,7 +131,7 @@ export class LeasedKeys {
     const expected = new Map([...this.#keys].filter(([, key]) => key.lease === lease && key.known !== undefined));
     let found: readonly string[] | undefined;
     try {
-      found = await this.#options.leases.keys(lease.id, AbortSignal.any([this.#closing, lease.signal]));
+      found = await withAnySignal([this.#closing, lease.signal], (any) => this.#options.leases.keys(lease.id, any));
     } catch {
       // The next renewal compares again.
       return;

@@ -4,6 +4,7 @@ import { ConnectionClosedError, ConnectionTimeoutError, LockTimeoutError } from 
 import { checkMilliseconds } from '../option-checks.js';
 import { abortable } from '../timing/abortable.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
+import { onAbort } from '../timing/on-abort.js';
 import { Claim } from './claim.js';
 import type { CoordinationContext } from './claim-keeper.js';
 import type { LockOptions } from './cluster-lock.js';
@@ -111,15 +112,14 @@ export class Locks implements Participant {
     signal?.throwIfAborted();
     const { clock, observer } = this.#options;
     const wait = new AbortController();
-    const abort = (): void => {
-      wait.abort(signal?.reason);
-    };
     const cancelLimit = limit
       ? clock.after(limit.ms, () => {
           wait.abort(limit.error());
         })
       : undefined;
-    signal?.addEventListener('abort', abort, { once: true });
+    const stopListening = onAbort(signal, () => {
+      wait.abort(signal?.reason);
+    });
     this.#waits.add(wait);
     const startedAt = performance.now();
     const seconds = (): number => (performance.now() - startedAt) / 1_000;
@@ -137,7 +137,7 @@ export class Locks implements Participant {
     } finally {
       this.#waits.delete(wait);
       cancelLimit?.();
-      signal?.removeEventListener('abort', abort);
+      stopListening();
     }
   }
 

@@ -2,6 +2,7 @@ import type { Fence } from '../backend/fence.js';
 import { KeyRange } from '../backend/key-range.js';
 import { keyBytesOf } from '../backend/key-record.js';
 import { ConnectionError, UnknownOutcomeError } from '../etcd-trigger.errors.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { Deferred } from '../timing/deferred.js';
 import { within } from '../timing/time-limit.js';
@@ -57,7 +58,7 @@ export class QueuedLock implements ClusterLock {
       if (attempt > 1) await quietPause(BACKOFF.soon(attempt), signal);
       signal.throwIfAborted();
       if (await this.#isFirst()) return !this.isLost;
-      await this.#follow().until(() => this.#seemsFirst, AbortSignal.any([signal, this.fence.signal]));
+      await withAnySignal([signal, this.fence.signal], (ended) => this.#follow().until(() => this.#seemsFirst, ended));
     }
     return false;
   }

@@ -12,6 +12,7 @@ import type { DeliveryFailures } from '../watch/sharing/delivery-failures.js';
 import { describeThrown } from '../foreign/foreign-error.js';
 import { KeyRange } from '../backend/key-range.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
@@ -280,9 +281,11 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   async #hasCaughtUp(watched: SharedRange, revision: number, withinMs: number): Promise<boolean> {
-    const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(Math.ceil(withinMs))]);
+    const limit = AbortSignal.timeout(Math.ceil(withinMs));
     try {
-      const current = await this.#options.source.stamps(watched.range, { signal });
+      const current = await withAnySignal([this.#abort.signal, limit], (signal) =>
+        this.#options.source.stamps(watched.range, { signal }),
+      );
       return current.revision >= revision && watched.cache?.matches(current.stamps) === true;
     } catch {
       // etcd is unreachable: wait for the stream or the next comparison.

@@ -1,3 +1,5 @@
+import { onAbort } from './on-abort.js';
+
 /** Settles as the promise, or rejects with the reason of an abort. The promise itself is not cancelled. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -8,9 +10,6 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     const abort = (): void => {
       reject(signal.reason as Error);
     };
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => {
-      signal.removeEventListener('abort', abort);
-    });
+    promise.then(resolve, reject).finally(onAbort(signal, abort));
   });
 }

@@ -121,6 +121,7 @@ export class LeaseKeeper {
       try {
         const lease = this.#begin(await leases.grant(ttlSeconds), sent);
         if (lease.loss === undefined) return lease;
+        this.#keys.revokeIfUnused(lease);
       } catch (error) {
         if (attempt === 0 && !(error instanceof ConnectionError)) {
           log.warn(`the lease of this instance cannot be granted: ${describe(error)}; retrying`);

@@ -43,7 +43,10 @@ export class ProcessLease {
   #loss: LeaseLoss | undefined;
   #cancelCheck: (() => void) | undefined;
 
-  /** @param sent when the request for the lease was sent */
+  /**
+   * A lease whose grant was answered too late is lost from the beginning; `onLoss` is not called then.
+   * @param sent when the request for the lease was sent
+   */
   constructor({ id, ttlSeconds }: Lease, sent: Instant, options: ProcessLeaseOptions) {
     this.id = id;
     this.ttlMs = ttlSeconds * 1_000;
@@ -52,7 +55,8 @@ export class ProcessLease {
     this.#confirmed = sent;
     // Every key of the lease adds a listener, which is no leak.
     setMaxListeners(0, this.#abort.signal);
-    this.#check();
+    if (this.#leftMs > 0) this.#check();
+    else this.#loss = 'expired';
   }
 
   /** Aborts when the lease is lost. */

@@ -1,5 +1,5 @@
 import { FakeCluster } from 'nestjs-etcd-trigger/testing';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SYSTEM_LEASE_CLOCK } from '../../lib/backend/lease-clock.js';
 import { LeaseKeeper } from '../../lib/coordination/lease-keeper.js';
 import { InstanceLog } from '../../lib/etcd-trigger.log.js';
@@ -19,16 +19,28 @@ const FATES: readonly Fate[] = [
 const PAIRS = FATES.flatMap((first) => FATES.map((second): [Fate, Fate] => [first, second]));
 const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
 
-function start(fates: readonly Fate[] = []) {
+/** @param grantMs time until the answer to the first request for a lease */
+function start(fates: readonly Fate[] = [], grantMs = 0) {
   const fake = new FakeCluster();
   const backend = openBackend(fake);
   const keyValue = new UnreliableKeyValue(backend.keyValue, fates);
-  const { leases, leaseClock: clock = SYSTEM_LEASE_CLOCK } = backend;
+  const { leases, leaseClock = SYSTEM_LEASE_CLOCK } = backend;
+  let passedMs = 0;
+  const clock = { ...leaseClock, now: () => leaseClock.now() + passedMs };
+  const grant = leases.grant.bind(leases);
+  const granted: string[] = [];
+  leases.grant = async (ttlSeconds) => {
+    const lease = await grant(ttlSeconds);
+    if (granted.push(lease.id) === 1) passedMs += grantMs;
+    return lease;
+  };
   const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ttlSeconds: 6, marginMs: undefined });
   return {
     fake,
     keyValue,
     keeper,
+    leases,
+    granted,
     /** Lets the keeper renew the lease, and so compare its keys. */
     renew: () => {
       fake.advance(2_000);
@@ -53,6 +65,17 @@ describe('the keeper of the lease', () => {
 
     expect(fake.get(KEY)).toMatchObject({ lease: lease.id, version: 1 });
     expect(outcome).toEqual({ created: true, createRevision: fake.get(KEY)?.createRevision });
+  });
+
+  it('requests another lease if the answer comes too late to rely on it, and revokes the first one', async () => {
+    using started = start([], 5_000);
+    const { keeper, leases, granted } = started;
+    const revoke = vi.spyOn(leases, 'revoke');
+    const lease = await keeper.lease(never);
+
+    expect([lease.held, lease.loss]).toEqual([true, undefined]);
+    expect(granted).toEqual([granted[0], lease.id]);
+    expect(revoke.mock.calls.map(([id]) => id)).toEqual(granted.slice(0, 1));
   });
 
   it.each(PAIRS)('reports the key of another client although answers are lost: %j, %j', async (...fates) => {

@@ -4,6 +4,10 @@ import { quoted } from './foreign/foreign-text.js';
 /** The largest delay of a timer, in milliseconds. */
 export const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** A wrong value of an option, for messages: a string is quoted and cut, anything else named by its type. */
+export const described = (value: unknown): string =>
+  typeof value === 'string' ? quoted(value) : value === null ? 'null' : typeof value;
+
 /** Integers from `min` to `max`; `key` is the key that the error names. */
 export interface IntegerBounds {
   readonly min: number;

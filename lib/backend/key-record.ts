@@ -1,3 +1,4 @@
+import { quoted } from '../foreign/foreign-text.js';
 import { isUtf8 } from 'node:buffer';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 
@@ -97,7 +98,7 @@ export function rawKeyOf(key: string | Buffer): string {
   if (isAscii(key)) return key;
   if (/\p{Cs}/u.test(key)) {
     throw new InvalidOptionsError(
-      `the key or prefix ${JSON.stringify(key)} has a lone surrogate, so it is no UTF-8: give a well-formed string or a Buffer`,
+      `the key or prefix ${quoted(key)} has a lone surrogate, so it is no UTF-8: give a well-formed string or a Buffer`,
     );
   }
   return Buffer.from(key).toString('latin1');

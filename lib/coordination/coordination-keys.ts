@@ -1,3 +1,4 @@
+import { described } from '../option-checks.js';
 import { rawKeyOf } from '../backend/key-record.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 
@@ -46,6 +47,6 @@ export class CoordinationKeys {
 export function checkName(what: string, name: unknown): void {
   if (typeof name === 'string' && /^[A-Za-z0-9._:-]{1,128}$/.test(name)) return;
   throw new InvalidOptionsError(
-    `${what} must be 1 to 128 of the characters A-Z, a-z, 0-9, ".", "_", ":" and "-", not ${JSON.stringify(name)}`,
+    `${what} must be 1 to 128 of the characters A-Z, a-z, 0-9, ".", "_", ":" and "-", not ${described(name)}`,
   );
 }

@@ -1,3 +1,4 @@
+import { described } from '../option-checks.js';
 import { createRequire } from 'node:module';
 import type * as Cron from 'cron';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
@@ -24,7 +25,7 @@ export class CronSchedule {
     const { CronTime } = loadCron(load);
     if (timeZone !== undefined && !isTimeZone(timeZone)) {
       throw new InvalidOptionsError(
-        `"timeZone" must be the name of a time zone such as 'Europe/Berlin', not ${JSON.stringify(timeZone)}`,
+        `"timeZone" must be the name of a time zone such as 'Europe/Berlin', not ${described(timeZone)}`,
       );
     }
     this.#timeZone = timeZone ?? Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -32,7 +33,7 @@ export class CronSchedule {
       this.#time = new CronTime(expression, this.#timeZone);
     } catch (cause) {
       throw new InvalidOptionsError(
-        `${JSON.stringify(expression)} is not a cron expression such as '0 30 2 * * *' or '*/5 * * * *'`,
+        `${described(expression)} is not a cron expression such as '0 30 2 * * *' or '*/5 * * * *'`,
         { cause },
       );
     }

@@ -1,3 +1,4 @@
+import { quoted } from '../foreign/foreign-text.js';
 import type { Type } from '@nestjs/common';
 import { type Observable, ReplaySubject } from 'rxjs';
 import { KeyRange } from '../backend/key-range.js';
@@ -87,7 +88,7 @@ export class FollowedService<T extends object> implements ServiceList<T> {
     if (result.ok) return;
     const id = keyText(record.rawKey.slice(this.#options.prefix.length));
     const { message } = new InvalidConfigError(
-      `the instance "${id}" of the service "${this.#options.service}"`,
+      `the instance ${quoted(id)} of the service "${this.#options.service}"`,
       result.violations,
     );
     this.#context.log.warn(`${message}; it is left out`);

@@ -1,3 +1,4 @@
+import { quoted } from '../foreign/foreign-text.js';
 import { type KeyRecord, keyText } from '../backend/key-record.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { ConnectionError, UnknownOutcomeError } from '../etcd-trigger.errors.js';
@@ -69,7 +70,7 @@ export class LastTick {
     for (let failures = 0; !claim.isLost; failures += 1) {
       try {
         const result = await keyValue.commit({
-          what: `put "${keyText(rawKey)}"`,
+          what: `put ${quoted(keyText(rawKey))}`,
           key: keyText(rawKey),
           conditions: [claim.condition, { rawKey, revision: known.revision }],
           operations: [{ type: 'put', rawKey, value }],

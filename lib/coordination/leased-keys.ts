@@ -1,3 +1,4 @@
+import { quoted } from '../foreign/foreign-text.js';
 import { type KeyRecord, keyText } from '../backend/key-record.js';
 import type { Condition, KeyValueStore, Operation } from '../backend/key-value-store.js';
 import { LeaseNotFoundError, type LeaseStore } from '../backend/lease-store.js';
@@ -60,7 +61,7 @@ export class LeasedKeys {
   async create(lease: ProcessLease, request: LeasedKeyRequest, signal: AbortSignal): Promise<LeasedKeyOutcome> {
     const { rawKey, onLost } = request;
     await this.#removals.get(rawKey);
-    if (this.#keys.has(rawKey)) throw new Error(`the key "${keyText(rawKey)}" is already used in this process`);
+    if (this.#keys.has(rawKey)) throw new Error(`the key ${quoted(keyText(rawKey))} is already used in this process`);
     const key: LeasedKey = { lease, onLost, mayExist: false, known: undefined };
     this.#keys.set(rawKey, key);
     const attempt = async (): Promise<LeasedKeyOutcome> => {
@@ -140,7 +141,9 @@ export class LeasedKeys {
     if (found === undefined) return;
     for (const rawKey of found) {
       if (before.has(rawKey) || this.#keys.has(rawKey) || lease.loss !== undefined) continue;
-      this.#options.log.warn(`"${keyText(rawKey)}" was left behind by a write whose answer was lost; removing it`);
+      this.#options.log.warn(
+        `${quoted(keyText(rawKey))} was left behind by a write whose answer was lost; removing it`,
+      );
       void this.remove(lease, rawKey);
     }
     const present = new Set(found);
@@ -163,7 +166,7 @@ export class LeasedKeys {
   async #tryCreate(lease: ProcessLease, request: LeasedKeyRequest): Promise<LeasedKeyOutcome> {
     const { rawKey, value, conditions = [], operations = [] } = request;
     const result = await this.#options.keyValue.commit({
-      what: `create "${keyText(rawKey)}"`,
+      what: `create ${quoted(keyText(rawKey))}`,
       key: keyText(rawKey),
       conditions: [{ rawKey, revision: 0 }, ...conditions],
       operations: [{ type: 'put', rawKey, value, lease: lease.id }, ...operations],
@@ -180,7 +183,7 @@ export class LeasedKeys {
       if (!key.known) return false;
       const { createRevision, revision } = key.known;
       const result = await this.#options.keyValue.commit({
-        what: `update "${keyText(rawKey)}"`,
+        what: `update ${quoted(keyText(rawKey))}`,
         key: keyText(rawKey),
         conditions: [{ rawKey, revision, createRevision, lease: lease.id }],
         operations: [{ type: 'put', rawKey, value, lease: lease.id }],
@@ -196,7 +199,7 @@ export class LeasedKeys {
   /** Nothing remains to be removed once etcd does not have the lease. */
   async #remove(lease: ProcessLease, rawKey: string): Promise<void> {
     const transaction = {
-      what: `remove "${keyText(rawKey)}"`,
+      what: `remove ${quoted(keyText(rawKey))}`,
       key: keyText(rawKey),
       conditions: [{ rawKey, lease: lease.id }],
       operations: [{ type: 'delete', rawKey }],

@@ -28,6 +28,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'store/definitions',
     'store/snapshot',
     'store/writing',
+    'timing',
     'watch/delivery',
     'watch/sharing',
   ],

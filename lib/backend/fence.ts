@@ -48,6 +48,21 @@ export class FenceRegistry {
   }
 }
 
+/**
+ * Returns the fence of a write's options as a list.
+ * @throws InvalidOptionsError for `fence: undefined`, such as the term of an election that another instance leads: the
+ * write would not be fenced
+ */
+export function fencesOf(what: string, options: { readonly fence?: Fence }, key: string): readonly Fence[] {
+  if (!Object.hasOwn(options, 'fence')) return [];
+  const { fence } = options;
+  if (fence) return [fence];
+  throw new InvalidOptionsError(
+    `${what}: "fence" is ${String(fence)}, like the term of an election that this instance does not lead; leave the option out to write without a fence`,
+    { key },
+  );
+}
+
 export const fenceLost = (what: string, { name, token }: Fence, key?: string): FenceLostError =>
   new FenceLostError(
     `${what}: this instance no longer owns "${name}" (token ${token}); the write was not applied and never will be`,

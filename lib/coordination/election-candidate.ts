@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { distinctUntilChanged, type Observable, ReplaySubject } from 'rxjs';
 import type { Fence } from '../backend/fence.js';
 import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
-import { checkMilliseconds } from '../option-checks.js';
+import { checkKnown, checkMilliseconds } from '../option-checks.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import { describeFailure } from '../watch/delivery/listener-failure.js';
 import { aborted, isEndedBy } from './aborted.js';
@@ -105,7 +105,9 @@ export class ElectionCandidate implements Election, Participant {
     this.#losses.push(listener);
   }
 
-  async resign({ standbyMs }: { readonly standbyMs?: number } = {}): Promise<void> {
+  async resign(options: { readonly standbyMs?: number } = {}): Promise<void> {
+    checkKnown(options, { standbyMs: true }, { owner: ` of resign() from "${this.name}"` });
+    const { standbyMs } = options;
     checkMilliseconds(`resign from "${this.name}": standbyMs`, standbyMs, 0);
     const { claim } = this.#keeper;
     if (!claim || claim.fence.signal.aborted) return;

@@ -1,7 +1,7 @@
 import type { Condition } from '../backend/key-value-store.js';
 import type { LeaseClock } from '../backend/lease-clock.js';
 import { ConnectionClosedError, ConnectionTimeoutError, LockTimeoutError } from '../etcd-trigger.errors.js';
-import { checkMilliseconds } from '../option-checks.js';
+import { checkKnown, checkMilliseconds, type OptionNames } from '../option-checks.js';
 import { abortable } from '../timing/abortable.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { onAbort } from '../timing/on-abort.js';
@@ -29,6 +29,8 @@ export interface LocksOptions {
   readonly requestTimeoutMs: number;
 }
 
+const LOCK_OPTIONS: OptionNames<LockOptions> = { waitMs: true, signal: true };
+
 /** All locks of this process in one cluster, acquired or waited for. */
 export class Locks implements Participant {
   readonly #context: CoordinationContext;
@@ -55,8 +57,10 @@ export class Locks implements Participant {
    * Waits for the lock, first come, first served.
    * @throws as `ClusterLocks.acquire`
    */
-  acquire(name: string, { waitMs, signal }: LockOptions = {}): Promise<QueuedLock> {
+  acquire(name: string, options: LockOptions = {}): Promise<QueuedLock> {
     checkName('the name of a lock', name);
+    checkKnown(options, LOCK_OPTIONS, { owner: ` of the lock "${name}"` });
+    const { waitMs, signal } = options;
     checkMilliseconds(`the lock "${name}": waitMs`, waitMs, 1);
     const limit = waitMs !== undefined && {
       ms: waitMs,

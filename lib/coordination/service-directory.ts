@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import { checkDtoType } from '../dto/dto-type.js';
 import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { checkKnown } from '../option-checks.js';
 import { within } from '../timing/time-limit.js';
 import type { CoordinationContext } from './claim-keeper.js';
 import { checkName, type CoordinationKeys } from './coordination-keys.js';
@@ -30,9 +31,11 @@ export class ServiceDirectory implements Participant {
   async register<T extends object>(
     service: string,
     self: T,
-    { id = this.#instance.id }: { readonly id?: string } = {},
+    options: { readonly id?: string } = {},
   ): Promise<RegisteredService<T>> {
     checkName('the name of a service', service);
+    checkKnown(options, { id: true }, { owner: ` of a registration as "${service}"` });
+    const { id = this.#instance.id } = options;
     checkName(`the id of an instance of the service "${service}"`, id);
     const value = await serviceBytesOf(service, self);
     this.#checkOpen();

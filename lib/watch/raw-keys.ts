@@ -1,8 +1,9 @@
 import { ConnectionClosedError, InvalidOptionsError, KeyNotFoundError } from '../etcd-trigger.errors.js';
 import { keyBytesOf, rawKeyOf, type KeyRecord, keyText } from '../backend/key-record.js';
-import { type Fence, fenceLost, type FenceRegistry } from '../backend/fence.js';
+import { type Fence, fenceLost, type FenceRegistry, fencesOf } from '../backend/fence.js';
 import type { KeyValueStore, Operation, TransactionResult } from '../backend/key-value-store.js';
 import type { KeyValue } from './watch-event.js';
+import { checkKnown, type OptionNames } from '../option-checks.js';
 import { quoted } from '../foreign/foreign-text.js';
 
 /** Options of a `WatcherService.put`. */
@@ -42,25 +43,25 @@ export class RawKeys {
     return keyValueOf(record);
   }
 
-  async put(
-    key: string | Buffer,
-    value: string | Buffer,
-    { lease, fence }: RawPutOptions,
-  ): Promise<{ revision: number }> {
+  async put(key: string | Buffer, value: string | Buffer, options: RawPutOptions): Promise<{ revision: number }> {
     const rawKey = this.#checkKey('put', key);
     const name = keyText(rawKey);
     if (typeof value !== 'string' && !Buffer.isBuffer(value)) {
       throw new InvalidOptionsError(`put ${quoted(name)}: the value must be a string or a Buffer`, { key: name });
     }
-    const operation = { type: 'put', rawKey, value: Buffer.from(value), lease } as const;
-    const { revision } = await this.#commit(`put ${quoted(name)}`, name, operation, fence);
+    const what = `put ${quoted(name)}`;
+    checkKnown(options, PUT_OPTIONS, { owner: ` of ${what}` });
+    const operation = { type: 'put', rawKey, value: Buffer.from(value), lease: options.lease } as const;
+    const { revision } = await this.#commit(what, name, operation, options);
     return { revision };
   }
 
-  async delete(key: string | Buffer, { fence }: RawDeleteOptions): Promise<{ revision: number; deleted: number }> {
+  async delete(key: string | Buffer, options: RawDeleteOptions): Promise<{ revision: number; deleted: number }> {
     const rawKey = this.#checkKey('delete', key);
     const name = keyText(rawKey);
-    const { revision, deleted } = await this.#commit(`delete ${quoted(name)}`, name, { type: 'delete', rawKey }, fence);
+    const what = `delete ${quoted(name)}`;
+    checkKnown(options, DELETE_OPTIONS, { owner: ` of ${what}` });
+    const { revision, deleted } = await this.#commit(what, name, { type: 'delete', rawKey }, options);
     return { revision, deleted: deleted.length };
   }
 
@@ -73,12 +74,13 @@ export class RawKeys {
     what: string,
     key: string,
     operation: Operation,
-    fence: Fence | undefined,
+    options: { readonly fence?: Fence },
   ): Promise<TransactionResult & { readonly applied: true }> {
-    const conditions = fence ? [this.#fences.conditionOf(what, fence)] : [];
+    const fences = fencesOf(what, options, key);
+    const conditions = fences.map((fence) => this.#fences.conditionOf(what, fence));
     const result = await this.#keyValue.commit({ what, key, conditions, operations: [operation] });
     if (result.applied) return result;
-    throw fenceLost(what, fence as Fence, key);
+    throw fenceLost(what, fences[0] as Fence, key);
   }
 
   #checkKey(operation: string, key: string | Buffer): string {
@@ -91,6 +93,9 @@ export class RawKeys {
     return rawKey;
   }
 }
+
+const DELETE_OPTIONS: OptionNames<RawDeleteOptions> = { fence: true };
+const PUT_OPTIONS: OptionNames<RawPutOptions> = { ...DELETE_OPTIONS, lease: true };
 
 /** Converts a record to its public form. */
 export const keyValueOf = (record: KeyRecord): KeyValue => ({

@@ -2,18 +2,25 @@ import { Injectable, Module } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import {
   BootError,
+  ClusterCron,
+  ClusterLocks,
+  ClusterServices,
   type ConfigDefinition,
   EtcdTriggerModule,
   type EtcdTriggerOptions,
+  type Fence,
   InvalidOptionsError,
+  OnElected,
+  OnLeadershipLost,
   OnWatchError,
   WatcherService,
   WatchKey,
   type WatchKeyOptions,
 } from 'nestjs-etcd-trigger';
-import { EtcdTriggerTestingModule } from 'nestjs-etcd-trigger/testing';
+import { EtcdTriggerTestingModule, FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { Limit } from '../support/configs.js';
+import { startApp } from '../support/start-app.js';
 import { quiet } from '../support/quiet-logger.js';
 
 const HOSTS = { hosts: '127.0.0.1:1' };
@@ -27,6 +34,20 @@ const start = async (options: object): Promise<unknown> =>
   Test.createTestingModule({
     imports: [EtcdTriggerModule.forRoot({ client: HOSTS, logger: quiet, ...options })],
   }).compile();
+
+/** A call that throws at once counts as one that rejects. */
+const settle = (call: () => unknown): Promise<unknown> => Promise.resolve().then(call);
+const limit = Object.assign(new Limit(), { count: 1 });
+const NO_FENCE = { fence: undefined } as object as { fence?: Fence };
+
+const startWithCoordination = async () => {
+  const fake = new FakeCluster();
+  const configs = [{ key: '/a', type: Limit }];
+  const started = await startApp({ hosts: '', client: fake, configs, coordination: { prefix: '/coordination' } });
+  const { app } = started;
+  return { ...started, fake, locks: app.get(ClusterLocks), services: app.get(ClusterServices) };
+};
+type TestApp = Awaited<ReturnType<typeof startWithCoordination>>;
 
 describe('an unknown option', () => {
   it.each([
@@ -98,5 +119,52 @@ describe('an unknown option', () => {
       ),
     ).toContain('"intial" of watch() is not an option: did you mean "initial"?');
     await module.close();
+  });
+
+  it.each<[string, (app: TestApp) => unknown, string]>([
+    ['put', ({ store }) => store.put('/a', limit, { ifRevsion: 1 } as never), 'did you mean "ifRevision"?'],
+    ['put', ({ store }) => store.put('/a', limit, { lease: { ttl: 5 } } as never), '"lease.ttl" of put "/a"'],
+    ['delete', ({ store }) => store.delete('/a', { ifAbsent: true } as never), '"ifAbsent" of delete "/a"'],
+    ['update', ({ store }) => store.update('/a', Limit, () => limit, { ifRevision: 1 } as never), 'of update "/a"'],
+    ['history', ({ store }) => store.history('/a', { limits: 2 } as never), 'did you mean "limit"?'],
+    ['onChange', ({ store }) => store.onChange('/', () => 0, { debounce: 2 } as never), '"debounceMs"?'],
+    [
+      'tx.put',
+      ({ store }) => store.transaction((tx) => { tx.put('/a', limit, { fence: {} } as never); }),
+      '"fence" of put',
+    ],
+    ['raw put', ({ watcher }) => watcher.put('/raw', 'x', { ifRevision: 1 } as never), '"ifRevision" of put "/raw"'],
+    ['raw delete', ({ watcher }) => watcher.delete('/raw', { fense: 1 } as never), 'did you mean "fence"?'],
+    ['lock', ({ locks }) => locks.acquire('a', { wait: 1 } as never), '"wait" of the lock "a"'],
+    ['service', ({ services }) => services.register('a', { n: 1 }, { is: 'b' } as never), 'did you mean "id"?'],
+  ])('of a call is refused, and nothing is written: %s', async (_, call, message) => {
+    await using app = await startWithCoordination();
+
+    expect(await messageOf(() => settle(() => call(app)))).toContain(message);
+    expect(app.fake.keys()).toEqual([]);
+  });
+
+  it.each<[string, (app: TestApp) => unknown]>([
+    ['put', ({ store }) => store.put('/a', limit, NO_FENCE)],
+    ['update', ({ store }) => store.update('/a', Limit, () => limit, NO_FENCE)],
+    ['delete', ({ store }) => store.delete('/a', NO_FENCE)],
+    ['raw put', ({ watcher }) => watcher.put('/a', 'x', NO_FENCE)],
+    ['raw delete', ({ watcher }) => watcher.delete('/a', NO_FENCE)],
+  ])('a fence that is undefined, like the term of another leader, is refused: %s', async (_, call) => {
+    await using app = await startWithCoordination();
+
+    expect(await messageOf(() => settle(() => call(app)))).toContain(
+      '"/a": "fence" is undefined, like the term of an election',
+    );
+    expect(app.fake.keys()).toEqual([]);
+  });
+
+  it.each([
+    [() => OnElected('a', { clustr: 'b' } as never), 'did you mean "cluster"?'],
+    [() => OnLeadershipLost('a', { clustr: 'b' } as never), 'did you mean "cluster"?'],
+    [() => ClusterCron('* * * * *', { name: 'a', timezone: 'UTC' } as never), 'did you mean "timeZone"?'],
+    [() => ClusterCron('* * * * *', undefined as never), '@ClusterCron needs a name for its job'],
+  ])('of a decorator of the coordination is refused', async (decorate, message) => {
+    expect(await messageOf(() => settle(decorate))).toContain(message);
   });
 });

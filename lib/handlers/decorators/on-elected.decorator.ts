@@ -1,3 +1,4 @@
+import { checkKnown } from '../../option-checks.js';
 import { appendMetadata, metadataOf } from './method-metadata.js';
 
 export interface OnElectedMetadata {
@@ -15,7 +16,9 @@ const ON_ELECTED = Symbol.for('nestjs-etcd-trigger:on-elected');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnElected(name: string, { cluster = 'default' }: { readonly cluster?: string } = {}): MethodDecorator {
+export function OnElected(name: string, options: { readonly cluster?: string } = {}): MethodDecorator {
+  checkKnown(options, { cluster: true }, { owner: ' of @OnElected' });
+  const { cluster = 'default' } = options;
   return (owner, property, descriptor) => {
     const metadata: OnElectedMetadata = { name, cluster };
     appendMetadata(ON_ELECTED, '@OnElected', owner, property, descriptor, metadata);

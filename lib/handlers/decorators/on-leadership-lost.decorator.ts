@@ -1,3 +1,4 @@
+import { checkKnown } from '../../option-checks.js';
 import { appendMetadata, metadataOf } from './method-metadata.js';
 
 export interface OnLeadershipLostMetadata {
@@ -15,10 +16,9 @@ const ON_LEADERSHIP_LOST = Symbol.for('nestjs-etcd-trigger:on-leadership-lost');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnLeadershipLost(
-  name?: string,
-  { cluster = 'default' }: { readonly cluster?: string } = {},
-): MethodDecorator {
+export function OnLeadershipLost(name?: string, options: { readonly cluster?: string } = {}): MethodDecorator {
+  checkKnown(options, { cluster: true }, { owner: ' of @OnLeadershipLost' });
+  const { cluster = 'default' } = options;
   return (owner, property, descriptor) => {
     const metadata: OnLeadershipLostMetadata = { name, cluster };
     appendMetadata(ON_LEADERSHIP_LOST, '@OnLeadershipLost', owner, property, descriptor, metadata);

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { checkMilliseconds } from '../../option-checks.js';
+import { checkKnown, checkMilliseconds, type OptionNames } from '../../option-checks.js';
 import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener } from './config-listeners.js';
@@ -22,6 +22,8 @@ export interface ChangeOptions<T extends object = object> {
    */
   readonly debounceMs?: number;
 }
+
+const CHANGE_OPTIONS: OptionNames<ChangeOptions> = { type: true, debounceMs: true };
 
 /** The parts of a store that a listener uses. */
 export interface ChangeSource {
@@ -51,8 +53,9 @@ export class ChangeListener implements ConfigListener {
     private readonly source: ChangeSource,
     private readonly onComplete: () => void = () => undefined,
   ) {
-    const { debounceMs = 0, type } = options;
     if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of a listener must be a string');
+    checkKnown(options, CHANGE_OPTIONS, { owner: ` of the listener of ${quoted(prefix)}` });
+    const { debounceMs = 0, type } = options;
     if (typeof call !== 'function')
       throw new InvalidOptionsError(`the listener of ${quoted(prefix)} must be a function`);
     checkMilliseconds(`"debounceMs" of the listener of ${quoted(prefix)}`, debounceMs, 0, MAX_DEBOUNCE_MS);

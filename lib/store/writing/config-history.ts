@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { type ConfigViolation, InvalidConfigError, RevisionUnavailableError } from '../../etcd-trigger.errors.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
-import { checkInteger } from '../../option-checks.js';
+import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.js';
 import { lastLifeBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
 import { type ConfigWriter, type WriteResult, written } from './config-writer.js';
@@ -29,6 +29,8 @@ export interface HistoryOptions<T extends object> {
   readonly type?: Type<T>;
 }
 
+const HISTORY_OPTIONS: OptionNames<HistoryOptions<object>> = { limit: true, type: true };
+
 /** Reads earlier values of a key from etcd's own revisions, until etcd compacts them. */
 export class ConfigHistory {
   readonly #keyValue: KeyValueStore;
@@ -43,9 +45,12 @@ export class ConfigHistory {
   async list(
     { parser }: DefinitionFeed,
     key: string,
-    { limit = DEFAULT_LIMIT }: Pick<HistoryOptions<object>, 'limit'>,
+    options: HistoryOptions<object>,
   ): Promise<ConfigRevision<object>[]> {
-    checkInteger(`history ${quoted(key)}: limit`, limit, { min: 1, key });
+    const what = `history ${quoted(key)}`;
+    checkKnown(options, HISTORY_OPTIONS, { owner: ` of ${what}` });
+    const { limit = DEFAULT_LIMIT } = options;
+    checkInteger(`${what}: limit`, limit, { min: 1, key });
     const records: KeyRecord[] = [];
     for await (const record of this.#walk(rawKeyOf(key))) if (records.push(record) === limit) break;
     return Promise.all(

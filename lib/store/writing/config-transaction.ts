@@ -1,3 +1,4 @@
+import { checkKnown } from '../../option-checks.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { ignoreRejection, isThenable } from '../../foreign/thenable.js';
 import type { Fence } from '../../backend/fence.js';
@@ -48,7 +49,7 @@ export async function planTransaction(
   const planned = new Map<string, () => Promise<KeyWrite>>();
   const fences = new Set<Fence>();
   let isOpen = true;
-  const plan = (operation: string, key: string, options: PutOptions, write: PlanWrite): void => {
+  const plan = (operation: 'put' | 'delete', key: string, options: PutOptions, write: PlanWrite): void => {
     const what = `${operation} ${quoted(key)} in a transaction`;
     if (!isOpen)
       throw new InvalidOptionsError(`${what}: the transaction has already been sent; build it synchronously`, { key });
@@ -57,6 +58,7 @@ export async function planTransaction(
         key,
       });
     const feed = feedOf(operation, key);
+    checkKnown(options, operation === 'put' ? PUT_OPTIONS : DELETE_OPTIONS, { owner: ` of ${what}` });
     const expected = expectedRevision(what, key, options);
     planned.set(key, () => write(feed, key, expected));
   };
@@ -86,5 +88,9 @@ export async function planTransaction(
   if (planned.size === 0) throw new InvalidOptionsError('transaction: it contains no write; call put or delete');
   return { writes: await Promise.all(Array.from(planned.values(), (write) => write())), fences: [...fences] };
 }
+
+/** A fence applies to the whole transaction: `requireFence`. */
+const DELETE_OPTIONS = { ifRevision: true } as const;
+const PUT_OPTIONS = { ...DELETE_OPTIONS, ifAbsent: true } as const;
 
 type PlanWrite = (feed: DefinitionFeed, key: string, expected: number | undefined) => Promise<KeyWrite>;

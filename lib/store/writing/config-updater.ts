@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Fence } from '../../backend/fence.js';
+import { type Fence, fencesOf } from '../../backend/fence.js';
 import type { KeyRecord } from '../../backend/key-record.js';
-import { type ConfigWriter, plannedPut, type WriteRequest, type WriteResult, written } from './config-writer.js';
+import { type ConfigWriter, plannedPut, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { checkKnown, type OptionNames } from '../../option-checks.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
 /** Returns the next value for the current one. Called again with the new current value after a conflicting write. */
@@ -13,6 +14,8 @@ export interface UpdateOptions {
   /** Write only if this instance still owns what the fence stands for. */
   readonly fence?: Fence;
 }
+
+const UPDATE_OPTIONS: OptionNames<UpdateOptions> = { fence: true };
 
 /** Attempts per update. */
 const MAX_TRIES = 50;
@@ -31,10 +34,13 @@ export class ConfigUpdater {
     feed: DefinitionFeed,
     key: string,
     change: ConfigUpdate<object>,
-    { fence }: UpdateOptions = {},
+    options: UpdateOptions = {},
   ): Promise<WriteResult> {
+    const what = `update ${quoted(key)}`;
+    checkKnown(options, UPDATE_OPTIONS, { owner: ` of ${what}` });
+    const fences = fencesOf(what, options, key);
     const before = this.#last.get(key) ?? Promise.resolve();
-    const updating = before.then(() => this.#update(feed, key, change, fence ? { fences: [fence] } : {}));
+    const updating = before.then(() => this.#update(feed, key, change, fences));
     const ended = updating.catch(() => undefined);
     this.#last.set(key, ended);
     try {
@@ -48,12 +54,12 @@ export class ConfigUpdater {
     feed: DefinitionFeed,
     key: string,
     change: ConfigUpdate<object>,
-    options: Pick<WriteRequest, 'fences'>,
+    fences: readonly Fence[],
   ): Promise<WriteResult> {
     let { value, revision } = { value: feed.cache.get(key), revision: feed.cache.headRevision(key) };
     for (let tries = 1; ; tries += 1) {
       const write = await plannedPut(feed, key, await change(value), revision);
-      const result = await this.#writer.attempt({ what: `update ${quoted(key)}`, writes: [write], ...options });
+      const result = await this.#writer.attempt({ what: `update ${quoted(key)}`, writes: [write], fences });
       if (result.applied) return written(result);
       if (tries === MAX_TRIES) throw result.conflict;
       // The response of a failed compare is a linearizable read of the conflicting value.

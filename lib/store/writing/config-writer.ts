@@ -4,8 +4,8 @@ import {
   RevisionConflictError,
   UnknownOutcomeError,
 } from '../../etcd-trigger.errors.js';
-import { checkInteger } from '../../option-checks.js';
-import { type Fence, fenceLost, type FenceRegistry } from '../../backend/fence.js';
+import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.js';
+import { type Fence, fenceLost, type FenceRegistry, fencesOf } from '../../backend/fence.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import { type Condition, isMet, type KeyValueStore, type Operation } from '../../backend/key-value-store.js';
 import type { Lease } from '../../backend/lease-store.js';
@@ -57,6 +57,9 @@ export interface WriteResult {
   readonly visible: boolean;
 }
 
+const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true };
+const PUT_OPTIONS: OptionNames<PutOptions> = { ...DELETE_OPTIONS, ifAbsent: true, lease: true };
+
 /** One validated operation of a write. */
 export interface KeyWrite {
   readonly feed: DefinitionFeed;
@@ -89,8 +92,10 @@ export class ConfigWriter {
 
   async put(feed: DefinitionFeed, key: string, value: object, options: PutOptions): Promise<WriteResult> {
     const what = `put ${quoted(key)}`;
+    checkKnown(options, PUT_OPTIONS, { owner: ` of ${what}` });
+    if (options.lease) checkKnown(options.lease, { ttlSeconds: true }, { path: 'lease.', owner: ` of ${what}` });
     const write = await plannedPut(feed, key, value, expectedRevision(what, key, options));
-    const request = { what, writes: [write], fences: listOf(options.fence) };
+    const request = { what, writes: [write], fences: fencesOf(what, options, key) };
     return options.lease ? this.#putLeased(request, key, options.lease) : written(await this.apply(request));
   }
 
@@ -100,11 +105,12 @@ export class ConfigWriter {
     options: DeleteOptions,
   ): Promise<WriteResult & { readonly deleted: boolean }> {
     const what = `delete ${quoted(key)}`;
+    checkKnown(options, DELETE_OPTIONS, { owner: ` of ${what}` });
     const write = plannedDelete(feed, key, expectedRevision(what, key, options));
     const { revision, visible, deleted } = await this.apply({
       what,
       writes: [write],
-      fences: listOf(options.fence),
+      fences: fencesOf(what, options, key),
     });
     return { revision, deleted: deleted.length > 0, visible };
   }
@@ -163,8 +169,6 @@ export class ConfigWriter {
     if (lease && operation.type === 'put') this.#leases.add({ feed, key, bytes: operation.value, lease, revision });
   }
 }
-
-const listOf = (fence: Fence | undefined): readonly Fence[] => (fence === undefined ? [] : [fence]);
 
 /** Returns the public part of a result. */
 export const written = ({ revision, visible }: AppliedWrite): WriteResult => ({ revision, visible });

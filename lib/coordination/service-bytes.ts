@@ -2,8 +2,7 @@ import type { Type } from '@nestjs/common';
 import { isConstrained } from '../dto/class-metadata.js';
 import { DtoParser } from '../dto/dto-parser.js';
 import { DtoSerializer } from '../dto/dto-serializer.js';
-import { isJsonObject } from '../dto/json-object.js';
-import { findUnserializable, toJson } from '../dto/json-writer.js';
+import { plainBytes } from '../dto/plain-document.js';
 import { ViolationList } from '../dto/violation-list.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
 
@@ -20,9 +19,7 @@ export async function serviceBytesOf(service: string, self: object): Promise<Buf
     throw new InvalidConfigError(subject, result.violations);
   }
   const violations = new ViolationList();
-  findUnserializable(self, violations);
-  const json = violations.isEmpty() ? toJson(self, violations) : undefined;
-  if (violations.isEmpty() && !isJsonObject(json)) violations.add('', 'object');
-  if (!violations.isEmpty()) throw new InvalidConfigError(subject, violations.toArray());
-  return Buffer.from(JSON.stringify(json));
+  const bytes = plainBytes(self, violations);
+  if (bytes) return bytes;
+  throw new InvalidConfigError(subject, violations.toArray());
 }

@@ -51,7 +51,7 @@ export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
   readonly #unknown: 'strip' | 'refuse';
   readonly #asyncTimeoutMs: number;
-  readonly #limits: DocumentLimits;
+  readonly limits: DocumentLimits;
   /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
 
@@ -62,12 +62,12 @@ export class DtoParser<T extends object> {
     this.format = formatOf(codec);
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
-    this.#limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
+    this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
   /** Never throws or rejects. Returns a promise only if a validator of the class is asynchronous. */
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>> {
-    const document = readDocument(bytes, this.format, this.#limits);
+    const document = readDocument(bytes, this.format, this.limits);
     if (!document.ok) return document;
 
     const compiled = this.#parseCompiled(document.value);
@@ -89,7 +89,7 @@ export class DtoParser<T extends object> {
 
   /** Returns a valid document without its unknown properties. */
   documentOf(bytes: DocumentBytes): JsonObject | undefined {
-    const document = readDocument(bytes, this.format, this.#limits);
+    const document = readDocument(bytes, this.format, this.limits);
     if (!document.ok) return undefined;
     stripUnknown(document.value, this.type);
     return document.value;

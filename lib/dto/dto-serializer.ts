@@ -2,8 +2,8 @@ import { instanceToPlain } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { usesDiscriminator } from './class-metadata.js';
 import type { DtoParser, ParseResult } from './dto-parser.js';
-import { isJsonObject, type JsonObject } from './json-object.js';
-import { findUnserializable, thawed, toJson } from './json-writer.js';
+import { thawed } from './json-writer.js';
+import { plainDocument } from './plain-document.js';
 import { ViolationList } from './violation-list.js';
 
 /** Bytes and the value that a reader parses from them; or violations, which contain names but never values. */
@@ -21,29 +21,13 @@ export class DtoSerializer<T extends object> {
    */
   serialize(value: unknown): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
-    const document = this.#documentOf(value, violations);
+    const { values } = this.parser.limits;
+    const document = plainDocument(value, violations, { maxValues: values, plainOf: (part) => this.#plainOf(part) });
     if (!document) return { ok: false, violations: violations.toArray() };
     const bytes = this.parser.format.write(document);
     if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };
     const result = this.parser.parse(bytes);
     return result instanceof Promise ? result.then((parsed) => withBytes(parsed, bytes)) : withBytes(result, bytes);
-  }
-
-  #documentOf(value: unknown, violations: ViolationList): JsonObject | undefined {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-      violations.add('', 'object');
-      return undefined;
-    }
-    try {
-      findUnserializable(value, violations);
-      if (!violations.isEmpty()) return undefined;
-      const json = toJson(this.#plainOf(value), violations);
-      if (violations.isEmpty() && !isJsonObject(json)) violations.add('', 'object');
-      return violations.isEmpty() ? (json as JsonObject) : undefined;
-    } catch {
-      violations.add('', 'transform');
-      return undefined;
-    }
   }
 
   #plainOf(value: object): unknown {

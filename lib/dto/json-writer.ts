@@ -5,10 +5,11 @@ import type { ViolationList } from './violation-list.js';
 
 /**
  * Adds a violation for every value that cannot be serialized: an object inside itself (`circular`), bytes (`binary`),
- * functions (`serializable`), too many nesting levels (`depth`), and names that class-transformer does not copy
- * (`forbiddenKey`).
+ * functions (`serializable`), too many nesting levels (`depth`), names that class-transformer does not copy
+ * (`forbiddenKey`), and more than `maxValues` values (`limits.values`), of which no more are visited.
  */
-export function findUnserializable(value: unknown, violations: ViolationList): void {
+export function findUnserializable(value: unknown, violations: ViolationList, maxValues: number): void {
+  const budget = new ValueBudget(maxValues, violations);
   visit(value, '', []);
 
   function visit(part: unknown, path: string, ancestors: readonly object[]): void {
@@ -17,7 +18,7 @@ export function findUnserializable(value: unknown, violations: ViolationList): v
     if (isBinaryValue(part)) violations.add(path, 'binary');
     else if (ancestors.includes(part)) violations.add(path, 'circular');
     else if (ancestors.length >= MAX_DEPTH) violations.add(path, 'depth');
-    else
+    else if (budget.take(part))
       for (const [name, at, item] of childrenOf(part, path)) {
         if (isForbiddenName(name)) violations.add(at, 'forbiddenKey');
         else visit(item, at, [...ancestors, part]);
@@ -27,28 +28,44 @@ export function findUnserializable(value: unknown, violations: ViolationList): v
 
 /**
  * Converts a value to plain JSON data. A value that JSON would drop or turn into `null` is a violation: `finite` for
- * numbers and dates, otherwise `serializable`.
+ * numbers and dates, otherwise `serializable`. So are more than `maxValues` values: `toJSON` methods may make more.
  */
-export function toJson(value: unknown, violations: ViolationList, path = ''): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) violations.add(path, 'finite');
-  if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol')
-    violations.add(path, 'serializable');
-  if (typeof value !== 'object' || value === null) return value;
+export function toJson(value: unknown, violations: ViolationList, maxValues: number): unknown {
+  const budget = new ValueBudget(maxValues, violations);
+  return convert(value, '');
 
-  if (isBinaryValue(value)) {
-    violations.add(path, 'binary');
-  } else if (value instanceof Date && Number.isNaN(value.getTime())) {
-    violations.add(path, 'finite');
-  } else if ('toJSON' in value && typeof value.toJSON === 'function') {
-    return toJson((value as { toJSON(): unknown }).toJSON(), violations, path);
-  } else if (value instanceof Map || value instanceof Set) {
-    violations.add(path, 'serializable');
-  } else if (Array.isArray(value)) {
-    return Array.from(value as unknown[], (item, index) => itemToJson(item, violations, itemPath(path, index)));
-  } else {
-    return objectToJson(value, violations, path);
+  function convert(part: unknown, path: string): unknown {
+    if (typeof part === 'number' && !Number.isFinite(part)) violations.add(path, 'finite');
+    if (typeof part === 'bigint' || typeof part === 'function' || typeof part === 'symbol')
+      violations.add(path, 'serializable');
+    if (typeof part !== 'object' || part === null) return part;
+
+    if (isBinaryValue(part)) {
+      violations.add(path, 'binary');
+    } else if (part instanceof Date && Number.isNaN(part.getTime())) {
+      violations.add(path, 'finite');
+    } else if ('toJSON' in part && typeof part.toJSON === 'function') {
+      return convert((part as { toJSON(): unknown }).toJSON(), path);
+    } else if (part instanceof Map || part instanceof Set) {
+      violations.add(path, 'serializable');
+    } else if (budget.take(part)) {
+      return Array.isArray(part)
+        ? Array.from(part as unknown[], (item, index) => convertItem(item, itemPath(path, index)))
+        : convertObject(part, path);
+    }
+    return undefined;
   }
-  return undefined;
+
+  function convertItem(item: unknown, path: string): unknown {
+    if (item === undefined) violations.add(path, 'serializable');
+    return convert(item, path);
+  }
+
+  function convertObject(object: object, path: string): object {
+    const json = Object.create(null) as Record<string, unknown>;
+    for (const [name, item] of Object.entries(object)) json[name] = convert(item, propertyPath(path, name));
+    return json;
+  }
 }
 
 /** Returns a writable deep copy with the same classes. The value must not be circular. */
@@ -64,15 +81,28 @@ export function thawed(value: unknown): unknown {
   return copy;
 }
 
-function itemToJson(item: unknown, violations: ViolationList, path: string): unknown {
-  if (item === undefined) violations.add(path, 'serializable');
-  return toJson(item, violations, path);
+/** Limits the number of values that are visited, so that a value that contains itself many times ends. */
+class ValueBudget {
+  #left: number;
+  readonly #violations: ViolationList;
+
+  constructor(values: number, violations: ViolationList) {
+    this.#left = values;
+    this.#violations = violations;
+  }
+
+  /** Returns false if the values of the container exceed what is left. */
+  take(container: object): boolean {
+    if (this.#left < 0) return false;
+    this.#left -= sizeOf(container);
+    if (this.#left < 0) this.#violations.add('', 'limits.values');
+    return this.#left >= 0;
+  }
 }
 
-function objectToJson(value: object, violations: ViolationList, path: string): object {
-  const json = Object.create(null) as Record<string, unknown>;
-  for (const [name, item] of Object.entries(value)) json[name] = toJson(item, violations, propertyPath(path, name));
-  return json;
+function sizeOf(container: object): number {
+  if (Array.isArray(container)) return container.length;
+  return container instanceof Map || container instanceof Set ? container.size : Object.keys(container).length;
 }
 
 function* childrenOf(value: object, path: string): Generator<[name: string, path: string, item: unknown]> {

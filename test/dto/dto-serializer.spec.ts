@@ -111,7 +111,25 @@ describe('a value that cannot be written', () => {
     },
   };
 
+  class Endless {
+    toJSON(): object {
+      return { again: new Endless() };
+    }
+  }
+  class Many {
+    toJSON(): object {
+      return shared;
+    }
+  }
+  let shared: object = {};
+  for (let level = 0; level < 60; level += 1) shared = { a: shared, b: shared };
+
   it.each([
+    ['an object that contains itself twice on each level', { labels: shared }, [': limits.values']],
+    ['a list of empty items', { labels: { a: Array.from({ length: 600_000 }) } }, [': limits.values']],
+    ['the longest list', { labels: new Array(2 ** 32 - 1) }, [': limits.values']],
+    ['a toJSON method that makes too many values', { labels: new Many() }, [': limits.values']],
+    ['a toJSON method without an end', { labels: new Endless() }, [': transform']],
     ['undefined', undefined, [': object']],
     ['an array', [], [': object']],
     ['a string', 'sesame', [': object']],

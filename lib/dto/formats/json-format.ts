@@ -3,7 +3,7 @@ import { rejected, textOf } from './document-text.js';
 import { findUnsafeIntegers, withExponents } from './json-integers.js';
 
 /** JSON without duplicate names in an object, because parsers disagree about their meaning. */
-export const JSON_FORMAT: DocumentFormat = {
+export const JSON_FORMAT = {
   read(bytes) {
     const text = textOf(bytes);
     if (text === undefined) return rejected('utf8');
@@ -19,7 +19,7 @@ export const JSON_FORMAT: DocumentFormat = {
     }
   },
   write: (document) => Buffer.from(withExponents(JSON.stringify(document))),
-};
+} satisfies DocumentFormat;
 
 /** Every colon outside a string belongs to one property. Counting all colons is faster and nearly always sufficient. */
 function hasUniqueNames(text: string, members: number): boolean {

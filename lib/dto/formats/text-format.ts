@@ -11,7 +11,10 @@ export const TEXT_FORMAT: DocumentFormat = {
     const { value, ...others } = document;
     const [other] = Object.keys(others);
     if (other !== undefined) return rejected('text', other);
-    return TEXTUAL.has(typeof value) ? Buffer.from(String(value)) : rejected('text', 'value');
+    if (!TEXTUAL.has(typeof value)) return rejected('text', 'value');
+    const text = String(value);
+    // UTF-8 cannot represent a lone surrogate: another text would be read back.
+    return /\p{Cs}/u.test(text) ? rejected('utf8', 'value') : Buffer.from(text);
   },
 };
 

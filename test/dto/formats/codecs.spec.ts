@@ -89,6 +89,7 @@ describe('text', () => {
     expect(write(Port, 'text', Object.assign(new Port(), { value: 80 }))).toMatchObject({ bytes: Buffer.from('80') });
     expect(outcome(write(Port, 'text', { value: 80, more: 1 }))).toEqual(['more: text']);
     expect(outcome(write(Flag, 'text', { value: null }))).toEqual(['value: text']);
+    expect(outcome(write(Flag, 'text', { value: 'half of a pair: \ud83d' }))).toEqual(['value: utf8']);
   });
 });
 

@@ -471,11 +471,20 @@ describe('enhancers of a handler:', () => {
       expect(built).toEqual([{ tenant: 'a' }, { tenant: 'b' }]);
     });
 
-    it('do not stop events if the strategy only knows HTTP requests', async () => {
-      const { seen } = await runWith((_, { headers }: { headers: Record<string, string> }) => {
-        if (!headers['x-tenant']) throw new Error('no tenant');
-        return undefined;
-      });
+    it.each<[string, ContextIdStrategy['attach']]>([
+      [
+        'throws',
+        (_, { headers }: { headers: Record<string, string> }) => tenants.get(headers['x-tenant'] ?? '') as never,
+      ],
+      [
+        'returns a function that throws',
+        (_, { headers }: { headers?: Record<string, string> }) =>
+          () =>
+            tenants.get((headers as Record<string, string>)['x-tenant'] ?? '') as never,
+      ],
+      ['returns a function that finds nothing', () => () => undefined as never],
+    ])('do not stop events if the strategy only knows HTTP requests and %s', async (_, attach) => {
+      const { seen } = await runWith(attach);
 
       expect(seen).toEqual(['/orders/a/1', '/orders/a/2', '/orders/b/1']);
     });

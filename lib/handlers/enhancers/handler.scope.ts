@@ -34,7 +34,19 @@ export class HandlerScope {
 
 function contextIdOf(request: object): ContextId {
   try {
-    return ContextIdFactory.getByRequest(request);
+    const contextId: ContextId = ContextIdFactory.getByRequest(request);
+    const getParent = contextId.getParent?.bind(contextId);
+    if (!getParent) return contextId;
+    // Nest calls it later, for each provider, without a guard.
+    contextId.getParent = (info) => {
+      try {
+        const parent: unknown = getParent(info);
+        return typeof parent === 'object' && parent !== null ? (parent as ContextId) : contextId;
+      } catch {
+        return contextId;
+      }
+    };
+    return contextId;
   } catch {
     return ContextIdFactory.create();
   }

@@ -130,7 +130,10 @@ describe('an unknown option', () => {
     ['onChange', ({ store }) => store.onChange('/', () => 0, { debounce: 2 } as never), '"debounceMs"?'],
     [
       'tx.put',
-      ({ store }) => store.transaction((tx) => { tx.put('/a', limit, { fence: {} } as never); }),
+      ({ store }) =>
+        store.transaction((tx) => {
+          tx.put('/a', limit, { fence: {} } as never);
+        }),
       '"fence" of put',
     ],
     ['raw put', ({ watcher }) => watcher.put('/raw', 'x', { ifRevision: 1 } as never), '"ifRevision" of put "/raw"'],

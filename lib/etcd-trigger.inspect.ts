@@ -6,7 +6,7 @@ type Inspect = (value: unknown, options?: InspectOptionsStylized) => string;
 /** The members of an error of this library that inspection shows. */
 export interface InspectedError extends Error {
   readonly code: string;
-  /** Of a `BootError`. The message contains them. */
+  /** Only a `BootError` has them. The message contains them. */
   readonly problems?: readonly unknown[];
 }
 

@@ -14,7 +14,7 @@ import { RELEASE_LIMIT_MS } from './participant.js';
 import { FollowedRange, type FollowedRecord } from './followed-range.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 
-/** What everything that coordinates needs from its cluster. */
+/** The parts of a cluster that all participants of its coordination use. */
 export interface CoordinationContext {
   readonly keeper: LeaseKeeper;
   readonly keyValue: KeyValueStore;
@@ -72,6 +72,11 @@ export class ClaimKeeper {
   /** The claim of this process, until it has been released. */
   get claim(): Claim | undefined {
     return this.#claim;
+  }
+
+  /** See `Participant.busyKeys`. */
+  get busyKeys(): readonly string[] {
+    return this.#claim && !this.#claim.isReleased ? [this.#claim.rawKey] : [];
   }
 
   /** The owner of the key as last seen, which may be this process. */

@@ -55,7 +55,7 @@ export class Claim {
     return this.#options.lease.ttlMs;
   }
 
-  /** What the fence is in a transaction. */
+  /** The condition that the fence adds to a transaction. */
   get condition(): Condition {
     const { rawKey, createRevision, lease } = this.#options;
     return { rawKey, createRevision, lease: lease.id };

@@ -3,7 +3,7 @@ import type { Fence } from '../backend/fence.js';
 /** Options of a wait for a lock. */
 export interface LockOptions {
   /**
-   * How long to wait for the lock, in milliseconds, from 1. Includes the time in which etcd is unreachable.
+   * Limit of the wait for the lock, in milliseconds, from 1. Includes the time in which etcd is unreachable.
    * @default no limit
    */
   readonly waitMs?: number;

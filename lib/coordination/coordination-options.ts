@@ -15,17 +15,11 @@ export interface CoordinationOptions {
    */
   readonly ttlSeconds?: number;
   /**
-   * How much earlier than the time to live this instance stops to rely on its lease, in milliseconds. Less than half of
+   * This instance stops to rely on its lease that much earlier than the time to live, in milliseconds. Less than half of
    * `ttlSeconds`.
    * @default a fifth of the time to live
    */
   readonly marginMs?: number;
-  /**
-   * How long the list of instances must be unchanged before work moves to a new instance, in milliseconds. The work of
-   * an instance that has died moves at once.
-   * @default 5_000
-   */
-  readonly settleMs?: number;
 }
 
 /** Validated options with all defaults. */
@@ -35,7 +29,6 @@ export interface ResolvedCoordination {
   readonly ttlSeconds: number;
   /** `undefined`: a fifth of the granted time to live. */
   readonly marginMs: number | undefined;
-  readonly settleMs: number;
 }
 
 /** @throws InvalidOptionsError naming the first invalid option */
@@ -43,16 +36,15 @@ export function resolveCoordination(given: unknown): ResolvedCoordination {
   if (typeof given !== 'object' || given === null) {
     throw new InvalidOptionsError(`"coordination" must be an object such as { prefix: '/coordination/my-app' }`);
   }
-  const { prefix, ttlSeconds = 15, marginMs, settleMs = 5_000 } = given as Partial<CoordinationOptions>;
+  const { prefix, ttlSeconds = 15, marginMs } = given as Partial<CoordinationOptions>;
   checkInteger('"coordination.ttlSeconds"', ttlSeconds, { min: 5, max: 300 });
-  checkMilliseconds('"coordination.settleMs"', settleMs, 0);
   checkMilliseconds('"coordination.marginMs"', marginMs, 0);
   if (marginMs !== undefined && marginMs >= ttlSeconds * 500) {
     throw new InvalidOptionsError(
       `"coordination.marginMs" must be below half of "coordination.ttlSeconds", which is ${ttlSeconds * 500} ms`,
     );
   }
-  return { prefix: checkPrefix(prefix), ttlSeconds, marginMs, settleMs };
+  return { prefix: checkPrefix(prefix), ttlSeconds, marginMs };
 }
 
 function checkPrefix(given: unknown): string {

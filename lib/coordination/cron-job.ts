@@ -117,8 +117,7 @@ export class CronJob implements Participant {
   }
 
   get busyKeys(): readonly string[] {
-    const { claim } = this.#keeper;
-    return claim && !claim.isReleased ? [claim.rawKey] : [];
+    return this.#keeper.busyKeys;
   }
 
   close(): void {

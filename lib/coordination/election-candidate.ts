@@ -129,8 +129,7 @@ export class ElectionCandidate implements Election, Participant {
   }
 
   get busyKeys(): readonly string[] {
-    const { claim } = this.#keeper;
-    return claim && !claim.isReleased ? [claim.rawKey] : [];
+    return this.#keeper.busyKeys;
   }
 
   close(): void {

@@ -19,7 +19,7 @@ export interface InstanceIdentity {
 }
 
 /** The kinds of work that an instance can take part in. */
-export type WorkKind = 'elections' | 'crons' | 'groups';
+export type WorkKind = 'elections' | 'crons';
 
 /** A running instance of the application, with the names of the work that it takes part in. */
 export type Member = InstanceIdentity & Readonly<Record<WorkKind, readonly string[]>>;
@@ -33,7 +33,7 @@ export class Members implements Participant {
   readonly #instance: InstanceIdentity;
   readonly #prefix: string;
   readonly #own: KeptKey;
-  readonly #work: Record<WorkKind, Set<string>> = { elections: new Set(), crons: new Set(), groups: new Set() };
+  readonly #work: Record<WorkKind, Set<string>> = { elections: new Set(), crons: new Set() };
   readonly #parsed = new WeakMap<FollowedRecord, Member>();
   #followed: FollowedRange | undefined;
 
@@ -68,11 +68,6 @@ export class Members implements Participant {
 
   get isListed(): boolean {
     return this.#followed?.records.has(this.#prefix + this.#instance.id) === true;
-  }
-
-  /** Calls the listener after each change of the list. Returns a function that removes it. */
-  onChange(listener: () => void): () => void {
-    return this.#followed?.onChange(listener) ?? (() => undefined);
   }
 
   /**
@@ -112,8 +107,8 @@ export class Members implements Participant {
 
   #value(): Buffer {
     const { pod, service } = this.#instance;
-    const [elections, crons, groups] = (['elections', 'crons', 'groups'] as const).map((kind) => [...this.#work[kind]]);
-    return Buffer.from(JSON.stringify({ v: 1, pod, service, elections, crons, groups }));
+    const { elections, crons } = this.#work;
+    return Buffer.from(JSON.stringify({ v: 1, pod, service, elections: [...elections], crons: [...crons] }));
   }
 
   #memberOf(record: FollowedRecord): Member {
@@ -126,14 +121,13 @@ export class Members implements Participant {
 
 /** A value that this version cannot read makes a member without work. */
 function parseMember(id: string, value: Buffer): Member {
-  const { pod, service, elections, crons, groups } = parseObject(value);
+  const { pod, service, elections, crons } = parseObject(value);
   return {
     id,
     pod: textOf(pod),
     service: textOf(service),
     elections: listOf(elections),
     crons: listOf(crons),
-    groups: listOf(groups),
   };
 }
 

@@ -22,7 +22,7 @@ export function quoted(text: string): string {
 /** Escapes what would break a line or hide in it, without cutting: text that compares as different stays different. */
 export const escaped = (text: string): string => (PLAIN.test(text) ? text : text.replace(UNSAFE, escapeOf));
 
-/** As in JavaScript: `\n`, `\u202e`, `\u{e0001}`. */
+/** Escapes as JavaScript does: `\n`, `\u202e`, `\u{e0001}`. */
 function escapeOf(character: string): string {
   const hex = (character.codePointAt(0) ?? 0).toString(16);
   return SHORT_ESCAPES[character] ?? (hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, '0')}`);

@@ -58,7 +58,6 @@ describe('the options of the coordination', () => {
       prefix: '/co',
       ttlSeconds: 15,
       marginMs: undefined,
-      settleMs: 5_000,
     });
   });
 
@@ -69,7 +68,6 @@ describe('the options of the coordination', () => {
     [{ prefix: '/co', ttlSeconds: 301 }, '"coordination.ttlSeconds" must be an integer from 5 to 300'],
     [{ prefix: '/co', ttlSeconds: 10, marginMs: 5_000 }, '"coordination.marginMs" must be below half'],
     [{ prefix: '/co', marginMs: -1 }, '"coordination.marginMs" must be a number of milliseconds'],
-    [{ prefix: '/co', settleMs: 'x' }, '"coordination.settleMs" must be a number of milliseconds'],
     ['/co', '"coordination" must be an object'],
   ])('are checked: %j', (given, message) => {
     expect(() => resolveCoordination(given)).toThrow(message);

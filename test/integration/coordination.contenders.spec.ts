@@ -28,7 +28,7 @@ describe('an election with many candidates', () => {
       const { keyValue, listWatcher } = backend;
       const ranges = new SharedRanges(listWatcher, log);
       const coordination = new Coordination(
-        { prefix: '/contenders', ttlSeconds: 300, marginMs: undefined, settleMs: 5_000 },
+        { prefix: '/contenders', ttlSeconds: 300, marginMs: undefined },
         {
           backend,
           keyValue,

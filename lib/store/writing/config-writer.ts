@@ -39,7 +39,7 @@ export interface DeleteOptions {
   readonly fence?: Fence;
 }
 
-/** What all operations of a write share. */
+/** The parts that all operations of a write share. */
 export interface WriteRequest {
   /** For messages, for example `put "/app/a"`. */
   readonly what: string;

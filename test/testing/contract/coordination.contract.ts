@@ -19,7 +19,7 @@ class Count {
   @IsInt() count!: number;
 }
 
-/** What happened, in the order of all instances. */
+/** The events of all instances, in their order. */
 const JOURNAL = Symbol('Journal');
 
 @Injectable()

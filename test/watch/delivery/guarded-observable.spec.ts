@@ -35,7 +35,7 @@ const failAtTwo =
     return value;
   };
 
-/** What RxJS throws in a timer, and rejections that nobody handles, fail the test run. */
+/** Errors that RxJS throws in a timer, and rejections that nobody handles, fail the test run. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 describe('a subscriber of a guarded observable', () => {

@@ -1,4 +1,5 @@
 import { constants, type IncomingHttpHeaders } from 'node:http2';
+import { printable, quoted } from '../../foreign/foreign-text.js';
 import { GrpcCode, parseCode } from './grpc-code.js';
 import { GrpcError } from './grpc-error.js';
 
@@ -16,7 +17,7 @@ export function readStatus(trailers: IncomingHttpHeaders): GrpcError | undefined
   if (code !== undefined) return new GrpcError(code, details);
   return new GrpcError(
     GrpcCode.UNKNOWN,
-    `the server sent an undefined gRPC status (${cut(textOf(status))}): ${details}`,
+    `the server sent an undefined gRPC status (${printable(textOf(status))}): ${details}`,
   );
 }
 
@@ -28,7 +29,7 @@ export function checkResponse(headers: IncomingHttpHeaders): GrpcError | undefin
   if (/^application\/grpc(?:$|[+;])/i.test(contentType)) return undefined;
   return new GrpcError(
     GrpcCode.UNKNOWN,
-    `the server does not speak gRPC: it answered with content type "${cut(contentType)}"`,
+    `the server does not speak gRPC: it answered with content type ${quoted(contentType)}`,
   );
 }
 
@@ -80,5 +81,3 @@ export function decodeDetails(encoded: string): string {
 function textOf(header: string | string[] | undefined): string {
   return header === undefined ? '' : String(header);
 }
-
-const cut = (text: string): string => text.slice(0, 100);

@@ -6,7 +6,10 @@ import type { WatchTarget } from '../backend/key-range.js';
  */
 export type WatchOrigin = 'initial' | 'live' | 'resync';
 
-/** One change of one key. Listeners share `keyBytes`, `value` and `previous`, which must not be modified. */
+/**
+ * One change of one key. Listeners share `keyBytes`, `value` and `previous`, which must not be modified. JSON and
+ * `util.inspect` show the lengths of `value` and `previous`, because values can be secrets.
+ */
 export interface WatchEvent {
   readonly type: 'put' | 'delete';
   /** The key as UTF-8, without the cluster's `keyPrefix`. */

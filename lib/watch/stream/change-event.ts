@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import {
   byRawKey,
   isRemoval,
@@ -7,7 +8,14 @@ import {
   keyText,
   packedValueOf,
 } from '../../backend/key-record.js';
+import { printable } from '../../foreign/foreign-text.js';
 import type { WatchEvent, WatchOrigin } from '../watch-event.js';
+
+/** A `WatchEvent` as JSON and `util.inspect` show it: values can be secrets, so only their lengths are there. */
+export interface PrintedEvent extends Pick<WatchEvent, 'type' | 'key' | 'revision' | 'origin' | 'lease'> {
+  readonly valueBytes: number | undefined;
+  readonly previousBytes: number | undefined;
+}
 
 /** A `WatchEvent` backed by the records of the cache. Strings and buffers are created when they are read. */
 export class ChangeEvent implements WatchEvent {
@@ -82,6 +90,18 @@ export class ChangeEvent implements WatchEvent {
   get lease(): string | undefined {
     return isRemoval(this.#change) ? undefined : this.#change.lease;
   }
+
+  toJSON(): PrintedEvent {
+    const { type, key, revision, origin, lease, packedValue } = this;
+    const previous = this.#before && packedValueOf(this.#before);
+    return { type, key, revision, origin, lease, valueBytes: packedValue?.length, previousBytes: previous?.length };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptionsStylized): string {
+    const printed: PrintedEvent = { ...this.toJSON(), key: printable(this.key) };
+    const shown = Object.entries(printed).filter(([, value]) => value !== undefined);
+    return `WatchEvent ${inspect(Object.fromEntries(shown), options)}`;
+  }
 }
 
 /** One revision of a range, its list, or the difference after a resync, as its listeners receive it. */
@@ -113,6 +133,16 @@ export class InitialBatch implements ChangeBatch {
 
   get events(): readonly ChangeEvent[] {
     return (this.#events ??= this.records.map((record) => new ChangeEvent(record, undefined, 'initial')));
+  }
+
+  /** Shows what other batches have, and not the records. */
+  toJSON(): Pick<ChangeBatch, 'revision' | 'events' | 'origin'> {
+    const { revision, events, origin } = this;
+    return { revision, events, origin };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptionsStylized): string {
+    return inspect(this.toJSON(), options);
   }
 }
 

@@ -27,8 +27,8 @@ import { quoted } from '../foreign/foreign-text.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
- * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started
- * without a required configuration or with an invalid one.
+ * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or not updated because
+ * the delivery itself has failed. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -85,7 +85,7 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline;
+    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -160,6 +160,11 @@ export class DefinitionFeeds implements FeedSink {
   /** True while a definition is not listed. */
   get isOffline(): boolean {
     return this.#followed.some(({ watched }) => !watched.cache);
+  }
+
+  /** True while the delivery to a definition has failed unexpectedly and is retried. */
+  get #isFailing(): boolean {
+    return this.#followed.some(({ feed, watched }) => [feed, watched].some((each) => this.#failures.isFailing(each)));
   }
 
   /** Starts to follow every definition from its list on. */

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { IsInt, IsString, registerDecorator } from 'class-validator';
+import { IsInt, IsNumber, IsString, registerDecorator } from 'class-validator';
 import {
   ConnectionTimeoutError,
   InvalidConfigError,
@@ -16,11 +16,17 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 class Counter {
   @IsInt() count!: number;
 }
+class Weight extends Counter {
+  @IsNumber() weight!: number;
+  @IsNumber({}, { each: true }) list!: number[];
+}
 class Owner {
   @IsString() name!: string;
 }
 const configs = [
   { prefix: '/counters/', type: Counter },
+  { prefix: '/weights/', type: Weight },
+  { prefix: '/yaml-weights/', type: Weight, codec: 'yaml' as const },
   { key: '/owner', type: Owner },
   { prefix: '/owners/', type: Owner },
   { key: '/defaulted', type: Counter, default: { count: 10 } },
@@ -57,6 +63,25 @@ describe('writing through the store', () => {
 
       expect(await one.store.fresh('/counters/1', Counter)).toEqual({ count: 60 });
     });
+
+    it.each([1e21, 1e300, -1e300, 1.7976931348623157e308, 2 ** 53, 123456789012345680000, 5e-324])(
+      'keeps a number of another property exactly: %d',
+      async (weight) => {
+        await put('/weights/json', `{"count":1,"weight":${weight.toExponential()},"list":[${weight.toExponential()}]}`);
+        await put('/yaml-weights/a', `count: 1\nweight: ${weight.toExponential()}\nlist: [${weight.toExponential()}]`);
+        await using app = await start();
+
+        for (const key of ['/weights/json', '/yaml-weights/a']) {
+          for (const count of [2, 3]) {
+            await app.store.update(key, Weight, (current) => ({ weight: 0, list: [], ...current, count }));
+            expect(app.store.get(key, Weight)).toEqual({ count, weight, list: [weight] });
+          }
+          expect(app.store.entry(key, Weight).state).toBe('valid');
+        }
+        const { count, ...written } = (await etcd.direct.get('/weights/json').json()) as unknown as Weight;
+        expect([count, written]).toEqual([3, { weight, list: [weight] }]);
+      },
+    );
 
     it('retries with the value of a conflicting write or deletion, and gives up after 50 attempts', async () => {
       await put('/counters/1', { count: 1 });

@@ -1,17 +1,23 @@
 import { Injectable } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { IsInt } from 'class-validator';
+import { IsInt, ValidateBy } from 'class-validator';
 import { ClusterCron, EtcdTriggerInspector, StoreService, WatchKey } from 'nestjs-etcd-trigger';
 import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ConfigCache } from '../../lib/store/cache/config-cache.js';
 import { DefinitionFeed } from '../../lib/store/cache/definition-feed.js';
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
 
 class LimitConfig {
   @IsInt() perMinute!: number;
+}
+
+class LaterConfig {
+  @ValidateBy({ name: 'later', async: true, validator: { validate: () => Promise.resolve(true) as never } })
+  id!: string;
 }
 
 @Injectable()
@@ -43,6 +49,7 @@ describe('the health of an application', () => {
           configs: [
             { key: '/app/limit', type: LimitConfig, required: true, onDelete: 'remove' },
             { prefix: '/app/tenants/', type: LimitConfig },
+            { prefix: '/app/later/', type: LaterConfig },
           ],
           initial: { '/app/limit': { perMinute: 1 }, '/app/tenants/a': { perMinute: 4_711 } },
           logger: quiet,
@@ -78,7 +85,7 @@ describe('the health of an application', () => {
     ]);
 
     etcd.disconnect();
-    await eventually(() => reasons()?.includes('the watch of key "/app/limit" is interrupted'));
+    await eventually(() => reasons()?.includes('the watch of key "/app/limit" is interrupted') === true);
     expect(health.live()).toEqual({ etcd: { status: 'up' } });
     expect(ready()).toMatchObject({ status: 'up', state: 'degraded' });
   });
@@ -89,13 +96,40 @@ describe('the health of an application', () => {
     });
     etcd.put('/app/limit', { perMinute: 2 });
 
-    await eventually(() =>
-      reasons()?.includes('the delivery of key "/app/limit" has failed unexpectedly and is retried'),
+    await eventually(
+      () => reasons()?.includes('the delivery of key "/app/limit" has failed unexpectedly and is retried') === true,
     );
     deliver.mockRestore();
     await eventually(() => reasons() === undefined);
 
     expect(app.get(StoreService).get('/app/limit', LimitConfig)).toEqual({ perMinute: 2 });
+  });
+
+  it('is degraded, and the store stale, while the delivery fails after asynchronous validators', async () => {
+    const apply = vi.spyOn(ConfigCache.prototype, 'apply').mockImplementation(() => {
+      throw new RangeError();
+    });
+    const store = app.get(StoreService);
+    const failing = (): number[] =>
+      app
+        .get(EtcdTriggerInspector)
+        .describe()
+        .clusters[0]?.targets.map((target) => target.failing) ?? [];
+    etcd.put('/app/later/a', { id: 'x' });
+
+    await eventually(
+      () => reasons()?.includes('the delivery of prefix "/app/later/" has failed unexpectedly and is retried') === true,
+    );
+    expect([ready().status, ready().state, store.status]).toEqual(['up', 'degraded', 'stale']);
+    expect(failing()).toEqual([0, 0, 1, 0]);
+    await eventually(() => apply.mock.calls.length > 3);
+    expect(store.get('/app/later/a', LaterConfig)).toBeUndefined();
+    apply.mockRestore();
+    await eventually(() => reasons() === undefined);
+
+    expect([ready().state, store.status]).toEqual(['up', 'ready']);
+    expect(failing()).toEqual([0, 0, 0, 0]);
+    expect(store.get('/app/later/a', LaterConfig)).toEqual({ id: 'x' });
   });
 
   it('is down while a required key has no value, and after the module is closed', async () => {
@@ -117,6 +151,7 @@ describe('the health of an application', () => {
         targets: [
           { target: 'key "/app/limit"', state: 'following', keys: 1 },
           { target: 'prefix "/app/tenants/"', state: 'following', keys: 1 },
+          { target: 'prefix "/app/later/"', state: 'following', keys: 0 },
           { target: 'prefix "/orders/"', state: 'following', keys: 0, listeners: 1 },
         ],
         handlers: [{ name: 'Orders.onOrder', target: 'prefix "/orders/"', state: 'following', pending: 0 }],
@@ -128,6 +163,7 @@ describe('the health of an application', () => {
               target: 'prefix "/app/tenants/"',
               keys: [{ key: '/app/tenants/a', state: 'valid', value: 'masked', source: 'etcd', revision: 2 }],
             },
+            { target: 'prefix "/app/later/"', keys: [] },
           ],
         },
       },

@@ -73,12 +73,16 @@ describe('writing through the store', () => {
 
         for (const key of ['/weights/json', '/yaml-weights/a']) {
           for (const count of [2, 3]) {
-            await app.store.update(key, Weight, (current) => ({ weight: 0, list: [], ...current, count }));
+            await app.store.update(key, Weight, (current) => ({
+              count,
+              weight: current?.weight ?? 0,
+              list: current?.list ?? [],
+            }));
             expect(app.store.get(key, Weight)).toEqual({ count, weight, list: [weight] });
           }
           expect(app.store.entry(key, Weight).state).toBe('valid');
         }
-        const { count, ...written } = (await etcd.direct.get('/weights/json').json()) as unknown as Weight;
+        const { count, ...written } = (await etcd.direct.get('/weights/json').json()) as Weight;
         expect([count, written]).toEqual([3, { weight, list: [weight] }]);
       },
     );

@@ -16,7 +16,7 @@ class LimitConfig {
 }
 
 class LaterConfig {
-  @ValidateBy({ name: 'later', async: true, validator: { validate: () => Promise.resolve(true) as never } })
+  @ValidateBy({ name: 'later', async: true, validator: { validate: () => Promise.resolve(true) } })
   id!: string;
 }
 

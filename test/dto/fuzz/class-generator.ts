@@ -59,6 +59,8 @@ export function drawClass(random: Random, depth = 0, base = drawBase(random, dep
       base?.hidesUnknown === true ||
       lines.includes(EXCLUDED) ||
       isDropped(type, 'undecorated') ||
+      // class-transformer takes a class with a method "push" for a list, and passes the items to the method.
+      'push' in (type.prototype as object) ||
       items.some((item) => item.hidesUnknown) ||
       [...nestedNamesOf(type)].some((name) => isDropped(type, name)),
     description: [...(base ? [`extends (${base.description})`] : []), ...lines].join('\n').replaceAll('\n', '\n  '),

@@ -133,13 +133,24 @@ function drawTransformation(random: Random, nested: NestedShape | undefined): Ru
     return [
       rule(
         'Transform',
-        Transform(({ value }) => value as unknown),
+        Transform(
+          ({ value }) => value as unknown,
+          random.pick([{}, { toClassOnly: true }, { toPlainOnly: true }, { groups: ['g'] }]),
+        ),
       ),
     ];
   if (random.percent(2)) return [rule('Exclude', Exclude({ toPlainOnly: random.percent(50) }))];
-  if (random.percent(2)) return [rule('Expose', Expose(nested ? {} : { name: 'exposed' }))];
+  if (random.percent(2)) return [rule('Expose', Expose(nested ? {} : random.pick(EXPOSITIONS)))];
   return [];
 }
+
+const EXPOSITIONS = [
+  { name: 'exposed' },
+  { name: 'exposed', toClassOnly: true },
+  { groups: ['g'] },
+  { since: 1 },
+  { toPlainOnly: true },
+];
 
 interface Typing {
   readonly rules: readonly Rule[];

@@ -1,10 +1,14 @@
 import {
   registerDecorator,
   IsOptional,
+  Validate,
   ValidateBy,
   ValidateIf,
   validateSync,
+  type ValidationArguments,
   type ValidationOptions,
+  ValidatorConstraint,
+  type ValidatorConstraintInterface,
 } from 'class-validator';
 import { type Random } from '../../faults/lab/random.js';
 import { ARGUMENTS, BUILT_IN, CORPUS } from './built-in-decorators.js';
@@ -56,21 +60,34 @@ function drawCustomRule(random: Random): Rule {
   const each = random.percent(25);
   const result = (value: unknown, object: object): boolean =>
     (isAsync ? Promise.resolve(validate(value, object)) : validate(value, object)) as boolean;
-  const decorate: PropertyDecorator = random.percent(50)
-    ? ValidateBy(
-        { name: 'custom', validator: { validate: (value, args) => result(value, args?.object ?? {}) } },
-        { each },
-      )
-    : (target, propertyName) => {
-        registerDecorator({
-          name: random.pick(['custom', 'isDefined']),
-          target: target.constructor,
-          propertyName: String(propertyName),
-          options: { each },
-          validator: { validate: (value: unknown, args) => result(value, args?.object ?? {}) },
-        });
-      };
+  const validator = {
+    validate: (value: unknown, args?: ValidationArguments) => result(value, args?.object ?? {}),
+  };
+  const decorate = random.pick<PropertyDecorator>([
+    ValidateBy({ name: 'custom', validator }, { each }),
+    constraintClass(validator, isAsync && random.percent(50), each),
+    (target, propertyName) => {
+      registerDecorator({
+        name: random.pick(['custom', 'isDefined']),
+        target: target.constructor,
+        propertyName: String(propertyName),
+        options: { each },
+        validator,
+      });
+    },
+  ]);
   return { description: `${isAsync ? 'async ' : ''}${name}${each ? ' each' : ''}`, decorate, good: CORPUS, isAsync };
+}
+
+/** `@Validate()` with a class that has `@ValidatorConstraint()`. */
+function constraintClass(validator: ValidatorConstraintInterface, async: boolean, each: boolean): PropertyDecorator {
+  class Constraint implements ValidatorConstraintInterface {
+    validate(value: unknown, args?: ValidationArguments): Promise<boolean> | boolean {
+      return validator.validate(value, args);
+    }
+  }
+  ValidatorConstraint({ name: 'custom', async })(Constraint);
+  return Validate(Constraint, [1], { each });
 }
 
 /** Draws `@IsOptional()` or `@ValidateIf()`, sometimes both. */

@@ -7,7 +7,7 @@ import { CORPUS } from './built-in-decorators.js';
 import { type Body, drawBody } from './class-body.js';
 import { nestedNamesOf } from './instances.js';
 import { drawConditions, drawRule, type Rule } from './property-rules.js';
-import type { ClassShape, Container, NestedShape, PropertyShape } from './shape.js';
+import { type ClassShape, type Container, itemsOf, type NestedShape, type PropertyShape } from './shape.js';
 
 const { defaultMetadataStorage } = createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
   readonly defaultMetadataStorage: {
@@ -48,7 +48,7 @@ export function drawClass(random: Random, depth = 0, base = drawBase(random, dep
   }
   const inherited = (base?.properties ?? []).filter(({ name }) => !names.includes(name));
   const properties = [...inherited, ...drawn.map(({ property }) => property)];
-  const items = properties.flatMap(({ nested }) => (nested ? [nested.item] : []));
+  const items = itemsOf(properties);
   return {
     type,
     base,
@@ -109,7 +109,10 @@ function drawProperty(
     Reflect.defineMetadata('design:type', typing.designType, type.prototype as object, name);
   for (const { decorate } of all) decorate(type.prototype as object, name);
   lines.push(`${name}: ${all.map(({ description }) => description).join(' ')}`);
-  if (nested) lines.push(`  ${nested.declared ?? 'undeclared'} of ${nested.item.description}`);
+  if (nested) {
+    lines.push(`  ${nested.declared ?? 'undeclared'} of ${nested.item.description}`);
+    for (const { description } of nested.discriminator?.items ?? []) lines.push(`  or ${description}`);
+  }
   return {
     property: {
       name,
@@ -175,7 +178,7 @@ function drawNestedTyping(random: Random, nested: NestedShape): Typing {
   const options = discriminator && {
     discriminator: {
       property: discriminator.property,
-      subTypes: discriminator.names.map((name) => ({ name, value: item.type })),
+      subTypes: discriminator.names.map((name, index) => ({ name, value: (discriminator.items[index] ?? item).type })),
     },
     keepDiscriminatorProperty: discriminator.isKept,
   };
@@ -206,10 +209,14 @@ function drawNestedTyping(random: Random, nested: NestedShape): Typing {
 function drawNested(random: Random, depth: number): NestedShape {
   const container = random.pick<Container>(['single', 'single', 'single', 'list', 'list', 'list', 'set', 'map']);
   const isUndeclared = (container === 'single' || container === 'list') && random.percent(15);
+  const item = drawClass(random, depth + 1);
+  const items = random.percent(50) ? [item, item] : [item, drawClass(random, depth + 1)];
   return {
     declared: isUndeclared ? undefined : container,
     container,
-    item: drawClass(random, depth + 1),
-    ...(random.percent(10) ? { discriminator: { property: 'is', names: ['x', 'y'], isKept: random.percent(50) } } : {}),
+    item,
+    ...(random.percent(10)
+      ? { discriminator: { property: 'is', names: ['x', 'y'], items, isKept: random.percent(50) } }
+      : {}),
   };
 }

@@ -45,8 +45,10 @@ function drawNestedValue(random: Random, nested: NestedShape): unknown {
     case 'single':
       return random.percent(3) ? list() : item();
     case 'list':
-    case 'set':
       return random.percent(3) ? item() : list();
+    case 'set':
+      // Equal primitive values would shift the indexes of the items in the Set, and so their paths.
+      return random.percent(3) ? item() : [...new Set(list())];
     case 'map':
       return random.percent(3)
         ? list()
@@ -62,8 +64,10 @@ const drawElement = (random: Random, item: () => Json): unknown =>
   random.percent(3) ? random.pick<unknown>([null, 1, 'a', []]) : random.percent(8) ? [item(), item()] : item();
 
 function drawItem(random: Random, { item, discriminator }: NestedShape): Json {
-  const object = drawObject(random, item);
-  if (discriminator && random.percent(85)) object[discriminator.property] = random.pick(discriminator.names);
+  if (!discriminator || random.percent(15)) return drawObject(random, item);
+  const index = random.int(0, discriminator.names.length - 1);
+  const object = drawObject(random, discriminator.items[index] ?? item);
+  object[discriminator.property] = discriminator.names[index];
   return object;
 }
 

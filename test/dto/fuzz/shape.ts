@@ -16,7 +16,13 @@ export interface NestedShape {
   /** Container that documents use. */
   readonly container: Container;
   readonly item: ClassShape;
-  readonly discriminator?: { readonly property: string; readonly names: readonly string[]; readonly isKept: boolean };
+  readonly discriminator?: {
+    readonly property: string;
+    readonly names: readonly string[];
+    /** The class of each name. */
+    readonly items: readonly ClassShape[];
+    readonly isKept: boolean;
+  };
 }
 
 /** A generated class. */
@@ -40,6 +46,10 @@ export function shapesByClass(
 ): ReadonlyMap<unknown, ClassShape> {
   found.set(shape.type, shape);
   if (shape.base) shapesByClass(shape.base, found);
-  for (const { nested } of shape.properties) if (nested) shapesByClass(nested.item, found);
+  for (const item of itemsOf(shape.properties)) shapesByClass(item, found);
   return found;
 }
+
+/** Returns the shapes of all nested classes. */
+export const itemsOf = (properties: readonly PropertyShape[]): ClassShape[] =>
+  properties.flatMap(({ nested }) => (nested ? [nested.item, ...(nested.discriminator?.items ?? [])] : []));

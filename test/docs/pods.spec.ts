@@ -8,10 +8,10 @@ import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snipp
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
 
-const DOCUMENT = 'docs/coordination.md';
-const FOLDER = resolve('test/docs/.snippets/coordination');
+const DOCUMENT = 'docs/pods.md';
+const FOLDER = resolve('test/docs/.snippets/pods');
 
-describe('every snippet of docs/coordination.md', () => {
+describe('every snippet of docs/pods.md', () => {
   beforeAll(() => {
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
     expect(compileSnippets(snippetsOf(DOCUMENT), FOLDER)).toEqual([]);

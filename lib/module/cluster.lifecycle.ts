@@ -28,7 +28,7 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
       this.cluster.close();
       throw error;
     }
-    if (this.registrar.hasHandlers) this.reminder?.start();
+    this.reminder?.start();
   }
 
   async onModuleDestroy(): Promise<void> {

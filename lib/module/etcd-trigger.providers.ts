@@ -20,9 +20,9 @@ import {
   getWatcherToken,
   getWatchKeyRegistryToken,
 } from './etcd-trigger.tokens.js';
-import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker } from './module-graph.js';
+import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker, instancesOf } from './module-graph.js';
 import { optionsCycleCheck } from './options-cycle.check.js';
-import { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
+import { type InterruptedWork, ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 import { StoreRegistry } from './store.registry.js';
 
 /** The options of the application, unchecked. */
@@ -107,12 +107,16 @@ export const clusterProviders = (cluster: string): Provider[] => [
       const elections = new ElectionRegistrar(explorer, { cluster, clusters, coordination });
       const crons = new CronRegistrar(explorer, { cluster, clusters, coordination, application });
       const [first] = clusters;
+      const work = (): InterruptedWork => ({
+        handlers: registrar.hasHandlers,
+        coordination: instancesOf(discovery, ClusterRuntime).some((each) => each.coordination !== undefined),
+      });
       return new ClusterLifecycle(
         runtime,
         registrar,
         elections,
         crons,
-        first === cluster ? new ShutdownHooksReminder(log) : undefined,
+        first === cluster ? new ShutdownHooksReminder(log, work) : undefined,
       );
     },
   },

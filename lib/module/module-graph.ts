@@ -25,7 +25,7 @@ export class DefinitionsMarker {
  * @throws InvalidOptionsError if a cluster is imported twice
  */
 export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
-  const names = markersOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
+  const names = instancesOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   if (duplicate !== undefined) {
     throw new InvalidOptionsError(
@@ -37,11 +37,12 @@ export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
 
 /** Returns the definitions of a cluster from all modules of the application. */
 export const definitionsOf = (discovery: DiscoveryService, cluster: string): ConfigDefinition[] =>
-  markersOf(discovery, DefinitionsMarker)
+  instancesOf(discovery, DefinitionsMarker)
     .filter((marker) => marker.cluster === cluster)
     .flatMap(({ configs }) => configs);
 
-function markersOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
+/** Returns the providers of the application that are instances of a class. */
+export function instancesOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
   const instances: unknown[] = discovery.getProviders().map(({ instance }): unknown => instance);
   return [...new Set(instances.filter((instance): instance is T => isA(instance, type)))];
 }

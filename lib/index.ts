@@ -11,6 +11,15 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type {
+  ClaimDescription,
+  CoordinationDescription,
+  ElectionDescription,
+  FollowedServiceDescription,
+  LeaseDescription,
+  LockDescription,
+  RegistrationDescription,
+} from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';

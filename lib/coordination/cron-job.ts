@@ -3,11 +3,12 @@ import { keyBytesOf } from '../backend/key-record.js';
 import { PermissionDeniedError } from '../etcd-trigger.errors.js';
 import type { Claim } from './claim.js';
 import { ClaimKeeper, type CoordinationContext } from './claim-keeper.js';
+import type { ElectionLeader } from './election.js';
 import type { CronJobStatus } from './cron-job-status.js';
 import { CronTerm, type CronTermOptions } from './cron-term.js';
 import { FollowedRange } from './followed-range.js';
 import { LastTick, parseLastTick } from './last-tick.js';
-import { type InstanceIdentity, type Members, ownerValue } from './members.js';
+import { type InstanceIdentity, leaderOf, type Members, ownerValue } from './members.js';
 import type { Participant } from './participant.js';
 
 export interface CronJobOptions extends Omit<CronTermOptions, 'log'> {
@@ -44,6 +45,7 @@ export class CronJob implements Participant {
     this.range = KeyRange.of({ key: keyBytesOf(keys.owner) });
     const value = ownerValue(instance);
     this.#keeper = new ClaimKeeper(context, {
+      kind: 'cron',
       name,
       rawKey: keys.owner,
       value: () => value,
@@ -78,6 +80,22 @@ export class CronJob implements Participant {
 
   get status(): Readonly<CronJobStatus> {
     return this.#status;
+  }
+
+  /** The claim of this instance, until it has been released. */
+  get claim(): Claim | undefined {
+    return this.#keeper.claim;
+  }
+
+  /** The owner of the job as last seen, which may be this instance. */
+  get owner(): ElectionLeader | undefined {
+    const { owner } = this.#keeper;
+    return owner && leaderOf(owner);
+  }
+
+  /** The reason why etcd refuses the claim, as one sentence. */
+  get problem(): string | undefined {
+    return this.#keeper.problem;
   }
 
   /** The last tick that any instance has started or dropped, as last seen. */

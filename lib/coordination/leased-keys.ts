@@ -12,6 +12,8 @@ export interface LeasedKeysOptions {
   readonly leases: LeaseStore;
   readonly keyValue: KeyValueStore;
   readonly log: InstanceLog;
+  /** etcd has answered that a lease, which this process had given up, no longer exists. */
+  readonly onRevoked: () => void;
 }
 
 /** A key to create under the lease. */
@@ -120,7 +122,7 @@ export class LeasedKeys {
   /** A lease that this process gave up may still exist in etcd. It is revoked as soon as none of its keys is in use. */
   revokeIfUnused(lease: ProcessLease): void {
     const isUsed = [...this.#keys.values()].some((key) => key.lease === lease);
-    if (lease.loss === 'expired' && !isUsed) void this.revoke(lease.id);
+    if (lease.loss === 'expired' && !isUsed) void this.revoke(lease.id).then(this.#options.onRevoked);
   }
 
   /**

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   type CanActivate,
   Catch,
@@ -78,6 +79,7 @@ describe('a @ClusterCron method', () => {
       method: 'Minutely.run',
       expression: '* * * * *',
       state: 'owner',
+      owner: { instance: expect.any(String) as string, pod: hostname(), token: expect.any(Number) as number },
       lastTick: '2000-01-01T00:05:00.000Z',
       nextTick: '2000-01-01T00:06:00.000Z',
       running: false,

@@ -1,9 +1,13 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { Type } from '@nestjs/common';
+import type { DynamicModule, INestApplication, Type } from '@nestjs/common';
+import { ScheduleModule, SchedulerRegistry } from '@nestjs/schedule';
 import { Test } from '@nestjs/testing';
-import { EtcdTriggerModule } from 'nestjs-etcd-trigger';
-import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
+import { Etcd3 } from 'etcd3';
+import { EtcdTriggerModule, type EtcdTriggerOptions } from 'nestjs-etcd-trigger';
+import { EtcdTestCluster, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { Deferred } from '../../lib/timing/deferred.js';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
@@ -27,13 +31,7 @@ describe('every snippet of docs/pods.md', () => {
       pass: (fake: FakeCluster, hours: number) => Promise<void>;
     };
     const start = async () => {
-      const module = await Test.createTestingModule({
-        imports: [
-          EtcdTriggerModule.forRoot({ client: fake, logger: quiet, coordination: { prefix: '/coordination/shop' } }),
-        ],
-        providers: [Invoices],
-      }).compile();
-      const app = await module.createNestApplication({ logger: false }).init();
+      const app = await startOn(fake, [Invoices]);
       await settled(fake);
       return app;
     };
@@ -55,13 +53,7 @@ describe('every snippet of docs/pods.md', () => {
     const Shops = await load('shop.js', 'Shops');
     const fake = new FakeCluster();
     fake.put('/stock/tea', '10');
-    const module = await Test.createTestingModule({
-      imports: [
-        EtcdTriggerModule.forRoot({ client: fake, logger: quiet, coordination: { prefix: '/coordination/shop' } }),
-      ],
-      providers: [Stock, Shops],
-    }).compile();
-    const app = await module.createNestApplication({ logger: false }).init();
+    const app = await startOn(fake, [Stock, Shops]);
     const stock = app.get<{ take(article: string): Promise<number> }>(Stock);
     const shops = app.get<{
       readonly all: { readonly value: readonly object[] };
@@ -80,12 +72,7 @@ describe('every snippet of docs/pods.md', () => {
     const fake = new FakeCluster();
     const Report = await load('report.js', 'Report');
     const ReportStatus = await load('report-status.js', 'ReportStatus');
-    const options = { client: fake, logger: quiet, coordination: { prefix: '/coordination/shop' } };
-    const module = await Test.createTestingModule({
-      imports: [EtcdTriggerModule.forRoot({ ...options, podName: 'pod-1' })],
-      providers: [Report, ReportStatus],
-    }).compile();
-    const app = await module.createNestApplication({ logger: false }).init();
+    const app = await startOn(fake, [Report, ReportStatus]);
     const status = app.get<{ line: string; handOver(): Promise<void> }>(ReportStatus);
 
     await eventually(() => fake.text('/report') === 'number 1');
@@ -97,4 +84,102 @@ describe('every snippet of docs/pods.md', () => {
     await app.close();
     expect(fake.keys()).toEqual(['/report']);
   });
+
+  it('follows the orders of the leader only, and does not miss any in between', async () => {
+    const fake = new FakeCluster({ '/orders/1': 'new' });
+    const Orders = await load('orders.js', 'Orders');
+    const apps = [await startOn(fake, [Orders]), await startOn(fake, [Orders])];
+    await eventually(() => fake.keys('/confirmed/').length === 1);
+    await apps[0]?.close();
+    fake.put('/orders/2', 'new');
+    await eventually(() => fake.keys('/confirmed/').length === 2);
+    await apps[1]?.close();
+    fake.put('/orders/3', 'new');
+    await startOn(fake, [Orders]).then((app) => apps.push(app));
+    await eventually(() => fake.keys('/confirmed/').length === 3);
+    await apps[2]?.close();
+    expect(fake.keys('/confirmed/')).toEqual([1, 2, 3].map((order) => `/confirmed/orders/${order}`));
+  });
+
+  it('starts each tick once with @ClusterCron, beside @nestjs/schedule, which starts it on every instance', async () => {
+    const fake = new FakeCluster();
+    const MailsBefore = await load('mails.before.js', 'MailsBefore');
+    const MailsAfter = await load('mails.after.js', 'MailsAfter');
+    const start = () => startOn(fake, [MailsBefore, MailsAfter], [ScheduleModule.forRoot()]);
+    const apps = [await start(), await start()];
+    await settled(fake);
+    fake.advance(2 * 3_600_000);
+    await settled(fake);
+    for (const app of apps) await app.get(SchedulerRegistry).getCronJob('mails').fireOnTick();
+
+    const sent = (type: Type): number => apps.reduce((sum, app) => sum + app.get<{ sent: number }>(type).sent, 0);
+    expect([sent(MailsBefore), sent(MailsAfter)]).toEqual([2, 1]);
+    for (const app of apps) await app.close();
+  });
+
+  it('replaces redlock', async () => {
+    const [, code = ''] = /^```js title="stock.before.js"\n([\s\S]*?)^```$/m.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
+    writeFileSync(join(FOLDER, 'stock.before.js'), code);
+    const StockBefore = (await load('stock.before.js', 'StockBefore')) as Type<{
+      take(article: string): Promise<number>;
+    }>;
+    const redis = new Map([['stock:tea', '10']]);
+    let lock = Promise.resolve();
+    const redlock = {
+      acquire: async () => {
+        const before = lock;
+        const held = new Deferred();
+        lock = held.promise;
+        await before;
+        return { release: held.resolve };
+      },
+    };
+    const client = {
+      get: (key: string) => Promise.resolve(redis.get(key)),
+      set: (key: string, value: string) => Promise.resolve(redis.set(key, value)),
+    };
+    const stock = new StockBefore(redlock, client);
+    expect(await Promise.all([1, 2, 3].map(() => stock.take('tea')))).toEqual([9, 8, 7]);
+  });
+
+  it("replaces etcd3's Lock and Election", async () => {
+    interface Example {
+      readonly terms: number;
+      take(article: string): Promise<number>;
+    }
+    await using etcd = await EtcdTestCluster.start();
+    const client = new Etcd3({ hosts: etcd.hosts });
+    await client.put('/stock/tea').value('10');
+    const Before = (await load('etcd3.before.js', 'Etcd3Before')) as Type<
+      Example & { campaign(): Promise<() => Promise<void>> }
+    >;
+    const before = new Before(client);
+    const results = await Promise.allSettled([before.take('tea'), before.take('tea')]);
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+    const resign = await before.campaign();
+    expect(before.terms).toBe(1);
+    await resign();
+
+    const After = (await load('etcd3.after.js', 'Etcd3After')) as Type<Example & { resign(): Promise<void> }>;
+    const app = await startOn({ hosts: etcd.hosts }, [After]);
+    const after = app.get(After);
+    expect((await Promise.all([1, 2, 3].map(() => after.take('tea')))).sort()).toEqual([6, 7, 8]);
+    await eventually(() => after.terms === 1);
+    await after.resign();
+    await app.close();
+    client.close();
+  });
 });
+
+async function startOn(
+  client: EtcdTriggerOptions['client'],
+  providers: Type[],
+  imports: DynamicModule[] = [],
+): Promise<INestApplication> {
+  const coordination = { prefix: '/coordination/shop' };
+  const module = await Test.createTestingModule({
+    imports: [EtcdTriggerModule.forRoot({ client, logger: quiet, coordination }), ...imports],
+    providers,
+  }).compile();
+  return module.createNestApplication({ logger: false }).init();
+}

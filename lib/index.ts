@@ -49,6 +49,8 @@ export {
 } from './module/etcd-trigger.tokens.js';
 
 export type { Fence } from './backend/fence.js';
+export type { ClaimKind } from './coordination/claim-keeper.js';
+export type { LeaseState } from './coordination/lease-keeper.js';
 export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
 export type { ClusterLock, LockOptions } from './coordination/cluster-lock.js';
 export { ClusterLocks } from './coordination/cluster-locks.js';

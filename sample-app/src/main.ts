@@ -42,7 +42,7 @@ else app.enableShutdownHooks();
 await orExit(app.listen(PORT, host));
 
 const url = (await app.getUrl()).replace(/127\.0\.0\.1|\[::1?\]|0\.0\.0\.0/, 'localhost');
-await app.get(Instances).join(url);
+const joined = orExit(app.get(Instances).join(url));
 const etcdCommands = `  curl -X DELETE ${url}/etcd              kills etcd: watch the page, /health/ready and /metrics
   curl -X PUT ${url}/etcd                 restarts it with its data
 `;
@@ -68,10 +68,14 @@ Start a second instance in another terminal. Then stop this one, and the other o
 
   PORT=${PORT + 1} ETCD_HOSTS=${etcd.hosts} npm start
 
-Press Ctrl-C to stop the app${etcd.own ? ' and its etcd, which waits for other instances' : ''}. It then hands over at once. \`kill -9 ${process.pid}\` kills it${etcd.own ? ' and its etcd' : ': another instance takes over within 5 s'}. Changes are printed below:
+Press Ctrl-C to stop the app, which then hands over at once.${etcd.own ? ' Its etcd ends when no other instance uses it.' : ''}
+\`kill -9 ${process.pid}\` kills it${etcd.own ? ' together with its etcd.' : ': another instance takes over within 5 s.'}
+
+Changes are printed below:
 
 `);
 if (etcd.own) await showExample();
+await joined;
 
 /** Writes an event, which reaches its handler, and a configuration, which reaches its readers. */
 async function showExample(): Promise<void> {

@@ -10,6 +10,7 @@ import {
   type WatchEvent,
   WatchKey,
 } from 'nestjs-etcd-trigger';
+import { distinctUntilChanged, map } from 'rxjs';
 import { POD } from './identity.js';
 import { print } from './terminal.js';
 
@@ -34,7 +35,8 @@ export class OrderTotals implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    this.election.changes$.subscribe(({ leader }) => {
+    const leaders$ = this.election.changes$.pipe(map(({ leader }) => leader));
+    leaders$.pipe(distinctUntilChanged((one, other) => one?.token === other?.token)).subscribe((leader) => {
       print(
         'leader',
         leader ? `${leader.pod} adds up the orders (token ${leader.token})` : 'nobody adds up the orders',

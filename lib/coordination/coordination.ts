@@ -92,8 +92,9 @@ export class Coordination {
   /** One sentence for each reason why this process cannot take part in the coordination as it should. */
   get problems(): readonly string[] {
     const { keeper } = this.context;
-    const all = [keeper, this.members, ...this.elections, ...this.crons].flatMap(({ problem }) => problem ?? []);
-    return this.#state === 'stopped' ? [] : all;
+    if (this.#state === 'stopped') return [];
+    const participants = [this.members, ...this.elections, ...this.crons];
+    return [...keeper.problems, ...participants.flatMap(({ problem }) => problem ?? [])];
   }
 
   /** All elections in which this instance is a candidate. */

@@ -59,12 +59,13 @@ export class LeaseKeeper {
 
   get state(): LeaseState {
     if (this.#current) return 'valid';
-    return this.#granting || this.problem !== undefined ? 'missing' : 'unused';
+    return this.#granting || this.#problem !== undefined ? 'missing' : 'unused';
   }
 
-  /** The reason why there is no lease, as one sentence; `undefined` if nothing is wrong. */
-  get problem(): string | undefined {
-    return this.#current || this.#closing.signal.aborted ? undefined : this.#problem;
+  /** One sentence for the reason why there is no lease, and for each key that cannot be removed. */
+  get problems(): readonly string[] {
+    const problem = this.#current || this.#closing.signal.aborted ? undefined : this.#problem;
+    return [...(problem === undefined ? [] : [problem]), ...this.#keys.problems];
   }
 
   /**

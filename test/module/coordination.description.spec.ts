@@ -201,6 +201,22 @@ describe('the health of an application that shares work', () => {
     fake.allow();
   });
 
+  it('is degraded while etcd refuses to remove a key, and nobody else is let in', async () => {
+    const fake = new FakeCluster();
+    await using app = await start(fake, 'pod-1');
+    const lock = await app.locks.acquire('stock');
+    fake.deny('/co/v1/locks/');
+    const released = lock.release();
+    const refusal: unknown = expect.stringMatching(/^"\/co\/v1\/locks\/stock\/.*" cannot be removed: .*denied/);
+    await eventually(() => {
+      expect(app.health).toEqual(degraded(refusal));
+    });
+    expect(app.logger.text.match(/cannot be removed: .*; retrying/g)).toHaveLength(1);
+    expect(fake.keys('/co/v1/locks/')).toHaveLength(1);
+    fake.allow();
+    await released;
+  });
+
   it('is degraded while etcd refuses a claim, and names the election', async () => {
     const fake = new FakeCluster();
     fake.put('/co/v1/elections/orders', { v: 1, instance: 'other', pod: 'pod-2' });

@@ -37,6 +37,7 @@ export class CronJob implements Participant {
   #followed: FollowedRange | undefined;
   #term: CronTerm | undefined;
   #isStarted = false;
+  #denial: string | undefined;
 
   constructor(context: CoordinationContext, options: CronJobOptions) {
     const { name, keys, instance, members } = options;
@@ -57,8 +58,8 @@ export class CronJob implements Participant {
       rawKey: keys.last,
       instance: instance.id,
       keyValue: context.keyValue,
-      onError: (error) => {
-        this.#reportDenial(error);
+      onAnswer: (error) => {
+        this.#answered(error);
       },
       closing: this.#closing.signal,
     });
@@ -93,9 +94,9 @@ export class CronJob implements Participant {
     return owner && leaderOf(owner);
   }
 
-  /** The reason why etcd refuses the claim, as one sentence. */
+  /** The reason why etcd refuses the claim or the last tick, as one sentence. */
   get problem(): string | undefined {
-    return this.#keeper.problem;
+    return this.#keeper.problem ?? this.#denial;
   }
 
   /** The last tick that any instance has started or dropped, as last seen. */
@@ -157,8 +158,10 @@ export class CronJob implements Participant {
     }
   }
 
-  #reportDenial(error: unknown): void {
-    if (!(error instanceof PermissionDeniedError)) return;
-    this.#context.log.warn(`"${this.name}" cannot use its last tick: ${error.message}; retrying`);
+  #answered(error: unknown): void {
+    const denial =
+      error instanceof PermissionDeniedError ? `"${this.name}" cannot use its last tick: ${error.message}` : undefined;
+    if (denial !== undefined && denial !== this.#denial) this.#context.log.warn(`${denial}; retrying`);
+    this.#denial = denial;
   }
 }

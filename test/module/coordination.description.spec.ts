@@ -37,7 +37,15 @@ class Job {
 
 async function start(fake: FakeCluster, podName: string, providers: Type[] = [], logger = new CollectingLogger()) {
   const app = await startApp(
-    { hosts: '', client: fake, podName, coordination: { prefix: '/co' }, requestTimeoutMs: 200, logger },
+    {
+      hosts: '',
+      client: fake,
+      podName,
+      coordination: { prefix: '/co' },
+      requestTimeoutMs: 200,
+      shutdown: { drainTimeoutMs: 300 },
+      logger,
+    },
     { imports: [TerminusModule], providers: [...providers, EtcdTriggerHealthIndicator] },
   );
   const clusterOf = () => app.app.get(EtcdTriggerInspector).describe().clusters[0];
@@ -143,10 +151,11 @@ describe('the description of an application', () => {
 
   it('shows the names of other instances with control characters escaped', async () => {
     const fake = new FakeCluster();
-    fake.put('/co/v1/elections/orders', { v: 1, instance: 'x', pod: '\u001b[2J' });
+    fake.put('/co/v1/elections/orders', { v: 1, instance: 'x', pod: '\u001b[2J', other: '4711' });
     await using app = await start(fake, 'pod-1', [Candidate]);
     await settled(fake);
     expect(app.coordination.elections[0]?.leader?.pod).toBe('\\u001b[2J');
+    expect(JSON.stringify(app.coordination)).not.toContain('4711');
   });
 });
 
@@ -215,6 +224,19 @@ describe('the health of an application that shares work', () => {
     expect(fake.keys('/co/v1/locks/')).toHaveLength(1);
     fake.allow();
     await released;
+  });
+
+  it('is degraded while etcd denies the last tick of a job, which is logged', async () => {
+    const fake = new FakeCluster();
+    await using app = await start(fake, 'pod-1', [Job]);
+    await settled(fake);
+    fake.deny('/co/v1/crons/report/last');
+    fake.advance(60_000);
+    const denial: unknown = expect.stringMatching(/^"report" cannot use its last tick: .*denied/);
+    await eventually(() => {
+      expect(app.health).toEqual(degraded(denial));
+    });
+    expect(app.logger.text.match(/cannot use its last tick: .*; retrying/g)).toHaveLength(1);
   });
 
   it('is degraded while etcd refuses a claim, and names the election', async () => {

@@ -35,7 +35,7 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
       cluster.close();
       throw error;
     }
-    if (this.#hasHandlers) this.reminder?.start();
+    this.reminder?.start();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -58,12 +58,6 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
     crons.register(methods);
     handlers.add(methods);
     for (const { wrapper } of methods) this.#known.add(wrapper);
-  }
-
-  /** True if any handler runs in this application, in any cluster. */
-  get #hasHandlers(): boolean {
-    const { register } = this.cluster.options.handlers;
-    return register && this.explorer.explore().some(({ watchKeys }) => watchKeys.length > 0);
   }
 }
 

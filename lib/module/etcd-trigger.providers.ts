@@ -20,9 +20,9 @@ import {
   getWatcherToken,
   getWatchKeyRegistryToken,
 } from './etcd-trigger.tokens.js';
-import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker } from './module-graph.js';
+import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker, instancesOf } from './module-graph.js';
 import { optionsCycleCheck } from './options-cycle.check.js';
-import { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
+import { type InterruptedWork, ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 import { StoreRegistry } from './store.registry.js';
 
 /** The options of the application, unchecked. */
@@ -105,11 +105,15 @@ export const clusterProviders = (cluster: string): Provider[] => [
       const elections = new ElectionRegistrar({ cluster, clusters, coordination, log });
       const crons = new CronRegistrar({ cluster, clusters, coordination, application, log });
       const [first] = clusters;
+      const work = (): InterruptedWork => ({
+        handlers: options.handlers.register && explorer.explore().some(({ watchKeys }) => watchKeys.length > 0),
+        coordination: instancesOf(discovery, ClusterRuntime).some((each) => each.coordination !== undefined),
+      });
       return new ClusterLifecycle(
         runtime,
         explorer,
         { handlers, elections, crons },
-        first === cluster ? new ShutdownHooksReminder(log) : undefined,
+        first === cluster ? new ShutdownHooksReminder(log, work) : undefined,
       );
     },
   },

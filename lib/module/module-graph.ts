@@ -30,9 +30,9 @@ export class DefinitionsMarker {
  * @throws InvalidOptionsError if a cluster is imported twice, or by two copies of this package
  */
 export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
-  const [other] = otherCopiesIn(instancesOf(discovery));
+  const [other] = otherCopiesIn(providersOf(discovery));
   if (other) throw new InvalidOptionsError(describeCopies(other));
-  const names = markersOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
+  const names = instancesOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   if (duplicate !== undefined) {
     throw new InvalidOptionsError(
@@ -44,13 +44,14 @@ export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
 
 /** Returns the definitions of a cluster from all modules of the application. */
 export const definitionsOf = (discovery: DiscoveryService, cluster: string): ConfigDefinition[] =>
-  markersOf(discovery, DefinitionsMarker)
+  instancesOf(discovery, DefinitionsMarker)
     .filter((marker) => marker.cluster === cluster)
     .flatMap(({ configs }) => configs);
 
-function markersOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
-  return [...new Set(instancesOf(discovery).filter((instance): instance is T => isA(instance, type)))];
+/** Returns the providers of the application that are instances of a class. */
+export function instancesOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
+  return [...new Set(providersOf(discovery).filter((instance): instance is T => isA(instance, type)))];
 }
 
-const instancesOf = (discovery: DiscoveryService): unknown[] =>
+const providersOf = (discovery: DiscoveryService): unknown[] =>
   discovery.getProviders().map(({ instance }): unknown => instance);

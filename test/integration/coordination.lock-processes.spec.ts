@@ -38,9 +38,12 @@ class Contenders implements AsyncDisposable {
   }
 
   /** Resolves when a later caller has the lock, to the time of that. */
-  async takenAfter(token: number): Promise<number> {
-    const [, at = Infinity] = await eventually(() => this.acquired.find(([later = 0]) => later > token) ?? false);
-    return at;
+  takenAfter(token: number): Promise<number> {
+    return eventually(() => {
+      const [, at] = this.acquired.find(([later = 0]) => later > token) ?? [];
+      if (at === undefined) throw new Error(`nobody has acquired the lock after ${token}`);
+      return at;
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -72,11 +75,11 @@ describe('a lock of several processes', () => {
       eventually(async () => {
         const { pod, token } = await owner();
         const child = contenders.byPod.get(pod);
-        if (!child?.output.includes(`acquired ${token} `)) return false;
+        if (!child?.output.includes(`acquired ${token} `)) throw new Error(`${pod} has not acquired the lock yet`);
         child.signal('SIGSTOP');
         if ((await owner()).token === token) return { child, token, stoppedAt: now() };
         child.signal('SIGCONT');
-        return false;
+        throw new Error(`${pod} has released the lock meanwhile`);
       });
 
     await eventually(() => contenders.all.every((each) => each.numbers('acquired').length > 0));

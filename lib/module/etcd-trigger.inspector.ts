@@ -28,6 +28,11 @@ export interface ClusterDescription {
   readonly handlers: readonly HandlerDescription[];
   readonly store: StoreDescription;
   readonly crons: readonly CronDescription[];
+  /**
+   * Names of the deliveries inside of the library that have failed unexpectedly and not succeeded since, such as
+   * `key "/app/db"`. The metric `etcd_trigger.delivery.failures` counts their failures.
+   */
+  readonly failing: readonly string[];
 }
 
 /** One watched target and its stream. */
@@ -136,6 +141,7 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
     crons: (cluster.coordination?.crons ?? []).map(describeCron),
+    failing: ranges.failures.subjects.map(printable),
   };
 }
 

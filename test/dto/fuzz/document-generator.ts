@@ -45,10 +45,8 @@ function drawNestedValue(random: Random, nested: NestedShape): unknown {
     case 'single':
       return random.percent(3) ? list() : item();
     case 'list':
-      return random.percent(3) ? item() : list();
     case 'set':
-      // Equal primitive values would shift the indexes of the items in the Set, and so their paths.
-      return random.percent(3) ? item() : [...new Set(list())];
+      return random.percent(3) ? item() : list();
     case 'map':
       return random.percent(3)
         ? list()
@@ -64,11 +62,9 @@ const drawElement = (random: Random, item: () => Json): unknown =>
   random.percent(3) ? random.pick<unknown>([null, 1, 'a', []]) : random.percent(8) ? [item(), item()] : item();
 
 function drawItem(random: Random, { item, discriminator }: NestedShape): Json {
-  if (!discriminator || random.percent(15)) return drawObject(random, item);
-  const index = random.int(0, discriminator.names.length - 1);
-  const object = drawObject(random, discriminator.items[index] ?? item);
-  object[discriminator.property] = discriminator.names[index];
-  return object;
+  if (!discriminator || !random.percent(85)) return drawObject(random, item);
+  const subType = random.pick(discriminator.subTypes);
+  return { ...drawObject(random, subType.item), [discriminator.property]: subType.name };
 }
 
 const LITERALS = [

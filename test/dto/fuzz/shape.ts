@@ -18,11 +18,14 @@ export interface NestedShape {
   readonly item: ClassShape;
   readonly discriminator?: {
     readonly property: string;
-    readonly names: readonly string[];
-    /** The class of each name. */
-    readonly items: readonly ClassShape[];
+    readonly subTypes: readonly SubType[];
     readonly isKept: boolean;
   };
+}
+
+export interface SubType {
+  readonly name: string;
+  readonly item: ClassShape;
 }
 
 /** A generated class. */
@@ -39,6 +42,12 @@ export interface ClassShape {
   readonly description: string;
 }
 
+/** Returns the shapes of all classes that an item may have. */
+export const itemsOf = ({ item, discriminator }: NestedShape): ClassShape[] => [
+  item,
+  ...(discriminator?.subTypes ?? []).map((subType) => subType.item),
+];
+
 /** Returns the shapes of a class, of its base classes and of all nested classes, by class. */
 export function shapesByClass(
   shape: ClassShape,
@@ -46,10 +55,8 @@ export function shapesByClass(
 ): ReadonlyMap<unknown, ClassShape> {
   found.set(shape.type, shape);
   if (shape.base) shapesByClass(shape.base, found);
-  for (const item of itemsOf(shape.properties)) shapesByClass(item, found);
+  for (const { nested } of shape.properties) {
+    if (nested) for (const item of itemsOf(nested)) shapesByClass(item, found);
+  }
   return found;
 }
-
-/** Returns the shapes of all nested classes. */
-export const itemsOf = (properties: readonly PropertyShape[]): ClassShape[] =>
-  properties.flatMap(({ nested }) => (nested ? [nested.item, ...(nested.discriminator?.items ?? [])] : []));

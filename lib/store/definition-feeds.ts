@@ -16,6 +16,7 @@ import { withAnySignal } from '../timing/any-signal.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
+import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/config-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
@@ -27,8 +28,8 @@ import { quoted } from '../foreign/foreign-text.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
- * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started
- * without a required configuration or with an invalid one.
+ * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update fails
+ * unexpectedly. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -50,8 +51,13 @@ interface FollowedFeed {
 
 /** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
 export class DefinitionFeeds implements FeedSink {
-  readonly listeners = new ConfigListeners((error) => {
-    this.#failures.failed(this.listeners, 'listeners of the store', error);
+  readonly listeners = new ConfigListeners({
+    failed: (error) => {
+      this.#failures.failed(this.listeners, 'listeners of the store', error);
+    },
+    succeeded: () => {
+      this.#failures.recovered(this.listeners, 'listeners of the store');
+    },
   });
   readonly guard: ListenerGuard;
   readonly #options: DefinitionFeedsOptions;
@@ -85,7 +91,7 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline;
+    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -136,6 +142,7 @@ export class DefinitionFeeds implements FeedSink {
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
     const { cluster, boot, log, ranges, snapshot } = this.#options;
+    const startedAt = performance.now();
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
     this.#followed = feeds.map((feed) => {
@@ -151,6 +158,7 @@ export class DefinitionFeeds implements FeedSink {
       restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
+    if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // A list that failed is retried after the start; an application that does not start leaves no retry behind.
     if (this.isOffline) for (const { watched } of this.#followed) watched.pause();
@@ -205,6 +213,7 @@ export class DefinitionFeeds implements FeedSink {
     const { log, observer } = this.#options;
     try {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
+      this.#failures.recovered(this, 'metrics of the store');
     } catch (error) {
       this.#failures.failed(this, 'metrics of the store', error);
     }
@@ -242,6 +251,11 @@ export class DefinitionFeeds implements FeedSink {
 
   recovered(feed: DefinitionFeed): void {
     this.#failures.recovered(feed, feed.subject);
+  }
+
+  /** True while an update of a definition fails unexpectedly and is retried. */
+  get #isFailing(): boolean {
+    return this.#followed.some(({ feed }) => this.#failures.isFailing(feed));
   }
 
   get #failures(): DeliveryFailures {

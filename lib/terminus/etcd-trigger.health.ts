@@ -34,8 +34,10 @@ export class EtcdTriggerHealthIndicator {
 
   /**
    * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
-   * with `state: 'degraded'` if the store started degraded, a value is invalid, a
-   * watch is interrupted, a handler is halted, or a cron job waits because of its last tick.
+   * with `state: 'degraded'` if the store started degraded, a value is invalid, a watch is interrupted, a delivery
+   * inside of the library has failed unexpectedly and not succeeded since, a handler is halted, a cron job waits
+   * because of its last tick, or this instance cannot take part in elections, locks and cron jobs because etcd does not
+   * confirm its lease or refuses its keys.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(
@@ -62,7 +64,7 @@ function failuresOf({ store: { status, definitions } }: ClusterDescription): str
     .map(({ target }) => `${target} is required but has no valid value`);
 }
 
-function warningsOf({ store, targets, handlers, crons }: ClusterDescription): string[] {
+function warningsOf({ store, targets, handlers, crons, coordination, failing }: ClusterDescription): string[] {
   const invalid = store.definitions
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
@@ -72,9 +74,7 @@ function warningsOf({ store, targets, handlers, crons }: ClusterDescription): st
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
-  const failing = targets
-    .filter((target) => target.failing > 0)
-    .map(({ target }) => `the delivery of ${target} has failed unexpectedly and is retried`);
+  const unexpected = failing.map((subject) => `the delivery of ${subject} has failed unexpectedly and is retried`);
   const halted = handlers
     .filter(({ state }) => state === 'halted')
     .map(({ name, target }) => `${name} (${target}) is halted`);
@@ -83,7 +83,8 @@ function warningsOf({ store, targets, handlers, crons }: ClusterDescription): st
     return state === 'unreadable' ? [`the last tick of the cron job "${name}" cannot be read`] : [];
   });
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
-  return [...incomplete, ...shown, ...interrupted, ...failing, ...halted, ...waiting];
+  const problems = coordination?.problems ?? [];
+  return [...incomplete, ...shown, ...interrupted, ...unexpected, ...halted, ...waiting, ...problems];
 }
 
 /** Number of invalid keys that the reasons name. */

@@ -82,6 +82,7 @@ const LEAVES = [
   'foreign/class-name',
   'foreign/foreign-error',
   'foreign/foreign-text',
+  'foreign/optional-package',
   'foreign/thenable',
   'option-checks',
   'watch/watch-event',

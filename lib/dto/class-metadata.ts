@@ -9,8 +9,6 @@ export type AnyClass = abstract new (...args: never[]) => object;
 /** The decorators of one property. */
 export interface PropertyMetadata {
   readonly name: string;
-  /** Name of `@Expose({ name })`. Documents may use it as well as the property's own name. */
-  readonly exposedName: string | undefined;
   /** True if the property has a class-validator decorator; documents may contain only such properties. */
   readonly isValidated: boolean;
   /** True if the property has `@ValidateNested()`. */
@@ -52,13 +50,26 @@ export function propertiesByDocumentName(type: AnyClass): ReadonlyMap<string, Pr
   const cached = propertiesByName.get(type);
   if (cached) return cached;
   const validated = [...propertiesOf(type).values()].filter(({ isValidated }) => isValidated);
-  const exposed = validated.flatMap((property) =>
-    property.exposedName === undefined ? [] : [[property.exposedName, property] as const],
-  );
+  const byName = new Map(validated.map((property) => [property.name, property]));
   // An exposed name takes precedence over another property's own name, as in class-transformer.
-  const byName = new Map([...validated.map((property) => [property.name, property] as const), ...exposed]);
+  for (const [exposedName, name] of exposedNamesOf(type)) {
+    const property = propertiesOf(type).get(name);
+    if (property?.isValidated) byName.set(exposedName, property);
+  }
   propertiesByName.set(type, byName);
   return byName;
+}
+
+/**
+ * Returns the property names by the names of `@Expose({ name })`. class-transformer accepts those of overridden
+ * properties as well, and prefers the first one, of the oldest ancestor.
+ */
+function exposedNamesOf(type: AnyClass): ReadonlyMap<string, string> {
+  const names = new Map<string, string>();
+  for (const { propertyName, options } of transformerStorage.getExposedMetadatas(type)) {
+    if (options?.name !== undefined && !names.has(options.name)) names.set(options.name, propertyName);
+  }
+  return names;
 }
 
 /** True if the class has at least one class-validator constraint. */
@@ -102,7 +113,6 @@ function propertyOf(type: AnyClass, name: string): PropertyMetadata {
   const typing = transformerStorage.findTypeMetadata(type, name);
   return {
     name,
-    exposedName: transformerStorage.findExposeMetadata(type, name)?.options?.name,
     isValidated: validations.length > 0,
     isNested: validations.some((validation) => validation.type === ValidationTypes.NESTED_VALIDATION),
     isTyped: typing !== undefined,
@@ -177,8 +187,13 @@ interface TransformerStorage {
   readonly _excludeMetadatas: ReadonlyMap<unknown, unknown>;
   readonly _transformMetadatas: ReadonlyMap<unknown, unknown>;
   findTypeMetadata(type: AnyClass, property: string): TypeMetadata | undefined;
-  findExposeMetadata(type: AnyClass, property: string): { readonly options?: { readonly name?: string } } | undefined;
+  getExposedMetadatas(type: AnyClass): readonly ExposeMetadata[];
   findTransformMetadatas(type: AnyClass, property: string, transformation: number): readonly unknown[];
+}
+
+interface ExposeMetadata {
+  readonly propertyName: string;
+  readonly options?: { readonly name?: string };
 }
 
 interface TypeMetadata {

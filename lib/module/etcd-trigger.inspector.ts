@@ -32,6 +32,11 @@ export interface ClusterDescription {
   readonly crons: readonly CronDescription[];
   /** `undefined` without the option `coordination`. */
   readonly coordination: CoordinationDescription | undefined;
+  /**
+   * Names of the deliveries inside of the library that have failed unexpectedly and not succeeded since, such as
+   * `key "/app/db"`. The metric `etcd_trigger.delivery.failures` counts their failures.
+   */
+  readonly failing: readonly string[];
 }
 
 /** One watched target and its stream. */
@@ -141,6 +146,7 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
     crons: (coordination?.crons ?? []).map(describeCron),
     coordination: coordination && describeCoordination(coordination),
+    failing: ranges.failures.subjects.map(printable),
   };
 }
 

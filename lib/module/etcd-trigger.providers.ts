@@ -105,7 +105,6 @@ export const clusterProviders = (cluster: string): Provider[] => [
       const elections = new ElectionRegistrar({ cluster, clusters, coordination, log });
       const crons = new CronRegistrar({ cluster, clusters, coordination, application, log });
       const [first] = clusters;
-      /** Of all clusters. */
       const work = (): InterruptedWork => ({
         handlers: options.handlers.register && explorer.explore().some(({ watchKeys }) => watchKeys.length > 0),
         coordination: instancesOf(discovery, ClusterRuntime).some((each) => each.coordination !== undefined),

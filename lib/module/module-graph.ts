@@ -30,7 +30,7 @@ export class DefinitionsMarker {
  * @throws InvalidOptionsError if a cluster is imported twice, or by two copies of this package
  */
 export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
-  const [other] = otherCopiesIn(allInstances(discovery));
+  const [other] = otherCopiesIn(providersOf(discovery));
   if (other) throw new InvalidOptionsError(describeCopies(other));
   const names = instancesOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
@@ -50,8 +50,8 @@ export const definitionsOf = (discovery: DiscoveryService, cluster: string): Con
 
 /** Returns the providers of the application that are instances of a class. */
 export function instancesOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
-  return [...new Set(allInstances(discovery).filter((instance): instance is T => isA(instance, type)))];
+  return [...new Set(providersOf(discovery).filter((instance): instance is T => isA(instance, type)))];
 }
 
-const allInstances = (discovery: DiscoveryService): unknown[] =>
+const providersOf = (discovery: DiscoveryService): unknown[] =>
   discovery.getProviders().map(({ instance }): unknown => instance);

@@ -50,14 +50,15 @@ function placeOf(url: string | undefined): string {
 
 /**
  * Nest cannot resolve a service that one copy provides and another one injects, and its error does not say why. So a
- * second copy is a warning of the process when it is loaded.
+ * second copy is a warning when it is loaded. It is written at once: Nest ends the process before Node would print a
+ * warning of `process.emitWarning`.
  */
 function warnOfOtherPlaces(): void {
   const shared = globalThis as { [LOADED]?: Map<string, PackageCopy> | undefined };
   const loaded = (shared[LOADED] ??= new Map<string, PackageCopy>());
   const [other] = [...loaded.values()].filter(({ place }) => place !== OWN_COPY.place);
   loaded.set(OWN_COPY.place, OWN_COPY);
-  if (other) process.emitWarning(describeCopies(other));
+  if (other) process.stderr.write(`Warning: ${describeCopies(other)}\n`);
 }
 
 warnOfOtherPlaces();

@@ -28,8 +28,8 @@ import { quoted } from '../foreign/foreign-text.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
- * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`: started
- * without a required configuration or with an invalid one.
+ * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update fails
+ * unexpectedly. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -51,8 +51,13 @@ interface FollowedFeed {
 
 /** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
 export class DefinitionFeeds implements FeedSink {
-  readonly listeners = new ConfigListeners((error) => {
-    this.#failures.failed(this.listeners, 'listeners of the store', error);
+  readonly listeners = new ConfigListeners({
+    failed: (error) => {
+      this.#failures.failed(this.listeners, 'listeners of the store', error);
+    },
+    succeeded: () => {
+      this.#failures.recovered(this.listeners, 'listeners of the store');
+    },
   });
   readonly guard: ListenerGuard;
   readonly #options: DefinitionFeedsOptions;
@@ -86,7 +91,7 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline;
+    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -208,6 +213,7 @@ export class DefinitionFeeds implements FeedSink {
     const { log, observer } = this.#options;
     try {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
+      this.#failures.recovered(this, 'metrics of the store');
     } catch (error) {
       this.#failures.failed(this, 'metrics of the store', error);
     }
@@ -245,6 +251,11 @@ export class DefinitionFeeds implements FeedSink {
 
   recovered(feed: DefinitionFeed): void {
     this.#failures.recovered(feed, feed.subject);
+  }
+
+  /** True while an update of a definition fails unexpectedly and is retried. */
+  get #isFailing(): boolean {
+    return this.#followed.some(({ feed }) => this.#failures.isFailing(feed));
   }
 
   get #failures(): DeliveryFailures {

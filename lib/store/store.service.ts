@@ -36,9 +36,9 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but interrupted or from an offline snapshot. `degraded`:
-   * started without a required configuration, or with one that is invalid or unreachable; becomes `ready` when it is
-   * complete.
+   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update
+   * fails unexpectedly. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
+   * becomes `ready` when it is complete.
    */
   get status(): StoreStatus {
     return this.#feeds.status;

@@ -34,9 +34,10 @@ export class EtcdTriggerHealthIndicator {
 
   /**
    * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
-   * with `state: 'degraded'` if the store started degraded, a value is invalid, a
-   * watch is interrupted, a handler is halted, a cron job waits because of its last tick, or this instance cannot take
-   * part in elections, locks and cron jobs because etcd does not confirm its lease or refuses its keys.
+   * with `state: 'degraded'` if the store started degraded, a value is invalid, a watch is interrupted, a delivery
+   * inside of the library has failed unexpectedly and not succeeded since, a handler is halted, a cron job waits
+   * because of its last tick, or this instance cannot take part in elections, locks and cron jobs because etcd does not
+   * confirm its lease or refuses its keys.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(
@@ -63,7 +64,7 @@ function failuresOf({ store: { status, definitions } }: ClusterDescription): str
     .map(({ target }) => `${target} is required but has no valid value`);
 }
 
-function warningsOf({ store, targets, handlers, crons, coordination }: ClusterDescription): string[] {
+function warningsOf({ store, targets, handlers, crons, coordination, failing }: ClusterDescription): string[] {
   const invalid = store.definitions
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
@@ -73,9 +74,7 @@ function warningsOf({ store, targets, handlers, crons, coordination }: ClusterDe
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
-  const failing = targets
-    .filter((target) => target.failing > 0)
-    .map(({ target }) => `the delivery of ${target} has failed unexpectedly and is retried`);
+  const unexpected = failing.map((subject) => `the delivery of ${subject} has failed unexpectedly and is retried`);
   const halted = handlers
     .filter(({ state }) => state === 'halted')
     .map(({ name, target }) => `${name} (${target}) is halted`);
@@ -85,7 +84,7 @@ function warningsOf({ store, targets, handlers, crons, coordination }: ClusterDe
   });
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
   const problems = coordination?.problems ?? [];
-  return [...incomplete, ...shown, ...interrupted, ...failing, ...halted, ...waiting, ...problems];
+  return [...incomplete, ...shown, ...interrupted, ...unexpected, ...halted, ...waiting, ...problems];
 }
 
 /** Number of invalid keys that the reasons name. */

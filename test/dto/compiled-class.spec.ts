@@ -18,27 +18,31 @@ import { Expose, plainToInstance, Transform, Type } from 'class-transformer';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compileClass } from '../../lib/dto/compiled-class.js';
-import { ARGUMENTS, BUILT_IN, CORPUS } from './fuzz/built-in-decorators.js';
+import { argumentsOf, BUILT_IN, CORPUS } from './fuzz/built-in-decorators.js';
+
+const OPTIONS = [{}, { each: true }, { groups: ['a'] }, { each: true, always: true }];
 
 describe('a compiled class', () => {
   it('gives the result of class-validator for every built-in decorator', () => {
     expect(BUILT_IN.length).toBeGreaterThan(90);
     const compiledNames: string[] = [];
     for (const [name, decorator] of BUILT_IN) {
-      for (const each of [false, true]) {
+      const cases = argumentsOf(name).flatMap((given) => OPTIONS.map((options) => ({ given, options })));
+      for (const { given, options } of cases) {
         class Subject {
           value!: unknown;
         }
-        decorator(...(ARGUMENTS[name] ?? []), ...(each ? [{ each: true }] : []))(Subject.prototype, 'value');
+        decorator(...given, options)(Subject.prototype, 'value');
         const compiled = compileClass(Subject);
         if (!compiled) continue;
         compiledNames.push(name);
         for (const value of CORPUS) {
           const thorough = plainToInstance(Subject, { value });
           const isValid = verdictOf(thorough);
-          expect([name, each, value, attempt(() => compiled({ value }))]).toEqual([
+          expect([name, given, options, value, attempt(() => compiled({ value }))]).toEqual([
             name,
-            each,
+            given,
+            options,
             value,
             isValid ? thorough : undefined,
           ]);

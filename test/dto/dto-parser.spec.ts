@@ -1,4 +1,4 @@
-import { Expose, Transform, Type } from 'class-transformer';
+import { Expose, plainToInstance, Transform, Type } from 'class-transformer';
 import {
   IsArray,
   IsDate,
@@ -262,6 +262,20 @@ describe('unknown properties', () => {
     const map = { size: [item], get: [], a: [{ name: 'x' }] };
 
     expect(faults(parse(Items, { ...document, map }))).toEqual(['map.size: forbiddenKey', 'map.get: forbiddenKey']);
+  });
+
+  it('are not the names that @Expose() gives to overridden properties', () => {
+    class Base {
+      @Expose({ name: 'max_size' }) @IsInt() size!: number;
+    }
+    class Derived extends Base {
+      @Expose({ name: 'largest_size' }) @IsInt() declare size: number;
+    }
+
+    const document = { largest_size: 4, max_size: 3 };
+
+    expect(parse(Derived, document)).toEqual({ ok: true, value: plainToInstance(Derived, document), stripped: [] });
+    expect(plainToInstance(Derived, document).size).toBe(3);
   });
 
   it('are those of the class that class-transformer selects for exchanged names', () => {

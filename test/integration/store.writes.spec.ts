@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { IsInt, IsString, registerDecorator } from 'class-validator';
+import { IsInt, IsNumber, IsString, registerDecorator } from 'class-validator';
 import {
   ConnectionTimeoutError,
   InvalidConfigError,
@@ -8,6 +8,7 @@ import {
   RevisionUnavailableError,
   WriteError,
 } from 'nestjs-etcd-trigger';
+import * as yaml from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
@@ -16,11 +17,18 @@ import { TcpProxy } from '../support/tcp-proxy.js';
 class Counter {
   @IsInt() count!: number;
 }
+class Gauge {
+  @IsInt() count!: number;
+  @IsNumber() double!: number;
+  @IsNumber({}, { each: true }) list!: number[];
+}
 class Owner {
   @IsString() name!: string;
 }
 const configs = [
   { prefix: '/counters/', type: Counter },
+  { key: '/gauges/json', type: Gauge },
+  { key: '/gauges/yaml', type: Gauge, codec: 'yaml' as const },
   { key: '/owner', type: Owner },
   { prefix: '/owners/', type: Owner },
   { key: '/defaulted', type: Counter, default: { count: 10 } },
@@ -45,6 +53,29 @@ describe('writing through the store', () => {
       expect(app.store.get('/counters/bad', Counter)).toEqual({ count: 6 });
       expect(app.store.get('/defaulted', Counter)).toEqual({ count: 11 });
     });
+
+    it.each(['1e300', '1.7976931348623157e308', '1e21', '9007199254740993.0', '-5e-324', '123456789012345678e3'])(
+      'keeps the double of another property exactly, as other programs wrote it: %s',
+      async (double) => {
+        const read = async (key: string): Promise<unknown> => {
+          const text = (await etcd.direct.get(key).string()) ?? '';
+          return key.endsWith('yaml') ? yaml.parse(text) : JSON.parse(text);
+        };
+        const counting = (count: number) => (current?: Gauge) => Object.assign(new Gauge(), current, { count });
+        await put('/gauges/json', `{"count":1,"double":${double},"list":[${double}]}`);
+        await put('/gauges/yaml', `count: 1\ndouble: ${double}\nlist: [${double}]`);
+        await using app = await start();
+
+        for (const key of ['/gauges/json', '/gauges/yaml']) {
+          await app.store.update(key, Gauge, counting(2));
+          const expected = { count: 2, double: Number(double), list: [Number(double)] };
+          expect(app.store.get(key, Gauge)).toEqual(expected);
+          expect(await read(key)).toEqual(expected);
+          await app.store.update(key, Gauge, counting(3));
+          expect(await app.store.fresh(key, Gauge)).toEqual({ ...expected, count: 3 });
+        }
+      },
+    );
 
     it('loses no increment of concurrent updates in several processes', async () => {
       await using one = await start();

@@ -1,17 +1,30 @@
 import { Injectable } from '@nestjs/common';
 import { TerminusModule } from '@nestjs/terminus';
 import { Test, type TestingModule } from '@nestjs/testing';
-import { IsInt } from 'class-validator';
+import { IsInt, Validate, ValidatorConstraint, type ValidatorConstraintInterface } from 'class-validator';
 import { ClusterCron, EtcdTriggerInspector, StoreService, WatchKey } from 'nestjs-etcd-trigger';
 import { EtcdTriggerHealthIndicator } from 'nestjs-etcd-trigger/terminus';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ConfigCache } from '../../lib/store/cache/config-cache.js';
+import { ChangeListener } from '../../lib/store/changes/change-listener.js';
 import { DefinitionFeed } from '../../lib/store/cache/definition-feed.js';
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
 
 class LimitConfig {
   @IsInt() perMinute!: number;
+}
+
+@ValidatorConstraint({ async: true })
+class IsKnown implements ValidatorConstraintInterface {
+  validate(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+}
+
+class Region {
+  @Validate(IsKnown) name!: string;
 }
 
 @Injectable()
@@ -43,8 +56,13 @@ describe('the health of an application', () => {
           configs: [
             { key: '/app/limit', type: LimitConfig, required: true, onDelete: 'remove' },
             { prefix: '/app/tenants/', type: LimitConfig },
+            { key: '/app/region', type: Region },
           ],
-          initial: { '/app/limit': { perMinute: 1 }, '/app/tenants/a': { perMinute: 4_711 } },
+          initial: {
+            '/app/limit': { perMinute: 1 },
+            '/app/region': { name: 'a' },
+            '/app/tenants/a': { perMinute: 4_711 },
+          },
           logger: quiet,
         }),
       ],
@@ -62,6 +80,8 @@ describe('the health of an application', () => {
   const ready = () => health.ready().etcd;
   const reasons = () => (ready() as { clusters?: { default?: { reasons?: string[] } } }).clusters?.default?.reasons;
 
+  const hasReason = (reason: string): boolean => reasons()?.includes(reason) === true;
+
   it('is up while every required value is valid and every target is followed', () => {
     expect(health.live()).toEqual({ etcd: { status: 'up' } });
     expect(ready()).toEqual({ status: 'up', state: 'up', clusters: { default: { state: 'up' } } });
@@ -78,7 +98,7 @@ describe('the health of an application', () => {
     ]);
 
     etcd.disconnect();
-    await eventually(() => reasons()?.includes('the watch of key "/app/limit" is interrupted'));
+    await eventually(() => hasReason('the watch of key "/app/limit" is interrupted'));
     expect(health.live()).toEqual({ etcd: { status: 'up' } });
     expect(ready()).toMatchObject({ status: 'up', state: 'degraded' });
   });
@@ -89,13 +109,49 @@ describe('the health of an application', () => {
     });
     etcd.put('/app/limit', { perMinute: 2 });
 
-    await eventually(() =>
-      reasons()?.includes('the delivery of key "/app/limit" has failed unexpectedly and is retried'),
-    );
+    await eventually(() => hasReason('the delivery of key "/app/limit" has failed unexpectedly and is retried'));
     deliver.mockRestore();
     await eventually(() => reasons() === undefined);
 
     expect(app.get(StoreService).get('/app/limit', LimitConfig)).toEqual({ perMinute: 2 });
+  });
+
+  it('is degraded while an update with asynchronous validators fails, until it is applied', async () => {
+    const apply = vi.spyOn(ConfigCache.prototype, 'apply').mockImplementation(() => {
+      throw new RangeError();
+    });
+    const { clusters: before } = app.get(EtcdTriggerInspector).describe();
+    etcd.put('/app/region', { name: 'b' });
+
+    await eventually(() => hasReason('the delivery of key "/app/region" has failed unexpectedly and is retried'));
+    const store = app.get(StoreService);
+    expect(store.status).toBe('stale');
+    expect(store.get('/app/region', Region)).toEqual({ name: 'a' });
+    const failing = app.get(EtcdTriggerInspector).describe().clusters[0];
+    expect(failing).toMatchObject({ failing: ['key "/app/region"'], store: { status: 'stale' } });
+    expect(failing?.targets.find(({ target }) => target === 'key "/app/region"')?.failing).toBe(1);
+    apply.mockRestore();
+    await eventually(() => reasons() === undefined);
+
+    expect(before[0]).toMatchObject({ failing: [], store: { status: 'ready' } });
+    expect(store.status).toBe('ready');
+    expect(store.get('/app/region', Region)).toEqual({ name: 'b' });
+  });
+
+  it('is degraded while a listener inside of the library fails, until a notification succeeds', async () => {
+    const receive = vi.spyOn(ChangeListener.prototype, 'receive').mockImplementation(() => {
+      throw new RangeError();
+    });
+    const received: unknown[] = [];
+    app.get(StoreService).onChange('/app/limit', (change) => received.push(change.value));
+    etcd.put('/app/limit', { perMinute: 2 });
+
+    await eventually(() => hasReason('the delivery of listeners of the store has failed unexpectedly and is retried'));
+    receive.mockRestore();
+    etcd.put('/app/limit', { perMinute: 3 });
+    await eventually(() => reasons() === undefined);
+
+    expect(received.at(-1)).toEqual({ perMinute: 3 });
   });
 
   it('is down while a required key has no value, and after the module is closed', async () => {
@@ -116,6 +172,7 @@ describe('the health of an application', () => {
         name: 'default',
         targets: [
           { target: 'key "/app/limit"', state: 'following', keys: 1 },
+          { target: 'key "/app/region"', state: 'following', keys: 1 },
           { target: 'prefix "/app/tenants/"', state: 'following', keys: 1 },
           { target: 'prefix "/orders/"', state: 'following', keys: 0, listeners: 1 },
         ],
@@ -124,6 +181,7 @@ describe('the health of an application', () => {
           status: 'ready',
           definitions: [
             { target: 'key "/app/limit"', type: 'LimitConfig', required: true },
+            { target: 'key "/app/region"', type: 'Region' },
             {
               target: 'prefix "/app/tenants/"',
               keys: [{ key: '/app/tenants/a', state: 'valid', value: 'masked', source: 'etcd', revision: 2 }],

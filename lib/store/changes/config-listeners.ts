@@ -17,13 +17,20 @@ export interface ConfigListener {
   completed(): void;
 }
 
+/** Receives the outcome of each notification. */
+export interface NotificationOutcome {
+  /** Called with what a listener throws although it must not. */
+  failed(error: unknown): void;
+  /** Called if no listener has thrown. */
+  succeeded(): void;
+}
+
 export class ConfigListeners {
   /** Never modified in place, so a notification continues with the listeners that it started with. */
   #listeners: readonly ConfigListener[] = [];
   #isClosed = false;
 
-  /** `onFailure` receives what a listener throws although it must not. */
-  constructor(private readonly onFailure: (error: unknown) => void) {}
+  constructor(private readonly outcome: NotificationOutcome) {}
 
   add(listener: ConfigListener): ConfigSubscription {
     if (this.#isClosed) complete(listener);
@@ -42,13 +49,16 @@ export class ConfigListeners {
 
   notify(changes: readonly ConfigChange[], type: Type<object>): void {
     if (changes.length === 0) return;
+    let hasFailed = false;
     for (const listener of this.#listeners) {
       try {
         listener.receive(changes, type);
       } catch (error) {
-        this.onFailure(error);
+        hasFailed = true;
+        this.outcome.failed(error);
       }
     }
+    if (!hasFailed) this.outcome.succeeded();
   }
 
   close(): void {

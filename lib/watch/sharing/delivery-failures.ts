@@ -8,17 +8,23 @@ import type { ClusterObserver } from './cluster-observer.js';
  * has one line for its first failure and one for its recovery, and the metric counts every failure.
  */
 export class DeliveryFailures {
-  readonly #failing = new Set<object>();
+  /** Subjects by delivery. */
+  readonly #failing = new Map<object, string>();
 
   constructor(
     private readonly log: InstanceLog,
     private readonly observer: Pick<ClusterObserver, 'deliveryFailed'> | undefined,
   ) {}
 
+  /** Names of the deliveries that have failed and not succeeded since. */
+  get subjects(): string[] {
+    return [...new Set(this.#failing.values())];
+  }
+
   /** `subject` names the delivery in messages; `delivery` identifies it. */
   failed(delivery: object, subject: string | KeyRange, error: unknown): void {
     const isKnown = this.#failing.has(delivery);
-    this.#failing.add(delivery);
+    this.#failing.set(delivery, String(subject));
     if (!isKnown) this.#log(subject, 'failed unexpectedly and is retried', error);
     this.#count(subject);
   }

@@ -242,6 +242,7 @@ export class SharedRange implements ReflectorSink, RangeOwner {
     if (!this.#observer) return;
     try {
       call(this.#observer);
+      this.#failures.recovered(this.#observer, 'metrics');
     } catch (error) {
       this.#failures.failed(this.#observer, 'metrics', error);
     }

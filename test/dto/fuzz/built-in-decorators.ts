@@ -2,39 +2,78 @@ import * as classValidator from 'class-validator';
 
 type Decorators = Record<string, (...args: unknown[]) => PropertyDecorator>;
 
-/** Suitable arguments of the decorators that need some. */
-export const ARGUMENTS: Readonly<Record<string, readonly unknown[]>> = {
-  ArrayContains: [[1]],
-  ArrayMaxSize: [3],
-  ArrayMinSize: [1],
-  ArrayNotContains: [[1]],
-  Contains: ['a'],
-  Equals: [1],
-  IsDivisibleBy: [2],
-  IsEnum: [{ one: 1, a: 'a' }],
-  IsIn: [[1, 'a']],
-  IsInstance: [Object],
-  IsNotIn: [[1, 'a']],
-  IsPhoneNumber: ['DE'],
-  Length: [1, 3],
-  Matches: [/^a/],
-  Max: [5],
-  MaxDate: [new Date()],
-  MaxLength: [3],
-  Min: [1],
-  MinDate: [new Date()],
-  MinLength: [1],
-  NotContains: ['a'],
-  NotEquals: [1],
-  IsPostalCode: ['DE'],
-  IsMobilePhone: ['de-DE'],
-  IsRgbColor: [true],
-  IsPassportNumber: ['DE'],
-  IsTaxId: ['de-DE'],
-  IsIdentityCard: ['ES'],
-  IsHash: ['md5'],
-  IsISBN: ['13'],
+/**
+ * Arguments of the decorators that have some before their options. A decorator without an entry here gets its options
+ * as the first argument.
+ */
+const ARGUMENTS: Readonly<Record<string, readonly (readonly unknown[])[]>> = {
+  ArrayContains: [[[1]]],
+  ArrayMaxSize: [[3]],
+  ArrayMinSize: [[1]],
+  ArrayNotContains: [[[1]]],
+  ArrayUnique: [[], [(item: unknown) => String(item)]],
+  Contains: [['a']],
+  Equals: [[1]],
+  IsAlpha: [[undefined], ['de-DE']],
+  IsAlphanumeric: [[undefined], ['de-DE']],
+  IsBase64: [[undefined], [{ urlSafe: true }]],
+  IsByteLength: [
+    [1, 3],
+    [2, undefined],
+  ],
+  IsCurrency: [[undefined], [{ require_symbol: true }]],
+  IsDateString: [[undefined], [{ strict: true }]],
+  IsDecimal: [[undefined], [{ decimal_digits: '1' }]],
+  IsDivisibleBy: [[2]],
+  IsEmail: [[undefined], [{ allow_display_name: true }]],
+  IsEnum: [[{ one: 1, a: 'a' }]],
+  IsFQDN: [[undefined], [{ require_tld: false }]],
+  IsHash: [['md5']],
+  IsIBAN: [[undefined], [{ whitelist: ['DE'] }]],
+  IsIP: [[undefined], ['6']],
+  IsISBN: [[undefined], ['13']],
+  IsISO8601: [[undefined], [{ strict: true }]],
+  IsISSN: [[undefined], [{ case_sensitive: true }]],
+  IsIdentityCard: [[undefined], ['ES']],
+  IsIn: [[[1, 'a']]],
+  IsInstance: [[Object], [Array]],
+  IsMACAddress: [[undefined], [{ no_separators: true }]],
+  IsMobilePhone: [
+    ['de-DE', undefined],
+    [undefined, { strictMode: true }],
+  ],
+  IsNotEmptyObject: [[undefined], [{ nullable: false }], [{ nullable: true }]],
+  IsNotIn: [[[1, 'a']]],
+  IsNumber: [[undefined], [{ maxDecimalPlaces: 0 }], [{ allowNaN: true, allowInfinity: true }]],
+  IsNumberString: [[undefined], [{ no_symbols: true }]],
+  IsPassportNumber: [['DE']],
+  IsPhoneNumber: [['DE'], [undefined]],
+  IsPostalCode: [['DE'], ['any']],
+  IsRgbColor: [[true], [false]],
+  IsStrongPassword: [[undefined], [{ minLength: 2, minLowercase: 0, minUppercase: 0, minNumbers: 0, minSymbols: 0 }]],
+  IsTaxId: [['de-DE'], [undefined]],
+  IsUUID: [[undefined], ['4']],
+  IsUrl: [[undefined], [{ require_tld: false }]],
+  Length: [
+    [1, 3],
+    [2, undefined],
+  ],
+  Matches: [[/^a/], ['^A', 'i']],
+  Max: [[5]],
+  MaxDate: [[new Date()], [() => new Date()]],
+  MaxLength: [[3]],
+  Min: [[1]],
+  MinDate: [[new Date()], [() => new Date(0)]],
+  MinLength: [[1]],
+  NotContains: [['a']],
+  NotEquals: [[1]],
 };
+
+/** Lists of arguments that suit a decorator, without its options. */
+export const argumentsOf = (name: string): readonly (readonly unknown[])[] => ARGUMENTS[name] ?? NO_ARGUMENTS;
+
+const NO_ARGUMENTS: readonly (readonly unknown[])[] = [[]];
+
 const NOT_OF_ONE_VALUE = new Set([
   'Allow',
   'Validate',
@@ -56,7 +95,7 @@ export const BUILT_IN = Object.entries(classValidator as unknown as Decorators).
 
 function isPropertyDecorator(name: string, decorator: (...args: unknown[]) => unknown): boolean {
   try {
-    return typeof decorator(...(ARGUMENTS[name] ?? [])) === 'function';
+    return argumentsOf(name).every((given) => typeof decorator(...given) === 'function');
   } catch {
     return false;
   }
@@ -112,6 +151,8 @@ export const CORPUS: readonly unknown[] = [
   [1],
   [1, 1],
   ['a', 2, null],
+  Array.from({ length: 40 }, (_, index) => index),
+  [...Array.from({ length: 40 }, (_, index) => `${index}`), '7'],
   {},
   { a: 1 },
 ];

@@ -1,18 +1,26 @@
 import 'reflect-metadata';
 import { createRequire } from 'node:module';
-import { Allow, ValidateNested } from 'class-validator';
-import { Exclude, Expose, Transform, Type } from 'class-transformer';
+import { Allow, ValidateNested, type ValidationOptions } from 'class-validator';
+import { Exclude, Expose, type ExposeOptions, Type } from 'class-transformer';
 import type { Random } from '../../faults/lab/random.js';
 import { CORPUS } from './built-in-decorators.js';
 import { type Body, drawBody } from './class-body.js';
 import { nestedNamesOf } from './instances.js';
 import { drawConditions, drawRule, type Rule } from './property-rules.js';
-import type { ClassShape, Container, NestedShape, PropertyShape } from './shape.js';
+import { drawTransformation } from './property-transformations.js';
+import {
+  type ClassShape,
+  type Container,
+  itemsOf,
+  type NestedShape,
+  type PropertyShape,
+  type SubType,
+} from './shape.js';
 
 const { defaultMetadataStorage } = createRequire(import.meta.url)('class-transformer/cjs/storage.js') as {
   readonly defaultMetadataStorage: {
     getExcludedProperties(type: unknown, transformation: number): string[];
-    findExposeMetadata(type: unknown, name: string): { readonly options: { readonly name?: string } } | undefined;
+    findExposeMetadata(type: unknown, name: string): { readonly options: ExposeOptions } | undefined;
     findTransformMetadatas(type: unknown, name: string, transformation: number): unknown[];
   };
 };
@@ -48,7 +56,7 @@ export function drawClass(random: Random, depth = 0, base = drawBase(random, dep
   }
   const inherited = (base?.properties ?? []).filter(({ name }) => !names.includes(name));
   const properties = [...inherited, ...drawn.map(({ property }) => property)];
-  const items = properties.flatMap(({ nested }) => (nested ? [nested.item] : []));
+  const items = properties.flatMap(({ nested }) => (nested ? itemsOf(nested) : []));
   return {
     type,
     base,
@@ -60,6 +68,7 @@ export function drawClass(random: Random, depth = 0, base = drawBase(random, dep
       lines.includes(EXCLUDED) ||
       isDropped(type, 'undecorated') ||
       items.some((item) => item.hidesUnknown) ||
+      properties.some(({ nested }) => nested?.declared === 'single' && isCollection(nested.item.type)) ||
       [...nestedNamesOf(type)].some((name) => isDropped(type, name)),
     description: [...(base ? [`extends (${base.description})`] : []), ...lines].join('\n').replaceAll('\n', '\n  '),
   };
@@ -72,8 +81,14 @@ const isDropped = (type: new () => object, name: string): boolean =>
   name in (type.prototype as object) ||
   typeof Reflect.get(new type(), name) === 'function' ||
   defaultMetadataStorage.getExcludedProperties(type, 0).includes(name) ||
-  defaultMetadataStorage.findExposeMetadata(type, name)?.options.name !== undefined ||
+  isRestricted(defaultMetadataStorage.findExposeMetadata(type, name)?.options) ||
   defaultMetadataStorage.findTransformMetadatas(type, name, 0).length > 0;
+
+/** True if class-transformer passes the items of a list to a method of the class. */
+const isCollection = (type: new () => object): boolean => 'push' in new type();
+
+const isRestricted = (options: ExposeOptions | undefined): boolean =>
+  options?.name !== undefined || options?.groups !== undefined;
 
 const drawBase = (random: Random, depth: number): ClassShape | undefined =>
   random.percent(20) ? drawClass(random, depth + 1, undefined) : undefined;
@@ -99,7 +114,7 @@ function drawProperty(
   const rules = [...drawConditions(random, names)];
   for (let left = random.int(nested ? -2 : 0, 2); left > 0; left -= 1) rules.push(drawRule(random));
   if (rules.length === 0 && !nested) rules.push({ description: 'Allow', decorate: Allow(), good: CORPUS });
-  const transformation = drawTransformation(random, nested);
+  const transformation = drawTransformation(random, nested !== undefined);
   const typing = nested ? drawNestedTyping(random, nested) : drawTyping(random);
   const all = [...rules, ...transformation, ...typing.rules];
 
@@ -125,20 +140,6 @@ function goodValues(rules: readonly Rule[]): readonly unknown[] {
   return common.length > 0 ? common : first.good;
 }
 
-function drawTransformation(random: Random, nested: NestedShape | undefined): Rule[] {
-  const rule = (description: string, decorate: PropertyDecorator): Rule => ({ description, decorate, good: CORPUS });
-  if (!nested && random.percent(2))
-    return [
-      rule(
-        'Transform',
-        Transform(({ value }) => value as unknown),
-      ),
-    ];
-  if (random.percent(2)) return [rule('Exclude', Exclude({ toPlainOnly: random.percent(50) }))];
-  if (random.percent(2)) return [rule('Expose', Expose(nested ? {} : { name: 'exposed' }))];
-  return [];
-}
-
 interface Typing {
   readonly rules: readonly Rule[];
   readonly designType: unknown;
@@ -157,12 +158,20 @@ const DESIGN_TYPES: Readonly<Record<Exclude<Container, 'single'>, unknown>> = { 
 
 function drawNestedTyping(random: Random, nested: NestedShape): Typing {
   const { declared, item, discriminator } = nested;
-  const each = random.percent(25);
+  const validation = random.percent(60)
+    ? undefined
+    : random.pick<ValidationOptions>([
+        { each: true },
+        { groups: ['g'] },
+        { always: true },
+        { context: 1 },
+        { message: 'x' },
+      ]);
   const isTyped = !random.percent(3);
   const options = discriminator && {
     discriminator: {
       property: discriminator.property,
-      subTypes: discriminator.names.map((name) => ({ name, value: item.type })),
+      subTypes: discriminator.subTypes.map(({ name, item: { type } }) => ({ name, value: type })),
     },
     keepDiscriminatorProperty: discriminator.isKept,
   };
@@ -183,7 +192,7 @@ function drawNestedTyping(random: Random, nested: NestedShape): Typing {
             ),
           ]
         : []),
-      rule(`ValidateNested(${each ? 'each' : ''})`, ValidateNested(each ? { each } : undefined)),
+      rule(`ValidateNested(${JSON.stringify(validation)})`, ValidateNested(validation)),
     ],
     designType: declared === undefined ? undefined : declared === 'single' ? item.type : DESIGN_TYPES[declared],
     isTyped,
@@ -193,10 +202,17 @@ function drawNestedTyping(random: Random, nested: NestedShape): Typing {
 function drawNested(random: Random, depth: number): NestedShape {
   const container = random.pick<Container>(['single', 'single', 'single', 'list', 'list', 'list', 'set', 'map']);
   const isUndeclared = (container === 'single' || container === 'list') && random.percent(15);
+  const item = drawClass(random, depth + 1);
+  const subTypes = (): SubType[] => [
+    { name: 'x', item },
+    { name: 'y', item: random.percent(50) ? item : drawClass(random, depth + 1) },
+  ];
   return {
     declared: isUndeclared ? undefined : container,
     container,
-    item: drawClass(random, depth + 1),
-    ...(random.percent(10) ? { discriminator: { property: 'is', names: ['x', 'y'], isKept: random.percent(50) } } : {}),
+    item,
+    ...(random.percent(10)
+      ? { discriminator: { property: 'is', subTypes: subTypes(), isKept: random.percent(50) } }
+      : {}),
   };
 }

@@ -62,9 +62,9 @@ const drawElement = (random: Random, item: () => Json): unknown =>
   random.percent(3) ? random.pick<unknown>([null, 1, 'a', []]) : random.percent(8) ? [item(), item()] : item();
 
 function drawItem(random: Random, { item, discriminator }: NestedShape): Json {
-  const object = drawObject(random, item);
-  if (discriminator && random.percent(85)) object[discriminator.property] = random.pick(discriminator.names);
-  return object;
+  if (!discriminator || !random.percent(85)) return drawObject(random, item);
+  const subType = random.pick(discriminator.subTypes);
+  return { ...drawObject(random, subType.item), [discriminator.property]: subType.name };
 }
 
 const LITERALS = [

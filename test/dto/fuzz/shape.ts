@@ -16,7 +16,16 @@ export interface NestedShape {
   /** Container that documents use. */
   readonly container: Container;
   readonly item: ClassShape;
-  readonly discriminator?: { readonly property: string; readonly names: readonly string[]; readonly isKept: boolean };
+  readonly discriminator?: {
+    readonly property: string;
+    readonly subTypes: readonly SubType[];
+    readonly isKept: boolean;
+  };
+}
+
+export interface SubType {
+  readonly name: string;
+  readonly item: ClassShape;
 }
 
 /** A generated class. */
@@ -33,6 +42,12 @@ export interface ClassShape {
   readonly description: string;
 }
 
+/** Returns the shapes of all classes that an item may have. */
+export const itemsOf = ({ item, discriminator }: NestedShape): ClassShape[] => [
+  item,
+  ...(discriminator?.subTypes ?? []).map((subType) => subType.item),
+];
+
 /** Returns the shapes of a class, of its base classes and of all nested classes, by class. */
 export function shapesByClass(
   shape: ClassShape,
@@ -40,6 +55,8 @@ export function shapesByClass(
 ): ReadonlyMap<unknown, ClassShape> {
   found.set(shape.type, shape);
   if (shape.base) shapesByClass(shape.base, found);
-  for (const { nested } of shape.properties) if (nested) shapesByClass(nested.item, found);
+  for (const { nested } of shape.properties) {
+    if (nested) for (const item of itemsOf(nested)) shapesByClass(item, found);
+  }
   return found;
 }

@@ -21,7 +21,7 @@ class Store {
     onDelete: 'remove',
     documentOf: (bytes) => JSON.parse(bytes.toString()) as unknown,
   });
-  readonly listeners = new ConfigListeners(() => undefined);
+  readonly listeners = new ConfigListeners({ failed: () => undefined, succeeded: () => undefined });
   readonly logger = new CollectingLogger();
   #revision = 0;
 

@@ -11,6 +11,15 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type {
+  ClaimDescription,
+  CoordinationDescription,
+  ElectionDescription,
+  FollowedServiceDescription,
+  LeaseDescription,
+  LockDescription,
+  RegistrationDescription,
+} from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
@@ -40,6 +49,8 @@ export {
 } from './module/etcd-trigger.tokens.js';
 
 export type { Fence } from './backend/fence.js';
+export type { ClaimKind } from './coordination/claim-keeper.js';
+export type { LeaseState } from './coordination/lease-keeper.js';
 export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
 export type { ClusterLock, LockOptions } from './coordination/cluster-lock.js';
 export { ClusterLocks } from './coordination/cluster-locks.js';

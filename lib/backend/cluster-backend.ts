@@ -59,6 +59,17 @@ export interface RangeActivity {
   hasCaughtUpWith(stamps: readonly KeyStamp[]): boolean;
 }
 
+/** A candidate in an election, as tests decide about it. */
+export interface CandidateActivity {
+  readonly name: string;
+  /** The key of the owner, without the `keyPrefix`. */
+  readonly range: KeyRange;
+  readonly isLeader: boolean;
+  /** Ends a present term. Then the candidate claims nothing until another one leads, or `endStandby` is called. */
+  standBy(): void;
+  endStandby(): void;
+}
+
 /** The pending work of one cluster of an application. Tests poll it until nothing is pending. */
 export interface ClusterActivity {
   readonly backend: ClusterBackend;
@@ -67,4 +78,6 @@ export interface ClusterActivity {
   readonly busy: readonly string[];
   /** Work that begins as soon as etcd accepts a write to the range. */
   readonly due?: readonly { readonly range: KeyRange; readonly name: string }[];
+  /** The elections in which the application is a candidate. */
+  readonly candidates?: readonly CandidateActivity[];
 }

@@ -2,17 +2,26 @@ import type { FenceRegistry } from '../backend/fence.js';
 import { KeyRange } from '../backend/key-range.js';
 import { keyBytesOf, type KeyRecord } from '../backend/key-record.js';
 import type { Condition, KeyValueStore } from '../backend/key-value-store.js';
-import { LeaseNotFoundError } from '../backend/lease-store.js';
-import { ConnectionError, EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { Deferred } from '../timing/deferred.js';
+import { onAbort } from '../timing/on-abort.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { Claim } from './claim.js';
 import { RELEASE_LIMIT_MS } from './participant.js';
 import { FollowedRange, type FollowedRecord } from './followed-range.js';
 import type { LeaseKeeper } from './lease-keeper.js';
+import { isRefusal } from './refusal.js';
+
+/** The kinds of what an instance can own. */
+export type ClaimKind = 'election' | 'cron' | 'lock';
+
+/** Observes claims for metrics. */
+export interface ClaimObserver {
+  /** A claim was lost before it was given up. */
+  claimLost(kind: ClaimKind): void;
+}
 
 /** The parts of a cluster that all participants of its coordination use. */
 export interface CoordinationContext {
@@ -21,9 +30,11 @@ export interface CoordinationContext {
   readonly ranges: SharedRanges;
   readonly fences: FenceRegistry;
   readonly log: InstanceLog;
+  readonly observer: ClaimObserver | undefined;
 }
 
 export interface ClaimKeeperOptions {
+  readonly kind: ClaimKind;
   /** The name in fences, messages and logs. */
   readonly name: string;
   readonly rawKey: string;
@@ -59,6 +70,7 @@ export class ClaimKeeper {
   readonly #releaseLimit = new Deferred();
   #previous: FollowedRecord | undefined;
   #isDraining = false;
+  #problem: string | undefined;
 
   constructor(context: CoordinationContext, options: ClaimKeeperOptions) {
     this.#context = context;
@@ -72,6 +84,11 @@ export class ClaimKeeper {
   /** The claim of this process, until it has been released. */
   get claim(): Claim | undefined {
     return this.#claim;
+  }
+
+  /** The reason why etcd refuses the claim, as one sentence. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** See `Participant.busyKeys`. */
@@ -129,6 +146,7 @@ export class ClaimKeeper {
       try {
         const claim = await this.#next(signal);
         failures = 0;
+        this.#problem = undefined;
         if (claim) await this.#own(claim);
       } catch (error) {
         await this.#pauseAfter(error, failures, signal);
@@ -139,9 +157,10 @@ export class ClaimKeeper {
 
   async #pauseAfter(error: unknown, failures: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return;
-    const isRefused = isRefusedBy(error);
-    if (isRefused && failures === 0) {
-      this.#context.log.warn(`"${this.#options.name}" cannot be claimed: ${error.message}; retrying`);
+    const isRefused = isRefusal(error);
+    if (isRefused) {
+      this.#problem = `"${this.#options.name}" cannot be claimed: ${error.message}`;
+      if (failures === 0) this.#context.log.warn(`${this.#problem}; retrying`);
     }
     await quietPause(isRefused && failures > 2 ? BACKOFF.refused() : BACKOFF.soon(failures), signal);
   }
@@ -171,6 +190,9 @@ export class ClaimKeeper {
   async #own(claim: Claim): Promise<void> {
     this.#claim = claim;
     this.#release = new Deferred();
+    onAbort(claim.fence.signal, () => {
+      if (claim.isLost && !this.#stop.signal.aborted) this.#context.observer?.claimLost(this.#options.kind);
+    });
     if (this.#isDraining) claim.abort();
     if (this.#key.revision > claim.fence.token) this.#compare();
     try {
@@ -216,10 +238,6 @@ export class ClaimKeeper {
     else if (revision > 0) claim.fence.verify().catch(() => undefined);
   }
 }
-
-/** An outage, or a lease that was lost meanwhile, is no refusal. */
-const isRefusedBy = (error: unknown): error is EtcdTriggerError =>
-  error instanceof EtcdTriggerError && !(error instanceof ConnectionError || error instanceof LeaseNotFoundError);
 
 /** After this, the key counts as free again even though another owner was seen: the watch may be interrupted. */
 const SEEN_LIMIT_MS = 1_000;

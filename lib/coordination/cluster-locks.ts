@@ -30,10 +30,10 @@ export class ClusterLocks {
    * @throws as `acquire`
    */
   async run<T>(name: string, run: (fence: Fence) => T | Promise<T>, options?: LockOptions): Promise<T> {
-    const lock = await this.acquire(name, options);
+    const lock = await this.#required().acquire(name, options);
     const { fence } = lock;
     try {
-      const result = await run(fence);
+      const result = await lock.run(() => run(fence));
       if (!fence.held) throw lockLost(fence);
       return result;
     } catch (error) {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClusterBackend } from '../backend/cluster-backend.js';
-import type { FenceRegistry } from '../backend/fence.js';
+import type { Fence, FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { type LeaseClock, SYSTEM_LEASE_CLOCK } from '../backend/lease-clock.js';
 import { SYSTEM_WALL_CLOCK } from '../backend/wall-clock.js';
@@ -8,7 +8,8 @@ import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { within } from '../timing/time-limit.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
-import type { CoordinationContext } from './claim-keeper.js';
+import type { Claim } from './claim.js';
+import type { ClaimKind, ClaimObserver, CoordinationContext } from './claim-keeper.js';
 import { checkName, CoordinationKeys } from './coordination-keys.js';
 import type { ResolvedCoordination } from './coordination-options.js';
 import { ElectionCandidate, type ElectionObserver } from './election-candidate.js';
@@ -21,13 +22,23 @@ import { type InstanceIdentity, Members } from './members.js';
 import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
 import { ServiceDirectory } from './service-directory.js';
 
+/** Observes everything that this process shares with the other instances. */
+export type CoordinationObserver = ElectionObserver & LockObserver & CronObserver & ClaimObserver;
+
+/** Something that this process owns. */
+export interface OwnClaim {
+  readonly kind: ClaimKind;
+  readonly fence: Fence;
+  readonly isLost: boolean;
+}
+
 export interface CoordinationDependencies {
   readonly backend: Pick<ClusterBackend, 'leases' | 'leaseClock' | 'wallClock'>;
   readonly keyValue: KeyValueStore;
   readonly ranges: SharedRanges;
   readonly fences: FenceRegistry;
   readonly log: InstanceLog;
-  readonly observer?: (ElectionObserver & LockObserver & CronObserver) | undefined;
+  readonly observer?: CoordinationObserver | undefined;
   readonly requestTimeoutMs: number;
   readonly serviceName: string;
   readonly podName: string;
@@ -58,11 +69,32 @@ export class Coordination {
     this.#backend = backend;
     this.#observer = observer;
     const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ...options });
-    this.context = { keeper, keyValue, ranges, fences, log };
+    this.context = { keeper, keyValue, ranges, fences, log, observer };
     this.members = new Members(this.context, this.keys, this.instance);
     const { keys, instance } = this;
     this.locks = new Locks(this.context, { keys, instance, clock, observer, requestTimeoutMs });
     this.services = new ServiceDirectory(this.context, keys, instance);
+  }
+
+  /** What this process owns, until it has given it up and etcd knows. */
+  get claims(): readonly OwnClaim[] {
+    const owned = (kind: ClaimKind, { claim }: { readonly claim: Claim | undefined }): OwnClaim[] =>
+      claim && !claim.isReleased ? [{ kind, fence: claim.fence, isLost: claim.isLost }] : [];
+    return [
+      ...this.elections.flatMap((election) => owned('election', election)),
+      ...this.crons.flatMap((job) => owned('cron', job)),
+      ...this.locks.all.flatMap(({ state, fence }): OwnClaim[] =>
+        fence ? [{ kind: 'lock', fence, isLost: state === 'lost' }] : [],
+      ),
+    ];
+  }
+
+  /** One sentence for each reason why this process cannot take part in the coordination as it should. */
+  get problems(): readonly string[] {
+    const { keeper } = this.context;
+    if (this.#state === 'stopped') return [];
+    const participants = [this.members, ...this.elections, ...this.crons];
+    return [...keeper.problems, ...participants.flatMap(({ problem }) => problem ?? [])];
   }
 
   /** All elections in which this instance is a candidate. */

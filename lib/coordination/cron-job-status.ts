@@ -1,11 +1,15 @@
-/** Observes cron jobs for metrics. */
+import type { ClusterCronTick } from './cron-tick.js';
+
+/** Observes cron jobs for metrics and traces. */
 export interface CronObserver {
-  /** The method is called. */
-  tickStarted(job: string): void;
+  /** Calls the method with `call`, which resolves to its error if it has failed. */
+  tick(
+    job: string,
+    tick: Pick<ClusterCronTick, 'scheduledAt' | 'missed'>,
+    call: () => Promise<unknown>,
+  ): Promise<unknown>;
   ticksMissed(job: string, count: number): void;
   ticksSkipped(job: string, count: number): void;
-  /** The method has rejected. */
-  tickFailed(job: string, error: unknown): void;
 }
 
 /** State of a cron job on one instance. */

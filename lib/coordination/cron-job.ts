@@ -3,11 +3,12 @@ import { keyBytesOf } from '../backend/key-record.js';
 import { PermissionDeniedError } from '../etcd-trigger.errors.js';
 import type { Claim } from './claim.js';
 import { ClaimKeeper, type CoordinationContext } from './claim-keeper.js';
+import type { ElectionLeader } from './election.js';
 import type { CronJobStatus } from './cron-job-status.js';
 import { CronTerm, type CronTermOptions } from './cron-term.js';
 import { FollowedRange } from './followed-range.js';
 import { LastTick, parseLastTick } from './last-tick.js';
-import { type InstanceIdentity, type Members, ownerValue } from './members.js';
+import { type InstanceIdentity, leaderOf, type Members, ownerValue } from './members.js';
 import type { Participant } from './participant.js';
 
 export interface CronJobOptions extends Omit<CronTermOptions, 'log'> {
@@ -36,6 +37,7 @@ export class CronJob implements Participant {
   #followed: FollowedRange | undefined;
   #term: CronTerm | undefined;
   #isStarted = false;
+  #denial: string | undefined;
 
   constructor(context: CoordinationContext, options: CronJobOptions) {
     const { name, keys, instance, members } = options;
@@ -44,6 +46,7 @@ export class CronJob implements Participant {
     this.range = KeyRange.of({ key: keyBytesOf(keys.owner) });
     const value = ownerValue(instance);
     this.#keeper = new ClaimKeeper(context, {
+      kind: 'cron',
       name,
       rawKey: keys.owner,
       value: () => value,
@@ -55,8 +58,8 @@ export class CronJob implements Participant {
       rawKey: keys.last,
       instance: instance.id,
       keyValue: context.keyValue,
-      onError: (error) => {
-        this.#reportDenial(error);
+      onAnswer: (error) => {
+        this.#answered(error);
       },
       closing: this.#closing.signal,
     });
@@ -78,6 +81,22 @@ export class CronJob implements Participant {
 
   get status(): Readonly<CronJobStatus> {
     return this.#status;
+  }
+
+  /** The claim of this instance, until it has been released. */
+  get claim(): Claim | undefined {
+    return this.#keeper.claim;
+  }
+
+  /** The owner of the job as last seen, which may be this instance. */
+  get owner(): ElectionLeader | undefined {
+    const { owner } = this.#keeper;
+    return owner && leaderOf(owner);
+  }
+
+  /** The reason why etcd refuses the claim or the last tick, as one sentence. */
+  get problem(): string | undefined {
+    return this.#keeper.problem ?? this.#denial;
   }
 
   /** The last tick that any instance has started or dropped, as last seen. */
@@ -139,8 +158,10 @@ export class CronJob implements Participant {
     }
   }
 
-  #reportDenial(error: unknown): void {
-    if (!(error instanceof PermissionDeniedError)) return;
-    this.#context.log.warn(`"${this.name}" cannot use its last tick: ${error.message}; retrying`);
+  #answered(error: unknown): void {
+    const denial =
+      error instanceof PermissionDeniedError ? `"${this.name}" cannot use its last tick: ${error.message}` : undefined;
+    if (denial !== undefined && denial !== this.#denial) this.#context.log.warn(`${denial}; retrying`);
+    this.#denial = denial;
   }
 }

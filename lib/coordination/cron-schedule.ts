@@ -1,7 +1,7 @@
 import { described } from '../option-checks.js';
-import { createRequire } from 'node:module';
 import type * as Cron from 'cron';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { loadPackage } from '../foreign/optional-package.js';
 
 /** An hour: no time zone repeats more. */
 const HOUR_MS = 3_600_000;
@@ -20,7 +20,7 @@ export class CronSchedule {
   constructor(
     readonly expression: string,
     timeZone: string | undefined,
-    load: (name: string) => unknown = createRequire(import.meta.url),
+    load: (name: string) => unknown = loadPackage,
   ) {
     const { CronTime } = loadCron(load);
     if (timeZone !== undefined && !isTimeZone(timeZone)) {

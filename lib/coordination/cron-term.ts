@@ -159,18 +159,25 @@ export class CronTerm {
   }
 
   async #call({ scheduledAt, missed }: PlannedCall): Promise<void> {
-    const { name, method, call, observer, log } = this.#options;
+    const { name, observer } = this.#options;
     const { fence } = this.#claim;
+    const times = { scheduledAt: new Date(scheduledAt), missed: missed.map((at) => new Date(at)) };
+    const call = (): Promise<unknown> => this.#callMethod({ ...times, fence, signal: this.#signal });
     this.#status.started += 1;
-    observer?.tickStarted(name);
+    await (observer ? observer.tick(name, times, call) : call());
+  }
+
+  /** Resolves to the error if the method has failed. */
+  async #callMethod(tick: ClusterCronTick): Promise<unknown> {
+    const { name, method, call, log } = this.#options;
     try {
-      const tick = { scheduledAt: new Date(scheduledAt), missed: missed.map((at) => new Date(at)) };
-      await call({ ...tick, fence, signal: this.#signal });
+      await call(tick);
+      return undefined;
     } catch (error) {
-      if (isEndedBy(this.#signal, error)) return;
+      if (isEndedBy(this.#signal, error)) return undefined;
       this.#status.failed += 1;
       log.error(`${method} failed at a tick of "${name}": ${describeFailure(error)}`);
-      observer?.tickFailed(name, error);
+      return error ?? new Error();
     }
   }
 

@@ -1,7 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { distinctUntilChanged, type Observable, ReplaySubject } from 'rxjs';
+import type { CandidateActivity } from '../backend/cluster-backend.js';
 import type { Fence } from '../backend/fence.js';
+import { KeyRange } from '../backend/key-range.js';
+import { keyBytesOf } from '../backend/key-record.js';
 import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
 import { checkKnown, checkMilliseconds } from '../option-checks.js';
 import { withAnySignal } from '../timing/any-signal.js';
@@ -10,8 +13,7 @@ import { aborted, isEndedBy } from './aborted.js';
 import type { Claim } from './claim.js';
 import { ClaimKeeper, type CoordinationContext } from './claim-keeper.js';
 import type { Election, ElectionLeader, ElectionState } from './election.js';
-import type { FollowedRecord } from './followed-range.js';
-import { type InstanceIdentity, type Members, ownerValue, parseObject, textOf } from './members.js';
+import { type InstanceIdentity, leaderOf, type Members, ownerValue } from './members.js';
 import type { Participant } from './participant.js';
 
 /** A method that is called with each term. */
@@ -32,15 +34,19 @@ export interface ElectionCandidateOptions {
 
 /** Observes elections for metrics. */
 export interface ElectionObserver {
-  /** This instance was elected. */
-  elected(election: string): void;
+  /** This instance was elected. `run` resolves at the end of the term, to the error of a method that has failed. */
+  term(election: string, token: number, run: () => Promise<unknown>): Promise<unknown>;
   /** An `@OnElected` method has rejected. */
   termFailed(election: string, error: unknown): void;
 }
 
+/** Longer than any test. Any timer accepts it. */
+const ENDLESS_MS = 2 ** 31 - 1;
+
 /** This instance's part in one election. */
-export class ElectionCandidate implements Election, Participant {
+export class ElectionCandidate implements Election, Participant, CandidateActivity {
   readonly changes$: Observable<ElectionState>;
+  readonly range: KeyRange;
   readonly #options: ElectionCandidateOptions;
   readonly #context: CoordinationContext;
   readonly #keeper: ClaimKeeper;
@@ -57,8 +63,10 @@ export class ElectionCandidate implements Election, Participant {
     const { name, rawKey, instance, members } = options;
     this.#context = context;
     this.#options = options;
+    this.range = KeyRange.of({ key: keyBytesOf(rawKey) });
     const value = ownerValue(instance);
     this.#keeper = new ClaimKeeper(context, {
+      kind: 'election',
       name,
       rawKey,
       value: () => value,
@@ -77,12 +85,22 @@ export class ElectionCandidate implements Election, Participant {
     return this.#options.name;
   }
 
+  /** The claim of the current term, until it has been released. */
+  get claim(): Claim | undefined {
+    return this.#keeper.claim;
+  }
+
+  /** The reason why etcd refuses the candidacy, as one sentence. */
+  get problem(): string | undefined {
+    return this.#keeper.problem;
+  }
+
   get isLeader(): boolean {
     return this.term?.held === true;
   }
 
   get term(): Fence | undefined {
-    const fence = this.#keeper.claim?.fence;
+    const fence = this.claim?.fence;
     return fence?.signal.aborted === false ? fence : undefined;
   }
 
@@ -109,10 +127,20 @@ export class ElectionCandidate implements Election, Participant {
     checkKnown(options, { standbyMs: true }, { owner: ` of resign() from "${this.name}"` });
     const { standbyMs } = options;
     checkMilliseconds(`resign from "${this.name}": standbyMs`, standbyMs, 0);
-    const { claim } = this.#keeper;
+    const { claim } = this;
     if (!claim || claim.fence.signal.aborted) return;
     this.#resign(claim, standbyMs);
     if (this.#caller.getStore() !== claim) await this.#released;
+  }
+
+  standBy(): void {
+    const { claim } = this;
+    if (claim?.fence.signal.aborted === false) this.#resign(claim, ENDLESS_MS);
+    else if (!this.#standby) this.#standByFor(ENDLESS_MS);
+  }
+
+  endStandby(): void {
+    this.#standby?.end();
   }
 
   start(): void {
@@ -139,31 +167,41 @@ export class ElectionCandidate implements Election, Participant {
   }
 
   async #lead(claim: Claim): Promise<void> {
+    const { observer } = this.#options;
+    this.#released = this.#keeper.whenReleased(claim);
+    const run = (): Promise<unknown> => this.#run(claim);
+    await (observer ? observer.term(this.name, claim.fence.token, run) : run());
+  }
+
+  /** Resolves when the term and all calls have ended, to the error of a method that has failed. */
+  async #run(claim: Claim): Promise<unknown> {
     const { fence } = claim;
     const { log } = this.#context;
-    this.#released = this.#keeper.whenReleased(claim);
     log.info(`this instance leads "${this.name}" (token ${fence.token})`);
-    this.#options.observer?.elected(this.name);
     this.#changed();
     const runs = this.#caller.run(claim, () => this.#runs.map((run) => this.#call(run, claim)));
     await aborted(fence.signal);
     log.info(`this instance no longer leads "${this.name}" (token ${fence.token})`);
     this.#changed();
     const losses = this.#losses.map((loss) => this.#report(loss, fence));
-    await Promise.all([...runs, ...losses]);
+    const [errors] = await Promise.all([Promise.all(runs), Promise.all(losses)]);
+    return errors.find((error) => error !== undefined);
   }
 
-  async #call({ name, call }: TermListener, claim: Claim): Promise<void> {
+  /** Resolves to the error if the method has failed. */
+  async #call({ name, call }: TermListener, claim: Claim): Promise<unknown> {
     const { fence } = claim;
     try {
       await call(fence);
+      return undefined;
     } catch (error) {
       // A method may end by rejecting with the reason of the abort.
-      if (isEndedBy(fence.signal, error)) return;
+      if (isEndedBy(fence.signal, error)) return undefined;
       const consequence = fence.signal.aborted ? '' : '; this instance resigns';
       this.#context.log.error(`${name} failed as leader of "${this.name}": ${describeFailure(error)}${consequence}`);
       this.#options.observer?.termFailed(this.name, error);
       if (!fence.signal.aborted) this.#resign(claim, undefined);
+      return error ?? new Error();
     }
   }
 
@@ -176,8 +214,12 @@ export class ElectionCandidate implements Election, Participant {
   }
 
   #resign(claim: Claim, standbyMs: number | undefined): void {
+    this.#standByFor(standbyMs ?? claim.leaseTtlMs);
+    claim.abort();
+  }
+
+  #standByFor(limitMs: number): void {
     const end = new AbortController();
-    const limitMs = standbyMs ?? claim.leaseTtlMs;
     const ended = withAnySignal([end.signal, this.#stop.signal], (signal) =>
       pauseOn(this.#options.clock, limitMs, signal),
     );
@@ -191,7 +233,6 @@ export class ElectionCandidate implements Election, Participant {
     void ended.then(() => {
       if (this.#standby === standby) this.#standby = undefined;
     });
-    claim.abort();
   }
 
   #hold(): Promise<unknown> | undefined {
@@ -205,9 +246,4 @@ export class ElectionCandidate implements Election, Participant {
     if (leader && leader.instance !== this.#options.instance.id) this.#standby?.end();
     this.#states.next({ isLeader: this.isLeader, leader });
   }
-}
-
-function leaderOf({ value, createRevision }: FollowedRecord): ElectionLeader {
-  const { instance, pod } = parseObject(value);
-  return { instance: textOf(instance), pod: textOf(pod), token: createRevision };
 }

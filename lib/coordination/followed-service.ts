@@ -44,6 +44,10 @@ export class FollowedService<T extends object> implements ServiceList<T> {
     this.#changed();
   }
 
+  get service(): string {
+    return this.#options.service;
+  }
+
   get value(): readonly T[] {
     return this.#value;
   }

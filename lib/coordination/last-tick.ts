@@ -21,8 +21,8 @@ export interface LastTickOptions {
   /** Id of this instance. */
   readonly instance: string;
   readonly keyValue: KeyValueStore;
-  /** Called with the error of each failed request. */
-  readonly onError: (error: unknown) => void;
+  /** Called with the error of each failed request, and with `undefined` after any other. */
+  readonly onAnswer: (error: unknown) => void;
   /** Ends all retries. */
   readonly closing: AbortSignal;
 }
@@ -38,12 +38,14 @@ export class LastTick {
 
   /** Retries until etcd answers. `undefined` if the claim was given up before. */
   async read({ fence: { signal } }: Claim): Promise<LastTickState | undefined> {
-    const { rawKey, keyValue, onError } = this.#options;
+    const { rawKey, keyValue, onAnswer } = this.#options;
     for (let failures = 0; !signal.aborted; failures += 1) {
       try {
-        return parseLastTick((await keyValue.get(rawKey)).record);
+        const { record } = await keyValue.get(rawKey);
+        onAnswer(undefined);
+        return parseLastTick(record);
       } catch (error) {
-        onError(error);
+        onAnswer(error);
         await quietPause(error instanceof ConnectionError ? BACKOFF.soon(failures) : BACKOFF.refused(), signal);
       }
     }
@@ -63,7 +65,7 @@ export class LastTick {
     at: number,
     mayRetry: () => boolean,
   ): Promise<LastTickState | undefined> {
-    const { rawKey, instance, keyValue, onError, closing } = this.#options;
+    const { rawKey, instance, keyValue, onAnswer, closing } = this.#options;
     const by = `${instance}/${(this.#writes += 1)}`;
     const value = Buffer.from(JSON.stringify({ v: 1, scheduledAt: new Date(at).toISOString(), by }));
     let mayBeApplied = false;
@@ -75,13 +77,14 @@ export class LastTick {
           conditions: [claim.condition, { rawKey, revision: known.revision }],
           operations: [{ type: 'put', rawKey, value }],
         });
+        onAnswer(undefined);
         if (result.applied) return { revision: result.revision, at, by };
         const [owner, last] = result.current;
         if (!claim.matches(owner)) claim.lose();
         const state = parseLastTick(last);
         return state.by === by ? state : undefined;
       } catch (error) {
-        onError(error);
+        onAnswer(error);
         mayBeApplied ||= error instanceof UnknownOutcomeError;
         const isOutage = mayBeApplied || error instanceof ConnectionError;
         await quietPause(isOutage ? BACKOFF.soon(failures) : BACKOFF.refused(), closing);

@@ -23,6 +23,12 @@ export interface LeaseKeeperOptions {
 }
 
 /**
+ * `unused`: nothing in this process needs a lease. `missing`: etcd has not granted a lease, or has not confirmed it
+ * before its deadline.
+ */
+export type LeaseState = 'unused' | 'valid' | 'missing';
+
+/**
  * Owns the one lease of this process in a cluster. Grants it on first use, renews it, reports its loss, and grants
  * another one when a key is needed after a loss. Every key under the lease is created, updated and removed here, so that
  * none of them stays without an owner: the outcome of a write whose answer was lost is settled, and each renewal
@@ -35,16 +41,31 @@ export class LeaseKeeper {
   #current: ProcessLease | undefined;
   #renewal: LeaseRenewal | undefined;
   #granting: Promise<ProcessLease> | undefined;
+  #problem: string | undefined;
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
     setMaxListeners(0, this.#closing.signal);
-    this.#keys = new LeasedKeys(options, this.#closing.signal);
+    const onRevoked = (): void => {
+      this.#problem = undefined;
+    };
+    this.#keys = new LeasedKeys({ ...options, onRevoked }, this.#closing.signal);
   }
 
   /** The lease, if one is granted and not lost. */
   get current(): ProcessLease | undefined {
     return this.#current;
+  }
+
+  get state(): LeaseState {
+    if (this.#current) return 'valid';
+    return this.#granting || this.#problem !== undefined ? 'missing' : 'unused';
+  }
+
+  /** One sentence for the reason why there is no lease, and for each key that cannot be removed. */
+  get problems(): readonly string[] {
+    const problem = this.#current || this.#closing.signal.aborted ? undefined : this.#problem;
+    return [...(problem === undefined ? [] : [problem]), ...this.#keys.problems];
   }
 
   /**
@@ -123,6 +144,7 @@ export class LeaseKeeper {
         if (lease.loss === undefined) return lease;
         this.#keys.revokeIfUnused(lease);
       } catch (error) {
+        this.#problem ??= `etcd has not granted a lease to this instance: ${describe(error)}`;
         if (attempt === 0 && !(error instanceof ConnectionError)) {
           log.warn(`the lease of this instance cannot be granted: ${describe(error)}; retrying`);
         }
@@ -144,6 +166,7 @@ export class LeaseKeeper {
         renewal.stop();
         if (this.#current === lease) this.#current = undefined;
         if (loss === 'closed') return;
+        if (loss === 'expired') this.#problem = 'etcd has not confirmed the lease of this instance before its deadline';
         log.warn(`the lease of this instance is lost (${loss}); everything that this instance owned is given up`);
         this.#keys.revokeIfUnused(lease);
       },
@@ -151,6 +174,7 @@ export class LeaseKeeper {
     const renewal = new LeaseRenewal(lease, { ...this.#options, onRenewed: () => this.#keys.compare(lease) });
     if (lease.loss === undefined) {
       this.#current = lease;
+      this.#problem = undefined;
       this.#renewal = renewal;
       void renewal.run();
     }

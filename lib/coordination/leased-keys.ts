@@ -7,11 +7,14 @@ import type { InstanceLog } from '../etcd-trigger.log.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import type { ProcessLease } from './process-lease.js';
+import { RefusedRemovals } from './refused-removals.js';
 
 export interface LeasedKeysOptions {
   readonly leases: LeaseStore;
   readonly keyValue: KeyValueStore;
   readonly log: InstanceLog;
+  /** etcd has answered that a lease, which this process had given up, no longer exists. */
+  readonly onRevoked: () => void;
 }
 
 /** A key to create under the lease. */
@@ -51,11 +54,18 @@ export class LeasedKeys {
   readonly #closing: AbortSignal;
   readonly #keys = new Map<string, LeasedKey>();
   readonly #removals = new Map<string, Promise<void>>();
+  readonly #refused: RefusedRemovals;
 
   /** @param closing ends all retries */
   constructor(options: LeasedKeysOptions, closing: AbortSignal) {
     this.#options = options;
     this.#closing = closing;
+    this.#refused = new RefusedRemovals(options.log);
+  }
+
+  /** One sentence for each key that etcd refuses to remove. Nobody else is let in there before the lease has expired. */
+  get problems(): readonly string[] {
+    return this.#refused.problems;
   }
 
   async create(lease: ProcessLease, request: LeasedKeyRequest, signal: AbortSignal): Promise<LeasedKeyOutcome> {
@@ -101,6 +111,7 @@ export class LeasedKeys {
     if (key?.lease === lease) key.known = undefined;
     const removal = this.#remove(lease, rawKey).finally(() => {
       this.#removals.delete(rawKey);
+      this.#refused.forget(rawKey);
       this.#forget(rawKey, lease);
     });
     this.#removals.set(rawKey, removal);
@@ -120,7 +131,7 @@ export class LeasedKeys {
   /** A lease that this process gave up may still exist in etcd. It is revoked as soon as none of its keys is in use. */
   revokeIfUnused(lease: ProcessLease): void {
     const isUsed = [...this.#keys.values()].some((key) => key.lease === lease);
-    if (lease.loss === 'expired' && !isUsed) void this.revoke(lease.id);
+    if (lease.loss === 'expired' && !isUsed) void this.revoke(lease.id).then(this.#options.onRevoked);
   }
 
   /**
@@ -205,7 +216,14 @@ export class LeasedKeys {
       operations: [{ type: 'delete', rawKey }],
     } as const;
     if (lease.loss === 'gone') return;
-    await this.#untilAnswered(() => this.#options.keyValue.commit(transaction));
+    await this.#untilAnswered(async () => {
+      try {
+        await this.#options.keyValue.commit(transaction);
+      } catch (error) {
+        this.#refused.failed(rawKey, error);
+        throw error;
+      }
+    });
   }
 
   #forget(rawKey: string, lease: ProcessLease): void {

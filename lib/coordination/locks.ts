@@ -1,3 +1,4 @@
+import type { Fence } from '../backend/fence.js';
 import type { Condition } from '../backend/key-value-store.js';
 import type { LeaseClock } from '../backend/lease-clock.js';
 import { ConnectionClosedError, ConnectionTimeoutError, LockTimeoutError } from '../etcd-trigger.errors.js';
@@ -11,14 +12,22 @@ import type { LockOptions } from './cluster-lock.js';
 import { checkName, type CoordinationKeys } from './coordination-keys.js';
 import type { InstanceIdentity } from './members.js';
 import type { Participant } from './participant.js';
-import { QueuedLock } from './queued-lock.js';
+import { type HeldLockObserver, QueuedLock } from './queued-lock.js';
 
-/** Observes locks for metrics. */
+/** Observes locks for metrics and traces. */
 export interface LockObserver {
-  /** A wait for a lock has ended: with the lock, without one (`tryAcquire` only), or with an error. */
-  lockWaited(outcome: 'acquired' | 'busy' | 'failed', seconds: number, error?: unknown): void;
-  /** A lock was lost before it was released. */
-  lockLost(): void;
+  /** Runs a wait for a lock, which resolves to `undefined` if the lock is not free (`tryAcquire` only). */
+  lockWait<T>(lock: string, wait: () => Promise<T>): Promise<T>;
+  /** A lock was acquired. */
+  lockAcquired(lock: string, token: number): HeldLockObserver;
+}
+
+/** A lock of this process. */
+export interface OwnLock {
+  readonly name: string;
+  readonly state: 'waiting' | 'held' | 'lost';
+  /** `undefined` while it waits. */
+  readonly fence: Fence | undefined;
 }
 
 export interface LocksOptions {
@@ -36,7 +45,8 @@ export class Locks implements Participant {
   readonly #context: CoordinationContext;
   readonly #options: LocksOptions;
   readonly #value: Buffer;
-  readonly #waits = new Set<AbortController>();
+  /** The names of the locks that are waited for. */
+  readonly #waits = new Map<AbortController, string>();
   readonly #acquired = new Set<QueuedLock>();
   #keyCount = 0;
   #isStopped = false;
@@ -48,9 +58,15 @@ export class Locks implements Participant {
     this.#value = Buffer.from(JSON.stringify({ v: 1, instance: id, pod }));
   }
 
-  /** Number of the locks that are acquired, and neither lost nor released. */
-  get heldCount(): number {
-    return this.busyKeys.length;
+  /** All locks that are waited for or acquired, until they are released. */
+  get all(): readonly OwnLock[] {
+    const acquired = Array.from(this.#acquired, ({ fence, isLost }): OwnLock => {
+      return { name: fence.name, state: isLost ? 'lost' : 'held', fence };
+    });
+    const waiting = Array.from(this.#waits.values(), (name): OwnLock => {
+      return { name, state: 'waiting', fence: undefined };
+    });
+    return [...acquired, ...waiting];
   }
 
   /**
@@ -66,7 +82,7 @@ export class Locks implements Participant {
       ms: waitMs,
       error: () => new LockTimeoutError(`the lock "${name}" was not acquired within ${waitMs} ms`),
     };
-    return this.#wait((waiting) => this.#acquire(name, waiting), limit, signal);
+    return this.#wait(name, (waiting) => this.#acquire(name, waiting), limit, signal);
   }
 
   /**
@@ -79,7 +95,7 @@ export class Locks implements Participant {
     const error = (): ConnectionTimeoutError =>
       new ConnectionTimeoutError(`the lock "${name}" was not acquired: etcd did not answer within ${ms} ms`);
     const isFree: Condition = { rawKey: this.#options.keys.lock(name), noneCreatedBefore: 0 };
-    return this.#wait((waiting) => this.#enqueue(name, waiting, [isFree]), { ms, error });
+    return this.#wait(name, (waiting) => this.#enqueue(name, waiting, [isFree]), { ms, error });
   }
 
   start(): void {
@@ -88,7 +104,7 @@ export class Locks implements Participant {
 
   stop(): void {
     this.#isStopped = true;
-    for (const wait of this.#waits) wait.abort(closed());
+    for (const wait of this.#waits.keys()) wait.abort(closed());
   }
 
   async drain(): Promise<void> {
@@ -108,13 +124,28 @@ export class Locks implements Participant {
 
   /** Rejects at once at the end of the wait, even if etcd does not answer. The attempt undoes itself then. */
   async #wait<T extends QueuedLock | undefined>(
+    name: string,
     attempt: (signal: AbortSignal) => Promise<T>,
-    limit: false | { readonly ms: number; readonly error: () => Error },
+    limit: WaitLimit | false,
     signal?: AbortSignal,
   ): Promise<T> {
     if (this.#isStopped) throw closed();
     signal?.throwIfAborted();
-    const { clock, observer } = this.#options;
+    const { observer } = this.#options;
+    const wait = (): Promise<T> => this.#waitWithin(name, attempt, limit, signal);
+    if (!observer) return wait();
+    const lock = await observer.lockWait(name, wait);
+    lock?.observe(observer.lockAcquired(name, lock.fence.token));
+    return lock;
+  }
+
+  async #waitWithin<T extends QueuedLock | undefined>(
+    name: string,
+    attempt: (signal: AbortSignal) => Promise<T>,
+    limit: WaitLimit | false,
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const { clock } = this.#options;
     const wait = new AbortController();
     const cancelLimit = limit
       ? clock.after(limit.ms, () => {
@@ -124,19 +155,15 @@ export class Locks implements Participant {
     const stopListening = onAbort(signal, () => {
       wait.abort(signal?.reason);
     });
-    this.#waits.add(wait);
-    const startedAt = performance.now();
-    const seconds = (): number => (performance.now() - startedAt) / 1_000;
+    this.#waits.set(wait, name);
     const attempted = attempt(wait.signal);
     try {
       const lock = await abortable(attempted, wait.signal);
       wait.signal.throwIfAborted();
       if (lock) this.#keep(lock);
-      observer?.lockWaited(lock ? 'acquired' : 'busy', seconds());
       return lock;
     } catch (error) {
       attempted.then((late) => late?.release()).catch(() => undefined);
-      observer?.lockWaited('failed', seconds(), error);
       throw error;
     } finally {
       this.#waits.delete(wait);
@@ -191,12 +218,17 @@ export class Locks implements Participant {
       () => {
         if (!lock.isLost) return;
         this.#context.log.warn(`the lock "${fence.name}" (token ${fence.token}) is lost`);
-        this.#options.observer?.lockLost();
+        this.#context.observer?.claimLost('lock');
       },
       { once: true },
     );
     lock.hold();
   }
+}
+
+interface WaitLimit {
+  readonly ms: number;
+  readonly error: () => Error;
 }
 
 const closed = (): ConnectionClosedError => new ConnectionClosedError('the module is closed: no lock can be acquired');

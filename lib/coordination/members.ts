@@ -3,7 +3,9 @@ import { keyBytesOf } from '../backend/key-record.js';
 import { FollowedRange, type FollowedRecord } from './followed-range.js';
 import type { CoordinationContext } from './claim-keeper.js';
 import type { CoordinationKeys } from './coordination-keys.js';
+import type { ElectionLeader } from './election.js';
 import { KeptKey } from './kept-key.js';
+import { isRefusal } from './refusal.js';
 import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
 import { within } from '../timing/time-limit.js';
 
@@ -35,13 +37,16 @@ export class Members implements Participant {
   readonly #own: KeptKey;
   readonly #work: Record<WorkKind, Set<string>> = { elections: new Set(), crons: new Set() };
   readonly #parsed = new WeakMap<FollowedRecord, Member>();
+  #refusal: string | undefined;
   #followed: FollowedRange | undefined;
 
   constructor(context: CoordinationContext, keys: CoordinationKeys, instance: InstanceIdentity) {
     this.#context = context;
     this.#instance = instance;
     this.#prefix = keys.instances;
-    this.#own = new KeptKey(context.keeper, keys.instance(instance.id), this.#value());
+    this.#own = new KeptKey(context.keeper, keys.instance(instance.id), this.#value(), (error) => {
+      this.#failed(error);
+    });
   }
 
   /** Adds work of this instance to its entry. */
@@ -68,6 +73,11 @@ export class Members implements Participant {
 
   get isListed(): boolean {
     return this.#followed?.records.has(this.#prefix + this.#instance.id) === true;
+  }
+
+  /** The reason why etcd refuses to list this instance, as one sentence. Until it is listed, it claims nothing. */
+  get problem(): string | undefined {
+    return this.#own.isWritten ? undefined : this.#refusal;
   }
 
   /**
@@ -105,6 +115,14 @@ export class Members implements Participant {
     this.#followed?.close();
   }
 
+  #failed(error: unknown): void {
+    if (!isRefusal(error)) return;
+    const refusal = `this instance cannot be listed: ${error.message}`;
+    if (refusal === this.#refusal) return;
+    this.#refusal = refusal;
+    this.#context.log.warn(`${refusal}; it takes no part in elections and cron jobs until then; retrying`);
+  }
+
   #value(): Buffer {
     const { pod, service } = this.#instance;
     const { elections, crons } = this.#work;
@@ -134,6 +152,12 @@ function parseMember(id: string, value: Buffer): Member {
 /** The value of a key that this instance owns. */
 export const ownerValue = ({ id, pod, service }: InstanceIdentity): Buffer =>
   Buffer.from(JSON.stringify({ v: 1, instance: id, pod, service }));
+
+/** The owner that a key names. */
+export function leaderOf({ value, createRevision }: FollowedRecord): ElectionLeader {
+  const { instance, pod } = parseObject(value);
+  return { instance: textOf(instance), pod: textOf(pod), token: createRevision };
+}
 
 /** Parses a value of the coordination. `{}` if it is not a JSON object. */
 export function parseObject(value: Buffer): Record<string, unknown> {

@@ -68,6 +68,11 @@ export class ProcessLease {
     return this.#loss;
   }
 
+  /** Milliseconds until this instance stops to rely on the lease, unless a renewal is confirmed before; 0 after that. */
+  get remainingMs(): number {
+    return this.#loss === undefined ? Math.max(0, this.#leftMs) : 0;
+  }
+
   /** See `Fence.held`. */
   get held(): boolean {
     if (this.#loss !== undefined || this.#leftMs <= 0) return false;

@@ -12,6 +12,14 @@ import type { ClusterLock } from './cluster-lock.js';
 import { FollowedRange } from './followed-range.js';
 import { RELEASE_LIMIT_MS } from './participant.js';
 
+/** Observes a lock while it is held. */
+export interface HeldLockObserver {
+  /** Calls the function that runs under the lock. */
+  run<T>(call: () => T): T;
+  /** The lock was released. */
+  released(isLost: boolean): void;
+}
+
 /**
  * A key in the queue of a lock. The key with the lowest create revision owns the lock: later keys have higher ones, so
  * the owner stays the first one as long as its key exists.
@@ -23,6 +31,7 @@ export class QueuedLock implements ClusterLock {
   readonly #prefix: string;
   readonly #released = new Deferred();
   #queue: FollowedRange | undefined;
+  #observer: HeldLockObserver | undefined;
 
   constructor(context: CoordinationContext, claim: Claim, prefix: string) {
     this.#context = context;
@@ -68,6 +77,16 @@ export class QueuedLock implements ClusterLock {
     this.#follow();
   }
 
+  /** `observer` observes the lock until it is released. */
+  observe(observer: HeldLockObserver): void {
+    this.#observer = observer;
+  }
+
+  /** Calls the function that runs under the lock. */
+  run<T>(call: () => T): T {
+    return this.#observer ? this.#observer.run(call) : call();
+  }
+
   /** etcd has answered that the key no longer exists. */
   lose(): void {
     this.#claim.lose();
@@ -80,6 +99,7 @@ export class QueuedLock implements ClusterLock {
 
   async release(): Promise<void> {
     if (!this.#claim.isReleased) {
+      this.#observer?.released(this.isLost);
       this.close();
       await within(this.#claim.release(), RELEASE_LIMIT_MS);
       this.#released.resolve();

@@ -1,13 +1,8 @@
-import {
-  ConnectionClosedError,
-  ConnectionError,
-  EtcdTriggerError,
-  InvalidOptionsError,
-} from '../etcd-trigger.errors.js';
-import { LeaseNotFoundError } from '../backend/lease-store.js';
+import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { Deferred } from '../timing/deferred.js';
 import type { CoordinationContext } from './claim-keeper.js';
 import { KeptKey, KeyTakenError } from './kept-key.js';
+import { isRefusal } from './refusal.js';
 import { serviceBytesOf } from './service-bytes.js';
 import type { ServiceRegistration } from './service-list.js';
 
@@ -43,6 +38,11 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
     return this.#options.id;
   }
 
+  /** See `KeptKey.isWritten`. */
+  get isWritten(): boolean {
+    return this.#key.isWritten;
+  }
+
   /** @throws EtcdTriggerError if etcd refuses to write the key, which is retried until `close` */
   async open(): Promise<void> {
     this.#key.start();
@@ -71,7 +71,7 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
   }
 
   #failed(error: unknown): void {
-    if (error instanceof EtcdTriggerError && !isOutage(error)) this.#refused.reject(error);
+    if (isRefusal(error)) this.#refused.reject(error);
     const failure = describe(error);
     if (failure === undefined || failure === this.#lastFailure) return;
     this.#lastFailure = failure;
@@ -79,10 +79,7 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
   }
 }
 
-const isOutage = (error: EtcdTriggerError): boolean =>
-  error instanceof ConnectionError || error instanceof LeaseNotFoundError;
-
 function describe(error: unknown): string | undefined {
   if (error instanceof KeyTakenError) return 'another process has registered this id, or had it and has died';
-  return error instanceof EtcdTriggerError && !isOutage(error) ? error.message : undefined;
+  return isRefusal(error) ? error.message : undefined;
 }

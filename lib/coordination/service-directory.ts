@@ -11,20 +11,35 @@ import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
 import { RegisteredService } from './registered-service.js';
 import { serviceBytesOf } from './service-bytes.js';
 
+/** A registration of this process. */
+type Registered = Pick<RegisteredService<object>, 'service' | 'id' | 'isWritten' | 'close'>;
+
+/** A service that this process follows. */
+type Followed = Pick<FollowedService<object>, 'service' | 'value' | 'close'>;
+
 /** The services that this process is part of or follows in one cluster. */
 export class ServiceDirectory implements Participant {
   readonly #context: CoordinationContext;
   readonly #keys: CoordinationKeys;
   readonly #instance: InstanceIdentity;
   /** By raw key. */
-  readonly #registered = new Map<string, { close(): Promise<void> }>();
-  readonly #followed = new Set<{ close(): void }>();
+  readonly #registered = new Map<string, Registered>();
+  readonly #followed = new Set<Followed>();
   #isStopped = false;
 
   constructor(context: CoordinationContext, keys: CoordinationKeys, instance: InstanceIdentity) {
     this.#context = context;
     this.#keys = keys;
     this.#instance = instance;
+  }
+
+  /** The registrations of this process, until they are closed. */
+  get registered(): readonly Registered[] {
+    return [...this.#registered.values()];
+  }
+
+  get followed(): readonly Followed[] {
+    return [...this.#followed];
   }
 
   /** @throws as `ClusterServices.register` */

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
-import { createRequire } from 'node:module';
+import { defaultMetadataStorage } from '#class-transformer/storage.js';
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
-import type { TypeHelpOptions, TypeOptions } from 'class-transformer';
+import { Type, type TypeHelpOptions, type TypeOptions } from 'class-transformer';
 import type { JsonObject } from './json-object.js';
 
 export type AnyClass = abstract new (...args: never[]) => object;
@@ -204,6 +204,18 @@ interface TypeMetadata {
 
 const PLAIN_TO_CLASS = 0;
 
-const { defaultMetadataStorage: transformerStorage } = createRequire(import.meta.url)(
-  'class-transformer/cjs/storage.js',
-) as { readonly defaultMetadataStorage: TransformerStorage };
+const transformerStorage = defaultMetadataStorage as TransformerStorage;
+
+/**
+ * False if the decorators of class-transformer write into another storage than the one that is read here: a bundler has
+ * included the package twice.
+ */
+export const readsDecorators = (): boolean =>
+  (isRead ??= transformerStorage.findTypeMetadata(Probe, 'probe') !== undefined);
+
+let isRead: boolean | undefined;
+
+class Probe {
+  @Type(() => Probe)
+  probe: unknown;
+}

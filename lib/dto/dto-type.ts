@@ -6,6 +6,7 @@ import {
   isConstrained,
   itemTypesOf,
   propertiesOf,
+  readsDecorators,
   type PropertyMetadata,
 } from './class-metadata.js';
 import { printable } from '../foreign/foreign-text.js';
@@ -18,6 +19,11 @@ import { className } from '../foreign/class-name.js';
  */
 export function checkDtoType(subject: string, type: unknown): asserts type is AnyClass {
   if (!isClass(type)) throw new InvalidOptionsError(`the definition of ${subject} needs a class as its "type"`);
+  if (!readsDecorators()) {
+    throw new InvalidOptionsError(
+      'a bundler has included class-transformer twice, so its decorators have no effect: make class-transformer and class-validator external (docs/bundling.md)',
+    );
+  }
   checkClass(subject, type, new Set());
 }
 
@@ -48,7 +54,7 @@ function problemOf(property: PropertyMetadata): string | undefined {
   const nested = [...items, designType].find(isConstrained);
   if (nested && !isNested) return `contains ${className(nested)}, which has constraints, but lacks @ValidateNested()`;
   if (isNested && !isTyped) {
-    return `has @ValidateNested() but lacks @Type(() => ${nested ? className(nested) : 'Class'}), so nested values would be neither instantiated nor validated`;
+    return `has @ValidateNested() but lacks @Type(() => ${nested ? className(nested) : 'Class'}), so nested values would be neither instantiated nor validated; if it has @Type(), class-transformer is installed twice (npm ls class-transformer)`;
   }
   const unconstrained = items.find((item) => !isConstrained(item));
   if (isNested && unconstrained) {

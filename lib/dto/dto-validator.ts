@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import { type Constraint, ValidationExecutor } from '#class-validator/validation/ValidationExecutor.js';
 import { type ValidationError, Validator, type ValidatorOptions } from 'class-validator';
 import { within } from '../timing/time-limit.js';
 import { isConstrained, propertiesOf } from './class-metadata.js';
@@ -102,28 +102,6 @@ function addWrongContainersOfItems(value: object, path: string, violations: Viol
     else addWrongContainers(item, at, violations, visited);
   }
 }
-
-/**
- * The part of class-validator that `validate` and `validateSync` share. `validate` is never synchronous, and
- * `validateSync` ignores the result of an asynchronous validator without the `async` flag.
- */
-interface Executor {
-  readonly awaitingPromises: readonly Promise<unknown>[];
-  execute(object: object, targetSchema: string, errors: ValidationError[]): void;
-  customValidations(object: object, value: unknown, metadatas: readonly Constraint[], error: ValidationError): void;
-}
-
-/** The metadata of a constraint of one property. */
-interface Constraint {
-  readonly name?: string;
-  readonly each?: boolean;
-}
-
-const { ValidationExecutor } = createRequire(import.meta.url)(
-  'class-validator/cjs/validation/ValidationExecutor.js',
-) as {
-  readonly ValidationExecutor: new (validator: Validator, options: ValidatorOptions) => Executor;
-};
 
 /** Validates `@ArrayUnique` in linear time, with the verdict of class-validator. */
 class IndexingExecutor extends ValidationExecutor {

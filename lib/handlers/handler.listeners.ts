@@ -14,30 +14,34 @@ interface Listener<Notice> {
 
 /** The `@OnWatchResync` and `@OnWatchError` methods of one cluster. */
 export class HandlerListeners {
-  readonly #resyncs: readonly Listener<ResyncNotice>[];
-  readonly #errors: readonly Listener<WatchFailure>[];
+  #resyncs: readonly Listener<ResyncNotice>[] = [];
+  #errors: readonly Listener<WatchFailure>[] = [];
 
   constructor(
-    methods: readonly DecoratedMethod[],
-    cluster: string,
+    private readonly cluster: string,
     private readonly guard: ListenerGuard,
-  ) {
-    this.#resyncs = methods.flatMap((method) => listenersOf(method, method.onResyncs, cluster));
-    this.#errors = methods.flatMap((method) => listenersOf(method, method.onErrors, cluster));
+  ) {}
+
+  add(methods: readonly DecoratedMethod[]): void {
+    const { cluster } = this;
+    this.#resyncs = [...this.#resyncs, ...methods.flatMap((method) => listenersOf(method, method.onResyncs, cluster))];
+    this.#errors = [...this.#errors, ...methods.flatMap((method) => listenersOf(method, method.onErrors, cluster))];
   }
 
   /** Calls the `@OnWatchResync` methods that listen to the range of this target. Resolves when all have ended. */
   onResync({ range }: HandlerTarget): (notice: ResyncNotice) => Promise<unknown> {
-    const listeners = this.#resyncs.filter(({ target }) => !target || target.range.identity === range.identity);
-    return (notice) =>
-      Promise.all(listeners.map(({ name, call }) => this.guard.settle('onResync', name, () => call(notice))));
+    return (notice) => {
+      const listeners = this.#resyncs.filter(({ target }) => !target || target.range.identity === range.identity);
+      return Promise.all(listeners.map(({ name, call }) => this.guard.settle('onResync', name, () => call(notice))));
+    };
   }
 
   /** Calls the `@OnWatchError` methods that listen to this target. Resolves when all have ended. */
   onError({ identity }: HandlerTarget): (failure: WatchFailure) => Promise<unknown> {
-    const listeners = this.#errors.filter(({ target }) => !target || target.identity === identity);
-    return (failure) =>
-      Promise.all(listeners.map(({ name, call }) => this.guard.settle('onError', name, () => call(failure))));
+    return (failure) => {
+      const listeners = this.#errors.filter(({ target }) => !target || target.identity === identity);
+      return Promise.all(listeners.map(({ name, call }) => this.guard.settle('onError', name, () => call(failure))));
+    };
   }
 }
 

@@ -17,9 +17,9 @@ import { invokerOf } from './handler.invoker.js';
 import { HandlerListeners } from './handler.listeners.js';
 import { type HandlerPlan, planOf } from './handler.plan.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
+import { unknownCluster } from './unknown-cluster.js';
 import { WatchKeyHandler } from './watch-key.handler.js';
 import type { WatchKeyRegistry } from './watch-key.registry.js';
-import { quoted } from '../foreign/foreign-text.js';
 
 export interface HandlerRegistrarOptions {
   readonly cluster: string;
@@ -27,8 +27,6 @@ export interface HandlerRegistrarOptions {
   readonly clusters: ReadonlySet<string>;
   /** Called each time handlers are attached. */
   readonly boot: () => BootPolicy;
-  /** True if handlers are attached at bootstrap; otherwise `WatchKeyRegistry.register()` attaches them. */
-  readonly register: boolean;
   /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
   readonly application: ApplicationConfig | undefined;
   readonly log: InstanceLog;
@@ -43,65 +41,60 @@ interface Entry {
 
 /** Attaches the decorated methods of one cluster to its watches. */
 export class HandlerRegistrar {
+  readonly #entries: Entry[] = [];
+  readonly #listeners: HandlerListeners;
+
   constructor(
     private readonly explorer: HandlerExplorer,
     private readonly watcher: WatcherService,
     private readonly registry: WatchKeyRegistry,
     private readonly options: HandlerRegistrarOptions,
-  ) {}
+  ) {
+    this.#listeners = new HandlerListeners(options.cluster, watcher.guard);
+  }
 
   /**
-   * Resolves when every handler has its initial list, or may start without it.
-   * @throws BootError naming every method that can never run, and every list that could not be read
+   * Adds decorated methods to the registry, without attaching them.
+   * @throws BootError naming every method that can never run
    */
-  async register(): Promise<void> {
-    const { cluster, register } = this.options;
-    const methods = this.explorer.explore();
+  add(methods: readonly DecoratedMethod[]): void {
+    const { cluster } = this.options;
     const problems = [
       ...this.explorer.unreachable().map(({ name, fault }) => methodProblem(cluster, name, `can never run: ${fault}`)),
       ...methods.flatMap((method) => this.#problemsOf(method)),
     ];
     if (problems.length > 0) throw new BootError(problems);
-    const listeners = new HandlerListeners(methods, cluster, this.watcher.guard);
+    this.#listeners.add(methods);
     const entries = methods
       .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
       .filter((plan) => plan.cluster === cluster)
       .map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
-    const attach = (): Promise<void> => this.#attachAll(entries, listeners);
-    this.registry.fill(
-      entries.map(({ handler }) => handler),
-      attach,
-    );
-    if (register) await attach();
+    for (const entry of entries) this.#entries.push(entry);
+    this.registry.fill(this.#entries.map(({ handler }) => handler));
   }
 
-  /** True if any handler runs in this application, in any cluster. */
-  get hasHandlers(): boolean {
-    return this.options.register && this.explorer.explore().some(({ watchKeys }) => watchKeys.length > 0);
-  }
-
-  async #attachAll(entries: readonly Entry[], listeners: HandlerListeners): Promise<void> {
+  /**
+   * Attaches the handlers that are not attached. Resolves when each has its initial list, or may start without it.
+   * @throws BootError naming every list that could not be read; then none of these handlers is attached
+   */
+  async attach(): Promise<void> {
     const boot = this.options.boot();
-    const unregistered = entries.filter(({ handler }) => handler.state === 'unregistered');
-    const results = await Promise.all(unregistered.map((entry) => this.#attach(entry, listeners, boot)));
+    const unregistered = this.#entries.filter(({ handler }) => handler.state === 'unregistered');
+    const results = await Promise.all(unregistered.map((entry) => this.#attach(entry, boot)));
     const problems = results.filter((problem) => problem !== undefined);
-    if (problems.length === 0) return;
-    if (boot.policy !== 'degraded') {
+    if (problems.length > 0 && boot.policy !== 'degraded') {
       for (const { handler } of unregistered) await handler.detach();
       throw new BootError(problems);
     }
+    for (const { handler } of unregistered) this.options.log.info(`${handler.name} watches ${handler.targetName}`);
     for (const { message } of problems)
       this.options.log.warn(`started without the initial list of ${message}; retrying`);
   }
 
-  async #attach(
-    { plan, handler }: Entry,
-    listeners: HandlerListeners,
-    boot: BootPolicy,
-  ): Promise<BootProblem | undefined> {
+  async #attach({ plan, handler }: Entry, boot: BootPolicy): Promise<BootProblem | undefined> {
     const { log, application, cluster, limits } = this.options;
     const { name, target, options } = plan;
-    const onResync = listeners.onResync(target);
+    const onResync = this.#listeners.onResync(target);
     try {
       const { subscription, listed } = this.watcher.attach(
         target.range.target,
@@ -114,7 +107,7 @@ export class HandlerRegistrar {
               onResync(notice),
             ]),
         },
-        { name, onFailure: listeners.onError(target), wait: bootWait(boot) },
+        { name, onFailure: this.#listeners.onError(target), wait: bootWait(boot) },
       );
       handler.attached(subscription);
       await listed;
@@ -144,11 +137,7 @@ export class HandlerRegistrar {
   }
 
   #faultsIn(cluster: string, check: () => string[]): string[] {
-    if (!this.options.clusters.has(cluster)) {
-      return [
-        `there is no cluster ${quoted(cluster)}; import EtcdTriggerModule.forRoot({ cluster: ${quoted(cluster)}, ... })`,
-      ];
-    }
+    if (!this.options.clusters.has(cluster)) return [unknownCluster(cluster)];
     try {
       return check();
     } catch (error) {

@@ -21,16 +21,22 @@ export class WatchKeyRegistry {
   }
 
   /**
-   * Attaches the handlers that `handlers: { register: false }` left unregistered.
-   * @throws BootError naming every list that could not be read; then none of the handlers is attached
+   * Finds the decorated methods of modules that were loaded lazily since the last call, and attaches them. Also
+   * attaches the handlers that `handlers: { register: false }` left unregistered. May be called again.
+   * @throws BootError naming every method that can never run, or every list that could not be read; then none of the
+   * new handlers is attached
    */
   register(): Promise<void> {
     return this.#register();
   }
 
   /** @internal */
-  fill(handlers: readonly WatchKeyHandler[], register: () => Promise<void>): void {
+  fill(handlers: readonly WatchKeyHandler[]): void {
     this.#handlers = handlers;
+  }
+
+  /** @internal */
+  onRegister(register: () => Promise<void>): void {
     this.#register = register;
   }
 }

@@ -1,4 +1,6 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
+import type { ProviderWrapper } from '../handlers/decorated-method.js';
+import type { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerRegistrar } from '../handlers/handler.registrar.js';
 import type { ClusterRuntime } from './cluster.runtime.js';
 import type { CronRegistrar } from './cron.registrar.js';
@@ -7,28 +9,33 @@ import type { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 
 /** Starts and stops one cluster with the lifecycle hooks of the application. */
 export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+  readonly #known = new WeakSet<ProviderWrapper>();
+
   constructor(
     private readonly cluster: ClusterRuntime,
-    private readonly registrar: HandlerRegistrar,
-    private readonly elections: ElectionRegistrar,
-    private readonly crons: CronRegistrar,
+    private readonly explorer: HandlerExplorer,
+    private readonly registrars: ClusterRegistrars,
     /** Set for the first cluster of the application only, so that the warning appears once. */
     private readonly reminder: ShutdownHooksReminder | undefined,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
+    const { cluster } = this;
     try {
-      this.cluster.open();
-      this.elections.register();
-      this.crons.register();
-      await this.registrar.register();
-      this.cluster.coordination?.start();
+      cluster.open();
+      this.#register();
+      cluster.registry.onRegister(async () => {
+        this.#register();
+        await this.registrars.handlers.attach();
+      });
+      if (cluster.options.handlers.register) await this.registrars.handlers.attach();
+      cluster.coordination?.start();
     } catch (error) {
-      await this.cluster.drain();
-      this.cluster.close();
+      await cluster.drain();
+      cluster.close();
       throw error;
     }
-    if (this.registrar.hasHandlers) this.reminder?.start();
+    this.reminder?.start();
   }
 
   async onModuleDestroy(): Promise<void> {
@@ -39,4 +46,24 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
   async onApplicationShutdown(): Promise<void> {
     await this.cluster.shutdown();
   }
+
+  /**
+   * Registers the decorated methods of modules that were loaded since the last call.
+   * @throws BootError naming every method that can never run
+   */
+  #register(): void {
+    const { handlers, elections, crons } = this.registrars;
+    const methods = this.explorer.explore().filter(({ wrapper }) => !this.#known.has(wrapper));
+    elections.register(methods);
+    crons.register(methods);
+    handlers.add(methods);
+    for (const { wrapper } of methods) this.#known.add(wrapper);
+  }
+}
+
+/** They connect the decorated methods with the watches, elections and cron jobs of one cluster. */
+export interface ClusterRegistrars {
+  readonly handlers: HandlerRegistrar;
+  readonly elections: ElectionRegistrar;
+  readonly crons: CronRegistrar;
 }

@@ -74,7 +74,7 @@ export class ClusterRuntime {
         ranges: this.ranges,
         fences,
         log: this.log,
-        observer: this.#telemetry,
+        observer: this.#telemetry?.coordination,
       });
     this.#writes = new WriteSide({ leases: this.#backend.leases, keyValue: this.#keyValue }, fences, {
       requestTimeoutMs,
@@ -109,6 +109,7 @@ export class ClusterRuntime {
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
       due: crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
+      candidates: this.coordination?.elections ?? [],
     };
   }
 
@@ -199,7 +200,7 @@ export class ClusterRuntime {
         lag,
       })),
       definitions: this.feeds.map(({ subject, cache }) => ({ name: subject, ...cache.counts() })),
-      locksHeld: this.coordination?.locks.heldCount,
+      claims: this.coordination?.claims,
     };
   }
 

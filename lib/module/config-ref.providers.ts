@@ -53,7 +53,7 @@ function providerOf(request: ConfigRequest): FactoryProvider {
     inject: [{ token: getStoreToken(cluster), optional: true }, StoreRegistry, DiscoveryService],
     useFactory: async (store: StoreService | undefined, stores: StoreRegistry, discovery: DiscoveryService) => {
       const definition = findDefinition(request, definitionsOf(discovery, cluster));
-      if (typeof definition !== 'string') return (store ?? (await stores.of(cluster))).ref(definition);
+      if (typeof definition !== 'string') return refOf(store ?? (await stores.of(cluster)), definition);
       const [dependent] = dependentsOf(discovery, token);
       const error = new InvalidOptionsError(`${dependent ?? 'The application'} injects ${definition}`);
       if (dependent !== undefined) throw error;
@@ -62,11 +62,30 @@ function providerOf(request: ConfigRequest): FactoryProvider {
   };
 }
 
+/** @throws InvalidOptionsError if the definition belongs to a module that was loaded after the store */
+function refOf(store: Partial<StoreService>, definition: Defined): ConfigRef<unknown> {
+  const subject = `${describeTarget(definition.target)} (${className(definition.type)})`;
+  if (!store.ref) {
+    return unresolved(
+      new InvalidOptionsError(
+        `the ConfigRef of ${subject} cannot be read: StoreService is overridden by an object without configurations; replace etcd instead: new FakeCluster().replaceIn(builder)`,
+      ),
+    );
+  }
+  try {
+    return store.ref(definition);
+  } catch (cause) {
+    throw new InvalidOptionsError(
+      `forFeature defines ${subject} in a module that is loaded after the store: add the definition to "configs" of EtcdTriggerModule.forRoot, or import its module at startup`,
+      { cause },
+    );
+  }
+}
+
+type Defined = Pick<ResolvedConfigDefinition, 'target' | 'type'>;
+
 /** Returns the requested definition, or the end of an error message if there is none. */
-function findDefinition(
-  request: ConfigRequest,
-  definitions: readonly ConfigDefinition[],
-): Pick<ResolvedConfigDefinition, 'target' | 'type'> | string {
+function findDefinition(request: ConfigRequest, definitions: readonly ConfigDefinition[]): Defined | string {
   const { type, name } = request;
   const targets = definitions.map((definition) => ({ target: targetOf(definition), type: definition.type }));
   const ofType = targets.filter((defined) => defined.type === type);

@@ -3,12 +3,14 @@ import type { Coordination } from '../coordination/coordination.js';
 import { coordinationMissing } from '../coordination/coordination-options.js';
 import { CronSchedule } from '../coordination/cron-schedule.js';
 import { BootError, type BootProblem, InvalidOptionsError } from '../etcd-trigger.errors.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
+import { quoted } from '../foreign/foreign-text.js';
 import type { DecoratedMethod } from '../handlers/decorated-method.js';
 import type { ClusterCronMetadata } from '../handlers/decorators/cluster-cron.decorator.js';
-import type { HandlerExplorer } from '../handlers/handler.explorer.js';
 import { tickFaultsOf } from '../handlers/handler.faults.js';
 import { tickInvokerOf } from '../handlers/handler.invoker.js';
 import { HandlerCounters } from '../handlers/handler.plan.js';
+import { unknownCluster } from '../handlers/unknown-cluster.js';
 import { checkMilliseconds, checkOneOf } from '../option-checks.js';
 
 export interface CronRegistrarOptions {
@@ -17,25 +19,21 @@ export interface CronRegistrarOptions {
   readonly clusters: ReadonlySet<string>;
   /** `undefined` without the option `coordination`. */
   readonly coordination: Coordination | undefined;
+  readonly log: InstanceLog;
   /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
   readonly application: ApplicationConfig | undefined;
 }
 
 /** Connects the `@ClusterCron` methods of one cluster with its cron jobs. */
 export class CronRegistrar {
-  constructor(
-    private readonly explorer: HandlerExplorer,
-    private readonly options: CronRegistrarOptions,
-  ) {}
+  constructor(private readonly options: CronRegistrarOptions) {}
 
   /**
-   * Makes this instance take part in the jobs of all decorated methods.
+   * Makes this instance take part in the jobs of these methods.
    * @throws BootError naming every method that can never run
    */
-  register(): void {
-    const problems = this.explorer
-      .explore()
-      .flatMap((method) => method.clusterCrons.flatMap((cron) => this.#problemsOf(method, cron)));
+  register(methods: readonly DecoratedMethod[]): void {
+    const problems = methods.flatMap((method) => method.clusterCrons.flatMap((cron) => this.#problemsOf(method, cron)));
     if (problems.length > 0) throw new BootError(problems);
   }
 
@@ -56,10 +54,8 @@ export class CronRegistrar {
   /** @throws InvalidOptionsError */
   #register(method: DecoratedMethod, { expression, options }: ClusterCronMetadata): string[] {
     const { cluster = 'default', name, timeZone } = options;
-    const { clusters, coordination, application } = this.options;
-    if (!clusters.has(cluster)) {
-      return [`there is no cluster "${cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${cluster}', ... })`];
-    }
+    const { clusters, coordination, application, log } = this.options;
+    if (!clusters.has(cluster)) return [unknownCluster(cluster)];
     if (cluster !== this.options.cluster) return [];
     if (!coordination) return [coordinationMissing('@ClusterCron', cluster).message];
     const { missed = 'once', graceMs = 60_000, overlap = 'skip' } = options;
@@ -72,6 +68,7 @@ export class CronRegistrar {
     if (faults.length > 0) return faults;
     const call = tickInvokerOf(method, { counters: new HandlerCounters(), application });
     coordination.cron({ name, schedule, missed, graceMs, overlap, method: method.name, call });
+    log.info(`${method.name} runs at ${quoted(expression)} on one instance, as job ${quoted(name)}`);
     return [];
   }
 }

@@ -1,9 +1,11 @@
 import { BootError, type BootProblem, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { Coordination } from '../coordination/coordination.js';
 import { coordinationMissing } from '../coordination/coordination-options.js';
+import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { DecoratedMethod } from '../handlers/decorated-method.js';
 import { scopedMethodOf } from '../handlers/enhancers/handler.scope.js';
-import type { HandlerExplorer } from '../handlers/handler.explorer.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { unknownCluster } from '../handlers/unknown-cluster.js';
 
 export interface ElectionRegistrarOptions {
   readonly cluster: string;
@@ -11,22 +13,19 @@ export interface ElectionRegistrarOptions {
   readonly clusters: ReadonlySet<string>;
   /** `undefined` without the option `coordination`. */
   readonly coordination: Coordination | undefined;
+  readonly log: InstanceLog;
 }
 
 /** Connects the `@OnElected` and `@OnLeadershipLost` methods of one cluster with its elections. */
 export class ElectionRegistrar {
-  constructor(
-    private readonly explorer: HandlerExplorer,
-    private readonly options: ElectionRegistrarOptions,
-  ) {}
+  constructor(private readonly options: ElectionRegistrarOptions) {}
 
   /**
-   * Makes this instance a candidate in the elections of all decorated methods.
+   * Makes this instance a candidate in the elections of these methods.
    * @throws BootError naming every method that can never run
    */
-  register(): void {
-    const { cluster, coordination } = this.options;
-    const methods = this.explorer.explore();
+  register(methods: readonly DecoratedMethod[]): void {
+    const { cluster, coordination, log } = this.options;
     const problems = methods.flatMap((method) => this.#problemsOf(method));
     if (problems.length > 0) throw new BootError(problems);
     if (!coordination) return;
@@ -34,6 +33,7 @@ export class ElectionRegistrar {
       const call = scopedMethodOf(method);
       for (const { name } of method.onElected.filter((decorator) => decorator.cluster === cluster)) {
         coordination.election(name).onElected({ name: method.name, call: (term) => call(term, [term]) });
+        log.info(`${method.name} runs while this instance leads ${quoted(name)}`);
       }
     }
     for (const method of methods) {
@@ -55,13 +55,7 @@ export class ElectionRegistrar {
       ...method.onLeadershipLost.map((each) => ({ ...each, decorator: '@OnLeadershipLost' })),
     ];
     return decorators.flatMap(({ decorator, ...each }) => {
-      if (!clusters.has(each.cluster)) {
-        return [
-          problem(
-            `${method.name}: there is no cluster "${each.cluster}"; import EtcdTriggerModule.forRoot({ cluster: '${each.cluster}', ... })`,
-          ),
-        ];
-      }
+      if (!clusters.has(each.cluster)) return [problem(`${method.name}: ${unknownCluster(each.cluster)}`)];
       if (each.cluster !== cluster) return [];
       if (!coordination) return [problem(coordinationMissing(`${method.name}: ${decorator}`, cluster).message)];
       return nameProblem(method, each.name, coordination).map(problem);

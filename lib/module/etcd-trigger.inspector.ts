@@ -1,6 +1,7 @@
 import type { DiscoveryService } from '@nestjs/core';
 import type { CronJob } from '../coordination/cron-job.js';
 import type { CronJobStatus } from '../coordination/cron-job-status.js';
+import type { ElectionLeader } from '../coordination/election.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
@@ -10,9 +11,10 @@ import type { StoreStatus } from '../store/definition-feeds.js';
 import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
+import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
+import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
 import { className } from '../foreign/class-name.js';
-import { isA } from '../foreign/foreign-error.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
 export interface EtcdTriggerDescription {
@@ -28,6 +30,8 @@ export interface ClusterDescription {
   readonly handlers: readonly HandlerDescription[];
   readonly store: StoreDescription;
   readonly crons: readonly CronDescription[];
+  /** `undefined` without the option `coordination`. */
+  readonly coordination: CoordinationDescription | undefined;
   /**
    * Names of the deliveries inside of the library that have failed unexpectedly and not succeeded since, such as
    * `key "/app/db"`. The metric `etcd_trigger.delivery.failures` counts their failures.
@@ -78,6 +82,8 @@ export interface CronDescription {
    * - `unreadable`: this instance owns the job, but the last tick in etcd is not one of this version. It waits.
    */
   readonly state: CronJobStatus['state'];
+  /** The owner of the job as last seen, which may be this instance. */
+  readonly owner: ElectionLeader | undefined;
   /** The last tick that any instance has started or dropped, in ISO 8601; `undefined` if none is known. */
   readonly lastTick: string | undefined;
   /** The next tick by the clock of this instance, in ISO 8601. */
@@ -125,14 +131,12 @@ export class EtcdTriggerInspector {
 
   /** Describes all clusters of the application. No description contains a value. */
   describe(): EtcdTriggerDescription {
-    const instances: unknown[] = this.discovery.getProviders().map(({ instance }): unknown => instance);
-    const clusters = [...new Set(instances.filter((instance) => isA(instance, ClusterRuntime)))];
-    return { clusters: clusters.map(describeCluster) };
+    return { clusters: instancesOf(this.discovery, ClusterRuntime).map(describeCluster) };
   }
 }
 
 function describeCluster(cluster: ClusterRuntime): ClusterDescription {
-  const { name, options, ranges, registry, feeds } = cluster;
+  const { name, options, ranges, registry, feeds, coordination } = cluster;
   return {
     name: printable(name),
     serviceName: printable(options.serviceName),
@@ -140,7 +144,8 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     targets: ranges.all.map(describeTarget),
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
-    crons: (cluster.coordination?.crons ?? []).map(describeCron),
+    crons: (coordination?.crons ?? []).map(describeCron),
+    coordination: coordination && describeCoordination(coordination),
     failing: ranges.failures.subjects.map(printable),
   };
 }
@@ -168,10 +173,11 @@ const describeHandlers = (registry: WatchKeyRegistry): HandlerDescription[] =>
     refused,
   }));
 
-const describeCron = ({ name, method, expression, lastTick, nextTick, status }: CronJob): CronDescription => ({
+const describeCron = ({ name, method, expression, owner, lastTick, nextTick, status }: CronJob): CronDescription => ({
   name,
   method,
   expression,
+  owner: describeOwner(owner),
   lastTick: lastTick?.toISOString(),
   nextTick: nextTick?.toISOString(),
   ...status,

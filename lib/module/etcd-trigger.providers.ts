@@ -20,9 +20,9 @@ import {
   getWatcherToken,
   getWatchKeyRegistryToken,
 } from './etcd-trigger.tokens.js';
-import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker } from './module-graph.js';
+import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker, instancesOf } from './module-graph.js';
 import { optionsCycleCheck } from './options-cycle.check.js';
-import { ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
+import { type InterruptedWork, ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 import { StoreRegistry } from './store.registry.js';
 
 /** The options of the application, unchecked. */
@@ -92,27 +92,28 @@ export const clusterProviders = (cluster: string): Provider[] => [
       moduleRef: ModuleRef,
     ) => {
       const { log, options, registry, watcher, coordination } = runtime;
-      const { handlers } = options;
-      const application = handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined;
+      const application = options.handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined;
       const clusters = clustersOf(discovery);
-      const registrar = new HandlerRegistrar(explorer, watcher, registry, {
+      const handlers = new HandlerRegistrar(explorer, watcher, registry, {
         cluster,
         clusters,
         boot: () => runtime.handlersBoot,
-        register: handlers.register,
         limits: options.limits,
         application,
         log,
       });
-      const elections = new ElectionRegistrar(explorer, { cluster, clusters, coordination });
-      const crons = new CronRegistrar(explorer, { cluster, clusters, coordination, application });
+      const elections = new ElectionRegistrar({ cluster, clusters, coordination, log });
+      const crons = new CronRegistrar({ cluster, clusters, coordination, application, log });
       const [first] = clusters;
+      const work = (): InterruptedWork => ({
+        handlers: options.handlers.register && explorer.explore().some(({ watchKeys }) => watchKeys.length > 0),
+        coordination: instancesOf(discovery, ClusterRuntime).some((each) => each.coordination !== undefined),
+      });
       return new ClusterLifecycle(
         runtime,
-        registrar,
-        elections,
-        crons,
-        first === cluster ? new ShutdownHooksReminder(log) : undefined,
+        explorer,
+        { handlers, elections, crons },
+        first === cluster ? new ShutdownHooksReminder(log, work) : undefined,
       );
     },
   },

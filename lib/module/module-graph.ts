@@ -2,10 +2,13 @@ import type { DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import { quoted } from '../foreign/foreign-text.js';
+import { COPY, describeCopies, otherCopiesIn, OWN_COPY } from './package-copy.js';
 import { isA } from '../foreign/foreign-error.js';
 
 /** Marks a cluster in the module graph: every `forRoot` provides one. */
 export class ClusterMarker {
+  readonly [COPY] = OWN_COPY;
+
   constructor(readonly cluster: string) {}
 }
 
@@ -14,6 +17,8 @@ export class ClusterMarker {
  * finds them all, because Nest scans all modules before it creates the first provider.
  */
 export class DefinitionsMarker {
+  readonly [COPY] = OWN_COPY;
+
   constructor(
     readonly cluster: string,
     readonly configs: readonly ConfigDefinition[],
@@ -22,10 +27,12 @@ export class DefinitionsMarker {
 
 /**
  * Returns the names of all clusters of the application.
- * @throws InvalidOptionsError if a cluster is imported twice
+ * @throws InvalidOptionsError if a cluster is imported twice, or by two copies of this package
  */
 export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
-  const names = markersOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
+  const [other] = otherCopiesIn(providersOf(discovery));
+  if (other) throw new InvalidOptionsError(describeCopies(other));
+  const names = instancesOf(discovery, ClusterMarker).map(({ cluster }) => cluster);
   const duplicate = names.find((name, index) => names.indexOf(name) !== index);
   if (duplicate !== undefined) {
     throw new InvalidOptionsError(
@@ -37,11 +44,14 @@ export function clustersOf(discovery: DiscoveryService): ReadonlySet<string> {
 
 /** Returns the definitions of a cluster from all modules of the application. */
 export const definitionsOf = (discovery: DiscoveryService, cluster: string): ConfigDefinition[] =>
-  markersOf(discovery, DefinitionsMarker)
+  instancesOf(discovery, DefinitionsMarker)
     .filter((marker) => marker.cluster === cluster)
     .flatMap(({ configs }) => configs);
 
-function markersOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
-  const instances: unknown[] = discovery.getProviders().map(({ instance }): unknown => instance);
-  return [...new Set(instances.filter((instance): instance is T => isA(instance, type)))];
+/** Returns the providers of the application that are instances of a class. */
+export function instancesOf<T>(discovery: DiscoveryService, type: new (...args: never[]) => T): T[] {
+  return [...new Set(providersOf(discovery).filter((instance): instance is T => isA(instance, type)))];
 }
+
+const providersOf = (discovery: DiscoveryService): unknown[] =>
+  discovery.getProviders().map(({ instance }): unknown => instance);

@@ -16,6 +16,7 @@ import { withAnySignal } from '../timing/any-signal.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
+import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/config-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
@@ -141,6 +142,7 @@ export class DefinitionFeeds implements FeedSink {
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
     const { cluster, boot, log, ranges, snapshot } = this.#options;
+    const startedAt = performance.now();
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
     this.#followed = feeds.map((feed) => {
@@ -156,6 +158,7 @@ export class DefinitionFeeds implements FeedSink {
       restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
+    if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // A list that failed is retried after the start; an application that does not start leaves no retry behind.
     if (this.isOffline) for (const { watched } of this.#followed) watched.pause();

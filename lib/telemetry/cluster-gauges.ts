@@ -1,4 +1,5 @@
 import type { Meter } from '@opentelemetry/api';
+import type { ClaimKind } from '../coordination/claim-keeper.js';
 import { createGauges } from './instruments.js';
 
 /** The current gauge values of one cluster. */
@@ -17,7 +18,7 @@ export interface ClusterGaugeValues {
   }[];
   readonly definitions: readonly { readonly name: string; readonly keys: number; readonly invalid: number }[];
   /** `undefined` without the option `coordination`. */
-  readonly locksHeld: number | undefined;
+  readonly claims: readonly { readonly kind: ClaimKind; readonly isLost: boolean }[] | undefined;
 }
 
 /**
@@ -29,7 +30,7 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
   const observables = Object.values(gauges);
   const clusterAttributes = { 'etcd_trigger.cluster': cluster };
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-    const { targets, handlers, definitions, locksHeld } = read();
+    const { targets, handlers, definitions, claims } = read();
     for (const { target, confirmedAgoMs } of targets) {
       const attributes = { ...clusterAttributes, 'etcd_trigger.target': target };
       result.observe(gauges.confirmationAge, confirmedAgoMs / 1_000, attributes);
@@ -44,10 +45,15 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
       result.observe(gauges.storeKeys, keys, attributes);
       result.observe(gauges.storeInvalid, invalid, attributes);
     }
-    if (locksHeld !== undefined) result.observe(gauges.locksHeld, locksHeld, clusterAttributes);
+    for (const kind of claims ? CLAIM_KINDS : []) {
+      const held = claims?.filter((claim) => claim.kind === kind && !claim.isLost).length ?? 0;
+      result.observe(gauges.claimsHeld, held, { ...clusterAttributes, 'etcd_trigger.claim': kind });
+    }
   };
   meter.addBatchObservableCallback(observe, observables);
   return () => {
     meter.removeBatchObservableCallback(observe, observables);
   };
 }
+
+const CLAIM_KINDS: readonly ClaimKind[] = ['election', 'cron', 'lock'];

@@ -4,16 +4,11 @@ import {
   isSpanContextValid,
   type Meter,
   metrics,
-  type Span,
   SpanKind,
-  SpanStatusCode,
   trace,
   type Tracer,
 } from '@opentelemetry/api';
-import { EtcdTriggerError } from '../etcd-trigger.errors.js';
-import type { CronObserver } from '../coordination/cron-job-status.js';
-import type { ElectionObserver } from '../coordination/election-candidate.js';
-import type { LockObserver } from '../coordination/locks.js';
+import type { EtcdTriggerError } from '../etcd-trigger.errors.js';
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type {
   DeliveryContext,
@@ -25,10 +20,10 @@ import type {
   WatchOrigin,
 } from '../watch/watch-event.js';
 import type { KeyRange } from '../backend/key-range.js';
-import { errorClass, isA } from '../foreign/foreign-error.js';
-import { adopted, isThenable } from '../foreign/thenable.js';
 import { type ClusterGaugeValues, observeGauges } from './cluster-gauges.js';
+import { CoordinationTelemetry } from './coordination-telemetry.js';
 import { type Counters, createCounters } from './instruments.js';
+import { endSpan, errorType, runAndReport } from './span-end.js';
 
 const SCOPE = 'nestjs-etcd-trigger';
 
@@ -36,7 +31,8 @@ const SCOPE = 'nestjs-etcd-trigger';
  * Reports metrics and spans of one cluster to the OpenTelemetry SDK that the application has registered. No attribute
  * contains a value from etcd.
  */
-export class ClusterTelemetry implements ClusterObserver, ElectionObserver, LockObserver, CronObserver {
+export class ClusterTelemetry implements ClusterObserver {
+  readonly coordination: CoordinationTelemetry;
   readonly #counters: Counters;
   readonly #stop: () => void;
 
@@ -47,6 +43,7 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver, Lock
     gaugeValues: () => ClusterGaugeValues,
   ) {
     this.#counters = createCounters(meter);
+    this.coordination = new CoordinationTelemetry(cluster, tracer, this.#counters);
     this.#stop = observeGauges(meter, cluster, gaugeValues);
   }
 
@@ -99,44 +96,6 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver, Lock
     return { event: (event, context) => this.#call(attributes, event, context, () => handler.event(event, context)) };
   }
 
-  elected(election: string): void {
-    this.#counters.electionTerms.add(1, { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.election': election });
-  }
-
-  termFailed(election: string, error: unknown): void {
-    this.#counters.electionFailures.add(1, {
-      'etcd_trigger.cluster': this.cluster,
-      'etcd_trigger.election': election,
-      ...errorType(error ?? new Error()),
-    });
-  }
-
-  /** The names of locks may be many, so they are no attribute. */
-  lockWaited(outcome: string, seconds: number, error?: unknown): void {
-    const attributes = { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.outcome': outcome, ...errorType(error) };
-    this.#counters.lockWaitDuration.record(seconds, attributes);
-  }
-
-  lockLost(): void {
-    this.#counters.lockLosses.add(1, { 'etcd_trigger.cluster': this.cluster });
-  }
-
-  tickStarted(job: string): void {
-    this.#counters.cronTicks.add(1, this.#jobAttributes(job));
-  }
-
-  ticksMissed(job: string, count: number): void {
-    this.#counters.cronMissed.add(count, this.#jobAttributes(job));
-  }
-
-  ticksSkipped(job: string, count: number): void {
-    this.#counters.cronSkipped.add(count, this.#jobAttributes(job));
-  }
-
-  tickFailed(job: string, error: unknown): void {
-    this.#counters.cronFailures.add(1, { ...this.#jobAttributes(job), ...errorType(error ?? new Error()) });
-  }
-
   wrote(operation: string, outcome: string, seconds: number, error?: unknown): void {
     this.#counters.writeDuration.record(seconds, {
       'etcd_trigger.cluster': this.cluster,
@@ -172,53 +131,10 @@ export class ClusterTelemetry implements ClusterObserver, ElectionObserver, Lock
     });
   }
 
-  #jobAttributes(job: string): Attributes {
-    return { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.job': job };
-  }
-
   #attributesOf(range: KeyRange): Attributes {
     return { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.target': range.toString() };
   }
 }
-
-/** Calls `onEnd` when the call returns, throws, or its promise settles. Passes on the result or error. */
-function runAndReport(run: () => unknown, onEnd: (error?: unknown) => void): unknown {
-  let result: unknown;
-  try {
-    result = run();
-  } catch (error) {
-    onEnd(error ?? new Error());
-    throw error;
-  }
-  if (!isThenable(result)) {
-    onEnd();
-    return result;
-  }
-  return adopted(result).then(
-    (value) => {
-      onEnd();
-      return value;
-    },
-    (error: unknown) => {
-      onEnd(error ?? new Error());
-      throw error;
-    },
-  );
-}
-
-/** Reports an error by its type only: its message may quote a value. */
-export function endSpan(span: Span, error: unknown): void {
-  if (error !== undefined) {
-    span.setStatus({ code: SpanStatusCode.ERROR });
-    span.setAttributes(errorType(error));
-  }
-  span.end();
-}
-
-export const errorType = (error: unknown): Attributes => {
-  if (error === undefined) return {};
-  return { 'error.type': isA(error, EtcdTriggerError) ? error.code : errorClass(error) };
-};
 
 const subjectAttributes = (subject: WatchEvent | WatchBatch): Attributes =>
   'events' in subject

@@ -48,6 +48,16 @@ export const INSTRUMENTS = {
   ),
   storeUpdates: counter('etcd_trigger.store.updates', '{update}', 'Changes of visible configurations, by definition'),
   storeRejections: counter('etcd_trigger.store.rejections', '{value}', 'Values rejected, by definition'),
+  claimsHeld: gauge(
+    'etcd_trigger.claims.held',
+    '{claim}',
+    'Elections, cron jobs and locks that this instance owns, by claim',
+  ),
+  claimsLost: counter(
+    'etcd_trigger.claims.lost',
+    '{claim}',
+    'Elections, cron jobs and locks that were lost before they were given up, by claim',
+  ),
   electionTerms: counter('etcd_trigger.election.terms', '{term}', 'Terms of this instance as leader, by election'),
   electionFailures: counter(
     'etcd_trigger.election.failures',
@@ -59,8 +69,6 @@ export const INSTRUMENTS = {
     's',
     'Duration of waits for locks, by outcome and error.type',
   ),
-  lockLosses: counter('etcd_trigger.lock.losses', '{lock}', 'Locks that were lost before they were released'),
-  locksHeld: gauge('etcd_trigger.locks.held', '{lock}', 'Locks that this instance holds'),
   cronTicks: counter('etcd_trigger.cron.ticks', '{tick}', 'Ticks of cron jobs that this instance started, by job'),
   cronMissed: counter('etcd_trigger.cron.missed', '{tick}', 'Ticks that no instance had started in time, by job'),
   cronSkipped: counter('etcd_trigger.cron.skipped', '{tick}', 'Ticks dropped while a call was running, by job'),

@@ -1,7 +1,8 @@
 import { SpanKind } from '@opentelemetry/api';
 import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../backend/key-value-store.js';
-import { type ClusterTelemetry, endSpan } from './cluster-telemetry.js';
+import type { ClusterTelemetry } from './cluster-telemetry.js';
+import { endSpan } from './span-end.js';
 
 /** Records a span and a duration for every write. Reads pass through unchanged. */
 export class ObservedKeyValue implements KeyValueStore {

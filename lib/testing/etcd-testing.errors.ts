@@ -44,7 +44,7 @@ export class EtcdStartError extends EtcdTriggerError {
   }
 }
 
-/** `settled()` timed out. The message names the pending work. */
+/** `settled()` or `elect()` timed out. The message names the pending work. */
 export class NotSettledError extends EtcdTriggerError {
   readonly code = 'ETCD_NOT_SETTLED';
 
@@ -52,8 +52,9 @@ export class NotSettledError extends EtcdTriggerError {
     withinMs: number,
     /** One line for each busy handler, definition or target. */
     readonly open: readonly string[],
+    call = 'settled()',
   ) {
-    super(`settled(): work was still pending after ${withinMs} ms: ${open.join('; ')}`);
+    super(`${call}: work was still pending after ${withinMs} ms: ${open.join('; ')}`);
   }
 }
 

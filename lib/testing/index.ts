@@ -18,4 +18,5 @@ export {
   type EtcdTriggerTestingOptions,
   getFakeClusterToken,
 } from './etcd-trigger-testing.module.js';
-export { settled, type SettlingApplication } from './settled.js';
+export { settled } from './settled.js';
+export type { SettlingApplication } from './settling-application.js';

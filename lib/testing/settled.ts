@@ -5,12 +5,7 @@ import { ClusterRuntime } from '../module/cluster.runtime.js';
 import { NotSettledError } from './etcd-testing.errors.js';
 import { FakeBackend } from './fake/fake-backend.js';
 import { FakeCluster } from './fake/fake-cluster.js';
-
-/** An application, or a testing module. */
-export interface SettlingApplication {
-  /** @internal */
-  get(type: typeof ClusterRuntime, options: { strict: false; each: true }): ClusterRuntime[];
-}
+import type { SettlingApplication } from './settling-application.js';
 
 /** A handler that has just finished may still have written something: only two idle polls in a row count. */
 const IDLE_POLLS = 2;

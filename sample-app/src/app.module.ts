@@ -11,8 +11,14 @@ import { DatabaseClient } from './database.client.js';
 import { EtcdErrorsFilter } from './etcd-errors.filter.js';
 import { EventHandlers } from './event.handlers.js';
 import { HealthController } from './health.controller.js';
+import { COORDINATION, POD, SERVICE } from './identity.js';
+import { Instances } from './instances.js';
 import { LiveController } from './live.controller.js';
 import { LiveState } from './live-state.js';
+import { OrderTotals } from './order-totals.js';
+import { PodsController } from './pods.controller.js';
+import { ReportJob } from './report.job.js';
+import { Stocktaking } from './stocktaking.js';
 
 @Module({
   imports: [
@@ -20,16 +26,23 @@ import { LiveState } from './live-state.js';
       configs: Object.values(CONFIGURATIONS),
       useFactory: () => ({
         client: { hosts: (process.env.ETCD_HOSTS ?? 'http://127.0.0.1:2379').split(',') },
-        serviceName: 'sample-app',
+        serviceName: SERVICE,
+        podName: POD,
+        // Short, so that another instance soon takes over what a killed one owned.
+        coordination: { prefix: COORDINATION, ttlSeconds: 5 },
       }),
     }),
     TerminusModule,
   ],
-  controllers: [ConfigController, LiveController, HealthController],
+  controllers: [ConfigController, PodsController, LiveController, HealthController],
   providers: [
     DatabaseClient,
     EventHandlers,
     ConfigChanges,
+    OrderTotals,
+    ReportJob,
+    Stocktaking,
+    Instances,
     Activity,
     LiveState,
     EtcdTriggerHealthIndicator,

@@ -4,6 +4,8 @@ import {
   ConnectionError,
   EtcdTriggerError,
   InvalidConfigError,
+  LockLostError,
+  LockTimeoutError,
   RevisionConflictError,
   UnknownOutcomeError,
 } from 'nestjs-etcd-trigger';
@@ -22,6 +24,7 @@ function statusOf(error: EtcdTriggerError): HttpStatus {
   if (error instanceof InvalidConfigError) return HttpStatus.BAD_REQUEST;
   if (error instanceof RevisionConflictError) return HttpStatus.PRECONDITION_FAILED;
   if (error instanceof ConnectionError) return HttpStatus.SERVICE_UNAVAILABLE;
+  if (error instanceof LockTimeoutError || error instanceof LockLostError) return HttpStatus.CONFLICT;
   if (error instanceof UnknownOutcomeError) return HttpStatus.GATEWAY_TIMEOUT;
   return HttpStatus.BAD_GATEWAY;
 }

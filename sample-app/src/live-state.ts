@@ -1,14 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import {
   type ConfigEntry,
+  type CronDescription,
+  type ElectionDescription,
   EtcdTriggerInspector,
   type HandlerDescription,
+  type LockDescription,
   StoreService,
   type TargetDescription,
 } from 'nestjs-etcd-trigger';
 import { type ConfigurationName, CONFIGURATIONS } from './configurations.js';
 import { DatabaseClient } from './database.client.js';
+import { POD } from './identity.js';
+import { type Instance, Instances } from './instances.js';
 import { isSecret, masked } from './masking.js';
+import { OrderTotals, type Totals } from './order-totals.js';
 
 /** State shown on the page: plain data, with secrets masked. */
 export interface AppState {
@@ -19,6 +25,21 @@ export interface AppState {
   readonly configurations: readonly ShownConfiguration[];
   readonly targets: readonly ShownTarget[];
   readonly handlers: readonly HandlerDescription[];
+  readonly pods: ShownPods;
+}
+
+/** What the instances share, as this one sees it. */
+export interface ShownPods {
+  /** This instance. */
+  readonly pod: string;
+  readonly instances: readonly Instance[];
+  readonly totals: Totals | undefined;
+  readonly elections: readonly ElectionDescription[];
+  /** The locks of this instance. */
+  readonly locks: readonly LockDescription[];
+  readonly crons: readonly CronDescription[];
+  /** Reasons why this instance cannot take part. */
+  readonly problems: readonly string[];
 }
 
 export type ShownConfiguration = Pick<
@@ -41,6 +62,8 @@ export class LiveState {
     private readonly store: StoreService,
     private readonly inspector: EtcdTriggerInspector,
     private readonly database: DatabaseClient,
+    private readonly instances: Instances,
+    private readonly totals: OrderTotals,
   ) {}
 
   now(): AppState {
@@ -62,6 +85,20 @@ export class LiveState {
       configurations: Object.keys(CONFIGURATIONS).map((name) => this.configuration(name as ConfigurationName)),
       targets,
       handlers: clusters.flatMap(({ handlers }) => handlers),
+      pods: this.pods,
+    };
+  }
+
+  get pods(): ShownPods {
+    const { coordination, crons = [] } = this.inspector.describe().clusters[0] ?? {};
+    return {
+      pod: POD,
+      instances: this.instances.all.value,
+      totals: this.totals.latest,
+      elections: coordination?.elections ?? [],
+      locks: coordination?.locks ?? [],
+      crons,
+      problems: coordination?.problems ?? [],
     };
   }
 

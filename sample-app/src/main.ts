@@ -7,12 +7,14 @@ import { AppModule } from './app.module.js';
 import { CONFIGURATIONS } from './configurations.js';
 import { prepareEtcd } from './etcd.js';
 import { etcdSwitch } from './etcd-switch.js';
+import { PORT } from './identity.js';
+import { Instances } from './instances.js';
 import { localRequests } from './local-requests.js';
 import { startMetrics } from './metrics.js';
 import { RedisConfig } from './redis.config.js';
+import { closeBeforeEtcd } from './shutdown.js';
 import { print, printError } from './terminal.js';
 
-const port = Number(process.env.PORT ?? 3_000);
 /** Only this machine by default. The app has no login, so anyone who reaches it may change the configuration. */
 const host = process.env.HOST ?? '127.0.0.1';
 const allowedHosts = [host, ...(process.env.ALLOWED_HOSTS ?? '').split(',')].filter(Boolean);
@@ -35,10 +37,12 @@ app.use('/metrics', handleScrape);
 if (etcd.own) app.use('/etcd', etcdSwitch(etcd.own.first));
 app.useBodyParser('json');
 app.useStaticAssets(fileURLToPath(new URL('page', import.meta.url)));
-app.enableShutdownHooks();
-await orExit(app.listen(port, host));
+if (etcd.own) closeBeforeEtcd(app, etcd.own.hosts);
+else app.enableShutdownHooks();
+await orExit(app.listen(PORT, host));
 
 const url = (await app.getUrl()).replace(/127\.0\.0\.1|\[::1?\]|0\.0\.0\.0/, 'localhost');
+const joined = orExit(app.get(Instances).join(url));
 const etcdCommands = `  curl -X DELETE ${url}/etcd              kills etcd: watch the page, /health/ready and /metrics
   curl -X PUT ${url}/etcd                 restarts it with its data
 `;
@@ -55,13 +59,23 @@ or try in another terminal:
                                              rejected with the property; the last valid value stays in use
   curl -X POST ${url}/events/order-1 -H 'content-type: application/json' -d '{"total":3}'
   curl ${url}/events                      the latest events received by the handler
+  curl ${url}/pods                        who leads, what is locked, the cron job, the instances
+  curl -X POST ${url}/stocktaking         takes stock for 5 s under a lock, one instance at a time
   curl ${url}/health/ready                for an orchestrator; also /health/live
   curl ${url}/metrics                     for Prometheus
 ${etcd.own ? etcdCommands : ''}
-Press Ctrl-C to stop the app${etcd.own ? ' and its etcd' : ''}. Changes are printed below:
+Start a second instance in another terminal. Then stop this one, and the other one takes over:
+
+  PORT=${PORT + 1} ETCD_HOSTS=${etcd.hosts} npm start
+
+Press Ctrl-C to stop the app, which then hands over at once.${etcd.own ? ' Its etcd ends when no other instance uses it.' : ''}
+\`kill -9 ${process.pid}\` kills it${etcd.own ? ' together with its etcd.' : ': another instance takes over within 5 s.'}
+
+Changes are printed below:
 
 `);
 if (etcd.own) await showExample();
+await joined;
 
 /** Writes an event, which reaches its handler, and a configuration, which reaches its readers. */
 async function showExample(): Promise<void> {
@@ -80,7 +94,7 @@ async function orExit<T>(starting: Promise<T>): Promise<T> {
     const { code, message } = error as NodeJS.ErrnoException;
     const isPortTaken = code === 'EADDRINUSE';
     printError(
-      isPortTaken ? `port ${port} is already in use: choose another one with PORT=${port + 1} npm start` : message,
+      isPortTaken ? `port ${PORT} is already in use: choose another one with PORT=${PORT + 1} npm start` : message,
     );
     process.exit(1);
   }

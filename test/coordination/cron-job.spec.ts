@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import {
   type CanActivate,
   Catch,
@@ -5,12 +6,15 @@ import {
   type ExecutionContext,
   Inject,
   Injectable,
+  type NestInterceptor,
+  type PipeTransform,
   Scope,
   type Type,
   UseFilters,
   UseGuards,
+  UseInterceptors,
 } from '@nestjs/common';
-import { REQUEST } from '@nestjs/core';
+import { APP_INTERCEPTOR, REQUEST } from '@nestjs/core';
 import {
   ClusterCron,
   type ClusterCronTick,
@@ -25,6 +29,7 @@ import {
   WatchKey,
 } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
+import { tap } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/timing/deferred.js';
 import { CollectingLogger } from '../support/collecting-logger.js';
@@ -78,6 +83,7 @@ describe('a @ClusterCron method', () => {
       method: 'Minutely.run',
       expression: '* * * * *',
       state: 'owner',
+      owner: { instance: expect.any(String) as string, pod: hostname(), token: expect.any(Number) as number },
       lastTick: '2000-01-01T00:05:00.000Z',
       nextTick: '2000-01-01T00:06:00.000Z',
       running: false,
@@ -194,6 +200,73 @@ describe('a @ClusterCron method', () => {
 
     expect(lines).toEqual(['guard of Enhanced.run', '1 false', 'caught', 'guard of Enhanced.run']);
     expect(jobOf(app)).toMatchObject({ started: 2, failed: 1 });
+  });
+
+  it('runs with pipes and interceptors, and with global enhancers if the options ask for them', async () => {
+    @Injectable()
+    class Minute implements PipeTransform<ClusterCronTick, number> {
+      transform({ scheduledAt }: ClusterCronTick): number {
+        return scheduledAt.getUTCMinutes();
+      }
+    }
+    const around = (name: string): NestInterceptor => ({
+      intercept: (context, next) => {
+        const { tick, handler } = EtcdTriggerContext.of(context);
+        lines.push(`${name} before ${handler} at ${tick?.scheduledAt.getUTCMinutes() ?? -1}`);
+        return next.handle().pipe(tap((result) => lines.push(`${name} after ${String(result)}`)));
+      },
+    });
+    @Injectable()
+    class Piped {
+      @UseInterceptors(around('own'))
+      @ClusterCron('* * * * *', { name: 'job' })
+      run(@Payload(Minute) minute: number): number {
+        return minute * 10;
+      }
+    }
+    const globalInterceptor = { provide: APP_INTERCEPTOR, useValue: around('global') };
+    for (const useGlobalEnhancers of [false, true]) {
+      lines.length = 0;
+      const fake = new FakeCluster();
+      await using app = await startApp(
+        { hosts: '', client: fake, coordination: { prefix: '/co' }, handlers: { useGlobalEnhancers } },
+        { providers: [Piped, globalInterceptor] },
+      );
+      await settled(fake);
+      fake.advance(60_000);
+      await settled(fake);
+
+      expect(jobOf(app)).toMatchObject({ started: 1, failed: 0 });
+      const own = ['own before Piped.run at 1', 'own after 10'];
+      const all = ['global before Piped.run at 1', ...own, 'global after 10'];
+      expect(lines).toEqual(useGlobalEnhancers ? all : own);
+    }
+  });
+
+  it('may be a @WatchKey method without decorated parameters, with a guard for both', async () => {
+    @Injectable()
+    class Guard implements CanActivate {
+      canActivate(context: ExecutionContext): boolean {
+        const { tick, args } = EtcdTriggerContext.of(context);
+        lines.push(`guard of ${tick ? 'a tick' : String(args[0])}`);
+        return true;
+      }
+    }
+    @Injectable({ scope: Scope.REQUEST })
+    class Both {
+      @UseGuards(Guard)
+      @WatchKey('/app/')
+      @ClusterCron('* * * * *', { name: 'job' })
+      run(subject: ClusterCronTick | WatchEvent): void {
+        lines.push('key' in subject ? subject.key : subject.scheduledAt.toISOString());
+      }
+    }
+    await using app = await start(Both);
+    app.fake.put('/app/a', 'x');
+    await settled(app.fake);
+    await app.tick();
+
+    expect(lines).toEqual(['guard of x', '/app/a', 'guard of a tick', '2000-01-01T00:01:00.000Z']);
   });
 
   it('has a new instance for each tick if its class is request-scoped', async () => {

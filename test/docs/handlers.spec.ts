@@ -87,4 +87,16 @@ describe('docs/handlers.md', () => {
     status.resume('AuditHandlers.onTransaction');
     expect(status.lines).toContain('AuditHandlers.onTransaction "/accounts/" following, 0 failed');
   });
+
+  it('attaches the handlers of a module that is loaded lazily', async () => {
+    const loader = await get<{ load: () => Promise<{ readonly seen: string[] }> }>(
+      'refunds.loader.js',
+      'RefundsLoader',
+    );
+    await client.put('/refunds/1').value('10');
+    const { seen } = await loader.load();
+
+    await eventually(() => seen.length === 1);
+    expect(seen).toEqual(['/refunds/1']);
+  });
 });

@@ -1,23 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Injectable } from '@nestjs/common';
 import { IsInt } from 'class-validator';
-import { Etcd3, type Permission } from 'etcd3';
+import { Etcd3 } from 'etcd3';
 import { type EtcdTriggerOptions, StoreService, WatchKey, WatchKeyRegistry } from 'nestjs-etcd-trigger';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { etcdctlCommandsIn, runEtcdctl } from '../support/etcdctl.js';
 import { eventually } from '../support/eventually.js';
 import { startApp } from '../support/start-app.js';
 
 const GUIDE = readFileSync('docs/security.md', 'utf8');
 
 /** The etcdctl commands of the guide, without those that authenticate as root. */
-const COMMANDS = Array.from(GUIDE.matchAll(/^etcdctl ([a-z][^#\n]*)/gm), ([, command = '']) => command.trim());
-
-const PERMISSIONS: Readonly<Record<string, keyof typeof Permission>> = {
-  read: 'Read',
-  write: 'Write',
-  readwrite: 'Readwrite',
-};
+const COMMANDS = etcdctlCommandsIn(GUIDE);
 
 class Limit {
   @IsInt() count!: number;
@@ -38,7 +33,7 @@ describe('the role in docs/security.md', () => {
   beforeAll(async () => {
     etcd = await EtcdTestCluster.start();
     const anonymous = new Etcd3({ hosts: etcd.hosts });
-    for (const command of COMMANDS) await run(anonymous, command);
+    for (const command of COMMANDS) await runEtcdctl(anonymous, command);
     anonymous.close();
     root = new Etcd3({ hosts: etcd.hosts, auth: { username: 'root', password: 'of root' } });
   });
@@ -60,7 +55,7 @@ describe('the role in docs/security.md', () => {
   const grant = async (...permissions: string[]): Promise<void> => {
     for (const permission of permissions) {
       expect(GUIDE).toContain(`\`${permission.replace('readwrite /app/ --prefix', 'readwrite')}\``);
-      await run(root, `role grant-permission app ${permission}`);
+      await runEtcdctl(root, `role grant-permission app ${permission}`);
     }
   };
 
@@ -133,32 +128,4 @@ async function writeInEveryWay(store: StoreService): Promise<void> {
     tx.delete('/app/leased');
   });
   await store.delete('/app/database');
-}
-
-/** Runs an etcdctl command. The password of a user is `of NAME`. */
-async function run(client: Etcd3, command: string): Promise<void> {
-  const [subject, verb, name = '', ...rest] = command.split(' ');
-  const [first = '', key = '', flag] = rest;
-  switch (`${subject ?? ''} ${verb ?? ''}`) {
-    case 'role add':
-      await client.role(name).create();
-      return;
-    case 'role grant-permission': {
-      const permission = PERMISSIONS[first] ?? 'Read';
-      const range = { permission, range: client.range({ prefix: key }) };
-      await client.role(name).grant(flag === '--prefix' ? range : { permission, key });
-      return;
-    }
-    case 'user add':
-      await client.user(name).create(`of ${name}`);
-      return;
-    case 'user grant-role':
-      await client.user(name).addRole(first);
-      return;
-    case 'auth enable':
-      await client.auth.authEnable();
-      return;
-    default:
-      throw new Error(`unknown command in the guide: ${command}`);
-  }
 }

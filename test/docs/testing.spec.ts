@@ -13,7 +13,13 @@ describe('docs/testing.md', async () => {
   it('compiles every snippet and names its file', () => {
     expect(diagnostics).toEqual([]);
     expect(namelessSnippetsIn(DOCUMENT)).toBe(0);
-    expect(TESTS).toEqual(['order.service.test.ts', 'app.test.ts', 'faults.test.ts', 'integration.test.ts']);
+    expect(TESTS).toEqual([
+      'order.service.test.ts',
+      'app.test.ts',
+      'faults.test.ts',
+      'pods.test.ts',
+      'integration.test.ts',
+    ]);
   });
 
   // The snippets contain tests. Importing them registers the tests in this file.

@@ -1,6 +1,6 @@
 import { type CanActivate, Injectable, type Provider, Scope, UseGuards } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { BootError, InvalidOptionsError, OnWatchError, WatchKey } from 'nestjs-etcd-trigger';
+import { BootError, ClusterCron, InvalidOptionsError, OnElected, OnWatchError, WatchKey } from 'nestjs-etcd-trigger';
 import { EtcdTriggerTestingModule, FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { quiet } from '../support/quiet-logger.js';
@@ -69,6 +69,21 @@ describe('a decorated method that no event would reach fails the bootstrap', () 
 
     expect(await problemsWith(Silent, Decorated, Inherited)).toEqual([
       'Silent.onOrder: can never run: it overrides a method with @WatchKey of Orders, but has no decorator: decorate it as well, or give it another name',
+    ]);
+  });
+
+  it('if it should run at a tick or in a term, too', async () => {
+    class Lost {
+      @Wrapped
+      @ClusterCron('* * * * *', { name: 'lost' })
+      onTick() {}
+      @Wrapped
+      @OnElected('lost')
+      onElected() {}
+    }
+    expect(await problemsWith(Lost)).toEqual([
+      expect.stringMatching(/^Lost.onTick: can never run: a decorator above @ClusterCron replaces the method/),
+      expect.stringMatching(/^Lost.onElected: can never run: a decorator above @OnElected replaces the method/),
     ]);
   });
 

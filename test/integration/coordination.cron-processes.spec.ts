@@ -1,36 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { FixtureProcess } from '../support/fixture-process.js';
 import { ownEtcd } from '../support/own-etcd.js';
-
-class Instance implements AsyncDisposable {
-  readonly #child: ChildProcess;
-  readonly #closed: Promise<unknown>;
-
-  constructor(
-    hosts: readonly string[],
-    readonly pod: string,
-  ) {
-    this.#child = spawn(process.execPath, ['test/fixtures/cron.mjs', hosts.join(), pod], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.#closed = once(this.#child, 'close');
-  }
-
-  async end(signal: NodeJS.Signals): Promise<void> {
-    this.#child.kill(signal);
-    await this.#closed;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.end('SIGKILL');
-  }
-}
 
 describe('a cron job of several processes', () => {
   const etcd = ownEtcd();
 
+  const start = (pod: string): FixtureProcess => new FixtureProcess('cron.mjs', etcd.hosts.join(), pod);
   const ticks = async () => {
     const { kvs } = await etcd.direct.getAll().prefix('/ticks/').exec();
     return kvs.map(({ key, value, version }) => ({
@@ -45,17 +21,17 @@ describe('a cron job of several processes', () => {
   };
 
   it('starts no tick twice while owners are killed and stopped, and makes up for missed ones', async () => {
-    await using a = new Instance(etcd.hosts, 'a');
-    await using b = new Instance(etcd.hosts, 'b');
-    await using c = new Instance(etcd.hosts, 'c');
-    const instances = [a, b, c];
+    await using a = start('a');
+    await using b = start('b');
+    await using c = start('c');
+    const instances = { a, b, c };
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
       const before = podsOf(await ticks()).size;
       await waitForTicks((found) => podsOf(found).size > before);
       const count = (await ticks()).length;
       await waitForTicks((found) => found.length > count + 1);
-      const owner = (await ticks()).at(-1)?.pod ?? '';
-      await instances.find(({ pod }) => pod === owner)?.end(signal);
+      const owner = (await ticks()).at(-1)?.pod;
+      await instances[owner as keyof typeof instances].end(signal);
     }
     await waitForTicks((found) => podsOf(found).size === 3);
     const found = await ticks();

@@ -1,40 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
+import { FixtureProcess } from '../support/fixture-process.js';
 import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 
-class Candidate implements AsyncDisposable {
-  output = '';
-  readonly #child;
-  readonly #closed;
-
-  constructor(hosts: readonly string[]) {
-    this.#child = spawn(process.execPath, ['test/fixtures/election.mjs', hosts.join()], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    this.#child.stdout.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
-    this.#closed = once(this.#child, 'close');
-  }
-
+class Candidate extends FixtureProcess {
   /** The tokens of its terms. */
   get tokens(): number[] {
-    return Array.from(this.output.matchAll(/^elected (\d+)$/gm), ([, token]) => Number(token));
-  }
-
-  signal(name: NodeJS.Signals): void {
-    this.#child.kill(name);
-  }
-
-  async end(name: NodeJS.Signals): Promise<unknown> {
-    this.signal(name);
-    const [code] = (await this.#closed) as [number | null];
-    return code;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.end('SIGKILL');
+    return this.numbers('elected').flat();
   }
 }
 
@@ -51,7 +24,7 @@ describe('the leadership of a process', () => {
     return { tokens, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
   };
   const start = async (): Promise<Candidate> => {
-    const candidate = new Candidate(etcd.hosts);
+    const candidate = new Candidate('election.mjs', etcd.hosts.join());
     await eventually(() => candidate.output.includes('ready'));
     return candidate;
   };

@@ -71,7 +71,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   terminus: ['module'],
   testing: ['backend', 'module', 'testing/etcd', 'testing/fake'],
   'testing/etcd': ['testing'],
-  'testing/fake': ['backend', 'module', 'watch'],
+  'testing/fake': ['backend', 'module', 'testing/etcd-testing.errors', 'testing/settling-application', 'watch'],
 };
 
 /** Files that import nothing but errors and types of the public API: every folder may import them. */
@@ -82,6 +82,7 @@ const LEAVES = [
   'foreign/class-name',
   'foreign/foreign-error',
   'foreign/foreign-text',
+  'foreign/optional-package',
   'foreign/thenable',
   'option-checks',
   'watch/watch-event',

@@ -103,6 +103,40 @@ describe('the packed tarball, installed into an empty Nest application', () => {
     const diagnostics = ts.getPreEmitDiagnostics(program).map(({ messageText }) => messageText);
     expect(diagnostics).toEqual(["Type 'number' is not assignable to type 'string'."]);
   });
+
+  it('finds a second copy of the package, at the import and at the start', async () => {
+    await project.run('cp', ['-r', 'node_modules/nestjs-etcd-trigger', 'second-copy']);
+    await project.write({
+      'copies.mjs': [
+        `import 'reflect-metadata';`,
+        `import { NestFactory } from '@nestjs/core';`,
+        `import { EtcdTriggerModule } from 'nestjs-etcd-trigger';`,
+        `import { EtcdTriggerModule as Second, InvalidOptionsError } from './second-copy/dist/index.js';`,
+        `const client = { hosts: process.env.ETCD_HOSTS };`,
+        `const imports = { forRoot: [Second.forRoot({ client })], forFeature: [Second.forFeature([])] }[process.argv[2]];`,
+        `class AppModule {}`,
+        `const root = { module: AppModule, imports: [EtcdTriggerModule.forRoot({ client }), ...imports] };`,
+        `await NestFactory.createApplicationContext(root, { logger: false, abortOnError: false }).then(`,
+        `  () => console.log('started'),`,
+        `  (error) => console.log(error instanceof InvalidOptionsError, error.message),`,
+        `);`,
+        `process.exit();`,
+      ].join('\n'),
+    });
+    const places =
+      /0\.1\.0 in \S*(node_modules\/nestjs-etcd-trigger|second-copy)\/ and 0\.1\.0 in \S*(node_modules|second-copy)/;
+    for (const imported of ['forRoot', 'forFeature']) {
+      const script = `node copies.mjs ${imported} 2>&1`;
+      const output = await project.run('sh', ['-c', script], { ETCD_HOSTS: etcd.hosts.join() });
+      const [warning, error] = [
+        /Warning: (two copies .*)/.exec(output)?.[1],
+        /^true (two copies .*)/m.exec(output)?.[1],
+      ];
+
+      expect(warning).toMatch(places);
+      expect(error).toMatch(places);
+    }
+  });
 });
 
 const versionOf = async (name: string): Promise<string> =>

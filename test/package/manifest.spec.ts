@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { PACKAGE_VERSION } from '../../lib/module/package-copy.js';
 
 describe('the package', () => {
   it('contains only the expected files', async () => {
@@ -25,6 +26,12 @@ describe('the package', () => {
     );
     expect(files.length).toBeGreaterThan(60);
     expect(files.map(({ path }) => path)).toContain('dist/testing/index.d.ts');
+  });
+
+  it('knows its own version', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+    expect(PACKAGE_VERSION).toBe(version);
   });
 
   it('has a lock file without registry addresses', () => {

@@ -40,6 +40,10 @@ describe('operating the sample app', () => {
     });
     expect(await health('live')).toMatchObject({ status: 200, etcd: { status: 'up' } });
     expect(JSON.stringify(await health('ready'))).toContain('is interrupted');
+    await eventually(async () => {
+      const reason = 'etcd has not confirmed the lease of this instance before its deadline';
+      expect(JSON.stringify(await health('ready'))).toContain(reason);
+    });
 
     await cluster.first.start();
     await eventually(async () => {

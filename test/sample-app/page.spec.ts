@@ -15,8 +15,8 @@ const PICTURES = 'test/sample-app/.screenshots';
 /** Picture for the README. `npm run screenshots` writes it and sets the variable. */
 const README_PICTURE = 'docs/images/sample-app.png';
 const UPDATES_README_PICTURE = process.env.UPDATE_README_PICTURE === 'true';
-const README_VIEWPORT = { width: 1_120, height: 794 };
-const README_PICTURE_MAX_BYTES = 120_000;
+const README_VIEWPORT = { width: 1_120, height: 912 };
+const README_PICTURE_MAX_BYTES = 140_000;
 
 const PASSWORD = 'never-to-be-seen-4711';
 
@@ -164,6 +164,34 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
     await takePictures('page');
   });
 
+  it('shows who leads, the cron job, the instances, and a lock while it is held or waited for', async () => {
+    await otherClient.put('/app/events/order-2').value('{"total":4}');
+    await shows('#leader', /^This instance leads \(token \d+\)\.$/);
+    await shows('#totals', '2 orders, total 7');
+    await shows('#cron-rows', /report\s+owner\s+sample-app-\d+\s+\d+:\d+/);
+    using second = await start({ ETCD_HOSTS: cluster.hosts.join() });
+    const port = new URL(second.url).port;
+    await shows('#instance-rows tr >> nth=1', /sample-app-\d+/);
+    expect(await page.locator('#instance-rows').innerText()).toMatch(new RegExp(`sample-app-${port}\\s+http`));
+    expect(await page.locator('#instance-rows .badge').allInnerTexts()).toEqual(['leader']);
+
+    await page.locator('#stocktaking').click();
+    await shows('#lock-rows', /stocktaking\s+held\s+\d+/);
+    const other = await browser.newPage();
+    await other.goto(second.url);
+    await shows('#leader', /^sample-app-\d+ leads/, other);
+    await other.locator('#stocktaking').click();
+    await shows('#lock-rows', /stocktaking\s+waiting/, other);
+    await takePictures('pods');
+    await shows('#stocktaking-result', /has counted 2 orders/);
+    await shows('#lock-rows', /stocktaking\s+held/, other);
+    await shows('#stocktaking-result', new RegExp(`sample-app-${port} has counted 2 orders`), other);
+    await other.close();
+    second.child.kill('SIGTERM');
+    await second.ended;
+    await eventually(async () => (await page.locator('#instance-rows tr').count()) === 1);
+  });
+
   it('reports that the app has lost etcd, and shows missed changes when etcd is back', async () => {
     await cluster.first.kill();
     await shows('#etcd-connection', 'not connected');
@@ -192,7 +220,7 @@ describe.runIf(CHROMIUM)('the page of the sample app', () => {
   });
 
   it('takes each picture in light and dark', async () => {
-    const names = ['page', 'rejected', 'without-app', 'without-etcd'];
+    const names = ['page', 'pods', 'rejected', 'without-app', 'without-etcd'];
     const files = names.flatMap((name) => [`${name}-dark.png`, `${name}-light.png`]);
 
     expect((await readdir(PICTURES)).sort()).toEqual(files);

@@ -49,6 +49,7 @@ describe('the sample app', () => {
   it('stops and restarts the etcd that it started on request, and keeps the data', async () => {
     using sample = await start({ ETCD_HOSTS: '' });
     const { url, output } = sample;
+    await eventually(() => output().includes('without a restart'));
     const status = async () => ((await (await fetch(`${url}/config`)).json()) as { status: string }).status;
     await send(`${url}/config/redis`, 'PUT', { host: 'kept', port: 1 });
     expect(output()).toContain(`curl -X DELETE ${url.replace('127.0.0.1', 'localhost')}/etcd`);

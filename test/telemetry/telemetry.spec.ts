@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Injectable } from '@nestjs/common';
+import { Injectable, type Type } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { context, metrics, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks';
@@ -10,6 +10,8 @@ import { IsInt } from 'class-validator';
 import {
   ClusterCron,
   ClusterLocks,
+  type Election,
+  InjectElection,
   LockLostError,
   OnElected,
   RevisionConflictError,
@@ -51,6 +53,18 @@ class Leader {
     throw new TypeError(`the total is ${SECRET}`);
   }
 }
+
+@Injectable()
+class Candidate {
+  constructor(@InjectElection('orders') readonly election: Election) {}
+}
+
+/** The counts of lost claims in a scrape. */
+const lostIn = (text: string): Record<'election' | 'lock', number> => {
+  const of = (claim: string): number =>
+    Number(new RegExp(`^etcd_trigger_claims_lost.*etcd_trigger_claim="${claim}".* (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
+  return { election: of('election'), lock: of('lock') };
+};
 
 @Injectable()
 class Job {
@@ -129,24 +143,24 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     await settled(app);
   };
 
-  /** Leads an election once, and fails. */
-  const lead = async (): Promise<void> => {
+  const startCoordination = async (providers: Type[] = []): Promise<TestingModule> => {
     const module = await Test.createTestingModule({
       imports: [EtcdTriggerTestingModule.forRoot({ coordination: { prefix: '/coordination' }, logger: quiet })],
-      providers: [Leader],
+      providers,
     }).compile();
-    await module.init();
+    return module.init();
+  };
+
+  /** Leads an election once, and fails. */
+  const lead = async (): Promise<void> => {
+    const module = await startCoordination([Leader]);
     await eventually(async () => (await scrape()).includes('etcd_trigger_election_failures'));
     await module.close();
   };
 
   /** Starts a tick of a cron job that makes up for another one, skips a third one, and fails. */
   const tick = async (): Promise<void> => {
-    const module = await Test.createTestingModule({
-      imports: [EtcdTriggerTestingModule.forRoot({ coordination: { prefix: '/coordination' }, logger: quiet })],
-      providers: [Job],
-    }).compile();
-    await module.init();
+    const module = await startCoordination([Job]);
     const fake = module.get(FakeCluster);
     await settled(module);
     let end = (): void => undefined;
@@ -162,10 +176,7 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
 
   /** Acquires a lock and loses it. */
   const loseLock = async (): Promise<void> => {
-    const module = await Test.createTestingModule({
-      imports: [EtcdTriggerTestingModule.forRoot({ coordination: { prefix: '/coordination' }, logger: quiet })],
-    }).compile();
-    await module.init();
+    const module = await startCoordination();
     const fake = module.get(FakeCluster);
     const lost = module.get(ClusterLocks).run('job', async ({ signal }) => {
       for (const key of fake.keys('/coordination/v1/locks/')) fake.delete(key);
@@ -193,7 +204,7 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     for (const name of ['ticks', 'missed', 'skipped', 'failures']) {
       expect(text).toMatch(new RegExp(`etcd_trigger_cron_${name}.*etcd_trigger_job="report".* 1\\n`));
     }
-    expect(text).toMatch(/etcd_trigger_lock_losses.* 1\n/);
+    expect(text).toMatch(/etcd_trigger_claims_lost.*etcd_trigger_claim="lock".* 1\n/);
     expect(text).toMatch(/etcd_trigger_lock_wait_duration_count.*etcd_trigger_outcome="acquired".* 1\n/);
     expect(text).toMatch(/etcd_trigger_store_invalid.* 1\n/);
     expect(text).toMatch(/db_client_operation_duration_count.*etcd_trigger_outcome="conflict".* 1\n/);
@@ -218,6 +229,76 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     });
     expect([first?.attributes['error.type'], second?.attributes['etcd_trigger.attempt']]).toEqual(['TypeError', 2]);
     expect(calls.map((span) => span.spanContext().spanId)).toContain(app.get(Orders).activeSpanId);
+  });
+
+  const spanOf = (name: string) => {
+    const span = spans.getFinishedSpans().find((each) => each.name === name);
+    if (!span) throw new Error(`there is no span "${name}"`);
+    return span;
+  };
+
+  it('a term is a span until its calls have ended, with the class of an error', async () => {
+    await lead();
+    const { attributes, status } = spanOf('lead orders');
+
+    expect(attributes).toMatchObject({ 'etcd_trigger.election': 'orders', 'error.type': 'TypeError' });
+    expect([attributes['etcd_trigger.token'], status.code]).toEqual([expect.any(Number), SpanStatusCode.ERROR]);
+  });
+
+  it('a tick is a span with its time and the ticks that it makes up for', async () => {
+    await tick();
+
+    expect(spanOf('tick report').attributes).toMatchObject({
+      'etcd_trigger.job': 'report',
+      'etcd_trigger.scheduled_at': '2000-01-01T00:02:00.000Z',
+      'etcd_trigger.missed': 1,
+      'error.type': 'TypeError',
+    });
+  });
+
+  it('a wait for a lock is a span, and the time in which it is held another one, which is active in run()', async () => {
+    const module = await startCoordination();
+    const locks = module.get(ClusterLocks);
+    let active: string | undefined;
+    await locks.run('stock', () => {
+      active = trace.getActiveSpan()?.spanContext().spanId;
+    });
+    const [wait, hold] = [spanOf('wait for lock'), spanOf('hold lock')];
+    expect(wait.attributes).toMatchObject({ 'etcd_trigger.lock': 'stock', 'etcd_trigger.outcome': 'acquired' });
+    expect(hold.attributes).toMatchObject({ 'etcd_trigger.lock': 'stock' });
+    expect([hold.spanContext().spanId, hold.status.code]).toEqual([active, SpanStatusCode.UNSET]);
+
+    spans.reset();
+    await using held = await locks.acquire('stock');
+    expect(held.fence.held).toBe(true);
+    expect(await locks.tryAcquire('stock')).toBe(undefined);
+    await expect(locks.acquire('stock', { signal: AbortSignal.timeout(1) })).rejects.toThrow(/timeout/);
+    const outcomes = spans.getFinishedSpans().filter(({ name }) => name === 'wait for lock');
+    expect(outcomes.map(({ attributes }) => attributes['etcd_trigger.outcome'])).toEqual([
+      'acquired',
+      'busy',
+      'failed',
+    ]);
+    await held.release();
+    await module.close();
+  });
+
+  it('a lost lock is a failed span, and a lost claim is counted once', async () => {
+    const before = lostIn(await scrape());
+    await loseLock();
+    expect(spanOf('hold lock').attributes['error.type']).toBe('ETCD_LOCK_LOST');
+
+    const module = await startCoordination([Candidate]);
+    const { election } = module.get(Candidate);
+    await eventually(() => election.isLeader);
+    expect(await scrape()).toMatch(/etcd_trigger_claims_held.*etcd_trigger_claim="election".* 1\n/);
+    const { term } = election;
+    module.get(FakeCluster).delete('/coordination/v1/elections/orders');
+    await eventually(() => term?.signal.aborted === true && election.isLeader);
+    await module.close();
+    expect(spanOf('lead orders').status.code).toBe(SpanStatusCode.UNSET);
+    const after = lostIn(await scrape());
+    expect([after.lock - before.lock, after.election - before.election]).toEqual([1, 1]);
   });
 
   it('a write is a span with its outcome, and no span contains a value', async () => {

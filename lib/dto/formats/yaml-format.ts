@@ -1,6 +1,6 @@
-import { createRequire } from 'node:module';
 import type * as Yaml from 'yaml';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { loadPackage } from '../../foreign/optional-package.js';
 import type { JsonObject } from '../json-object.js';
 import { propertyPath } from '../property-path.js';
 import type { DocumentBytes } from './document-bytes.js';
@@ -17,7 +17,7 @@ export class YamlFormat implements DocumentFormat {
   readonly #yaml: typeof Yaml;
 
   /** @throws InvalidOptionsError if the package `yaml` is not installed */
-  constructor(load: (name: string) => unknown = createRequire(import.meta.url)) {
+  constructor(load: (name: string) => unknown = loadPackage) {
     try {
       this.#yaml = load('yaml') as typeof Yaml;
     } catch {

@@ -38,6 +38,11 @@ export class FakeBackend implements ClusterBackend {
     return server.range('recordsOf', whole).map((record) => this.#connection.local(record));
   }
 
+  /** The key of a range with the `keyPrefix` of the application. */
+  wholeKeyOf({ kind, rawKey }: KeyRange): string {
+    return this.#connection.whole({ kind, rawKey }).rawKey;
+  }
+
   /** True if the application can receive changes of the range or open a watch on it. */
   canReach(range: KeyRange): boolean {
     const { link } = this.#connection.server;

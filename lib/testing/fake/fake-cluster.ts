@@ -11,7 +11,9 @@ import { rawKeyOf, keyText } from '../../backend/key-record.js';
 import type { Operation } from '../../backend/key-value-store.js';
 import { keyValueOf } from '../../watch/raw-keys.js';
 import type { KeyValue } from '../../watch/watch-event.js';
+import type { SettlingApplication } from '../settling-application.js';
 import { FakeBackend } from './fake-backend.js';
+import { electLeader } from './fake-election.js';
 import { FakeServer } from './fake-server.js';
 import type { FakeSnapshot } from './fake-store.js';
 import { bytesOf, type FakeValue } from './fake-value.js';
@@ -145,6 +147,18 @@ export class FakeCluster implements BackendSource {
   advance(ms: number): void {
     if (!(ms >= 0)) throw new InvalidOptionsError(`advance(${ms}): pass 0 or more milliseconds`);
     this.#server.clock.advance(ms);
+  }
+
+  /**
+   * Makes an application the leader of an election: the present leader resigns, and all other candidates on this fake
+   * stand by. Resolves when the `@OnElected` methods of the application have been called. `settled(fake)` then waits
+   * until the other applications see the leader.
+   *
+   * @throws InvalidOptionsError if the application is no candidate in the election on this fake
+   * @throws NotSettledError after 5 s, for example if the fake is disconnected or a call of the last term does not end
+   */
+  elect(name: string, application: SettlingApplication): Promise<void> {
+    return electLeader(name, application, this.#backends);
   }
 
   /** Cuts the connection of every application and refuses new connections. */

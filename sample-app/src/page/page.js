@@ -2,11 +2,13 @@ import { announce, showActivity, showHistory } from './activity-list.js';
 import { ConfigurationCard } from './configuration-card.js';
 import { byId, setBadge, setText } from './element.js';
 import { connect } from './live-connection.js';
+import { offerStocktaking, showPods } from './pods.js';
 import { showHandlers, showTargets } from './tables.js';
 
 const cards = new Map();
 let lostAt;
 
+offerStocktaking();
 connect('live', { state: show, history: showHistory, activity: showActivity }, lost);
 
 function show(state) {
@@ -24,6 +26,7 @@ function show(state) {
   for (const configuration of state.configurations) cardOf(configuration.name).show(configuration);
   showHandlers(state.handlers);
   showTargets(state.targets);
+  showPods(state.pods);
 }
 
 /** While the application is unreachable, the state of etcd is unknown too. */

@@ -14,7 +14,8 @@ export function showTargets(targets) {
   byId('target-rows').replaceChildren(...rows);
 }
 
-const row = (name, ...cells) =>
+/** A row of a table: its name, then its other cells. */
+export const row = (name, ...cells) =>
   element('tr', {}, element('th', { scope: 'row' }, name), ...cells.map((cell) => element('td', {}, cell)));
 
 const stateBadge = (state) => element('span', { className: `badge ${state === 'following' ? 'good' : 'bad'}` }, state);

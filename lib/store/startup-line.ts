@@ -1,0 +1,23 @@
+import { quoted } from '../foreign/foreign-text.js';
+import type { DefinitionFeed } from './cache/definition-feed.js';
+import { skippedKeysOf } from './config-boot.js';
+
+/** Describes what the store loaded: definitions, keys with a value, revision, time, and the keys that were skipped. */
+export function startupLine(feeds: readonly DefinitionFeed[], ms: number): string {
+  const keys = feeds.reduce((sum, { cache }) => sum + cache.counts().keys, 0);
+  const revision = Math.max(...feeds.map((feed) => feed.visibleRevision));
+  const at = revision > 0 ? ` at revision ${revision}` : '';
+  return `loaded ${count(feeds.length, 'definition')} with ${count(keys, 'key')}${at} in ${Math.round(ms)} ms${skipped(feeds)}`;
+}
+
+function skipped(feeds: readonly DefinitionFeed[]): string {
+  const keys = feeds.flatMap(skippedKeysOf);
+  if (keys.length === 0) return '';
+  const names = keys.slice(0, MAX_NAMES).map(quoted).join(', ');
+  const rest = keys.length > MAX_NAMES ? ` and ${keys.length - MAX_NAMES} more` : '';
+  return `; skipped ${count(keys.length, 'key')} with an invalid value: ${names}${rest}`;
+}
+
+const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
+
+const MAX_NAMES = 10;

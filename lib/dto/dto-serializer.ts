@@ -21,8 +21,8 @@ export class DtoSerializer<T extends object> {
    */
   serialize(value: unknown): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
-    const { values } = this.parser.limits;
-    const document = plainDocument(value, violations, { maxValues: values, plainOf: (part) => this.#plainOf(part) });
+    const { limits } = this.parser;
+    const document = plainDocument(value, violations, { limits, plainOf: (part) => this.#plainOf(part) });
     if (!document) return { ok: false, violations: violations.toArray() };
     const bytes = this.parser.format.write(document);
     if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };

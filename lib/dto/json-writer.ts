@@ -1,71 +1,110 @@
+import { DocumentBudget, hasToJson, sizeOf } from './document-budget.js';
+import type { DocumentLimits } from './document-limits.js';
 import { isBinaryValue } from './dto-type.js';
-import { isForbiddenName, MAX_DEPTH } from './json-object.js';
-import { itemPath, propertyPath } from './property-path.js';
+import { isForbiddenName, type JsonObject, MAX_DEPTH, MAX_PROPERTIES } from './json-object.js';
+import { ValueContainer } from './value-container.js';
 import type { ViolationList } from './violation-list.js';
 
 /**
  * Adds a violation for every value that cannot be serialized: an object inside itself (`circular`), bytes (`binary`),
- * functions (`serializable`), too many nesting levels (`depth`), names that class-transformer does not copy
- * (`forbiddenKey`), and more than `maxValues` values (`limits.values`), of which no more are visited.
+ * functions (`serializable`), too many nesting levels (`depth`), too many properties of one object (`properties`), names
+ * that class-transformer does not copy (`forbiddenKey`), and more than a limit (such as `limits.values`), after which
+ * nothing more is visited.
  */
-export function findUnserializable(value: unknown, violations: ViolationList, maxValues: number): void {
-  const budget = new ValueBudget(maxValues, violations);
-  visit(value, '', []);
+export function findUnserializable(value: object, violations: ViolationList, limits: DocumentLimits): void {
+  const budget = new DocumentBudget(limits, violations);
+  visitParts(new ValueContainer(value));
 
-  function visit(part: unknown, path: string, ancestors: readonly object[]): void {
-    if (typeof part === 'function') violations.add(path, 'serializable');
-    if (typeof part !== 'object' || part === null) return;
-    if (isBinaryValue(part)) violations.add(path, 'binary');
-    else if (ancestors.includes(part)) violations.add(path, 'circular');
-    else if (ancestors.length >= MAX_DEPTH) violations.add(path, 'depth');
-    else if (budget.take(part))
-      for (const [name, at, item] of childrenOf(part, path)) {
-        if (isForbiddenName(name)) violations.add(at, 'forbiddenKey');
-        else visit(item, at, [...ancestors, part]);
-      }
+  function visitParts(container: ValueContainer): void {
+    const { value: parts } = container;
+    if (!budget.take(parts)) return;
+    if (Array.isArray(parts) || parts instanceof Set) {
+      let index = 0;
+      for (const item of parts) visit(item, container, index++);
+    } else if (parts instanceof Map) {
+      for (const [key, item] of parts) visitNamed(item, container, typeof key === 'string' ? key : '(key)');
+    } else {
+      for (const name of Object.keys(parts)) visitNamed((parts as JsonObject)[name], container, name);
+    }
   }
+
+  function visitNamed(part: unknown, container: ValueContainer, name: string): void {
+    if (isForbiddenName(name)) violations.add(container.pathOf(name), 'forbiddenKey');
+    else visit(part, container, name);
+  }
+
+  function visit(part: unknown, container: ValueContainer, segment: string | number): void {
+    if (typeof part === 'function') violations.add(container.pathOf(segment), 'serializable');
+    if (typeof part !== 'object' || part === null || violations.isFull()) return;
+    const violation = violationOf(part, container);
+    if (violation === undefined) visitParts(new ValueContainer(part, container, segment));
+    else violations.add(container.pathOf(segment), violation);
+  }
+}
+
+function violationOf(part: object, container: ValueContainer): string | undefined {
+  if (isBinaryValue(part)) return 'binary';
+  if (container.isWithin(part)) return 'circular';
+  if (container.depth >= MAX_DEPTH) return 'depth';
+  const isList = Array.isArray(part) || part instanceof Set;
+  return isList || hasToJson(part) || sizeOf(part) <= MAX_PROPERTIES ? undefined : 'properties';
 }
 
 /**
  * Converts a value to plain JSON data. A value that JSON would drop or turn into `null` is a violation: `finite` for
- * numbers and dates, otherwise `serializable`. So are more than `maxValues` values: `toJSON` methods may make more.
+ * numbers and dates, otherwise `serializable`. The limits count again, because `toJSON` methods may make more.
  */
-export function toJson(value: unknown, violations: ViolationList, maxValues: number): unknown {
-  const budget = new ValueBudget(maxValues, violations);
-  return convert(value, '');
+export function toJson(value: unknown, violations: ViolationList, limits: DocumentLimits): unknown {
+  const budget = new DocumentBudget(limits, violations);
+  return convert(value, undefined, '');
 
-  function convert(part: unknown, path: string): unknown {
-    if (typeof part === 'number' && !Number.isFinite(part)) violations.add(path, 'finite');
-    if (typeof part === 'bigint' || typeof part === 'function' || typeof part === 'symbol')
-      violations.add(path, 'serializable');
-    if (typeof part !== 'object' || part === null) return part;
-
+  function convert(part: unknown, outer: ValueContainer | undefined, segment: string | number): unknown {
+    if (typeof part !== 'object' || part === null) {
+      const violation = primitiveViolationOf(part);
+      if (violation !== undefined) violations.add(pathAt(outer, segment), violation);
+      return part;
+    }
     if (isBinaryValue(part)) {
-      violations.add(path, 'binary');
+      violations.add(pathAt(outer, segment), 'binary');
     } else if (part instanceof Date && Number.isNaN(part.getTime())) {
-      violations.add(path, 'finite');
-    } else if ('toJSON' in part && typeof part.toJSON === 'function') {
-      return convert((part as { toJSON(): unknown }).toJSON(), path);
+      violations.add(pathAt(outer, segment), 'finite');
+    } else if (hasToJson(part)) {
+      return convert(part.toJSON(), outer, segment);
     } else if (part instanceof Map || part instanceof Set) {
-      violations.add(path, 'serializable');
+      violations.add(pathAt(outer, segment), 'serializable');
     } else if (budget.take(part)) {
-      return Array.isArray(part)
-        ? Array.from(part as unknown[], (item, index) => convertItem(item, itemPath(path, index)))
-        : convertObject(part, path);
+      const container = new ValueContainer(part, outer, segment);
+      return Array.isArray(part) ? convertList(part, container) : convertObject(part, container);
     }
     return undefined;
   }
 
-  function convertItem(item: unknown, path: string): unknown {
-    if (item === undefined) violations.add(path, 'serializable');
-    return convert(item, path);
+  function convertList(list: readonly unknown[], container: ValueContainer): unknown[] {
+    return Array.from(list, (item, index) => {
+      if (item === undefined) violations.add(container.pathOf(index), 'serializable');
+      return convert(item, container, index);
+    });
   }
 
-  function convertObject(object: object, path: string): object {
-    const json = Object.create(null) as Record<string, unknown>;
-    for (const [name, item] of Object.entries(object)) json[name] = convert(item, propertyPath(path, name));
+  function convertObject(object: object, container: ValueContainer): object {
+    const json: JsonObject = {};
+    for (const name of Object.keys(object)) {
+      // An assignment to `__proto__` would set the prototype; the reader rejects the name.
+      if (isForbiddenName(name)) violations.add(container.pathOf(name), 'forbiddenKey');
+      else json[name] = convert((object as JsonObject)[name], container, name);
+    }
     return json;
   }
+}
+
+const pathAt = (outer: ValueContainer | undefined, segment: string | number): string =>
+  outer ? outer.pathOf(segment) : '';
+
+function primitiveViolationOf(part: unknown): string | undefined {
+  if (typeof part === 'number' && !Number.isFinite(part)) return 'finite';
+  return typeof part === 'bigint' || typeof part === 'function' || typeof part === 'symbol'
+    ? 'serializable'
+    : undefined;
 }
 
 /** Returns a writable deep copy with the same classes. The value must not be circular. */
@@ -79,42 +118,4 @@ export function thawed(value: unknown): unknown {
     Object.defineProperty(copy, name, { value: thawed(item), writable: true, enumerable: true, configurable: true });
   }
   return copy;
-}
-
-/** Limits the number of values that are visited, so that a value that contains itself many times ends. */
-class ValueBudget {
-  #left: number;
-  readonly #violations: ViolationList;
-
-  constructor(values: number, violations: ViolationList) {
-    this.#left = values;
-    this.#violations = violations;
-  }
-
-  /** Returns false if the values of the container exceed what is left. */
-  take(container: object): boolean {
-    if (this.#left < 0) return false;
-    this.#left -= sizeOf(container);
-    if (this.#left < 0) this.#violations.add('', 'limits.values');
-    return this.#left >= 0;
-  }
-}
-
-function sizeOf(container: object): number {
-  if (Array.isArray(container)) return container.length;
-  return container instanceof Map || container instanceof Set ? container.size : Object.keys(container).length;
-}
-
-function* childrenOf(value: object, path: string): Generator<[name: string, path: string, item: unknown]> {
-  if (Array.isArray(value) || value instanceof Set) {
-    let index = 0;
-    for (const item of value) yield ['', itemPath(path, index++), item];
-  } else if (value instanceof Map) {
-    for (const [key, item] of value) {
-      const name = typeof key === 'string' ? key : '(key)';
-      yield [name, propertyPath(path, name), item];
-    }
-  } else {
-    for (const [name, item] of Object.entries(value)) yield [name, propertyPath(path, name), item];
-  }
 }

@@ -1,11 +1,11 @@
-import { DEFAULT_DOCUMENT_LIMITS } from './document-limits.js';
+import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import { JSON_FORMAT } from './formats/json-format.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 import { findUnserializable, toJson } from './json-writer.js';
 import type { ViolationList } from './violation-list.js';
 
 export interface PlainDocumentOptions {
-  readonly maxValues: number;
+  readonly limits: DocumentLimits;
   /** Converts instances to plain objects before the document is made. @default the value itself */
   readonly plainOf?: (value: object) => unknown;
 }
@@ -14,16 +14,16 @@ export interface PlainDocumentOptions {
 export function plainDocument(
   value: unknown,
   violations: ViolationList,
-  { maxValues, plainOf = (part) => part }: PlainDocumentOptions,
+  { limits, plainOf = (part) => part }: PlainDocumentOptions,
 ): JsonObject | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    violations.add('', 'object');
-    return undefined;
-  }
   try {
-    findUnserializable(value, violations, maxValues);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      violations.add('', 'object');
+      return undefined;
+    }
+    findUnserializable(value, violations, limits);
     if (!violations.isEmpty()) return undefined;
-    const json = toJson(plainOf(value), violations, maxValues);
+    const json = toJson(plainOf(value), violations, limits);
     if (violations.isEmpty() && !isJsonObject(json)) violations.add('', 'object');
     return violations.isEmpty() ? (json as JsonObject) : undefined;
   } catch {
@@ -34,6 +34,6 @@ export function plainDocument(
 
 /** Serializes a value that has no class with rules as JSON; `undefined` if there are violations. Never throws. */
 export function plainBytes(value: unknown, violations: ViolationList): Buffer | undefined {
-  const document = plainDocument(value, violations, { maxValues: DEFAULT_DOCUMENT_LIMITS.values });
+  const document = plainDocument(value, violations, { limits: DEFAULT_DOCUMENT_LIMITS });
   return document && JSON_FORMAT.write(document);
 }

@@ -121,15 +121,28 @@ describe('a value that cannot be written', () => {
       return shared;
     }
   }
+  const { proxy: revoked, revoke } = Proxy.revocable({}, {});
+  revoke();
   let shared: object = {};
   for (let level = 0; level < 60; level += 1) shared = { a: shared, b: shared };
 
   it.each([
-    ['an object that contains itself twice on each level', { labels: shared }, [': limits.values']],
+    ['an object that contains itself twice on each level', { labels: shared }, [': limits.nestedObjects']],
     ['a list of empty items', { labels: { a: Array.from({ length: 600_000 }) } }, [': limits.values']],
     ['the longest list', { labels: new Array(2 ** 32 - 1) }, [': limits.values']],
-    ['a toJSON method that makes too many values', { labels: new Many() }, [': limits.values']],
+    ['a toJSON method that makes too many values', { labels: new Many() }, [': limits.nestedObjects']],
     ['a toJSON method without an end', { labels: new Endless() }, [': transform']],
+    [
+      'too many properties of one object, which class-transformer compares with each other',
+      gateway({ labels: { a: Object.fromEntries(Array.from({ length: 20_001 }, (_, index) => [`l${index}`, 1])) } }),
+      ['labels.a: properties'],
+    ],
+    [
+      'too many nested objects',
+      { labels: { a: Array.from({ length: 20_000 }, () => ({})) } },
+      [': limits.nestedObjects'],
+    ],
+    ['a revoked Proxy', revoked, [': transform']],
     ['undefined', undefined, [': object']],
     ['an array', [], [': object']],
     ['a string', 'sesame', [': object']],
@@ -158,6 +171,14 @@ describe('a value that cannot be written', () => {
 
     expect(outcome(result)).toEqual(expected);
     expect(inspect(result)).not.toContain('sesame');
+  });
+
+  it('is not a list of many dates, which are no nested objects of the document', () => {
+    const dates = Array.from({ length: 20_001 }, () => new Date(0));
+
+    expect(serialize(Gateway, { display_name: 'x', limits: { rate: 1 }, labels: { dates } })).toMatchObject({
+      ok: true,
+    });
   });
 
   it('never causes an exception, and an accepted value is written unchanged', () => {

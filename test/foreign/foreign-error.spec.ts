@@ -1,40 +1,9 @@
 import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { describeThrown, errorClass, isA, messageOf } from '../../lib/foreign/foreign-error.js';
-
-const CANARY = 'CANARY-VALUE';
-
-const throwing = (): never => {
-  throw new Error(CANARY);
-};
+import { CANARY, STRANGE } from '../support/strange-errors.js';
 
 const withStack = (error: Error, stack: string): Error => Object.assign(error, { stack });
-
-function revoked(): object {
-  const { proxy, revoke } = Proxy.revocable({}, {});
-  revoke();
-  return proxy;
-}
-
-/** Values of unusual shape that application code may throw. */
-const STRANGE: readonly (readonly [string, unknown])[] = [
-  ['an error whose stack is an array', Object.assign(new Error(CANARY), { stack: [CANARY] })],
-  ['an error whose stack throws', Object.defineProperty(new Error(CANARY), 'stack', { get: throwing })],
-  ['an error whose message throws', Object.defineProperty(new Error(CANARY), 'message', { get: throwing })],
-  ['an error whose constructor throws', Object.defineProperty(new Error(CANARY), 'constructor', { get: throwing })],
-  ['an error without a prototype', Object.setPrototypeOf(new Error(CANARY), null)],
-  ['an error with a class of its own name', Object.assign(new Error(CANARY), { constructor: { name: CANARY } })],
-  ['a Proxy whose prototype throws', new Proxy(new Error(CANARY), { getPrototypeOf: throwing, get: throwing })],
-  ['a revoked Proxy', revoked()],
-  ['an object that cannot be converted', { toString: throwing, valueOf: throwing, then: throwing }],
-  ['an object without a prototype', Object.create(null)],
-  ['null', null],
-  ['undefined', undefined],
-  ['a symbol', Symbol(CANARY)],
-  ['a bigint', 7n],
-  ['a string', CANARY],
-  ['a function', throwing],
-];
 
 describe('a description of what application code threw', () => {
   it.each(STRANGE)('never throws, and contains no message: %s', (_, thrown) => {

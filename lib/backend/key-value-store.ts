@@ -52,7 +52,10 @@ export interface Transaction {
 export type TransactionResult =
   /** `deleted`: the raw keys that existed and were deleted. */
   | { readonly applied: true; readonly revision: number; readonly deleted: readonly string[] }
-  /** `current`: the records of the keys of the conditions, in their order. */
+  /**
+   * `current`: the records of the keys of the conditions, in their order. For `noneCreatedBefore`, the record of the
+   * newest key that was created before, or for 0 of the newest key.
+   */
   | { readonly applied: false; readonly revision: number; readonly current: readonly (KeyRecord | undefined)[] };
 
 /** The port to etcd for reads of single keys and for writes. `lib/etcd` implements it. */

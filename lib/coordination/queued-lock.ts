@@ -30,7 +30,7 @@ export class QueuedLock implements ClusterLock {
   /** The prefix of the queue. */
   readonly #prefix: string;
   readonly #released = new Deferred();
-  #queue: FollowedRange | undefined;
+  #key: FollowedRange | undefined;
   #observer: HeldLockObserver | undefined;
 
   constructor(context: CoordinationContext, claim: Claim, prefix: string) {
@@ -63,11 +63,16 @@ export class QueuedLock implements ClusterLock {
    * @throws EtcdTriggerError if etcd refuses the request
    */
   async whenFirst(signal: AbortSignal): Promise<boolean> {
-    for (let attempt = 0; !this.isLost; attempt += 1) {
-      if (attempt > 1) await quietPause(BACKOFF.soon(attempt), signal);
+    let awaited: string | undefined;
+    for (let repeats = 0; !this.isLost;) {
       signal.throwIfAborted();
-      if (await this.#isFirst()) return !this.isLost;
-      await withAnySignal([signal, this.fence.signal], (ended) => this.#follow().until(() => this.#seemsFirst, ended));
+      const { isFirst, predecessor } = await this.#place();
+      if (isFirst) return !this.isLost;
+      // The watch is behind, or etcd did not answer.
+      if (predecessor === awaited) await quietPause(BACKOFF.soon((repeats += 1)), signal);
+      else repeats = 0;
+      awaited = predecessor;
+      if (predecessor !== undefined) await this.#whenDeleted(predecessor, signal);
     }
     return false;
   }
@@ -111,13 +116,16 @@ export class QueuedLock implements ClusterLock {
     return this.release();
   }
 
-  /** Ends the watch of the queue. */
+  /** Ends the watch of the key. */
   close(): void {
-    this.#queue?.close();
+    this.#key?.close();
   }
 
-  /** Changes nothing, so it is no raft proposal. */
-  async #isFirst(): Promise<boolean> {
+  /**
+   * Only this transaction decides that the key is the first one. It changes nothing, so it is no raft proposal.
+   * Without an answer, neither is known.
+   */
+  async #place(): Promise<{ readonly isFirst: boolean; readonly predecessor: string | undefined }> {
     const claim = this.#claim;
     try {
       const result = await this.#context.keyValue.commit({
@@ -125,37 +133,47 @@ export class QueuedLock implements ClusterLock {
         conditions: [claim.condition, { rawKey: this.#prefix, noneCreatedBefore: this.fence.token }],
         operations: [],
       });
-      if (!result.applied && !claim.matches(result.current[0])) this.lose();
-      return result.applied;
+      if (result.applied) return { isFirst: true, predecessor: undefined };
+      const [own, earlier] = result.current;
+      if (!claim.matches(own)) this.lose();
+      return { isFirst: false, predecessor: earlier?.rawKey };
     } catch (error) {
-      if (error instanceof ConnectionError || error instanceof UnknownOutcomeError) return false;
-      throw error;
+      if (!(error instanceof ConnectionError || error instanceof UnknownOutcomeError)) throw error;
+      return { isFirst: false, predecessor: undefined };
     }
   }
 
-  #follow(): FollowedRange {
-    if (!this.#queue) {
-      this.#queue = new FollowedRange(this.#context.ranges, KeyRange.of({ prefix: keyBytesOf(this.#prefix) }));
-      this.#queue.onChange(() => {
-        this.#compare();
-      });
+  /** Waits for one key only: each release costs one event, however many wait. Resolves when the own key is lost, too. */
+  async #whenDeleted(predecessor: string, signal: AbortSignal): Promise<void> {
+    this.#follow();
+    const key = this.#range(predecessor);
+    try {
+      await withAnySignal([signal, this.fence.signal], (ended) =>
+        key.until(() => key.isListed && key.records.size === 0, ended),
+      );
+    } finally {
+      key.close();
     }
-    return this.#queue;
   }
 
-  /** The watch may be behind or interrupted: only `#isFirst` decides. */
-  get #seemsFirst(): boolean {
-    const records = this.#queue?.records;
-    if (!records?.has(this.rawKey)) return false;
-    return [...records.values()].every(({ createRevision }) => createRevision >= this.fence.token);
+  #range(rawKey: string): FollowedRange {
+    return new FollowedRange(this.#context.ranges, KeyRange.of({ key: keyBytesOf(rawKey) }));
+  }
+
+  #follow(): void {
+    if (this.#key) return;
+    this.#key = this.#range(this.rawKey);
+    this.#key.onChange(() => {
+      this.#compare();
+    });
   }
 
   #compare(): void {
     const claim = this.#claim;
-    const queue = this.#queue;
-    if (!queue?.isListed || claim.isLost || claim.isReleased || claim.matches(queue.records.get(this.rawKey))) return;
+    const key = this.#key;
+    if (!key?.isListed || claim.isLost || claim.isReleased || claim.matches(key.records.get(this.rawKey))) return;
     // A change that is older than the key, or of another history after a restore: only etcd knows.
-    if (queue.revision > this.fence.token) claim.lose();
+    if (key.revision > this.fence.token) claim.lose();
     else this.fence.verify().catch(() => undefined);
   }
 }

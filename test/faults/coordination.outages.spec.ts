@@ -43,12 +43,12 @@ describe('claims of several instances', () => {
     const instances = [a, b];
     await eventually(() => hasOwners(instances));
     using samples = new HeldSamples(instances);
-    const changes = [
+    const changes: (() => Promise<() => Promise<void>>)[] = [
       async () => {
         const leader = await etcd.leader();
         const other = etcd.members.find((member) => member !== leader);
         if (other) await lead(etcd, other);
-        return () => undefined;
+        return () => Promise.resolve();
       },
       async () => {
         const leader = await etcd.leader();
@@ -60,6 +60,7 @@ describe('claims of several instances', () => {
         leader.pause();
         return () => {
           leader.resume();
+          return Promise.resolve();
         };
       },
     ];

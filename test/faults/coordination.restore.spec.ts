@@ -54,7 +54,7 @@ describe('an owner that etcd has forgotten by a restore', () => {
     await eventually(() => fence.signal.aborted);
     expect([fence.held, await fence.verify(), next.fence.held]).toEqual([false, false, true]);
     const { value, version } = await other.watcher.get('/effects');
-    expect([value?.toString(), version]).toEqual(['next', 2]);
+    expect([value.toString(), version]).toEqual(['next', 2]);
     await next.release();
   });
 });

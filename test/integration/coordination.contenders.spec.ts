@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { FenceRegistry } from '../../lib/backend/fence.js';
 import { Coordination } from '../../lib/coordination/coordination.js';
 import type { ElectionCandidate } from '../../lib/coordination/election-candidate.js';
+import type { QueuedLock } from '../../lib/coordination/queued-lock.js';
 import { InstanceLog } from '../../lib/etcd-trigger.log.js';
 import { SharedRanges } from '../../lib/watch/sharing/shared-ranges.js';
 import { eventually } from '../support/eventually.js';
@@ -11,17 +12,18 @@ import { openBackend } from '../testing/contract/open-backend.js';
 
 const CANDIDATES = 200;
 const CONNECTIONS = 10;
+/** Number of releases of the lock. */
+const CHANGES = 20;
 const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
 
-describe('an election with many candidates', () => {
+describe('many contenders', () => {
   const etcd = ownEtcd();
 
-  const proposals = async (): Promise<number> => {
-    const metrics = await (await fetch(`http://127.0.0.1:${etcd.first.clientPort}/metrics`)).text();
-    return Number(/^etcd_server_proposals_committed_total (\S+)$/m.exec(metrics)?.[1]);
-  };
+  const proposals = async (): Promise<number> =>
+    (await etcd.first.metric('etcd_server_proposals_committed_total')) ?? NaN;
+  const events = async (): Promise<number> => (await etcd.first.metric('etcd_debugging_mvcc_events_total')) ?? NaN;
 
-  it('costs etcd few proposals when the leader changes', async () => {
+  const start = () => {
     const backends = Array.from({ length: CONNECTIONS }, () => openBackend({ hosts: etcd.hosts }));
     const instances = Array.from({ length: CANDIDATES }, (_, index) => {
       const backend = backends[index % CONNECTIONS] ?? openBackend({ hosts: etcd.hosts });
@@ -40,8 +42,23 @@ describe('an election with many candidates', () => {
           requestTimeoutMs: 5_000,
         },
       );
-      return { coordination, ranges, candidate: coordination.election('one') };
+      return { coordination, ranges };
     });
+    return {
+      instances,
+      [Symbol.dispose]: () => {
+        for (const { coordination, ranges } of instances) {
+          coordination.close();
+          ranges.close();
+        }
+        for (const backend of backends) backend.close();
+      },
+    };
+  };
+
+  it('for the lead cost etcd few proposals when the leader changes', async () => {
+    using started = start();
+    const instances = started.instances.map((each) => ({ ...each, candidate: each.coordination.election('one') }));
     const leader = (): ElectionCandidate | undefined =>
       instances.find(({ candidate }) => candidate.isLeader)?.candidate;
 
@@ -61,11 +78,29 @@ describe('an election with many candidates', () => {
       expect((await proposals()) - committed).toBeLessThanOrEqual(5);
       expect(instances.filter(({ candidate }) => candidate.isLeader)).toHaveLength(1);
     }
+  });
 
-    for (const { coordination, ranges } of instances) {
-      coordination.close();
-      ranges.close();
+  it('for a lock cost etcd one proposal and few events when it is released', async () => {
+    using started = start();
+    const acquired: QueuedLock[] = [];
+    for (const { coordination } of started.instances) {
+      coordination.locks.acquire('one').then(
+        (lock) => acquired.push(lock),
+        // At the end, the others are still waiting.
+        () => undefined,
+      );
     }
-    for (const backend of backends) backend.close();
+    await eventually(async () => (await etcd.direct.getAll().prefix('/contenders/').keys()).length === CANDIDATES);
+    await eventually(async () => (await etcd.first.metric('etcd_debugging_mvcc_watcher_total')) === 2 * CANDIDATES - 1);
+    const before = { proposals: await proposals(), events: await events() };
+    for (let released = 0; released < CHANGES; released += 1) {
+      await acquired.at(-1)?.release();
+      await eventually(() => acquired.length === released + 2);
+      expect(acquired.filter(({ fence }) => fence.held)).toHaveLength(1);
+    }
+    const order = acquired.map(({ fence }) => fence.token);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
+    expect(((await proposals()) - before.proposals) / CHANGES).toBeLessThan(1.1);
+    expect(((await events()) - before.events) / CHANGES).toBeLessThanOrEqual(3);
   });
 });

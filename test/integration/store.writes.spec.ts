@@ -10,6 +10,7 @@ import {
 } from 'nestjs-etcd-trigger';
 import * as yaml from 'yaml';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -291,6 +292,29 @@ describe('writing through the store', () => {
       await expect(app.store.history('/counters/h', { limit: 0 })).rejects.toThrow(
         /limit must be an integer of at least 1/,
       );
+    });
+
+    it('lets the event loop run between the values', async () => {
+      let turn = 0;
+      const timer = setInterval(() => (turn += 1));
+      const turns: number[] = [];
+      const slow = {
+        decode: () => {
+          turns.push(turn);
+          const until = performance.now() + 10;
+          while (performance.now() < until);
+          return { count: 1 };
+        },
+        encode: () => Buffer.from('x'),
+      };
+      await using app = await start({ configs: [{ key: '/slow', type: Counter, codec: slow }] });
+      for (let count = 1; count <= 5; count += 1) await put('/slow', 'x');
+      await eventually(() => turns.length === 5);
+
+      expect(await app.store.history('/slow')).toHaveLength(5);
+      clearInterval(timer);
+
+      expect(new Set(turns.slice(5)).size).toBe(5);
     });
 
     it('ends at the compacted revision', async () => {

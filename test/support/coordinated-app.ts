@@ -2,7 +2,6 @@ import { Injectable } from '@nestjs/common';
 import {
   ClusterCron,
   type ClusterCronTick,
-  type ClusterLock,
   ClusterLocks,
   ClusterServices,
   type Election,
@@ -21,9 +20,7 @@ export class Coordinated {
   readonly terms: Fence[] = [];
   readonly locks: Fence[] = [];
   readonly ticks: ClusterCronTick[] = [];
-  lock: ClusterLock | undefined;
   registration: ServiceRegistration<{ pod: string }> | undefined;
-  readonly #stop = new AbortController();
 
   constructor(
     @InjectElection('one') readonly election: Election,
@@ -48,32 +45,23 @@ export class Coordinated {
     return [...this.terms, ...this.locks].filter(({ held }) => held);
   }
 
+  /** Resolves when the application ends. */
   async keepLock(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        this.lock = await this.clusterLocks.acquire('one', { signal });
-      } catch (error) {
-        if (signal.aborted) return;
-        throw error;
-      }
-      this.locks.push(this.lock.fence);
-      await aborted(this.lock.fence.signal);
-      await this.lock.release();
+    for (;;) {
+      const lock = await this.clusterLocks.acquire('one').catch(() => undefined);
+      if (!lock) return;
+      this.locks.push(lock.fence);
+      await aborted(lock.fence.signal);
+      await lock.release();
     }
-  }
-
-  beforeApplicationShutdown(): void {
-    this.#stop.abort();
-  }
-
-  onModuleDestroy(): void {
-    this.#stop.abort();
   }
 }
 
 const aborted = async (signal: AbortSignal): Promise<void> => {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  if (signal.aborted) return;
+  await new Promise((resolve) => {
+    signal.addEventListener('abort', resolve, { once: true });
+  });
 };
 
 /** Starts an instance of an application that uses everything that instances share. */

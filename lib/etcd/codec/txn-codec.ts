@@ -21,6 +21,10 @@ const TARGET_LEASE = 4;
 /** Compare.CompareResult. */
 const GREATER = 1;
 
+/** RangeRequest.SortOrder and SortTarget. */
+const DESCEND = 2;
+const BY_CREATE = 2;
+
 /** Encodes a transaction whose failure branch reads the keys of the conditions. `prefix` is put before every key. */
 export function encodeTxn(prefix: string, conditions: readonly Condition[], operations: readonly Operation[]): Buffer {
   const txn = new ProtobufWriter();
@@ -34,10 +38,11 @@ export function encodeTxn(prefix: string, conditions: readonly Condition[], oper
       writeOperation(request, prefix, operation);
     });
   }
-  for (const { rawKey } of conditions) {
+  for (const { rawKey, noneCreatedBefore } of conditions) {
     txn.message(3, (request) => {
       request.message(1, (range) => {
         range.latin1(1, prefix + rawKey);
+        if (noneCreatedBefore !== undefined) writeNewestBefore(range, prefix + rawKey, noneCreatedBefore);
       });
     });
   }
@@ -65,6 +70,16 @@ function writePrefixCompare(txn: ProtobufWriter, key: string, first: number): vo
       .presentUint(5, Math.max(0, first - 1))
       .latin1(64, endOfPrefix(key));
   });
+}
+
+/** Reads the newest key that breaks the condition. A limit of 0 for the revision is none. */
+function writeNewestBefore(range: ProtobufWriter, key: string, first: number): void {
+  range
+    .latin1(2, endOfPrefix(key))
+    .uint(3, 1)
+    .uint(5, DESCEND)
+    .uint(6, BY_CREATE)
+    .uint(13, Math.max(0, first - 1));
 }
 
 function writeOperation(request: ProtobufWriter, prefix: string, operation: Operation): void {

@@ -51,16 +51,10 @@ export class ConfigHistory {
     checkKnown(options, HISTORY_OPTIONS, { owner: ` of ${what}` });
     const { limit = DEFAULT_LIMIT } = options;
     checkInteger(`${what}: limit`, limit, { min: 1, key });
-    const records: KeyRecord[] = [];
-    for await (const record of this.#walk(rawKeyOf(key))) if (records.push(record) === limit) break;
-    return Promise.all(
-      records.map(async ({ revision, value }) => {
-        const parsed = await parser.parse(value);
-        return parsed.ok
-          ? { revision, value: parsed.value }
-          : { revision, value: undefined, violations: parsed.violations };
-      }),
-    );
+    const revisions: Promise<ConfigRevision<object>>[] = [];
+    // Each value is parsed when it is read, so that the event loop runs between them.
+    for await (const record of this.#walk(rawKeyOf(key))) if (revisions.push(parsed(parser, record)) === limit) break;
+    return Promise.all(revisions);
   }
 
   /** Compares with the current revision of the key: a concurrent write by another client is a conflict. */
@@ -114,3 +108,12 @@ export class ConfigHistory {
 }
 
 const DEFAULT_LIMIT = 10;
+
+/** Never rejects. */
+async function parsed(
+  parser: DefinitionFeed['parser'],
+  { revision, value }: KeyRecord,
+): Promise<ConfigRevision<object>> {
+  const result = await parser.parse(value);
+  return result.ok ? { revision, value: result.value } : { revision, value: undefined, violations: result.violations };
+}

@@ -73,7 +73,10 @@ export class FakeStore {
    */
   commit(conditions: readonly Condition[], operations: readonly Operation[]): FakeCommit {
     if (!this.holds(conditions)) {
-      return { applied: false, revision: this.#revision, current: conditions.map(({ rawKey }) => this.get(rawKey)) };
+      const current = conditions.map(({ rawKey, noneCreatedBefore }) =>
+        noneCreatedBefore === undefined ? this.get(rawKey) : this.#newestBefore(rawKey, noneCreatedBefore),
+      );
+      return { applied: false, revision: this.#revision, current };
     }
     const revision = this.#revision + 1;
     const changes = operations
@@ -111,10 +114,21 @@ export class FakeStore {
   }
 
   #isFirstCreatedAt(prefix: string, first: number): boolean {
-    const created = [...this.#current.values()]
-      .filter(({ rawKey }) => rawKey.startsWith(prefix))
-      .map(({ createRevision }) => createRevision);
-    return created.length === 0 ? first === 0 : first > 0 && created.every((revision) => revision >= first);
+    const records = this.#under(prefix);
+    if (records.length === 0) return first === 0;
+    return first > 0 && records.every(({ createRevision }) => createRevision >= first);
+  }
+
+  /** As etcd, where 0 for the highest revision is no limit. */
+  #newestBefore(prefix: string, first: number): KeyRecord | undefined {
+    const limit = first > 1 ? first : Infinity;
+    return this.#under(prefix)
+      .filter(({ createRevision }) => createRevision < limit)
+      .reduce<KeyRecord | undefined>((a, b) => (a && a.createRevision > b.createRevision ? a : b), undefined);
+  }
+
+  #under(prefix: string): KeyRecord[] {
+    return [...this.#current.values()].filter(({ rawKey }) => rawKey.startsWith(prefix));
   }
 
   #changeOf(operation: Operation, revision: number): KeyChange {

@@ -128,6 +128,26 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       expect(await cluster().revision()).toBe(base + 1);
     });
 
+    it('answers a condition on the first key of a prefix with the newest key that breaks it', async () => {
+      using backend = openBackend(cluster().client);
+      const revisions: number[] = [];
+      for (const key of ['/newest/c', '/newest/a', '/newest/b']) revisions.push(await cluster().write({ [key]: 'x' }));
+      const newest = async (noneCreatedBefore: number): Promise<string | undefined> => {
+        const conditions = [{ rawKey: '/newest/', noneCreatedBefore }];
+        const result = await backend.keyValue.commit({ what: 'test', conditions, operations: [] });
+        return result.applied ? undefined : result.current[0]?.rawKey;
+      };
+
+      const [first = 0, second = 0, third = 0] = revisions;
+      expect(await Promise.all([0, first, second, third, third + 1].map(newest))).toEqual([
+        '/newest/b',
+        undefined,
+        '/newest/c',
+        '/newest/a',
+        '/newest/b',
+      ]);
+    });
+
     it('refuses two changes of one key in one transaction', async () => {
       using backend = openBackend(cluster().client);
       const base = await cluster().revision();

@@ -149,7 +149,8 @@ export class SharedRange implements ReflectorSink, RangeOwner {
     this.#observe((observer) => {
       observer.changed(this.range, cache.size, 'initial');
     });
-    for (const registration of this.#registrations) if (!registration.follower) this.#deliverList(registration, cache);
+    for (const registration of this.#registrations)
+      if (!registration.follower && !registration.isUnregistered) this.#deliverList(registration, cache);
     this.#failures.recovered(this, this.range);
   }
 

@@ -279,7 +279,8 @@ export class Reflector {
       return { reopen: true };
     }
     if (error instanceof EtcdTriggerError) return { broken: error };
-    this.#sink.failed?.(error);
+    // A list that close() has aborted ends with the error of the abort.
+    if (!this.#isClosed()) this.#sink.failed?.(error);
     return { broken: new WatchError(`following ${this.#range.toString()} failed unexpectedly`, { cause: error }) };
   }
 

@@ -250,3 +250,41 @@ describe('Reflector', () => {
     ]);
   });
 });
+
+describe('a reflector that is closed while it lists', () => {
+  it('reports no failure of the list that it has aborted', async () => {
+    const called: string[] = [];
+    const ended = new Deferred();
+    const reflector: Reflector = new Reflector(
+      {
+        list: (_range, { signal }) =>
+          new Promise((_, reject) => {
+            setImmediate(() => {
+              reflector.close();
+            });
+            signal.addEventListener('abort', () => {
+              reject(signal.reason as Error);
+              setImmediate(() => {
+                ended.resolve();
+              });
+            });
+          }),
+        stamps: () => Promise.reject(broken),
+        watch: () => streamOf({}, []),
+      },
+      KeyRange.of('k'),
+      {
+        listed: () => called.push('listed'),
+        changed: () => called.push('changed'),
+        following: () => called.push('following'),
+        interrupted: () => called.push('interrupted'),
+        failed: () => called.push('failed'),
+        canAccept: () => true,
+      },
+    );
+    reflector.start();
+    await ended.promise;
+
+    expect(called).toEqual([]);
+  });
+});

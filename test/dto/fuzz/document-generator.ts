@@ -46,7 +46,7 @@ function drawNestedValue(random: Random, nested: NestedShape): unknown {
       return random.percent(3) ? list() : item();
     case 'list':
     case 'set':
-      return random.percent(3) ? item() : list();
+      return random.percent(3) ? item() : [...new Set(list())];
     case 'map':
       return random.percent(3)
         ? list()

@@ -86,7 +86,6 @@ export class HandlerRegistrar {
       for (const { handler } of unregistered) await handler.detach();
       throw new BootError(problems);
     }
-    for (const { handler } of unregistered) this.options.log.info(`${handler.name} watches ${handler.targetName}`);
     for (const { message } of problems)
       this.options.log.warn(`started without the initial list of ${message}; retrying`);
   }
@@ -110,6 +109,7 @@ export class HandlerRegistrar {
         { name, onFailure: this.#listeners.onError(target), wait: bootWait(boot) },
       );
       handler.attached(subscription);
+      log.info(`${name} watches ${handler.targetName}`);
       await listed;
       return undefined;
     } catch (error) {

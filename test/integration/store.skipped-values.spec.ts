@@ -47,6 +47,9 @@ describe('a value that is invalid at startup', () => {
       expect.stringContaining(
         '"/flags/b" at revision 2 is not valid: enabled [isBoolean]; skipped at startup: there is no good value',
       ),
+      expect.stringMatching(
+        /loaded 1 definition with 1 key at revision \d+ in \d+ ms; skipped 1 key with an invalid value: "\/flags\/b"/,
+      ),
     ]);
     expect(started.health()).toMatchObject({
       status: 'up',
@@ -70,7 +73,10 @@ describe('a value that is invalid at startup', () => {
       value: { enabled: false },
       source: 'default',
     });
-    expect(started.linesAbout('/flag')).toEqual([expect.stringContaining('skipped at startup: the default applies')]);
+    expect(started.linesAbout('/flag')).toEqual([
+      expect.stringContaining('skipped at startup: the default applies'),
+      expect.stringContaining('skipped 1 key with an invalid value: "/flag"'),
+    ]);
   });
 
   it("stops the start if it is of a key, under a prefix with onInvalid: 'fail', or no key of a required prefix is valid", async () => {

@@ -89,10 +89,10 @@ describe('the README', () => {
 
     await write(commands.slice(0, startsAt));
     const app = await start(logger);
-    await eventually(() => printed().length === 2);
+    await eventually(() => printed().length === 4);
     for (const [index, command] of commands.slice(startsAt + 1).entries()) {
       await write([command]);
-      await eventually(() => printed().length === 3 + index);
+      await eventually(() => printed().length === 5 + index);
     }
 
     expect(printed()).toEqual(shown);
@@ -117,5 +117,9 @@ describe('the README', () => {
   });
 });
 
-/** Without alignment, and without the revision, which depends on what the server did before. */
-const comparable = (line: string): string => line.trim().replace(/at revision \d+/, 'at revision N');
+/** Without alignment, duration, and the revision, which depends on what the server did before. */
+const comparable = (line: string): string =>
+  line
+    .trim()
+    .replace(/at revision \d+/, 'at revision N')
+    .replace(/in \d+ ms/, 'in N ms');

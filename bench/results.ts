@@ -30,9 +30,12 @@ export const resultOf = (benchmark: string, rows: readonly Row[]): Result => ({
 export const readResults = (): Result[] =>
   existsSync(FILE) ? (JSON.parse(readFileSync(FILE, 'utf8')) as Result[]) : [];
 
-/** Replaces the previous result of a benchmark in `results.json`, the charts and the guide's table. */
+/**
+ * Replaces the previous result of a benchmark in `results.json`, the charts and the guide's table. Results of benchmarks
+ * that no longer exist are dropped.
+ */
 export function saveResult(result: Result, order: readonly string[]): void {
-  const others = readResults().filter(({ benchmark }) => benchmark !== result.benchmark);
+  const others = readResults().filter(({ benchmark }) => benchmark !== result.benchmark && order.includes(benchmark));
   const all = [...others, result].sort((a, b) => order.indexOf(a.benchmark) - order.indexOf(b.benchmark));
   const rows = all.flatMap((each) => each.rows);
   mkdirSync(FOLDER, { recursive: true });

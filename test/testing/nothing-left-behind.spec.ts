@@ -45,7 +45,8 @@ async function startInOtherProcess(ending: string): Promise<{
 
 /** Compiles the sources, so that no outdated build is tested by mistake. */
 async function compileLib(folder: string): Promise<void> {
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  const { type, imports } = JSON.parse(await readFile('package.json', 'utf8')) as Record<string, unknown>;
+  await writeFile(join(folder, 'package.json'), JSON.stringify({ type, imports }));
   await symlink(fileURLToPath(new URL('../../node_modules', import.meta.url)), join(folder, 'node_modules'));
   const compilerOptions = {
     module: ts.ModuleKind.ESNext,

@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { runnerImport } from 'vite';
+import { privateModules } from '../../support/private-modules.mjs';
 
 /**
  * `run.mjs soak|sabotage|short-run ...` runs the laboratory outside of vitest. With `--sabotage NUMBER`, one line of
@@ -17,7 +18,7 @@ const options = { configFile: false, logLevel: 'error', resolve: { alias } };
 
 const [program = 'soak', ...args] = process.argv.slice(2);
 const number = args.includes('--sabotage') ? Number(args[args.indexOf('--sabotage') + 1]) : undefined;
-const plugins = number === undefined ? [] : [await sabotagePlugin(number)];
+const plugins = number === undefined ? [privateModules] : [await sabotagePlugin(number), privateModules];
 const { module } = await runnerImport(at(`./${program}.ts`), { ...options, plugins });
 // A sabotaged library may keep the process alive.
 process.exit(await module.main(args));

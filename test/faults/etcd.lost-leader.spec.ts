@@ -140,6 +140,7 @@ describe.concurrent('a watch', () => {
     await eventually(() => subscription.status === 'interrupted');
     const before = await attempts(member);
     await eventually(async () => (await attempts(member)) >= before + 3);
+    await eventually(() => logger.text.includes('interrupted, retrying'));
     await Promise.all(others.map((other) => other.start()));
     await eventually(() => subscription.status === 'following');
     await app.watcher.put('/app/again', 'x');

@@ -176,7 +176,7 @@ describe('the health of an application that shares work', () => {
     expect(app.health).toMatchObject({ status: 'up', state: 'degraded' });
 
     fake.reconnect();
-    await eventually(() => app.coordination.elections[0]?.isLeader);
+    await eventually(() => app.coordination.elections[0]?.isLeader === true);
     await settled(fake);
     expect([app.coordination.problems, app.coordination.lease.state]).toEqual([[], 'valid']);
     expect(app.health).toMatchObject({ state: 'up' });
@@ -251,7 +251,7 @@ describe('the health of an application that shares work', () => {
       expect(app.health).toEqual(degraded(refusal));
     });
     fake.allow();
-    await eventually(() => app.coordination.elections[0]?.isLeader);
+    await eventually(() => app.coordination.elections[0]?.isLeader === true);
     expect(app.coordination.problems).toEqual([]);
   });
 });

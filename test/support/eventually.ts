@@ -2,11 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 10;
 
+/** A check that may return `undefined` instead of a boolean would pass at once: compare with `=== true`. */
+type Check<T> = (() => T | Promise<T>) & (MayBeUndefined<T> extends true ? never : unknown);
+type MayBeUndefined<T> = unknown extends T ? false : boolean | undefined extends T ? true : false;
+
 /**
  * Repeats the check until it neither throws nor returns false, and returns its result. Rethrows the last error after
  * the timeout.
  */
-export async function eventually<T>(check: () => T | Promise<T>, { withinMs = 45_000 } = {}): Promise<T> {
+export async function eventually<T>(check: Check<T>, { withinMs = 45_000 } = {}): Promise<T> {
   const deadline = performance.now() + withinMs;
   for (;;) {
     let failure: unknown;

@@ -4,7 +4,6 @@ import type { Fence, FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { type LeaseClock, SYSTEM_LEASE_CLOCK } from '../backend/lease-clock.js';
 import { SYSTEM_WALL_CLOCK } from '../backend/wall-clock.js';
-import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { within } from '../timing/time-limit.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
@@ -76,7 +75,7 @@ export class Coordination {
     this.services = new ServiceDirectory(this.context, keys, instance);
   }
 
-  /** What this process owns, until it has given it up and etcd knows. */
+  /** The elections, cron jobs and locks that this process owns, until etcd has confirmed that they are given up. */
   get claims(): readonly OwnClaim[] {
     const owned = (kind: ClaimKind, { claim }: { readonly claim: Claim | undefined }): OwnClaim[] =>
       claim && !claim.isReleased ? [{ kind, fence: claim.fence, isLost: claim.isLost }] : [];
@@ -125,14 +124,12 @@ export class Coordination {
   }
 
   /**
-   * Makes this instance take part in a cron job.
-   * @throws InvalidOptionsError for a name that cannot be part of a key, or is used already
+   * Makes this instance take part in a cron job, whose name no other job uses.
+   * @throws InvalidOptionsError for a name that cannot be part of a key
    */
   cron(options: Omit<CronTermOptions, 'clock' | 'log' | 'observer'>): void {
     const { name } = options;
     checkName('"name"', name);
-    const other = this.#crons.get(name);
-    if (other) throw new InvalidOptionsError(`the name "${name}" is already used by ${other.method}: use another name`);
     const { context, instance, members } = this;
     const clock = this.#backend.wallClock ?? SYSTEM_WALL_CLOCK;
     const keys = this.keys.cron(name);

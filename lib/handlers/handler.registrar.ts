@@ -1,12 +1,6 @@
 import type { ApplicationConfig } from '@nestjs/core';
 import type { DocumentLimits } from '../dto/document-limits.js';
-import {
-  BootError,
-  type BootProblem,
-  EtcdTriggerError,
-  InvalidOptionsError,
-  WatchError,
-} from '../etcd-trigger.errors.js';
+import { BootError, type BootProblem, EtcdTriggerError, WatchError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { type BootPolicy, bootProblem, bootWait } from '../watch/sharing/boot-policy.js';
 import type { WatcherService } from '../watch/watcher.service.js';
@@ -16,6 +10,7 @@ import { faultsOf } from './handler.faults.js';
 import { invokerOf } from './handler.invoker.js';
 import { HandlerListeners } from './handler.listeners.js';
 import { type HandlerPlan, planOf } from './handler.plan.js';
+import { faultsIn, methodProblem, type MethodRegistrar, type MethodsPlan } from './method-registrar.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
 import { unknownCluster } from './unknown-cluster.js';
 import { WatchKeyHandler } from './watch-key.handler.js';
@@ -40,7 +35,7 @@ interface Entry {
 }
 
 /** Attaches the decorated methods of one cluster to its watches. */
-export class HandlerRegistrar {
+export class HandlerRegistrar implements MethodRegistrar {
   readonly #entries: Entry[] = [];
   readonly #listeners: HandlerListeners;
 
@@ -53,24 +48,19 @@ export class HandlerRegistrar {
     this.#listeners = new HandlerListeners(options.cluster, watcher.guard);
   }
 
-  /**
-   * Adds decorated methods to the registry, without attaching them.
-   * @throws BootError naming every method that can never run
-   */
-  add(methods: readonly DecoratedMethod[]): void {
+  /** The plan adds the methods to the registry, and does not attach them. */
+  plan(methods: readonly DecoratedMethod[]): MethodsPlan {
     const { cluster } = this.options;
     const problems = [
       ...this.explorer.unreachable().map(({ name, fault }) => methodProblem(cluster, name, `can never run: ${fault}`)),
       ...methods.flatMap((method) => this.#problemsOf(method)),
     ];
-    if (problems.length > 0) throw new BootError(problems);
-    this.#listeners.add(methods);
-    const entries = methods
-      .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
-      .filter((plan) => plan.cluster === cluster)
-      .map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
-    for (const entry of entries) this.#entries.push(entry);
-    this.registry.fill(this.#entries.map(({ handler }) => handler));
+    return {
+      problems,
+      apply: () => {
+        this.#add(methods);
+      },
+    };
   }
 
   /**
@@ -88,6 +78,17 @@ export class HandlerRegistrar {
     }
     for (const { message } of problems)
       this.options.log.warn(`started without the initial list of ${message}; retrying`);
+  }
+
+  #add(methods: readonly DecoratedMethod[]): void {
+    const { cluster } = this.options;
+    this.#listeners.add(methods);
+    const entries = methods
+      .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
+      .filter((plan) => plan.cluster === cluster)
+      .map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
+    for (const entry of entries) this.#entries.push(entry);
+    this.registry.fill(this.#entries.map(({ handler }) => handler));
   }
 
   async #attach({ plan, handler }: Entry, boot: BootPolicy): Promise<BootProblem | undefined> {
@@ -136,20 +137,7 @@ export class HandlerRegistrar {
     return [...watchKeys, ...listeners];
   }
 
-  #faultsIn(cluster: string, check: () => string[]): string[] {
-    if (!this.options.clusters.has(cluster)) return [unknownCluster(cluster)];
-    try {
-      return check();
-    } catch (error) {
-      if (error instanceof InvalidOptionsError) return [error.message];
-      throw error;
-    }
+  #faultsIn(cluster: string, check: () => readonly string[]): readonly string[] {
+    return this.options.clusters.has(cluster) ? faultsIn(check) : [unknownCluster(cluster)];
   }
 }
-
-const methodProblem = (cluster: string, name: string, fault: string): BootProblem => ({
-  cluster,
-  subject: name,
-  reason: 'failed',
-  message: `${name}: ${fault}`,
-});

@@ -1,4 +1,5 @@
 import type { OnApplicationBootstrap, OnApplicationShutdown, OnModuleDestroy } from '@nestjs/common';
+import { BootError } from '../etcd-trigger.errors.js';
 import type { ProviderWrapper } from '../handlers/decorated-method.js';
 import type { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { HandlerRegistrar } from '../handlers/handler.registrar.js';
@@ -54,9 +55,10 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
   #register(): void {
     const { handlers, elections, crons } = this.registrars;
     const methods = this.explorer.explore().filter(({ wrapper }) => !this.#known.has(wrapper));
-    elections.register(methods);
-    crons.register(methods);
-    handlers.add(methods);
+    const plans = [elections, crons, handlers].map((registrar) => registrar.plan(methods));
+    const problems = plans.flatMap((plan) => plan.problems);
+    if (problems.length > 0) throw new BootError(problems);
+    for (const plan of plans) plan.apply();
     for (const { wrapper } of methods) this.#known.add(wrapper);
   }
 }

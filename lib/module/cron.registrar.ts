@@ -1,8 +1,8 @@
 import type { ApplicationConfig } from '@nestjs/core';
 import type { Coordination } from '../coordination/coordination.js';
+import { checkName } from '../coordination/coordination-keys.js';
 import { coordinationMissing } from '../coordination/coordination-options.js';
 import { CronSchedule } from '../coordination/cron-schedule.js';
-import { BootError, type BootProblem, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { DecoratedMethod } from '../handlers/decorated-method.js';
@@ -10,6 +10,7 @@ import type { ClusterCronMetadata } from '../handlers/decorators/cluster-cron.de
 import { tickFaultsOf } from '../handlers/handler.faults.js';
 import { tickInvokerOf } from '../handlers/handler.invoker.js';
 import { HandlerCounters } from '../handlers/handler.plan.js';
+import { faultsIn, methodProblem, type MethodRegistrar, type MethodsPlan } from '../handlers/method-registrar.js';
 import { unknownCluster } from '../handlers/unknown-cluster.js';
 import { checkMilliseconds, checkOneOf } from '../option-checks.js';
 
@@ -25,36 +26,37 @@ export interface CronRegistrarOptions {
 }
 
 /** Connects the `@ClusterCron` methods of one cluster with its cron jobs. */
-export class CronRegistrar {
+export class CronRegistrar implements MethodRegistrar {
   constructor(private readonly options: CronRegistrarOptions) {}
 
+  /** The plan makes this instance take part in the jobs of the methods. */
+  plan(methods: readonly DecoratedMethod[]): MethodsPlan {
+    const { cluster, coordination, log } = this.options;
+    const jobs: PlannedJob[] = [];
+    const problems = methods.flatMap((method) =>
+      method.clusterCrons.flatMap((cron) =>
+        faultsIn(() => this.#plan(method, cron, jobs)).map((fault) => methodProblem(cluster, method.name, fault)),
+      ),
+    );
+    return {
+      problems,
+      apply: () => {
+        for (const job of jobs) {
+          coordination?.cron(job);
+          const { expression } = job.schedule;
+          log.info(`${job.method} runs at ${quoted(expression)} on one instance, as job ${quoted(job.name)}`);
+        }
+      },
+    };
+  }
+
   /**
-   * Makes this instance take part in the jobs of these methods.
-   * @throws BootError naming every method that can never run
+   * Adds the job unless there are faults.
+   * @throws InvalidOptionsError
    */
-  register(methods: readonly DecoratedMethod[]): void {
-    const problems = methods.flatMap((method) => method.clusterCrons.flatMap((cron) => this.#problemsOf(method, cron)));
-    if (problems.length > 0) throw new BootError(problems);
-  }
-
-  /** Registers the job unless there are problems. */
-  #problemsOf(method: DecoratedMethod, cron: ClusterCronMetadata): BootProblem[] {
-    try {
-      return this.#register(method, cron).map((fault) => this.#problem(method, fault));
-    } catch (error) {
-      if (error instanceof InvalidOptionsError) return [this.#problem(method, error.message)];
-      throw error;
-    }
-  }
-
-  #problem({ name: subject }: DecoratedMethod, fault: string): BootProblem {
-    return { cluster: this.options.cluster, subject, reason: 'failed', message: `${subject}: ${fault}` };
-  }
-
-  /** @throws InvalidOptionsError */
-  #register(method: DecoratedMethod, { expression, options }: ClusterCronMetadata): string[] {
+  #plan(method: DecoratedMethod, { expression, options }: ClusterCronMetadata, jobs: PlannedJob[]): string[] {
     const { cluster = 'default', name, timeZone } = options;
-    const { clusters, coordination, application, log } = this.options;
+    const { clusters, coordination, application } = this.options;
     if (!clusters.has(cluster)) return [unknownCluster(cluster)];
     if (cluster !== this.options.cluster) return [];
     if (!coordination) return [coordinationMissing('@ClusterCron', cluster).message];
@@ -66,9 +68,13 @@ export class CronRegistrar {
     if (schedule.next(Date.now()) === undefined) return [`"${expression}" has no tick in the next years`];
     const faults = tickFaultsOf(method);
     if (faults.length > 0) return faults;
+    checkName('"name"', name);
+    const other = [...coordination.crons, ...jobs].find((job) => job.name === name);
+    if (other) return [`the name "${name}" is already used by ${other.method}: use another name`];
     const call = tickInvokerOf(method, { counters: new HandlerCounters(), application });
-    coordination.cron({ name, schedule, missed, graceMs, overlap, method: method.name, call });
-    log.info(`${method.name} runs at ${quoted(expression)} on one instance, as job ${quoted(name)}`);
+    jobs.push({ name, schedule, missed, graceMs, overlap, method: method.name, call });
     return [];
   }
 }
+
+type PlannedJob = Parameters<Coordination['cron']>[0];

@@ -1,10 +1,12 @@
-import { BootError, type BootProblem, InvalidOptionsError } from '../etcd-trigger.errors.js';
+import type { BootProblem } from '../etcd-trigger.errors.js';
 import type { Coordination } from '../coordination/coordination.js';
+import { checkName } from '../coordination/coordination-keys.js';
 import { coordinationMissing } from '../coordination/coordination-options.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { DecoratedMethod } from '../handlers/decorated-method.js';
 import { scopedMethodOf } from '../handlers/enhancers/handler.scope.js';
 import { quoted } from '../foreign/foreign-text.js';
+import { faultsIn, methodProblem, type MethodRegistrar, type MethodsPlan } from '../handlers/method-registrar.js';
 import { unknownCluster } from '../handlers/unknown-cluster.js';
 
 export interface ElectionRegistrarOptions {
@@ -17,18 +19,21 @@ export interface ElectionRegistrarOptions {
 }
 
 /** Connects the `@OnElected` and `@OnLeadershipLost` methods of one cluster with its elections. */
-export class ElectionRegistrar {
+export class ElectionRegistrar implements MethodRegistrar {
   constructor(private readonly options: ElectionRegistrarOptions) {}
 
-  /**
-   * Makes this instance a candidate in the elections of these methods.
-   * @throws BootError naming every method that can never run
-   */
-  register(methods: readonly DecoratedMethod[]): void {
-    const { cluster, coordination, log } = this.options;
-    const problems = methods.flatMap((method) => this.#problemsOf(method));
-    if (problems.length > 0) throw new BootError(problems);
-    if (!coordination) return;
+  /** The plan makes this instance a candidate in the elections of the methods. */
+  plan(methods: readonly DecoratedMethod[]): MethodsPlan {
+    return {
+      problems: methods.flatMap((method) => this.#problemsOf(method)),
+      apply: () => {
+        if (this.options.coordination) this.#register(methods, this.options.coordination);
+      },
+    };
+  }
+
+  #register(methods: readonly DecoratedMethod[], coordination: Coordination): void {
+    const { cluster, log } = this.options;
     for (const method of methods) {
       const call = scopedMethodOf(method);
       for (const { name } of method.onElected.filter((decorator) => decorator.cluster === cluster)) {
@@ -39,7 +44,7 @@ export class ElectionRegistrar {
     for (const method of methods) {
       const call = scopedMethodOf(method);
       for (const { name } of method.onLeadershipLost.filter((decorator) => decorator.cluster === cluster)) {
-        const elections = coordination.elections.filter((election) => name === undefined || election.name === name);
+        const elections = name === undefined ? coordination.elections : [coordination.election(name)];
         for (const election of elections) {
           election.onLeadershipLost({ name: method.name, call: (term) => call(term, [term]) });
         }
@@ -49,31 +54,21 @@ export class ElectionRegistrar {
 
   #problemsOf(method: DecoratedMethod): BootProblem[] {
     const { cluster, clusters, coordination } = this.options;
-    const problem = (message: string): BootProblem => ({ cluster, subject: method.name, reason: 'failed', message });
+    const problem = (fault: string): BootProblem => methodProblem(cluster, method.name, fault);
     const decorators = [
       ...method.onElected.map((each) => ({ ...each, decorator: `@OnElected('${each.name}')` })),
       ...method.onLeadershipLost.map((each) => ({ ...each, decorator: '@OnLeadershipLost' })),
     ];
     return decorators.flatMap(({ decorator, ...each }) => {
-      if (!clusters.has(each.cluster)) return [problem(`${method.name}: ${unknownCluster(each.cluster)}`)];
+      if (!clusters.has(each.cluster)) return [problem(unknownCluster(each.cluster))];
       if (each.cluster !== cluster) return [];
-      if (!coordination) return [problem(coordinationMissing(`${method.name}: ${decorator}`, cluster).message)];
-      return nameProblem(method, each.name, coordination).map(problem);
+      if (!coordination) return [problem(coordinationMissing(decorator, cluster).message)];
+      const { name } = each;
+      if (name === undefined) return [];
+      return faultsIn(() => {
+        checkName('the name of an election', name);
+        return [];
+      }).map(problem);
     });
-  }
-}
-
-function nameProblem(
-  { name: method }: DecoratedMethod,
-  name: string | undefined,
-  coordination: Coordination,
-): string[] {
-  if (name === undefined) return [];
-  try {
-    coordination.election(name);
-    return [];
-  } catch (error) {
-    if (error instanceof InvalidOptionsError) return [`${method}: ${error.message}`];
-    throw error;
   }
 }

@@ -4,6 +4,7 @@ import { IsInt } from 'class-validator';
 import {
   ClusterCron,
   type ConfigRef,
+  EtcdTriggerInspector,
   EtcdTriggerModule,
   getConfigToken,
   InvalidOptionsError,
@@ -67,6 +68,28 @@ class BrokenHandlers {
 
 @Module({ providers: [BrokenHandlers] })
 class BrokenModule {}
+
+@Injectable()
+class HalfBroken {
+  @OnElected('half')
+  lead(): void {
+    seen.push('leads half');
+  }
+
+  @ClusterCron('* * * * *', { name: 'half' })
+  tick(): void {
+    seen.push('ticks half');
+  }
+
+  @ClusterCron('never', { name: 'broken' })
+  broken(): void {}
+
+  @WatchKey('/orders/', { cluster: 'nowhere' })
+  onOrder(): void {}
+}
+
+@Module({ providers: [HalfBroken] })
+class HalfBrokenModule {}
 
 @Module({ imports: [EtcdTriggerModule.forFeature([{ key: '/limit', type: Limit }])] })
 class LazyFeatureModule {}
@@ -146,6 +169,25 @@ describe('a module that is loaded lazily', () => {
     etcd.put('/orders/2', 'b');
     await settled(etcd);
     expect(seen).toContain('eager /orders/2');
+  });
+
+  it('takes part in nothing if one of its methods can never run, and is told all problems at once', async () => {
+    await using started = await start();
+    const { app, etcd, load, registry } = started;
+    await load(HalfBrokenModule);
+    for (const attempt of [1, 2]) {
+      const refused = await registry.register().catch((error: unknown) => error);
+      expect([attempt, refused]).toMatchObject([
+        attempt,
+        { problems: [{ subject: 'HalfBroken.broken' }, { subject: 'HalfBroken.onOrder' }] },
+      ]);
+    }
+    etcd.advance(60_000);
+    await settled(etcd);
+
+    expect(seen).toEqual(['eager /orders/1']);
+    const [cluster] = app.get(EtcdTriggerInspector).describe().clusters;
+    expect([cluster?.crons, cluster?.coordination?.elections]).toEqual([[], []]);
   });
 
   it('cannot define a configuration that the store has not loaded', async () => {

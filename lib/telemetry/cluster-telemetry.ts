@@ -23,7 +23,7 @@ import type { KeyRange } from '../backend/key-range.js';
 import { type ClusterGaugeValues, observeGauges } from './cluster-gauges.js';
 import { CoordinationTelemetry } from './coordination-telemetry.js';
 import { type Counters, createCounters } from './instruments.js';
-import { endSpan, errorType, runAndReport } from './span-end.js';
+import { endSpan, errorType, inSpan, runAndReport } from './spans.js';
 
 const SCOPE = 'nestjs-etcd-trigger';
 
@@ -120,7 +120,7 @@ export class ClusterTelemetry implements ClusterObserver {
     if (attempt > 1) this.#counters.handlerRetries.add(1, handlerAttributes);
     const attributes = { ...handlerAttributes, ...subjectAttributes(subject), 'etcd_trigger.attempt': attempt };
     const name = `process ${String(handlerAttributes['etcd_trigger.target'])}`;
-    return this.tracer.startActiveSpan(name, { kind: SpanKind.CONSUMER, attributes }, (span) => {
+    return inSpan(this.tracer, name, { kind: SpanKind.CONSUMER, attributes }, (span) => {
       const startedAt = performance.now();
       const onEnd = (error?: unknown): void => {
         const seconds = (performance.now() - startedAt) / 1_000;

@@ -1,11 +1,12 @@
-import { type Attributes, context, type Span, type SpanOptions, trace, type Tracer } from '@opentelemetry/api';
+import type { Attributes, SpanOptions, Tracer } from '@opentelemetry/api';
 import type { ClaimKind } from '../coordination/claim-keeper.js';
 import type { CoordinationObserver } from '../coordination/coordination.js';
 import type { ClusterCronTick } from '../coordination/cron-tick.js';
 import type { HeldLockObserver } from '../coordination/queued-lock.js';
 import { LockLostError } from '../etcd-trigger.errors.js';
 import type { Counters } from './instruments.js';
-import { endSpan, errorType } from './span-end.js';
+import { quietly } from './quietly.js';
+import { asActive, endSpan, errorType, inSpan } from './spans.js';
 
 /** Reports metrics and spans of elections, locks and cron jobs. The names of locks may be many, so no metric has them. */
 export class CoordinationTelemetry implements CoordinationObserver {
@@ -57,13 +58,12 @@ export class CoordinationTelemetry implements CoordinationObserver {
 
   lockWait<T>(lock: string, wait: () => Promise<T>): Promise<T> {
     const startedAt = performance.now();
-    return this.tracer.startActiveSpan('wait for lock', this.#lockOptions(lock), async (span) => {
+    return inSpan(this.tracer, 'wait for lock', this.#lockOptions(lock), async (span) => {
       const onEnd = (outcome: string, error?: unknown): void => {
         const about = { 'etcd_trigger.outcome': outcome };
         const seconds = (performance.now() - startedAt) / 1_000;
         this.counters.lockWaitDuration.record(seconds, { ...this.#cluster, ...about, ...errorType(error) });
-        span.setAttributes(about);
-        endSpan(span, error);
+        endSpan(span, error, about);
       };
       try {
         const acquired = await wait();
@@ -77,22 +77,23 @@ export class CoordinationTelemetry implements CoordinationObserver {
   }
 
   lockAcquired(lock: string, token: number): HeldLockObserver {
-    const span = this.tracer.startSpan('hold lock', this.#lockOptions(lock)).setAttribute('etcd_trigger.token', token);
+    const options = this.#lockOptions(lock, { 'etcd_trigger.token': token });
+    const span = quietly(() => this.tracer.startSpan('hold lock', options));
     return {
-      run: (call) => context.with(trace.setSpan(context.active(), span), call),
+      run: (call) => asActive(span, call),
       released: (isLost) => {
         endSpan(span, isLost ? new LockLostError('') : undefined);
       },
     };
   }
 
-  #lockOptions(lock: string): SpanOptions {
-    return { attributes: { ...this.#cluster, 'etcd_trigger.lock': lock } };
+  #lockOptions(lock: string, others: Attributes = {}): SpanOptions {
+    return { attributes: { ...this.#cluster, 'etcd_trigger.lock': lock, ...others } };
   }
 
   /** The span is active during the call, which resolves to its error if it has failed. */
   #span(name: string, attributes: Attributes, call: () => Promise<unknown>): Promise<unknown> {
-    return this.tracer.startActiveSpan(name, { attributes }, async (span: Span) => {
+    return inSpan(this.tracer, name, { attributes }, async (span) => {
       const error = await call();
       endSpan(span, error);
       return error;

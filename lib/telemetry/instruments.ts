@@ -1,4 +1,5 @@
 import type { Counter, Histogram, Meter, MetricOptions, ObservableGauge } from '@opentelemetry/api';
+import { quietly } from './quietly.js';
 
 /** In seconds. */
 const DURATION_BUCKETS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
@@ -28,7 +29,7 @@ export const INSTRUMENTS = {
   deliveryFailures: counter(
     'etcd_trigger.delivery.failures',
     '{failure}',
-    'Unexpected failures of the delivery itself, which is retried, by target',
+    'Unexpected failures of the delivery itself, by target',
   ),
   handlerPending: gauge(
     'etcd_trigger.handler.pending',
@@ -116,13 +117,29 @@ function createOne(
 ): Counter | Histogram | ObservableGauge {
   switch (kind) {
     case 'counter':
-      return meter.createCounter(name, options);
+      return quietCounter(meter.createCounter(name, options));
     case 'histogram':
-      return meter.createHistogram(name, options);
+      return quietHistogram(meter.createHistogram(name, options));
     case 'gauge':
       return meter.createObservableGauge(name, options);
   }
 }
+
+const quietCounter = (instrument: Counter): Counter => ({
+  add: (...args) => {
+    quietly(() => {
+      instrument.add(...args);
+    });
+  },
+});
+
+const quietHistogram = (instrument: Histogram): Histogram => ({
+  record: (...args) => {
+    quietly(() => {
+      instrument.record(...args);
+    });
+  },
+});
 
 function counter(name: string, unit: string, description: string) {
   return { kind: 'counter', name, options: { unit, description } } as const;

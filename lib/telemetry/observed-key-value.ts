@@ -2,7 +2,7 @@ import { SpanKind } from '@opentelemetry/api';
 import { UnknownOutcomeError } from '../etcd-trigger.errors.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../backend/key-value-store.js';
 import type { ClusterTelemetry } from './cluster-telemetry.js';
-import { endSpan } from './span-end.js';
+import { endSpan, inSpan } from './spans.js';
 
 /** Records a span and a duration for every write. Reads pass through unchanged. */
 export class ObservedKeyValue implements KeyValueStore {
@@ -24,26 +24,22 @@ export class ObservedKeyValue implements KeyValueStore {
       'etcd_trigger.cluster': this.telemetry.cluster,
       ...(transaction.key !== undefined && { 'etcd_trigger.key': transaction.key }),
     };
-    return this.telemetry.tracer.startActiveSpan(
-      `${operation} etcd`,
-      { kind: SpanKind.CLIENT, attributes },
-      async (span) => {
-        const startedAt = performance.now();
-        const onEnd = (outcome: string, error?: unknown): void => {
-          this.telemetry.wrote(operation, outcome, (performance.now() - startedAt) / 1_000, error);
-          span.setAttribute('etcd_trigger.outcome', outcome);
-          endSpan(span, error);
-        };
-        try {
-          const result = await this.inner.commit(transaction);
-          onEnd(result.applied ? 'applied' : 'conflict');
-          return result;
-        } catch (error) {
-          onEnd(error instanceof UnknownOutcomeError ? 'unknown' : 'refused', error);
-          throw error;
-        }
-      },
-    );
+    const options = { kind: SpanKind.CLIENT, attributes };
+    return inSpan(this.telemetry.tracer, `${operation} etcd`, options, async (span) => {
+      const startedAt = performance.now();
+      const onEnd = (outcome: string, error?: unknown): void => {
+        this.telemetry.wrote(operation, outcome, (performance.now() - startedAt) / 1_000, error);
+        endSpan(span, error, { 'etcd_trigger.outcome': outcome });
+      };
+      try {
+        const result = await this.inner.commit(transaction);
+        onEnd(result.applied ? 'applied' : 'conflict');
+        return result;
+      } catch (error) {
+        onEnd(error instanceof UnknownOutcomeError ? 'unknown' : 'refused', error);
+        throw error;
+      }
+    });
   }
 }
 

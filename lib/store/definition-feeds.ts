@@ -53,7 +53,7 @@ interface FollowedFeed {
 export class DefinitionFeeds implements FeedSink {
   readonly listeners = new ConfigListeners({
     failed: (error) => {
-      this.#failures.failed(this.listeners, 'listeners of the store', error);
+      this.#failures.missed(this.listeners, 'listeners of the store', error);
     },
     succeeded: () => {
       this.#failures.recovered(this.listeners, 'listeners of the store');
@@ -215,7 +215,7 @@ export class DefinitionFeeds implements FeedSink {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
       this.#failures.recovered(this, 'metrics of the store');
     } catch (error) {
-      this.#failures.failed(this, 'metrics of the store', error);
+      this.#failures.missed(this, 'metrics of the store', error);
     }
     for (const { key, revision, violations } of rejected.slice(0, MAX_LOGGED_KEYS)) {
       const { message } = new InvalidConfigError(`${quoted(key)} at revision ${revision}`, violations);

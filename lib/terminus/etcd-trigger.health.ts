@@ -74,7 +74,9 @@ function warningsOf({ store, targets, handlers, crons, coordination, failing }: 
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
-  const unexpected = failing.map((subject) => `the delivery of ${subject} has failed unexpectedly and is retried`);
+  const unexpected = failing.map(
+    (subject) => `the delivery of ${subject} has failed unexpectedly, and not succeeded since`,
+  );
   const halted = handlers
     .filter(({ state }) => state === 'halted')
     .map(({ name, target }) => `${name} (${target}) is halted`);

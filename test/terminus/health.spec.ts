@@ -109,7 +109,9 @@ describe('the health of an application', () => {
     });
     etcd.put('/app/limit', { perMinute: 2 });
 
-    await eventually(() => hasReason('the delivery of key "/app/limit" has failed unexpectedly and is retried'));
+    await eventually(() =>
+      hasReason('the delivery of key "/app/limit" has failed unexpectedly, and not succeeded since'),
+    );
     deliver.mockRestore();
     await eventually(() => reasons() === undefined);
 
@@ -123,7 +125,9 @@ describe('the health of an application', () => {
     const { clusters: before } = app.get(EtcdTriggerInspector).describe();
     etcd.put('/app/region', { name: 'b' });
 
-    await eventually(() => hasReason('the delivery of key "/app/region" has failed unexpectedly and is retried'));
+    await eventually(() =>
+      hasReason('the delivery of key "/app/region" has failed unexpectedly, and not succeeded since'),
+    );
     const store = app.get(StoreService);
     expect(store.status).toBe('stale');
     expect(store.get('/app/region', Region)).toEqual({ name: 'a' });
@@ -146,7 +150,9 @@ describe('the health of an application', () => {
     app.get(StoreService).onChange('/app/limit', (change) => received.push(change.value));
     etcd.put('/app/limit', { perMinute: 2 });
 
-    await eventually(() => hasReason('the delivery of listeners of the store has failed unexpectedly and is retried'));
+    await eventually(() =>
+      hasReason('the delivery of listeners of the store has failed unexpectedly, and not succeeded since'),
+    );
     receive.mockRestore();
     etcd.put('/app/limit', { perMinute: 3 });
     await eventually(() => reasons() === undefined);

@@ -4,8 +4,8 @@ import { describeThrown } from '../../foreign/foreign-error.js';
 import type { ClusterObserver } from './cluster-observer.js';
 
 /**
- * Reports what the library's own delivery throws: a bug that must not become silence. Each delivery is retried; the log
- * has one line for its first failure and one for its recovery, and the metric counts every failure.
+ * Reports what the library's own delivery throws: a bug that must not become silence. The log has one line for the first
+ * failure of a delivery and one for its recovery, and the metric counts every failure.
  */
 export class DeliveryFailures {
   /** Subjects by delivery. */
@@ -21,12 +21,14 @@ export class DeliveryFailures {
     return [...new Set(this.#failing.values())];
   }
 
-  /** `subject` names the delivery in messages; `delivery` identifies it. */
+  /** `subject` names the delivery, which is retried, in messages; `delivery` identifies it. */
   failed(delivery: object, subject: string | KeyRange, error: unknown): void {
-    const isKnown = this.#failing.has(delivery);
-    this.#failing.set(delivery, String(subject));
-    if (!isKnown) this.#log(subject, 'failed unexpectedly and is retried', error);
-    this.#count(subject);
+    this.#failed(delivery, subject, 'failed unexpectedly and is retried', error);
+  }
+
+  /** Like `failed`, for a delivery that is not retried: the next one may succeed. */
+  missed(delivery: object, subject: string, error: unknown): void {
+    this.#failed(delivery, subject, 'failed unexpectedly', error);
   }
 
   /** Reports a failure that needs no retry. */
@@ -46,6 +48,13 @@ export class DeliveryFailures {
   /** To be called when a delivery has ended. */
   forget(delivery: object): void {
     this.#failing.delete(delivery);
+  }
+
+  #failed(delivery: object, subject: string | KeyRange, event: string, error: unknown): void {
+    const isKnown = this.#failing.has(delivery);
+    this.#failing.set(delivery, String(subject));
+    if (!isKnown) this.#log(subject, event, error);
+    this.#count(subject);
   }
 
   #log(subject: string | KeyRange, event: string, error: unknown): void {

@@ -245,7 +245,7 @@ export class SharedRange implements ReflectorSink, RangeOwner {
       call(this.#observer);
       this.#failures.recovered(this.#observer, 'metrics');
     } catch (error) {
-      this.#failures.failed(this.#observer, 'metrics', error);
+      this.#failures.missed(this.#observer, 'metrics', error);
     }
   }
 

@@ -6,7 +6,7 @@ import type { Fence } from '../backend/fence.js';
 import { KeyRange } from '../backend/key-range.js';
 import { keyBytesOf } from '../backend/key-record.js';
 import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
-import { checkKnown, checkMilliseconds } from '../option-checks.js';
+import { checkKnown, checkMilliseconds, MAX_TIMER_MS } from '../option-checks.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import { describeFailure } from '../watch/delivery/listener-failure.js';
 import { aborted, isEndedBy } from './aborted.js';
@@ -39,9 +39,6 @@ export interface ElectionObserver {
   /** An `@OnElected` method has rejected. */
   termFailed(election: string, error: unknown): void;
 }
-
-/** Longer than any test. Any timer accepts it. */
-const ENDLESS_MS = 2 ** 31 - 1;
 
 /** This instance's part in one election. */
 export class ElectionCandidate implements Election, Participant, CandidateActivity {
@@ -135,8 +132,8 @@ export class ElectionCandidate implements Election, Participant, CandidateActivi
 
   standBy(): void {
     const { claim } = this;
-    if (claim?.fence.signal.aborted === false) this.#resign(claim, ENDLESS_MS);
-    else if (!this.#standby) this.#standByFor(ENDLESS_MS);
+    if (claim?.fence.signal.aborted === false) this.#resign(claim, MAX_TIMER_MS);
+    else if (!this.#standby) this.#standByFor(MAX_TIMER_MS);
   }
 
   endStandby(): void {

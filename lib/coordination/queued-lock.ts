@@ -64,7 +64,8 @@ export class QueuedLock implements ClusterLock {
    */
   async whenFirst(signal: AbortSignal): Promise<boolean> {
     let awaited: string | undefined;
-    for (let repeats = 0; !this.isLost;) {
+    let repeats = 0;
+    while (!this.isLost) {
       signal.throwIfAborted();
       const { isFirst, predecessor } = await this.#place();
       if (isFirst) return !this.isLost;

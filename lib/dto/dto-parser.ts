@@ -49,9 +49,9 @@ export interface DtoParserOptions {
 /** Parses bytes into a validated, frozen instance of a class. Lists, changes and writes all use the same parser. */
 export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
+  readonly limits: DocumentLimits;
   readonly #unknown: 'strip' | 'refuse';
   readonly #asyncTimeoutMs: number;
-  readonly limits: DocumentLimits;
   /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
 

@@ -10,7 +10,7 @@ export interface CoordinationDescription {
   /** Id of this instance, as in `ElectionLeader.instance`. */
   readonly instance: string;
   readonly lease: LeaseDescription;
-  /** What this instance owns, until it has given it up and etcd has confirmed that. */
+  /** The elections, cron jobs and locks of this instance, until etcd has confirmed that they are given up. */
   readonly claims: readonly ClaimDescription[];
   readonly elections: readonly ElectionDescription[];
   /** The locks that this instance holds or waits for. */

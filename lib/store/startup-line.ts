@@ -5,7 +5,7 @@ import { skippedKeysOf } from './config-boot.js';
 /** Describes what the store loaded: definitions, keys with a value, revision, time, and the keys that were skipped. */
 export function startupLine(feeds: readonly DefinitionFeed[], ms: number): string {
   const keys = feeds.reduce((sum, { cache }) => sum + cache.counts().keys, 0);
-  const revision = Math.max(...feeds.map((feed) => feed.visibleRevision));
+  const revision = feeds.reduce((highest, { visibleRevision }) => Math.max(highest, visibleRevision), 0);
   const at = revision > 0 ? ` at revision ${revision}` : '';
   return `loaded ${count(feeds.length, 'definition')} with ${count(keys, 'key')}${at} in ${Math.round(ms)} ms${skipped(feeds)}`;
 }

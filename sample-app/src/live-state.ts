@@ -28,7 +28,7 @@ export interface AppState {
   readonly pods: ShownPods;
 }
 
-/** What the instances share, as this one sees it. */
+/** The elections, locks, cron jobs and instances, as this instance sees them. */
 export interface ShownPods {
   /** This instance. */
   readonly pod: string;

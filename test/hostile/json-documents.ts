@@ -135,7 +135,7 @@ const json = (name: string, bytes: string | Buffer, verdict: Verdict): HostileDo
   verdict,
 });
 
-/** What parsers of JSON disagree about, and what only the rules of the library reject. */
+/** Documents that parsers of JSON disagree about, and documents that only the rules of the library reject. */
 export const JSON_DOCUMENTS: readonly HostileDocument[] = [
   ...VALUES.map(([text, value]) => json(`value ${text}`, `{"value":${text}}`, valid({ value }))),
   ...NOT_JSON.map((text) => json(`broken ${text}`, `{"value":${text}}`, rejected('json'))),

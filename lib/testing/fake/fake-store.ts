@@ -119,7 +119,7 @@ export class FakeStore {
     return first > 0 && records.every(({ createRevision }) => createRevision >= first);
   }
 
-  /** As etcd, where 0 for the highest revision is no limit. */
+  /** etcd reads 0 as no limit for the highest create revision, so this method does, too. */
   #newestBefore(prefix: string, first: number): KeyRecord | undefined {
     const limit = first > 1 ? first : Infinity;
     return this.#under(prefix)

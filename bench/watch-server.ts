@@ -5,15 +5,16 @@ import { RANGE_PATH, WATCH_PATH } from './grpc-paths.js';
 import { bytesField, numberField } from './wire.js';
 
 const HEADER = bytesField(1, Buffer.concat([numberField(1, 1), numberField(2, 1), numberField(3, 1)]));
-const CREATED = Buffer.concat([HEADER, numberField(3, 1)]);
+/** Tag of `create_request` in a `WatchRequest`. */
+const CREATE = 0x0a;
 const RESPONSE = { ':status': 200, 'content-type': 'application/grpc' };
 const OK = { 'grpc-status': '0' };
 const UNIMPLEMENTED = { 'grpc-status': '12' };
 
 /**
- * A minimal etcd server for watches. It reports an empty store at revision 1, accepts every watch and sends the given
- * messages to watches of `/b/` as fast as they are read, once `others` watches of other prefixes exist. Prints its port
- * and the properties of `hello`.
+ * A minimal etcd server for watches. It reports an empty store at revision 1, accepts every watch, also several on one
+ * stream, and sends the given messages to watches of `/b/` as fast as they are read, once `others` watches of other
+ * prefixes exist. The messages are those of the watch 0. Prints its port and the properties of `hello`.
  */
 export function serveWatch(hello: object, messages: () => Iterable<Buffer>, others = 0): void {
   const waitingWatches: (() => void)[] = [];
@@ -34,9 +35,12 @@ export function serveWatch(hello: object, messages: () => Iterable<Buffer>, othe
     const { ':path': path } = headers;
     if (path === WATCH_PATH) {
       stream.respond(RESPONSE);
-      stream.once('data', (request: Buffer) => {
-        connection.sent(stream.id ?? 0, CREATED);
-        stream.write(framed(CREATED), () => {
+      let otherIds = 0;
+      onMessages(stream, (request) => {
+        if (request[0] !== CREATE) return;
+        const created = createdAs(request.includes('/b/') ? 0 : (otherIds += 1));
+        connection.sent(stream.id ?? 0, created);
+        stream.write(framed(created), () => {
           watch(connection, stream, request);
         });
       });
@@ -60,6 +64,22 @@ export function serveWatch(hello: object, messages: () => Iterable<Buffer>, othe
   server.listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;
     process.stdout.write(`${JSON.stringify({ port, ...hello })}\n`);
+  });
+}
+
+const createdAs = (watchId: number): Buffer => Buffer.concat([HEADER, numberField(2, watchId), numberField(3, 1)]);
+
+/** Calls the listener with each gRPC message of the stream. */
+function onMessages(stream: ServerHttp2Stream, listener: (message: Buffer) => void): void {
+  let unread = Buffer.alloc(0);
+  stream.on('data', (chunk: Buffer) => {
+    unread = Buffer.concat([unread, chunk]);
+    while (unread.length >= 5) {
+      const end = 5 + unread.readUInt32BE(1);
+      if (unread.length < end) return;
+      listener(unread.subarray(5, end));
+      unread = unread.subarray(end);
+    }
   });
 }
 

@@ -21,7 +21,7 @@ export function checkDtoType(subject: string, type: unknown): asserts type is An
   if (!isClass(type)) throw new InvalidOptionsError(`the definition of ${subject} needs a class as its "type"`);
   if (!readsDecorators()) {
     throw new InvalidOptionsError(
-      'a bundler has included class-transformer twice, so its decorators have no effect: bundle nestjs-etcd-trigger, class-transformer and class-validator together, or make all three external (docs/bundling.md)',
+      'a bundler has included class-transformer twice, so its decorators have no effect: bundle nestjs-etcd-trigger, class-transformer and class-validator together, or make all packages external (docs/bundling.md)',
     );
   }
   checkClass(subject, type, new Set());

@@ -1,8 +1,8 @@
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CONSUMER_FILES, CONSUMER_OUTPUT } from './consumer-app.js';
-import { ConsumerProject, nestDependencies } from '../support/consumer-project.js';
-import { NodeBinaries } from './node-binaries.js';
+import { ConsumerProject, nestDependencies } from '../../support/consumer-project.js';
+import { NodeBinaries } from '../node-binaries.js';
 
 const NODES = ['20', '22', '24'];
 

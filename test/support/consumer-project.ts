@@ -23,6 +23,15 @@ export const nestDependencies = (major: string): Record<string, string> => ({
   rxjs: '^7.8.2',
 });
 
+export interface ConsumerProjectOptions {
+  /** Properties of `package.json`. */
+  readonly manifest?: Readonly<Record<string, unknown>>;
+  /** Files that exist before the installation. */
+  readonly files?: Readonly<Record<string, string>>;
+  /** The command of a package manager. */
+  readonly install?: readonly string[];
+}
+
 /** The project of an application in which the packed tarball is installed. */
 export class ConsumerProject implements AsyncDisposable {
   private constructor(
@@ -33,12 +42,12 @@ export class ConsumerProject implements AsyncDisposable {
   /** Creates an empty project, and installs its dependencies with npm or with another package manager. */
   static async create(
     dependencies: Readonly<Record<string, string>>,
-    manifest: Readonly<Record<string, unknown>> = {},
-    install: readonly string[] = NPM,
+    { manifest = {}, files = {}, install = NPM }: ConsumerProjectOptions = {},
   ): Promise<ConsumerProject> {
     const temporary = await TemporaryFolder.create('consumer');
     const project = new ConsumerProject(temporary, temporary.path);
     await project.write({
+      ...files,
       'package.json': JSON.stringify({
         private: true,
         overrides: { 'file-type': '21.3.4' },

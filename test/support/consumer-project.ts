@@ -30,6 +30,8 @@ export interface ConsumerProjectOptions {
   readonly files?: Readonly<Record<string, string>>;
   /** The command of a package manager. */
   readonly install?: readonly string[];
+  /** False for a project without the packed tarball, to compare with. */
+  readonly hasTarball?: boolean;
 }
 
 /** The project of an application in which the packed tarball is installed. */
@@ -42,17 +44,18 @@ export class ConsumerProject implements AsyncDisposable {
   /** Creates an empty project, and installs its dependencies with npm or with another package manager. */
   static async create(
     dependencies: Readonly<Record<string, string>>,
-    { manifest = {}, files = {}, install = NPM }: ConsumerProjectOptions = {},
+    { manifest = {}, files = {}, install = NPM, hasTarball = true }: ConsumerProjectOptions = {},
   ): Promise<ConsumerProject> {
     const temporary = await TemporaryFolder.create('consumer');
     const project = new ConsumerProject(temporary, temporary.path);
+    const tarball = hasTarball ? { 'nestjs-etcd-trigger': `file:${await project.pack()}` } : {};
     await project.write({
       ...files,
       'package.json': JSON.stringify({
         private: true,
         overrides: { 'file-type': '21.3.4' },
         ...manifest,
-        dependencies: { ...dependencies, 'nestjs-etcd-trigger': `file:${await project.pack()}` },
+        dependencies: { ...dependencies, ...tarball },
       }),
     });
     await project.#exec(install);

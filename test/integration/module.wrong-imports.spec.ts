@@ -18,12 +18,9 @@ type Imports = NonNullable<Parameters<typeof Test.createTestingModule>[0]['impor
 const HOSTS = { hosts: '127.0.0.1:1' };
 const NO_OPTIONS = 'EtcdTriggerModule needs options: at least { client: { hosts: "host:2379" } }';
 
-const { forRoot, forRootAsync } = EtcdTriggerModule;
-const withOptions = (options: unknown) => (): Imports => [
-  forRoot.call(EtcdTriggerModule, options as EtcdTriggerOptions),
-];
+const withOptions = (options: unknown) => (): Imports => [EtcdTriggerModule.forRoot(options as EtcdTriggerOptions)];
 const withAsync = (options: unknown) => (): Imports => [
-  forRootAsync.call(EtcdTriggerModule, options as Parameters<typeof forRootAsync>[0]),
+  EtcdTriggerModule.forRootAsync(options as Parameters<typeof EtcdTriggerModule.forRootAsync>[0]),
 ];
 const withFeature = (configs: unknown) => (): Imports => [
   ...withOptions({ client: HOSTS })(),

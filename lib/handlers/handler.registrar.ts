@@ -83,13 +83,14 @@ export class HandlerRegistrar implements MethodRegistrar {
   }
 
   #add(methods: readonly DecoratedMethod[]): void {
-    const { cluster } = this.options;
-    this.#listeners.add(methods);
+    const { cluster, log } = this.options;
     const entries = methods
       .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
       .filter((plan) => plan.cluster === cluster)
       .map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
     for (const entry of entries) this.#entries.push(entry);
+    const targets = this.#entries.map(({ plan }) => plan.target);
+    for (const line of this.#listeners.add(methods, targets)) log.warn(line);
     this.registry.fill(this.#entries.map(({ handler }) => handler));
   }
 

@@ -131,8 +131,8 @@ export class BootError extends EtcdTriggerError {
     const [first] = problems;
     super(
       problems.length === 1 && first
-        ? `etcd configuration cannot be loaded: ${first.message}`
-        : `etcd configuration cannot be loaded, ${problems.length} problems:\n${describeProblems(problems)}`,
+        ? `the application cannot start: ${first.message}`
+        : `the application cannot start, ${problems.length} problems:\n${describeProblems(problems)}`,
       { cause: problems.find((problem) => problem.error)?.error },
     );
     this.problems = problems.map(withHiddenError);

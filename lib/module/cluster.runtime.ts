@@ -33,6 +33,8 @@ import type { ResolvedOptions } from './etcd-trigger.options.js';
 
 /** Owns the backend, watcher, store and telemetry of one cluster, and closes them. */
 export class ClusterRuntime {
+  /** Returns the decorated methods, until the application is initialized. */
+  unattached: () => readonly string[] = () => [];
   readonly log: InstanceLog;
   readonly watcher: WatcherService;
   /** Filled with the `@WatchKey` methods at bootstrap. */
@@ -108,6 +110,7 @@ export class ClusterRuntime {
         ...(this.#feeds?.busy ?? []),
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
+      unattached: this.unattached(),
       due: crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
       candidates: this.coordination?.elections ?? [],
     };

@@ -3,7 +3,7 @@ import { Logger, type LoggerService } from '@nestjs/common';
 import type { BackendSource } from '../backend/cluster-backend.js';
 import { DEFAULT_LIMITS, type TransactionLimits } from '../backend/transaction-limits.js';
 import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../dto/document-limits.js';
-import type { Etcd3, EtcdClientOptions } from '../etcd/connection/etcd-client.js';
+import { CLIENT_OPTIONS, type Etcd3, type EtcdClientOptions } from '../etcd/connection/etcd-client.js';
 import {
   type CoordinationOptions,
   type ResolvedCoordination,
@@ -11,7 +11,7 @@ import {
 } from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkInteger, checkKnown, checkOneOf, MAX_TIMER_MS, type OptionNames } from '../option-checks.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { checkConfigs, type ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { SnapshotOptions } from '../store/snapshot/config-snapshot.js';
 import { checkDelivery, DELIVERY_OPTIONS, type DeliveryOptions } from '../watch/delivery/delivery-options.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
@@ -173,12 +173,16 @@ const NESTED_OPTIONS = {
   watchDefaults: DELIVERY_OPTIONS,
 } as const;
 
+/** Where an option belongs that is given beside `client` by mistake. */
+const NESTED_PATHS: readonly string[] = Object.entries({ client: CLIENT_OPTIONS, ...NESTED_OPTIONS }).flatMap(
+  ([option, names]) => Object.keys(names).map((name) => `${option}.${name}`),
+);
+
 const POLICIES: readonly string[] = ['fail-fast', 'wait', 'degraded'] satisfies BootPolicy['policy'][];
 
 /** @throws InvalidOptionsError naming the first invalid option */
-export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedOptions {
-  if (typeof given !== 'object')
-    throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts } }');
+export function resolveOptions(given: EtcdTriggerOptions | null | undefined): ResolvedOptions {
+  checkIsGiven(given);
   checkNames(given);
   const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
   checkOneOf('"boot.policy"', policy, POLICIES);
@@ -191,7 +195,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     coordination,
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
-    configs: checkConfigs(given.configs ?? []),
+    configs: checkConfigs('"configs"', given.configs ?? []),
     limits: checkLimitOptions(given.limits ?? {}),
     boot: { policy, timeoutMs: checkMilliseconds('boot.timeoutMs', timeoutMs) },
     requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
@@ -203,12 +207,18 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
   };
 }
 
+/** @throws InvalidOptionsError unless it is an object */
+export function checkIsGiven(options: unknown): asserts options is object {
+  if (typeof options === 'object' && options !== null) return;
+  throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts: "host:2379" } }');
+}
+
 function checkNames(given: EtcdTriggerOptions): void {
   const late = ['cluster', 'isGlobal'].find((option) => option in given);
   if (late !== undefined) {
     throw new InvalidOptionsError(`"${late}" is set beside useFactory, because Nest needs it before the factory runs`);
   }
-  checkKnown(given, OPTIONS);
+  checkKnown(given, OPTIONS, { elsewhere: NESTED_PATHS });
   for (const [option, names] of Object.entries(NESTED_OPTIONS)) {
     const nested: unknown = given[option as keyof typeof NESTED_OPTIONS];
     if (typeof nested === 'object' && nested !== null) checkKnown(nested, names, { path: `${option}.` });
@@ -244,11 +254,6 @@ function checkSnapshot(given: unknown): SnapshotOptions {
     throw new InvalidOptionsError('"snapshot.maxAgeMs" must be a number of milliseconds above 0');
   }
   return { directory, ...(maxAgeMs && { maxAgeMs }), ...(encryptionKey && { encryptionKey }) };
-}
-
-function checkConfigs(configs: unknown): readonly ConfigDefinition[] {
-  if (Array.isArray(configs)) return configs as ConfigDefinition[];
-  throw new InvalidOptionsError('"configs" must be an array of { key, type } or { prefix, type }');
 }
 
 function checkWatchDefaults(watchDefaults: unknown): DeliveryOptions {

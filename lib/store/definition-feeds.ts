@@ -108,7 +108,7 @@ export class DefinitionFeeds implements FeedSink {
    */
   read(key: string, type: Type<object>): object | undefined {
     const entry = this.#index.get(key);
-    return entry?.type === type ? entry.value : this.of(key, type).cache.get(key);
+    return entry !== undefined && entry.type === type ? entry.value : this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */

@@ -391,7 +391,7 @@ describe('a @WatchKey method', () => {
 
     expect(failed).toBeInstanceOf(BootError);
     expect((failed as BootError).problems.map(({ message }) => message)).toEqual([
-      'Orders.unvalidated: Unvalidated, the class of Orders.unvalidated, has no class-validator constraint, so any value would be valid',
+      'Orders.unvalidated: Unvalidated, the class of Orders.unvalidated, has no class-validator constraint, so any value would be valid: decorate its properties, such as with @IsString()',
       `Orders.lost: @KeyParam('tenant'): pattern "/a/:b" has no ":tenant"`,
       'Orders.otherClass: parameter 0 is declared as Item, but @Payload() provides Order',
       'Orders.untyped: parameter 0 is declared as Order, but @Payload() provides Buffer: set { type: Order }',

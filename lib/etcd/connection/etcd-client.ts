@@ -30,7 +30,7 @@ export interface EtcdClientOptions extends Omit<IOptions, 'hosts' | 'credentials
   readonly auth?: EtcdUser | (() => EtcdUser | Promise<EtcdUser>) | undefined;
 }
 
-const CLIENT_OPTIONS: OptionNames<EtcdClientOptions> = {
+export const CLIENT_OPTIONS: OptionNames<EtcdClientOptions> = {
   hosts: true,
   credentials: true,
   auth: true,

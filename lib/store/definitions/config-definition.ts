@@ -98,6 +98,17 @@ const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
 };
 
 /**
+ * Checks that a list of definitions is one. `subject` starts the message, such as `"configs"`.
+ * @throws InvalidOptionsError
+ */
+export function checkConfigs(subject: string, configs: unknown): readonly ConfigDefinition[] {
+  if (Array.isArray(configs) && configs.every((each) => typeof each === 'object' && each !== null)) {
+    return configs as ConfigDefinition[];
+  }
+  throw new InvalidOptionsError(`${subject} must be an array of { key, type } or { prefix, type }`);
+}
+
+/**
  * Checks one definition and adds the defaults.
  * @throws InvalidOptionsError naming the key or prefix
  */
@@ -167,15 +178,16 @@ export const identityOf = (target: ResolvedConfigDefinition['target']): string =
   'key' in target ? `key ${JSON.stringify(target.key)}` : `prefix ${JSON.stringify(target.prefix)}`;
 
 function targetOf(definition: ConfigDefinition): ResolvedConfigDefinition['target'] {
-  const { key, prefix } = definition;
+  const { key, prefix, type } = definition;
+  const subject = typeof type === 'function' ? `the definition of ${className(type)}` : 'a definition';
   if (key !== undefined && prefix !== undefined) {
     throw new InvalidOptionsError(
-      `a definition has both key ${quoted(key)} and prefix ${quoted(prefix)}; give one of them`,
+      `${subject} has both key ${quoted(key)} and prefix ${quoted(prefix)}; give one of them`,
     );
   }
   if (key === undefined && prefix === undefined) {
     checkKnown(definition, DEFINITION_OPTIONS, { owner: ' of a definition' });
-    throw new InvalidOptionsError('a definition has neither "key" nor "prefix"; give one of them');
+    throw new InvalidOptionsError(`${subject} has neither "key" nor "prefix"; give one of them`);
   }
   if (typeof (key ?? prefix) !== 'string')
     throw new InvalidOptionsError('"key" or "prefix" of a definition must be a string');

@@ -14,7 +14,7 @@ import { ClusterRuntime } from './cluster.runtime.js';
 import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
 import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
-import { className } from '../foreign/class-name.js';
+import { typeName } from '../dto/value-type.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
 export interface EtcdTriggerDescription {
@@ -105,6 +105,7 @@ export interface StoreDescription {
 export interface DefinitionDescription {
   /** For example `key "/app/db"`. */
   readonly target: string;
+  /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   readonly required: boolean;
   readonly keys: readonly KeyDescription[];
@@ -185,7 +186,7 @@ const describeCron = ({ name, method, expression, owner, lastTick, nextTick, sta
 
 const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): DefinitionDescription => ({
   target: subject,
-  type: className(definition.type),
+  type: typeName(definition.type),
   required: definition.required,
   keys: [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);

@@ -2,7 +2,8 @@ import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkKnown, type OptionNames } from '../option-checks.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import type { ValueType } from '../dto/value-type.js';
+import type { CheckedDefinitions, ConfigDefinition } from '../store/definitions/config-definition.js';
 import { configRefProviders, tokensOf } from './config-ref.providers.js';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -23,32 +24,45 @@ import { quoted } from '../foreign/foreign-text.js';
 @Module({ imports: [DiscoveryModule, StoreRegistryModule] })
 export class EtcdTriggerModule extends ConfigurableModuleClass {
   /** Registers a cluster with synchronous options. */
-  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
-    return super.forRoot(options);
+  static override forRoot<const Types extends readonly ValueType[]>(
+    options: WithDefinitions<typeof OPTIONS_TYPE, Types>,
+  ): DynamicModule {
+    return super.forRoot(options as typeof OPTIONS_TYPE);
   }
 
   /**
    * Registers a cluster with options from `useFactory` (and `inject`), `useClass` or `useExisting`. `cluster`,
    * `isGlobal` and `configs` are set next to these, because Nest needs them while it builds the module graph.
    */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync<const Types extends readonly ValueType[]>(
+    options: WithDefinitions<typeof ASYNC_OPTIONS_TYPE, Types>,
+  ): DynamicModule {
     checkKnown(options, ASYNC_OPTIONS, { owner: ' of EtcdTriggerModule.forRootAsync' });
-    return super.forRootAsync(options);
+    return super.forRootAsync(options as typeof ASYNC_OPTIONS_TYPE);
   }
 
   /**
    * Defines configurations of one module. They are loaded together with all others of their cluster, before any
    * provider that injects them is created.
    */
-  static forFeature(configs: readonly ConfigDefinition[], cluster: string = DEFAULT_CLUSTER): DynamicModule {
-    const refs = configRefProviders(cluster, configs);
+  static forFeature<const Types extends readonly ValueType[]>(
+    configs: CheckedDefinitions<Types>,
+    cluster: string = DEFAULT_CLUSTER,
+  ): DynamicModule {
+    const definitions = configs as readonly ConfigDefinition[];
+    const refs = configRefProviders(cluster, definitions);
     return {
       module: EtcdTriggerFeatureModule,
-      providers: [definitionsProvider(cluster, configs), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
+      providers: [definitionsProvider(cluster, definitions), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
       exports: tokensOf(refs),
     };
   }
 }
+
+/** Options whose definitions are checked against their own classes and schemas. */
+type WithDefinitions<Options, Types extends readonly ValueType[]> = Omit<Options, 'configs'> & {
+  configs?: CheckedDefinitions<Types> | undefined;
+};
 
 const ASYNC_OPTIONS: OptionNames<typeof ASYNC_OPTIONS_TYPE> = {
   cluster: true,

@@ -22,7 +22,7 @@ const STAMPS_TIMEOUT_MS = 1_000;
  */
 export async function settled(
   target: SettlingApplication | FakeCluster,
-  { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = 5_000 }: { readonly timeoutMs?: number | undefined } = {},
 ): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (let idlePolls = 0; ;) {

@@ -247,7 +247,7 @@ describe('@InjectConfig', () => {
         'a key that a prefix covers',
         () => asking(Limit, '/b/1'),
         [{ prefix: '/b/', type: Limit }],
-        'Client injects Limit at "/b/1", which only prefix "/b/" covers: use StoreService.select, @InjectConfig(Limit, "/b/"), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
+        'Client injects Limit at "/b/1", which only prefix "/b/" covers: use @InjectConfig(Limit, { under: "/b/", key: "1" }), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
       ],
     ])('%s', async (_, client, configs, sentence) => {
       const providers = [client()];

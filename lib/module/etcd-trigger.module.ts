@@ -2,8 +2,7 @@ import { type DynamicModule, Inject, Module } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkKnown, type OptionNames } from '../option-checks.js';
-import type { ValueType } from '../dto/value-type.js';
-import type { CheckedDefinitions, ConfigDefinition } from '../store/definitions/config-definition.js';
+import type { CheckedDefinitions, ConfigDefinition, GivenValueType } from '../store/definitions/config-definition.js';
 import { configRefProviders, tokensOf } from './config-ref.providers.js';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -24,7 +23,7 @@ import { quoted } from '../foreign/foreign-text.js';
 @Module({ imports: [DiscoveryModule, StoreRegistryModule] })
 export class EtcdTriggerModule extends ConfigurableModuleClass {
   /** Registers a cluster with synchronous options. */
-  static override forRoot<const Types extends readonly ValueType[]>(
+  static override forRoot<const Types extends readonly GivenValueType[]>(
     options: WithDefinitions<typeof OPTIONS_TYPE, Types>,
   ): DynamicModule {
     return super.forRoot(options as typeof OPTIONS_TYPE);
@@ -34,7 +33,7 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
    * Registers a cluster with options from `useFactory` (and `inject`), `useClass` or `useExisting`. `cluster`,
    * `isGlobal` and `configs` are set next to these, because Nest needs them while it builds the module graph.
    */
-  static override forRootAsync<const Types extends readonly ValueType[]>(
+  static override forRootAsync<const Types extends readonly GivenValueType[]>(
     options: WithDefinitions<typeof ASYNC_OPTIONS_TYPE, Types>,
   ): DynamicModule {
     checkKnown(options, ASYNC_OPTIONS, { owner: ' of EtcdTriggerModule.forRootAsync' });
@@ -45,7 +44,7 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
    * Defines configurations of one module. They are loaded together with all others of their cluster, before any
    * provider that injects them is created.
    */
-  static forFeature<const Types extends readonly ValueType[]>(
+  static forFeature<const Types extends readonly GivenValueType[]>(
     configs: CheckedDefinitions<Types>,
     cluster: string = DEFAULT_CLUSTER,
   ): DynamicModule {
@@ -60,7 +59,7 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
 }
 
 /** Options whose definitions are checked against their own classes and schemas. */
-type WithDefinitions<Options, Types extends readonly ValueType[]> = Omit<Options, 'configs'> & {
+type WithDefinitions<Options, Types extends readonly GivenValueType[]> = Omit<Options, 'configs'> & {
   configs?: CheckedDefinitions<Types> | undefined;
 };
 

@@ -10,7 +10,7 @@ import type { ConfigRevision, HistoryOptions } from './writing/config-history.js
 import { ConfigReader, type RequestedConfig } from './config-reader.js';
 import type { ConfigRef } from './config-ref.js';
 import { type ConfigTransaction, planTransaction } from './writing/config-transaction.js';
-import { writeArguments } from './writing/write-arguments.js';
+import { type ValueOnly, writeArguments } from './writing/write-arguments.js';
 import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
 import { type DeleteOptions, type PutOptions, type WriteResult, written } from './writing/config-writer.js';
@@ -152,7 +152,7 @@ export class StoreService {
     value: SchemaInput<S>,
     options?: PutOptions,
   ): Promise<WriteResult>;
-  put(key: string, value: object, options?: PutOptions): Promise<WriteResult>;
+  put<V extends object>(key: string, value: ValueOnly<V>, options?: PutOptions): Promise<WriteResult>;
   async put(key: string, ...given: readonly unknown[]): Promise<WriteResult> {
     const { type, value, options } = writeArguments<PutOptions>(given);
     return this.#put(key, type, value, options);

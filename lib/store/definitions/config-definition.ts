@@ -13,8 +13,11 @@ export type ConfigDefinition<T extends object = object, Input = T> = DefinitionO
   (KeyDefinition<NoInfer<Input>> | PrefixDefinition) &
   (ClassDefinition<T> | SchemaDefinition<T, Input>);
 
+/** What a definition that is not an object literal may name: its type includes both options. */
+export type GivenValueType = ValueType | undefined;
+
 /** A list of definitions, each checked by the compiler against its own class or schema. */
-export type CheckedDefinitions<Types extends readonly ValueType[]> = readonly [
+export type CheckedDefinitions<Types extends readonly GivenValueType[]> = readonly [
   ...{ [Index in keyof Types]: CheckedDefinition<Types[Index]> },
 ];
 

@@ -13,7 +13,7 @@ import {
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import type { SchemaInput, StandardSchema } from '../../dto/standard-schema.js';
 import type { ValueType } from '../../dto/value-type.js';
-import { writeArguments } from './write-arguments.js';
+import { type ValueOnly, writeArguments } from './write-arguments.js';
 import type { Type } from '@nestjs/common';
 import { quoted } from '../../foreign/foreign-text.js';
 
@@ -28,7 +28,7 @@ export interface ConfigTransaction {
    */
   put<T extends object>(key: string, type: Type<T>, value: NoInfer<T>, options?: TransactionPutOptions): void;
   put<S extends StandardSchema>(key: string, schema: S, value: SchemaInput<S>, options?: TransactionPutOptions): void;
-  put(key: string, value: object, options?: TransactionPutOptions): void;
+  put<V extends object>(key: string, value: ValueOnly<V>, options?: TransactionPutOptions): void;
   /**
    * Adds a deletion. If `ifRevision` does not hold, the transaction is not applied. Deleting an absent key has no
    * effect.

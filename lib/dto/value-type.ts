@@ -42,7 +42,10 @@ export function typeName(type: unknown): string {
   return isStandardSchema(type) ? `${vendorOf(type)} schema` : className(type);
 }
 
-const vendorOf = ({ '~standard': { vendor } }: StandardSchema): string => printable(String(vendor as unknown));
+function vendorOf({ '~standard': standard }: StandardSchema): string {
+  const { vendor } = standard as { readonly vendor: unknown };
+  return printable(String(vendor));
+}
 
 /** The same where a message means a value: `DatabaseConfig`, `value of its zod schema`. */
 export const valueName = (type: unknown): string =>

@@ -54,7 +54,7 @@ export class ClusterRuntime {
     const { listWatcher, keyValue } = this.#backend;
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
-    this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry);
+    this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry, options.keyPrefix);
     const fences = new FenceRegistry();
     this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
       requestTimeoutMs,

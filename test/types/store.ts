@@ -59,7 +59,7 @@ export async function checksWrites(): Promise<void> {
   await store.put('/db', Database, { host: 'a', port: 1 }, { ifRevision: 1 });
   await store.put('/flag', Flag, { on: true, since: '2026-01-01' });
   await store.put('/name', Name, { name: 'a' });
-  await store.update('/db', Database, (now) => ({ host: 'a', ...now }));
+  await store.update('/db', Database, (now) => now ?? { host: 'a' });
   await store.update('/flag', Flag, (now) => ({
     on: !(now?.on ?? false),
     since: (now?.since ?? new Date()).toISOString(),

@@ -4,6 +4,7 @@ export {
   type ClusterDescription,
   type CronDescription,
   type DefinitionDescription,
+  type DefinitionSchema,
   type EtcdTriggerDescription,
   EtcdTriggerInspector,
   type HandlerDescription,

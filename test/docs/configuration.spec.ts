@@ -16,6 +16,7 @@ const TITLES = [
   'database.config.ts',
   'app.module.ts',
   'flags.ts',
+  'schemas.ts',
   'environment.module.ts',
   'reactions.ts',
   'tenants.ts',
@@ -97,6 +98,18 @@ describe('docs/configuration.md', () => {
     await eventually(() => checkout.share === 100);
     await eventually(() => checkout.seen.at(-1) === '/flags/checkout 100');
     expect(checkout.seen.filter((line) => line.includes('bad'))).toEqual([]);
+  });
+
+  it('provides the JSON Schema of a definition', async () => {
+    const schemas = await loadClass<{ of(key: string): object | undefined }>('schemas.js', 'Schemas');
+    const app = await start([await loadClass('app.module.js', 'AppModule')], [schemas]);
+
+    expect(app.get(schemas).of('/shop/database')).toMatchObject({
+      type: 'object',
+      properties: { host: { type: 'string' }, port: { type: 'integer', minimum: 1, maximum: 65_535 } },
+      required: ['host', 'port'],
+    });
+    expect(app.get(schemas).of('/other')).toBeUndefined();
   });
 
   it('reads and writes the keys of one environment', async () => {

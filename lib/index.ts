@@ -34,7 +34,7 @@ export type {
 export type { ValueType } from './dto/value-type.js';
 export type { OptionalProperties } from './option-checks.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
-export { EtcdTriggerModule } from './module/etcd-trigger.module.js';
+export { EtcdTriggerModule, type WithDefinitions } from './module/etcd-trigger.module.js';
 export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
 export { getConfigToken, InjectConfig, type UnderPrefix } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
@@ -86,7 +86,7 @@ export {
   Previous,
   Signal,
 } from './handlers/decorators/parameters.decorator.js';
-export type { HandlerDecorator } from './handlers/decorators/handler-decorator.js';
+export type { FirstParameter, HandlerDecorator } from './handlers/decorators/handler-decorator.js';
 export {
   type TypedWatchKeyOptions,
   WatchKey,

@@ -11,6 +11,7 @@ export interface StandardSchemaProperties<Input = unknown, Output = Input> {
   readonly version: 1;
   /** Name of the library, such as `zod`. */
   readonly vendor: string;
+  /** Returns the result for a document, or a promise of it. */
   readonly validate: (value: unknown) => StandardSchemaResult<Output> | Promise<StandardSchemaResult<Output>>;
   /** Exists only for the compiler. */
   readonly types?: { readonly input: Input; readonly output: Output } | undefined;

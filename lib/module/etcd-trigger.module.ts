@@ -59,7 +59,7 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
 }
 
 /** Options whose definitions are checked against their own classes and schemas. */
-type WithDefinitions<Options, Types extends readonly GivenValueType[]> = Omit<Options, 'configs'> & {
+export type WithDefinitions<Options, Types extends readonly GivenValueType[]> = Omit<Options, 'configs'> & {
   configs?: CheckedDefinitions<Types> | undefined;
 };
 

@@ -1,19 +1,22 @@
 import type { DeliveryContext, WatchEvent } from '../../watch/watch-event.js';
 
 /** Decorates a method whose first parameter accepts `Value`. */
-export type HandlerDecorator<Value> = <Method extends (...parameters: never[]) => unknown>(
-  target: object,
-  name: string | symbol,
-  descriptor: TypedPropertyDescriptor<Method> & FirstParameter<Parameters<Method>[0], Value>,
-) => void;
+export interface HandlerDecorator<Value> {
+  /** @typeParam Method the type of the decorated method */
+  <Method extends (...parameters: never[]) => unknown>(
+    target: object,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<Method> & FirstParameter<Parameters<Method>[0], Value>,
+  ): void;
+}
 
 /**
  * `unknown`, which is no condition, if the parameter accepts the value, or if it can have a parameter decorator: the
  * compiler cannot see those. A primitive may be a key, a part of it, or the result of a pipe.
  */
-type FirstParameter<Declared, Value> = [Value] extends [Declared]
+export type FirstParameter<Declared, Value> = [Value] extends [Declared]
   ? unknown
-  : [Declared] extends [Primitive]
+  : [Declared] extends [string | number | bigint | boolean | symbol | null | undefined]
     ? unknown
     : [WatchEvent] extends [Declared]
       ? unknown
@@ -22,5 +25,3 @@ type FirstParameter<Declared, Value> = [Value] extends [Declared]
         : [DeliveryContext] extends [Declared]
           ? unknown
           : { readonly 'the first parameter must accept': Value };
-
-type Primitive = string | number | bigint | boolean | symbol | null | undefined;

@@ -24,11 +24,13 @@ export type TransactionPutOptions = Pick<PutOptions, 'ifRevision' | 'ifAbsent'>;
 export interface ConfigTransaction {
   /**
    * Adds a write of a value, which is validated. If `ifRevision` or `ifAbsent` does not hold, the transaction is not
-   * applied. With the class or the schema of the key, the compiler checks the value.
+   * applied.
    */
-  put<T extends object>(key: string, type: Type<T>, value: NoInfer<T>, options?: TransactionPutOptions): void;
-  put<S extends StandardSchema>(key: string, schema: S, value: SchemaInput<S>, options?: TransactionPutOptions): void;
   put<V extends object>(key: string, value: ValueOnly<V>, options?: TransactionPutOptions): void;
+  /** The same, with a value that the compiler checks against the class of the key. */
+  put<T extends object>(key: string, type: Type<T>, value: NoInfer<T>, options?: TransactionPutOptions): void;
+  /** The same, with a value that the compiler checks against the schema of the key. */
+  put<S extends StandardSchema>(key: string, schema: S, value: SchemaInput<S>, options?: TransactionPutOptions): void;
   /**
    * Adds a deletion. If `ifRevision` does not hold, the transaction is not applied. Deleting an absent key has no
    * effect.

@@ -88,7 +88,9 @@ describe('@InjectConfig', () => {
     ]);
     expect([...absolute.value.keys()]).toEqual(['/limits/a', '/limits/b', '/limits/c']);
     expect(relative.value).toBe(relative.value);
-    expect(() => (relative.value as Map<string, Limit>).clear()).toThrow('frozen');
+    expect(() => {
+      (relative.value as Map<string, Limit>).clear();
+    }).toThrow('frozen');
     await eventually(() => seen.at(-1) === 2);
     await expect(b.put({ count: 3 }, { ifAbsent: true })).rejects.toThrow('"/limits/b"');
     await expect(b.put({ count: 'x' } as unknown as Limit)).rejects.toThrow('count [isInt]');

@@ -10,6 +10,7 @@ import {
   getConfigToken,
   InjectConfig,
   InvalidConfigError,
+  type RevisionConflictError,
   type SchemaOutput,
   type StandardSchema,
   WatchKey,
@@ -97,6 +98,18 @@ describe('a definition with a schema', () => {
     expect(failure).toBeInstanceOf(InvalidConfigError);
     expect((failure as InvalidConfigError).violations).toEqual([{ path: 'count', constraints: ['number'] }]);
     expect(String(failure)).not.toContain('SECRET');
+  });
+
+  it('is the type of the current value of a conflict', async () => {
+    await put('/limits/a', { count: 1 });
+    await using app = await start();
+    const conflict = (await app.store
+      .put('/limits/a', Limit, { count: 2 }, { ifAbsent: true })
+      .catch((error: unknown) => error)) as RevisionConflictError;
+
+    expect(conflict.current(Limit)?.count).toBe(1);
+    expect(conflict.current()).toEqual({ count: 1 });
+    expect([conflict.current(Database), conflict.current(DatabaseClass)]).toEqual([undefined, undefined]);
   });
 
   it('is requested by its schema object, and errors name the kind of schema', async () => {

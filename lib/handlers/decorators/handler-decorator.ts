@@ -1,14 +1,14 @@
 import type { DeliveryContext, WatchEvent } from '../../watch/watch-event.js';
 
-/** Decorates a method whose first parameter accepts `Value`. */
-export interface HandlerDecorator<Value> {
-  /** @typeParam Method the type of the decorated method */
-  <Method extends (...parameters: never[]) => unknown>(
-    target: object,
-    name: string | symbol,
-    descriptor: TypedPropertyDescriptor<Method> & FirstParameter<Parameters<Method>[0], Value>,
-  ): void;
-}
+/**
+ * Decorates a method whose first parameter accepts `Value`.
+ * @typeParam Method the type of the decorated method
+ */
+export type HandlerDecorator<Value> = <Method extends (...parameters: never[]) => unknown>(
+  target: object,
+  name: string | symbol,
+  descriptor: TypedPropertyDescriptor<Method> & FirstParameter<Parameters<Method>[0], Value>,
+) => void;
 
 /**
  * `unknown`, which is no condition, if the parameter accepts the value, or if it can have a parameter decorator: the

@@ -220,6 +220,6 @@ async function conflictOf(
   const parsed = current && (await feed.parser.parse(current.value));
   const value = parsed?.ok ? parsed.value : undefined;
   const demanded = expected ? `at revision ${expected}` : 'absent';
-  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => value);
+  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => value, feed.definition.type);
   return { applied: false, conflict, current };
 }

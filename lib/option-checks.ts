@@ -15,6 +15,9 @@ export interface IntegerBounds {
   readonly key?: string;
 }
 
+/** An option whose properties may be left out or `undefined`, also with `exactOptionalPropertyTypes`. */
+export type OptionalProperties<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
+
 /** Every name of an options interface; the compiler refuses a table that lacks one. */
 export type OptionNames<Options> = Readonly<Record<keyof Options & string, true>>;
 

@@ -14,11 +14,8 @@ import { InstanceLog } from '../etcd-trigger.log.js';
 import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
-import {
-  type ConfigDefinition,
-  describeTarget,
-  type ResolvedConfigDefinition,
-} from '../store/definitions/config-definition.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { describeTarget, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
 import { StoreService } from '../store/store.service.js';
@@ -59,7 +56,7 @@ export class ClusterRuntime {
     const { listWatcher, keyValue } = this.#backend;
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
-    this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry);
+    this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry, options.keyPrefix);
     const fences = new FenceRegistry();
     this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
       requestTimeoutMs,

@@ -2,7 +2,8 @@ import { type DynamicModule, Inject, Module, Optional } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkKnown, type OptionNames } from '../option-checks.js';
-import { checkConfigs, type ConfigDefinition } from '../store/definitions/config-definition.js';
+import type { CheckedDefinitions, GivenValueType } from '../store/definitions/config-definition.js';
+import { checkConfigs } from '../store/definitions/resolved-definition.js';
 import { configRefProviders, tokensOf } from './config-ref.providers.js';
 import {
   type ASYNC_OPTIONS_TYPE,
@@ -33,39 +34,52 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
   }
 
   /** Registers a cluster with synchronous options. */
-  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
+  static override forRoot<const Types extends readonly GivenValueType[]>(
+    options: WithDefinitions<typeof OPTIONS_TYPE, Types>,
+  ): DynamicModule {
     checkIsGiven(options);
     checkConfigs('"configs" of EtcdTriggerModule.forRoot', options.configs ?? []);
-    return super.forRoot(options);
+    return super.forRoot(options as typeof OPTIONS_TYPE);
   }
 
   /**
    * Registers a cluster with options from `useFactory` (and `inject`), `useClass` or `useExisting`. `cluster`,
    * `isGlobal` and `configs` are set next to these, because Nest needs them while it builds the module graph.
    */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync<const Types extends readonly GivenValueType[]>(
+    options: WithDefinitions<typeof ASYNC_OPTIONS_TYPE, Types>,
+  ): DynamicModule {
     checkIsGiven(options);
     checkKnown(options, ASYNC_OPTIONS, { owner: ' of EtcdTriggerModule.forRootAsync' });
     checkConfigs('"configs" of EtcdTriggerModule.forRootAsync', options.configs ?? []);
     if (!options.useFactory && !options.useClass && !options.useExisting) {
       throw new InvalidOptionsError('EtcdTriggerModule.forRootAsync needs useFactory, useClass or useExisting');
     }
-    return super.forRootAsync(options);
+    return super.forRootAsync(options as typeof ASYNC_OPTIONS_TYPE);
   }
 
   /**
    * Defines configurations of one module. They are loaded together with all others of their cluster, before any
    * provider that injects them is created.
    */
-  static forFeature(configs: readonly ConfigDefinition[], cluster: string = DEFAULT_CLUSTER): DynamicModule {
-    const refs = configRefProviders(cluster, checkConfigs('the definitions of EtcdTriggerModule.forFeature', configs));
+  static forFeature<const Types extends readonly GivenValueType[]>(
+    configs: CheckedDefinitions<Types>,
+    cluster: string = DEFAULT_CLUSTER,
+  ): DynamicModule {
+    const definitions = checkConfigs('the definitions of EtcdTriggerModule.forFeature', configs);
+    const refs = configRefProviders(cluster, definitions);
     return {
       module: EtcdTriggerFeatureModule,
-      providers: [definitionsProvider(cluster, configs), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
+      providers: [definitionsProvider(cluster, definitions), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
       exports: tokensOf(refs),
     };
   }
 }
+
+/** Options whose definitions are checked against their own classes and schemas. */
+export type WithDefinitions<Options, Types extends readonly GivenValueType[]> = Omit<Options, 'configs'> & {
+  configs?: CheckedDefinitions<Types> | undefined;
+};
 
 const ASYNC_OPTIONS: OptionNames<typeof ASYNC_OPTIONS_TYPE> = {
   cluster: true,

@@ -23,7 +23,7 @@ const STAMPS_TIMEOUT_MS = 1_000;
  */
 export async function settled(
   target: SettlingApplication | FakeCluster,
-  { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = 5_000 }: { readonly timeoutMs?: number | undefined } = {},
 ): Promise<void> {
   if (!(target instanceof FakeCluster)) checkIsInitialized(activitiesOf(target));
   const deadline = performance.now() + timeoutMs;

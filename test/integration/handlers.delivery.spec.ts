@@ -16,6 +16,7 @@ import {
   type WatchEvent,
   type WatchFailure,
   WatchKey,
+  type WatchKeyOptions,
   WatchKeyRegistry,
 } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
@@ -336,6 +337,8 @@ describe('a @WatchKey method', () => {
   });
 
   it('that can never run fails the bootstrap, which names all such methods', async () => {
+    // The compiler rejects these methods if the options have their own type.
+    const ORDERS: WatchKeyOptions = { type: Order };
     class Unvalidated {
       anything!: string;
     }
@@ -346,7 +349,7 @@ describe('a @WatchKey method', () => {
       lost(@KeyParam('tenant') tenant: string) {
         return tenant;
       }
-      @WatchKey('/a/', { type: Order })
+      @WatchKey('/a/', ORDERS)
       otherClass(@Payload() item: Item) {
         return item;
       }
@@ -358,7 +361,7 @@ describe('a @WatchKey method', () => {
       undecorated(order: Order) {
         return order;
       }
-      @WatchKey('/a/', { type: Order })
+      @WatchKey('/a/', ORDERS)
       swapped(item: Item, event: WatchEvent) {
         return [item, event];
       }

@@ -5,7 +5,6 @@ import { FAKE_SABOTAGES } from './fake-sabotages.js';
 
 interface Report {
   readonly success: boolean;
-  readonly numPassedTests: number;
   readonly numFailedTests: number;
 }
 
@@ -25,10 +24,7 @@ describe('the contract tests', () => {
   });
 
   it.concurrent.each(FAKE_SABOTAGES)('reject a fake that $name', async ({ name }) => {
-    const { numFailedTests, numPassedTests } = await contractOf(name);
-
-    expect(numFailedTests).toBeGreaterThan(0);
-    // The sabotaged fake must still have loaded.
-    expect(numPassedTests + numFailedTests).toBeGreaterThan(1);
+    // A fake that could not be loaded has no failed test, only a failed suite.
+    expect((await contractOf(name)).numFailedTests).toBeGreaterThan(0);
   });
 });

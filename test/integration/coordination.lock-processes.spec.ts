@@ -62,6 +62,8 @@ describe('a lock of several processes', () => {
     return { pod, token: Number(first.create_revision) };
   };
 
+  const leaderChanges = () => etcd.first.metric('etcd_server_leader_changes_seen_total');
+
   it(
     'has one holder, in the order of the queue, while owners are killed and stopped',
     { timeout: POD_TIMEOUT_MS },
@@ -88,12 +90,15 @@ describe('a lock of several processes', () => {
       const takeOverMs: number[] = [];
       const continued: { readonly child: FixtureProcess; readonly token: number }[] = [];
       for (let round = 0; round < POD_ROUNDS; round += 1) {
+        const changes = await leaderChanges();
         const { child, token, stoppedAt } = await stopOwner();
         if (round % 2 === 0) {
           await child.end('SIGKILL');
           contenders.start();
         }
-        takeOverMs.push((await contenders.takenAfter(token)) - stoppedAt);
+        const tookMs = (await contenders.takenAfter(token)) - stoppedAt;
+        // After an election, etcd gives each lease its full time again.
+        if ((await leaderChanges()) === changes) takeOverMs.push(tookMs);
         if (round % 2 === 0) continue;
         child.signal('SIGCONT');
         continued.push({ child, token });
@@ -112,7 +117,8 @@ describe('a lock of several processes', () => {
         'held at once': heldAtOnce.length,
         'fenced writes': effects.length,
         'writes of a past owner': effects.filter((token, index) => token < (effects[index - 1] ?? 0)).length,
-        'longest take-over, ms': Math.round(Math.max(...takeOverMs)),
+        'take-overs without an election of etcd': takeOverMs.length,
+        'longest of these, ms': Math.round(Math.max(...takeOverMs)),
       });
       expect(tokens).toEqual(ascending([...new Set(tokens)]));
       expect(effects).toEqual(ascending(effects));
@@ -121,7 +127,7 @@ describe('a lock of several processes', () => {
         expect(child.output).toContain(`refused ${token} ETCD_FENCE_LOST held=false`);
         expect(child.output).toContain(`failed ETCD_LOCK_LOST ${token} aborted=true`);
       }
-      expect(Math.max(...takeOverMs)).toBeLessThan(TTL_MS + 1_000);
+      expect(Math.max(0, ...takeOverMs)).toBeLessThan(TTL_MS + 1_000);
     },
   );
 });

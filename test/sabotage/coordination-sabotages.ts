@@ -17,7 +17,7 @@ export const COORDINATION_SABOTAGES: readonly CoordinationSabotage[] = [
     file: 'coordination/claim.ts',
     line: 'return { rawKey, createRevision, lease: lease.id };',
     broken: 'void lease; return { rawKey, createRevision };',
-    spec: 'test/faults/coordination.restore.spec.ts',
+    spec: 'test/coordination/claim.spec.ts',
   },
   {
     name: '"held" ends by a timer',

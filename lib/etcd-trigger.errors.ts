@@ -86,13 +86,13 @@ export class ConfigNotFoundError extends EtcdTriggerError {
 }
 
 /**
- * One property that violates the constraints of its class. Contains names only: neither the value nor the message of
- * class-validator, which may quote the value.
+ * One property that violates the constraints of its class or schema. Contains names only: neither the value nor the
+ * message of a validator, which may quote the value.
  */
 export interface ConfigViolation {
   /** The path of the property, such as `pool.hosts[0].port`; `''` is the document itself. */
   readonly path: string;
-  /** The names of the violated constraints, such as `['isInt', 'min']`. */
+  /** The names of the violated constraints, such as `['isInt', 'min']`; for a schema, the codes of its library. */
   readonly constraints: string[];
 }
 
@@ -131,8 +131,8 @@ export class BootError extends EtcdTriggerError {
     const [first] = problems;
     super(
       problems.length === 1 && first
-        ? `etcd configuration cannot be loaded: ${first.message}`
-        : `etcd configuration cannot be loaded, ${problems.length} problems:\n${describeProblems(problems)}`,
+        ? `the application cannot start: ${first.message}`
+        : `the application cannot start, ${problems.length} problems:\n${describeProblems(problems)}`,
       { cause: problems.find((problem) => problem.error)?.error },
     );
     this.problems = problems.map(withHiddenError);
@@ -148,8 +148,9 @@ export class WriteError extends EtcdTriggerError {
 export class RevisionConflictError extends WriteError {
   override readonly code = 'ETCD_REVISION_CONFLICT';
   readonly #current: () => unknown;
+  readonly #type: unknown;
 
-  constructor(key: string, expected: string, found: number, current: () => unknown) {
+  constructor(key: string, expected: string, found: number, current: () => unknown, type?: unknown) {
     super(
       `${quoted(key)} was expected to be ${expected}, but ${found === 0 ? 'does not exist' : `is at revision ${found}`}`,
       {
@@ -158,17 +159,24 @@ export class RevisionConflictError extends WriteError {
       },
     );
     this.#current = current;
+    this.#type = type;
   }
 
   /**
-   * Returns the current value as an instance of its class; `undefined` if the key is absent, its value is invalid, or
-   * the value is not an instance of `type`. This is a method so that neither `util.inspect` nor JSON shows the value.
+   * Returns the current value as an instance of its class, or as the output of its schema; `undefined` if the key is
+   * absent, its value is invalid, or `type` is another class or schema. This is a method so that neither `util.inspect` nor JSON shows the value.
    */
   current(): unknown;
-  current<T>(type: abstract new (...args: never[]) => T): T | undefined;
-  current(type?: abstract new (...args: never[]) => unknown): unknown {
+  current<T>(
+    type:
+      | (abstract new (...args: never[]) => T)
+      | { readonly '~standard': { readonly types?: { readonly output: T } | undefined } },
+  ): T | undefined;
+  current(type?: object): unknown {
     const value = this.#current();
-    return !type || value instanceof type ? value : undefined;
+    if (!type || type === this.#type) return value;
+    const isInstance = typeof type === 'function' && !('~standard' in type) && value instanceof type;
+    return isInstance ? value : undefined;
   }
 }
 

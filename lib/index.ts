@@ -4,6 +4,7 @@ export {
   type ClusterDescription,
   type CronDescription,
   type DefinitionDescription,
+  type DefinitionSchema,
   type EtcdTriggerDescription,
   EtcdTriggerInspector,
   type HandlerDescription,
@@ -22,10 +23,20 @@ export type {
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
 export type { DocumentLimits } from './dto/document-limits.js';
+export type {
+  SchemaInput,
+  SchemaOutput,
+  StandardSchema,
+  StandardSchemaIssue,
+  StandardSchemaProperties,
+  StandardSchemaResult,
+} from './dto/standard-schema.js';
+export type { ValueType } from './dto/value-type.js';
+export type { OptionalProperties } from './option-checks.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
-export { EtcdTriggerModule } from './module/etcd-trigger.module.js';
+export { EtcdTriggerModule, type WithDefinitions } from './module/etcd-trigger.module.js';
 export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
-export { getConfigToken, InjectConfig } from './module/inject-config.decorator.js';
+export { getConfigToken, InjectConfig, type UnderPrefix } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
 export type {
   EtcdTriggerLimits,
@@ -75,7 +86,12 @@ export {
   Previous,
   Signal,
 } from './handlers/decorators/parameters.decorator.js';
-export { WatchKey, type WatchKeyOptions } from './handlers/decorators/watch-key.decorator.js';
+export type { FirstParameter, HandlerDecorator } from './handlers/decorators/handler-decorator.js';
+export {
+  type TypedWatchKeyOptions,
+  WatchKey,
+  type WatchKeyOptions,
+} from './handlers/decorators/watch-key.decorator.js';
 export type { WatchKeyHandler } from './handlers/watch-key.handler.js';
 export { WatchKeyRegistry } from './handlers/watch-key.registry.js';
 
@@ -93,17 +109,30 @@ export type { StreamState } from './watch/sharing/range-listener.js';
 export type { ChangeOptions } from './store/changes/change-listener.js';
 export type { ConfigEntry } from './store/cache/cache-entry.js';
 export type { ConfigChange, ConfigDelete, ConfigPut } from './store/changes/config-change.js';
-export type { ConfigDefinition } from './store/definitions/config-definition.js';
+export type {
+  CheckedDefinition,
+  CheckedDefinitions,
+  ClassDefinition,
+  ConfigDefinition,
+  DefinitionOptions,
+  GivenValueType,
+  InputOf,
+  KeyDefinition,
+  PrefixDefinition,
+  SchemaDefinition,
+} from './store/definitions/config-definition.js';
 export type { StoreStatus } from './store/definition-feeds.js';
 export type { ConfigRevision, HistoryOptions } from './store/writing/config-history.js';
 export type { LeaseOptions } from './store/writing/config-leases.js';
 export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
-export type { ConfigRef } from './store/changes/config-ref.js';
-export type { ConfigTransaction } from './store/writing/config-transaction.js';
+export type { LiveValue } from './store/changes/projected-config.js';
+export type { ConfigRef, WritableValue } from './store/config-ref.js';
+export type { ConfigTransaction, TransactionPutOptions } from './store/writing/config-transaction.js';
 export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';
 export type { ConfigView, ConfigViewPart } from './store/changes/config-view.js';
 export type { DeleteOptions, PutOptions, WriteResult } from './store/writing/config-writer.js';
+export type { ValueOnly } from './store/writing/write-arguments.js';
 export { StoreService } from './store/store.service.js';
 
 export {

@@ -15,28 +15,39 @@ export interface IntegerBounds {
   readonly key?: string;
 }
 
+/** An option whose properties may be left out or `undefined`, also with `exactOptionalPropertyTypes`. */
+export type OptionalProperties<T> = { readonly [Name in keyof T]?: T[Name] | undefined };
+
 /** Every name of an options interface; the compiler refuses a table that lacks one. */
 export type OptionNames<Options> = Readonly<Record<keyof Options & string, true>>;
 
+/** In the message of `checkKnown`, `path` precedes the name, such as `boot.`. */
+interface KnownOptions {
+  readonly path?: string;
+  /** Follows the name, such as ` of key "/app/db"`. */
+  readonly owner?: string;
+  /** Paths of options of other objects, such as `client.hosts`, for a name that is known there. */
+  readonly elsewhere?: readonly string[];
+}
+
 /**
- * `undefined` values pass. In the message, `path` precedes the name, such as `boot.`, and `owner` follows it, such as
- * ` of key "/app/db"`.
+ * `undefined` values pass.
  * @throws InvalidOptionsError naming the first unknown option, and the known one that it resembles
  */
 export function checkKnown(
   given: object,
   known: Readonly<Record<string, true>>,
-  { path = '', owner = '' }: { readonly path?: string; readonly owner?: string } = {},
+  { path = '', owner = '', elsewhere = [] }: KnownOptions = {},
 ): void {
   const unknown = Object.entries(given).find(([name, value]) => value !== undefined && !Object.hasOwn(known, name));
   if (!unknown) return;
   const [name] = unknown;
   const names = Object.keys(known);
   const nearest = nearestName(name, names);
+  const [moved, ...others] = elsewhere.filter((each) => each.endsWith(`.${name}`));
+  const meant = moved !== undefined && others.length === 0 ? moved : nearest && path + nearest;
   const hint =
-    nearest === undefined
-      ? `the options are ${names.map((each) => path + each).join(', ')}`
-      : `did you mean "${path}${nearest}"?`;
+    meant === undefined ? `the options are ${names.map((each) => path + each).join(', ')}` : `did you mean "${meant}"?`;
   throw new InvalidOptionsError(`${quoted(path + name)}${owner} is not an option: ${hint}`);
 }
 

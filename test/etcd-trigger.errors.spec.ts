@@ -63,7 +63,7 @@ describe('errors', () => {
     const withoutStack = (error: Error): string => inspect(error).replaceAll(/\n {4}at .*/g, '');
 
     expect(inspect(new BootError(problems)).split('\n')).toEqual([
-      'BootError [ETCD_BOOT]: etcd configuration cannot be loaded, 2 problems:',
+      'BootError [ETCD_BOOT]: the application cannot start, 2 problems:',
       '  - "/a": no connection to etcd',
       '  - "/b": no connection to etcd',
       '    cause: Error [ECONNREFUSED]: connect ECONNREFUSED 127.0.0.1:1',

@@ -78,6 +78,8 @@ export interface ClusterActivity {
   readonly busy: readonly string[];
   /** Work that begins as soon as etcd accepts a write to the range. */
   readonly due?: readonly { readonly range: KeyRange; readonly name: string }[];
+  /** The decorated methods, while the application is not initialized: none of them is called. */
+  readonly unattached?: readonly string[];
   /** The elections in which the application is a candidate. */
   readonly candidates?: readonly CandidateActivity[];
 }

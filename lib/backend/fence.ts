@@ -53,7 +53,7 @@ export class FenceRegistry {
  * @throws InvalidOptionsError for `fence: undefined`, such as the term of an election that another instance leads: the
  * write would not be fenced
  */
-export function fencesOf(what: string, options: { readonly fence?: Fence }, key: string): readonly Fence[] {
+export function fencesOf(what: string, options: { readonly fence?: Fence | undefined }, key: string): readonly Fence[] {
   if (!Object.hasOwn(options, 'fence')) return [];
   const { fence } = options;
   if (fence) return [fence];

@@ -1,4 +1,4 @@
-import { checkInteger, type OptionNames } from '../option-checks.js';
+import { checkInteger, type OptionalProperties, type OptionNames } from '../option-checks.js';
 
 /**
  * Limits of one document. A larger one is rejected with the name of the option, such as `limits.values`. They bound the
@@ -48,7 +48,7 @@ export const DOCUMENT_LIMITS: OptionNames<DocumentLimits> = {
  * @throws InvalidOptionsError
  */
 export function checkDocumentLimits(
-  given: Partial<DocumentLimits>,
+  given: OptionalProperties<DocumentLimits>,
   suffix = '',
   defaults: DocumentLimits = DEFAULT_DOCUMENT_LIMITS,
 ): DocumentLimits {

@@ -1,5 +1,7 @@
 import type { Type } from '@nestjs/common';
+import { instanceToPlain } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { usesDiscriminator } from './class-metadata.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
 import { formatOf } from './formats/codecs.js';
@@ -8,6 +10,7 @@ import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.
 import { deepFreeze } from './deep-freeze.js';
 import { validateInstance } from './dto-validator.js';
 import type { JsonObject } from './json-object.js';
+import { thawed } from './json-writer.js';
 import { readDocument } from './formats/document-reader.js';
 import { toInstance } from './plain-to-instance.js';
 import { stripUnknown } from './unknown-properties.js';
@@ -93,6 +96,13 @@ export class DtoParser<T extends object> {
     if (!document.ok) return undefined;
     stripUnknown(document.value, this.type);
     return document.value;
+  }
+
+  /** Converts an instance of the class with class-transformer, and returns any other object unchanged. */
+  plainOf(value: object): unknown {
+    if (!(value instanceof this.type)) return value;
+    // class-transformer adds the discriminator to its source object, which may be frozen.
+    return instanceToPlain(usesDiscriminator(this.type) ? thawed(value) : value);
   }
 
   #parseCompiled(document: JsonObject): T | undefined {

@@ -1,9 +1,7 @@
-import { instanceToPlain } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
-import { usesDiscriminator } from './class-metadata.js';
-import type { DtoParser, ParseResult } from './dto-parser.js';
-import { thawed } from './json-writer.js';
+import type { ParseResult } from './dto-parser.js';
 import { plainDocument } from './plain-document.js';
+import type { ValueParser } from './value-parser.js';
 import { ViolationList } from './violation-list.js';
 
 /** Bytes and the value that a reader parses from them; or violations, which contain names but never values. */
@@ -13,27 +11,21 @@ export type SerializeResult<T> =
 
 /** Serializes an instance or a plain object, and then parses the bytes with the parser of the readers. */
 export class DtoSerializer<T extends object> {
-  constructor(private readonly parser: DtoParser<T>) {}
+  constructor(private readonly parser: ValueParser<T>) {}
 
   /**
-   * Serializes an instance of the class with class-transformer, and any other object as JSON. Never throws or rejects.
-   * Returns a promise only if a validator of the class is asynchronous.
+   * Serializes an instance of a class with class-transformer, and any other object as JSON. Never throws or rejects.
+   * Returns a promise only if a validator is asynchronous.
    */
   serialize(value: unknown): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
     const { limits } = this.parser;
-    const document = plainDocument(value, violations, { limits, plainOf: (part) => this.#plainOf(part) });
+    const document = plainDocument(value, violations, { limits, plainOf: (part) => this.parser.plainOf(part) });
     if (!document) return { ok: false, violations: violations.toArray() };
     const bytes = this.parser.format.write(document);
     if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };
     const result = this.parser.parse(bytes);
     return result instanceof Promise ? result.then((parsed) => withBytes(parsed, bytes)) : withBytes(result, bytes);
-  }
-
-  #plainOf(value: object): unknown {
-    if (!(value instanceof this.parser.type)) return value;
-    // class-transformer adds the discriminator to its source object, which may be frozen.
-    return instanceToPlain(usesDiscriminator(this.parser.type) ? thawed(value) : value);
   }
 }
 

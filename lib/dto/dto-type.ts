@@ -32,7 +32,7 @@ function checkClass(subject: string, type: AnyClass, checked: Set<AnyClass>): vo
   checked.add(type);
   if (!isConstrained(type)) {
     throw new InvalidOptionsError(
-      `${className(type)}, the class of ${subject}, has no class-validator constraint, so any value would be valid`,
+      `${className(type)}, the class of ${subject}, has no class-validator constraint, so any value would be valid: decorate its properties, such as with @IsString()`,
     );
   }
   for (const property of propertiesOf(type).values()) {

@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { isConstrained } from '../dto/class-metadata.js';
-import { checkDtoType } from '../dto/dto-type.js';
+import { valueTypeOf } from '../dto/value-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkKnown, checkOneOf } from '../option-checks.js';
 import { resolveDelivery } from '../watch/delivery/delivery-options.js';
@@ -34,14 +34,15 @@ export function tickFaultsOf(method: DecoratedMethod): string[] {
 }
 
 function optionFaults({ name, options }: HandlerPlan): string[] {
-  const { type, onInvalid, unknown, batch } = options;
+  const { type, schema, onInvalid, unknown, batch } = options;
+  const isTyped = type !== undefined || schema !== undefined;
   const faults = [
     ...faultOf(() => {
       checkKnown(options, WATCH_KEY_OPTIONS, { owner: ' of @WatchKey' });
     }),
     ...faultOf(() => {
       resolveDelivery(options, {}, batch === true ? 'batch' : 'event');
-      if (type !== undefined) checkDtoType(name, type);
+      if (isTyped) valueTypeOf(name, options);
     }),
     ...faultOf(() => {
       checkOneOf('"onInvalid"', onInvalid, ['skip', 'error']);
@@ -50,11 +51,17 @@ function optionFaults({ name, options }: HandlerPlan): string[] {
       checkOneOf('"unknown"', unknown, ['strip', 'refuse']);
     }),
   ];
-  if (type === undefined && (onInvalid !== undefined || unknown !== undefined)) {
+  if (!isTyped && (onInvalid !== undefined || unknown !== undefined)) {
     faults.push('"onInvalid" and "unknown" require a "type"');
   }
-  if (batch === true && type !== undefined) {
-    faults.push('"type" cannot be combined with "batch", which delivers the bytes of many keys: remove one of them');
+  if (schema !== undefined && unknown !== undefined) {
+    faults.push('"unknown" applies to a "type"; the "schema" decides itself about unknown properties');
+  }
+  if (batch === true && isTyped) {
+    const option = type === undefined ? 'schema' : 'type';
+    faults.push(
+      `"${option}" cannot be combined with "batch", which delivers the bytes of many keys: remove one of them`,
+    );
   }
   return faults;
 }
@@ -109,7 +116,7 @@ function parameterFaults({ parameters, target, options }: HandlerPlan): string[]
  * Compares the parameter types that the compiler emitted (`emitDecoratorMetadata`) with the values that the method
  * would receive. Parameters behind pipes are not checked: a pipe may return anything.
  */
-function argumentFaults({ method, options, parameters }: HandlerPlan): string[] {
+function argumentFaults({ method, options, parameters, valueType }: HandlerPlan): string[] {
   const { type, batch } = options;
   const types = (Reflect.getMetadata('design:paramtypes', method.type.prototype as object, method.method) ??
     []) as unknown[];
@@ -118,7 +125,7 @@ function argumentFaults({ method, options, parameters }: HandlerPlan): string[] 
     const [first] = types;
     if (type !== undefined && !isCompatible(first, type))
       return [`parameter 0 is declared as ${className(first)}, but "type" is ${className(type)}`];
-    if (type === undefined && isConstrained(first)) {
+    if (valueType === undefined && isConstrained(first)) {
       return [
         `parameter 0 is declared as ${className(first)}, but the method receives ${batch === true ? 'batches' : `events: set { type: ${className(first)} }`}`,
       ];
@@ -135,11 +142,12 @@ function argumentFaults({ method, options, parameters }: HandlerPlan): string[] 
   });
 }
 
-function expectedType({ kind }: HandlerParameter, { type, batch }: HandlerPlan['options']): unknown {
+function expectedType({ kind }: HandlerParameter, { type, schema, batch }: HandlerPlan['options']): unknown {
   switch (kind) {
     case 'payload':
     case 'previous':
-      return batch === true ? Object : (type ?? Buffer);
+      // Only the compiler knows what a schema returns.
+      return batch === true ? Object : (type ?? (schema ? undefined : Buffer));
     case 'event':
       return Object;
     case 'key':

@@ -101,10 +101,10 @@ function typedInvoker(invoke: InvokeHandler, parser: PayloadParser, { target: { 
 }
 
 function parserOf(
-  { name, options }: HandlerPlan,
+  { name, options, valueType: type }: HandlerPlan,
   { log, counters, limits }: InvokerOptions,
 ): PayloadParser | undefined {
-  const { type, onInvalid = 'skip', unknown = 'strip' } = options;
+  const { onInvalid = 'skip', unknown = 'strip' } = options;
   return type && new PayloadParser({ name, type, onInvalid, unknown, log, counters, limits });
 }
 
@@ -150,9 +150,9 @@ const positionalArguments = ({ subject, delivery, typed }: HandlerInvocation): u
  * The metadata key under which Nest finds the parameters. A method without decorated parameters gets its positional
  * arguments as metadata, so that pipes apply to them.
  */
-function parametersKeyOf({ parameters, method, options }: HandlerPlan): string {
+function parametersKeyOf({ parameters, method, options, valueType }: HandlerPlan): string {
   if (parameters.length > 0) return PARAMETERS;
-  return positionalParametersKey(method, options.type ? 'typed' : options.batch === true ? 'batch' : 'event');
+  return positionalParametersKey(method, valueType ? 'typed' : options.batch === true ? 'batch' : 'event');
 }
 
 function positionalParametersKey({ type, method }: DecoratedMethod, shape: keyof typeof POSITIONAL_KINDS): string {

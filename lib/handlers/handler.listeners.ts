@@ -2,7 +2,7 @@ import type { WatchTarget } from '../backend/key-range.js';
 import type { ResyncNotice, WatchFailure } from '../watch/watch-event.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { scopedMethodOf } from './enhancers/handler.scope.js';
-import { type HandlerTarget, handlerTargetOf } from './handler-target.js';
+import { describeHandlerTarget, type HandlerTarget, handlerTargetOf } from './handler-target.js';
 import { type ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 interface Listener<Notice> {
@@ -22,10 +22,23 @@ export class HandlerListeners {
     private readonly guard: ListenerGuard,
   ) {}
 
-  add(methods: readonly DecoratedMethod[]): void {
+  /** Returns one line for each added method that no handler of these targets ever calls. */
+  add(methods: readonly DecoratedMethod[], handlers: readonly HandlerTarget[]): string[] {
     const { cluster } = this;
-    this.#resyncs = [...this.#resyncs, ...methods.flatMap((method) => listenersOf(method, method.onResyncs, cluster))];
-    this.#errors = [...this.#errors, ...methods.flatMap((method) => listenersOf(method, method.onErrors, cluster))];
+    const resyncs = methods.flatMap((method) => listenersOf<ResyncNotice>(method, method.onResyncs, cluster));
+    const errors = methods.flatMap((method) => listenersOf<WatchFailure>(method, method.onErrors, cluster));
+    this.#resyncs = [...this.#resyncs, ...resyncs];
+    this.#errors = [...this.#errors, ...errors];
+    const ranges = new Set(handlers.map(({ range }) => range.identity));
+    const identities = new Set(handlers.map(({ identity }) => identity));
+    return [
+      ...resyncs.flatMap(({ name, target }) =>
+        neverCalled('@OnWatchResync', name, target, ({ range }) => ranges.has(range.identity)),
+      ),
+      ...errors.flatMap(({ name, target }) =>
+        neverCalled('@OnWatchError', name, target, ({ identity }) => identities.has(identity)),
+      ),
+    ];
   }
 
   /** Calls the `@OnWatchResync` methods that listen to the range of this target. Resolves when all have ended. */
@@ -43,6 +56,16 @@ export class HandlerListeners {
       return Promise.all(listeners.map(({ name, call }) => this.guard.settle('onError', name, () => call(failure))));
     };
   }
+}
+
+function neverCalled(
+  decorator: string,
+  name: string,
+  target: HandlerTarget | undefined,
+  isHandled: (target: HandlerTarget) => boolean,
+): string[] {
+  if (!target || isHandled(target)) return [];
+  return [`${decorator} on ${name} is never called: no @WatchKey has the target ${describeHandlerTarget(target)}`];
 }
 
 function listenersOf<Notice extends object>(

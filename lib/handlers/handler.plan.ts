@@ -1,3 +1,4 @@
+import type { ValueType } from '../dto/value-type.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import { type HandlerParameter, parametersOf } from './decorators/parameters.decorator.js';
 import type { WatchKeyMetadata, WatchKeyOptions } from './decorators/watch-key.decorator.js';
@@ -11,6 +12,8 @@ export interface HandlerPlan {
   readonly cluster: string;
   readonly target: HandlerTarget;
   readonly options: WatchKeyOptions;
+  /** The class or the schema of the values; `undefined`: the method receives bytes. */
+  readonly valueType: ValueType | undefined;
   readonly parameters: readonly HandlerParameter[];
 }
 
@@ -21,6 +24,7 @@ export const planOf = (method: DecoratedMethod, { target, options }: WatchKeyMet
   cluster: options.cluster ?? 'default',
   target: handlerTargetOf(target),
   options,
+  valueType: options.type ?? options.schema,
   parameters: parametersOf(method.type, method.method),
 });
 

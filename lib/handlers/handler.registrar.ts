@@ -4,6 +4,7 @@ import { BootError, type BootProblem, EtcdTriggerError, WatchError } from '../et
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { type BootPolicy, bootProblem, bootWait } from '../watch/sharing/boot-policy.js';
 import type { WatcherService } from '../watch/watcher.service.js';
+import { classesWithoutArguments } from './constructor-arguments.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import type { HandlerExplorer } from './handler.explorer.js';
 import { faultsOf } from './handler.faults.js';
@@ -53,6 +54,7 @@ export class HandlerRegistrar implements MethodRegistrar {
     const { cluster } = this.options;
     const problems = [
       ...this.explorer.unreachable().map(({ name, fault }) => methodProblem(cluster, name, `can never run: ${fault}`)),
+      ...classesWithoutArguments(methods).map(({ name, fault }) => methodProblem(cluster, name, fault)),
       ...methods.flatMap((method) => this.#problemsOf(method)),
     ];
     return {
@@ -81,13 +83,14 @@ export class HandlerRegistrar implements MethodRegistrar {
   }
 
   #add(methods: readonly DecoratedMethod[]): void {
-    const { cluster } = this.options;
-    this.#listeners.add(methods);
+    const { cluster, log } = this.options;
     const entries = methods
       .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
       .filter((plan) => plan.cluster === cluster)
       .map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
     for (const entry of entries) this.#entries.push(entry);
+    const targets = this.#entries.map(({ plan }) => plan.target);
+    for (const line of this.#listeners.add(methods, targets)) log.warn(line);
     this.registry.fill(this.#entries.map(({ handler }) => handler));
   }
 

@@ -1,6 +1,7 @@
-import type { Type } from '@nestjs/common';
 import type { DocumentLimits } from '../dto/document-limits.js';
-import { DtoParser, type ParseResult } from '../dto/dto-parser.js';
+import type { ParseResult } from '../dto/dto-parser.js';
+import { type ValueParser, valueParserOf } from '../dto/value-parser.js';
+import { valueName, type ValueType } from '../dto/value-type.js';
 import { UnknownReports } from '../dto/unknown-reports.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
@@ -8,12 +9,11 @@ import { FinalFailure } from '../watch/delivery/listener-failure.js';
 import type { WatchEvent } from '../watch/watch-event.js';
 import type { HandlerCounters } from './handler.plan.js';
 import { quoted } from '../foreign/foreign-text.js';
-import { className } from '../foreign/class-name.js';
 
 export interface PayloadParserOptions {
   /** `Class.method`, for messages. */
   readonly name: string;
-  readonly type: Type<object>;
+  readonly type: ValueType;
   readonly onInvalid: 'skip' | 'error';
   readonly unknown: 'strip' | 'refuse';
   readonly log: InstanceLog;
@@ -29,12 +29,12 @@ export type ParsedPayload = object | undefined | typeof SKIPPED;
 /** Parses the values of one handler from bytes into validated, frozen instances of its class. */
 export class PayloadParser {
   readonly #options: PayloadParserOptions;
-  readonly #parser: DtoParser<object>;
+  readonly #parser: ValueParser<object>;
   readonly #unknownReports = new UnknownReports();
 
   constructor(options: PayloadParserOptions) {
     this.#options = options;
-    this.#parser = new DtoParser(options.type, options);
+    this.#parser = valueParserOf(options.type, options);
   }
 
   /**
@@ -66,7 +66,7 @@ export class PayloadParser {
     counters.invalid += 1;
     const { key, revision } = event;
     const error = new InvalidConfigError(`key ${quoted(key)}`, result.violations, { key, revision });
-    const reason = `${className(type)} at ${error.message}`;
+    const reason = `${valueName(type)} at ${error.message}`;
     if (onInvalid === 'error') throw new FinalFailure(error, reason);
     log.warn(`${name} was not called at revision ${revision}: ${reason}`);
     return SKIPPED;
@@ -75,7 +75,7 @@ export class PayloadParser {
   #warnOfUnknown(key: string, names: string): void {
     const { name, type, log } = this.#options;
     log.warn(
-      `${name}: ignored properties that ${className(type)} does not know: ${names} (first seen at key ${quoted(key)})`,
+      `${name}: ignored properties that ${valueName(type)} does not know: ${names} (first seen at key ${quoted(key)})`,
     );
   }
 }

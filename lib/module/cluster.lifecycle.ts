@@ -18,10 +18,13 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
     private readonly registrars: ClusterRegistrars,
     /** Set for the first cluster of the application only, so that the warning appears once. */
     private readonly reminder: ShutdownHooksReminder | undefined,
-  ) {}
+  ) {
+    cluster.unattached = () => explorer.explore().map(({ name }) => name);
+  }
 
   async onApplicationBootstrap(): Promise<void> {
     const { cluster } = this;
+    cluster.unattached = () => [];
     try {
       cluster.open();
       this.#register();

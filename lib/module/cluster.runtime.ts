@@ -14,11 +14,8 @@ import { InstanceLog } from '../etcd-trigger.log.js';
 import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
-import {
-  type ConfigDefinition,
-  describeTarget,
-  type ResolvedConfigDefinition,
-} from '../store/definitions/config-definition.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { describeTarget, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
 import { StoreService } from '../store/store.service.js';
@@ -33,6 +30,8 @@ import type { ResolvedOptions } from './etcd-trigger.options.js';
 
 /** Owns the backend, watcher, store and telemetry of one cluster, and closes them. */
 export class ClusterRuntime {
+  /** Returns the decorated methods, until the application is initialized. */
+  unattached: () => readonly string[] = () => [];
   readonly log: InstanceLog;
   readonly watcher: WatcherService;
   /** Filled with the `@WatchKey` methods at bootstrap. */
@@ -57,7 +56,7 @@ export class ClusterRuntime {
     const { listWatcher, keyValue } = this.#backend;
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
-    this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry);
+    this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry, options.keyPrefix);
     const fences = new FenceRegistry();
     this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
       requestTimeoutMs,
@@ -108,6 +107,7 @@ export class ClusterRuntime {
         ...(this.#feeds?.busy ?? []),
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
+      unattached: this.unattached(),
       due: crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
       candidates: this.coordination?.elections ?? [],
     };

@@ -2,25 +2,26 @@ import type { FactoryProvider } from '@nestjs/common';
 import { DiscoveryService } from '@nestjs/core';
 import { isClass } from '../dto/class-metadata.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import type { ConfigRef } from '../store/changes/config-ref.js';
-import {
-  type ConfigDefinition,
-  describeTarget,
-  type ResolvedConfigDefinition,
-} from '../store/definitions/config-definition.js';
+import type { ConfigRef } from '../store/config-ref.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { describeTarget, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import type { StoreService } from '../store/store.service.js';
 import { getStoreToken } from './etcd-trigger.tokens.js';
 import {
   type ConfigRequest,
   featureLine,
+  requestName,
   requestOf,
   requestsOf,
   requestsToCluster,
+  type UnderPrefix,
 } from './inject-config.decorator.js';
+import type { RequestedConfig } from '../store/config-reader.js';
+import { isStandardSchema } from '../dto/standard-schema.js';
 import { definitionsOf } from './module-graph.js';
 import { StoreRegistry } from './store.registry.js';
 import { printable, quoted } from '../foreign/foreign-text.js';
-import { className } from '../foreign/class-name.js';
+import { typeName, type ValueType } from '../dto/value-type.js';
 
 /** Provides a `ConfigRef` for each definition: under its class and name, and under its class only. */
 export const configRefProviders = (cluster: string, configs: readonly ConfigDefinition[]): FactoryProvider[] =>
@@ -38,10 +39,18 @@ export const tokensOf = (providers: readonly FactoryProvider[]): FactoryProvider
 
 /** Skips invalid definitions: the store reports them. */
 function requestsFor(cluster: string, configs: readonly ConfigDefinition[]): ConfigRequest[] {
-  return configs.flatMap(({ key, prefix, type }) =>
-    typeof type === 'function' ? [requestOf(type, key ?? prefix, cluster), requestOf(type, undefined, cluster)] : [],
+  const parts = requestsToCluster(cluster).filter(({ part, type }) =>
+    configs.some((config) => part?.under === config.prefix && typeOf(config) === type),
   );
+  const whole = configs.flatMap((config) => {
+    const type = typeOf(config);
+    const isUsable = isStandardSchema(type) || typeof type === 'function';
+    return isUsable ? [requestOf(type, config.key ?? config.prefix, cluster), requestOf(type, undefined, cluster)] : [];
+  });
+  return [...whole, ...parts];
 }
+
+const typeOf = ({ type, schema }: ConfigDefinition): ValueType | undefined => type ?? schema;
 
 const providersOf = (requests: readonly ConfigRequest[]): FactoryProvider[] => [...new Set(requests)].map(providerOf);
 
@@ -64,7 +73,7 @@ function providerOf(request: ConfigRequest): FactoryProvider {
 
 /** @throws InvalidOptionsError if the definition belongs to a module that was loaded after the store */
 function refOf(store: Partial<StoreService>, definition: Defined): ConfigRef<unknown> {
-  const subject = `${describeTarget(definition.target)} (${className(definition.type)})`;
+  const subject = `${describeTarget(definition.target)} (${typeName(definition.type)})`;
   if (!store.ref) {
     return unresolved(
       new InvalidOptionsError(
@@ -82,36 +91,58 @@ function refOf(store: Partial<StoreService>, definition: Defined): ConfigRef<unk
   }
 }
 
-type Defined = Pick<ResolvedConfigDefinition, 'target' | 'type'>;
+type Defined = RequestedConfig;
 
 /** Returns the requested definition, or the end of an error message if there is none. */
 function findDefinition(request: ConfigRequest, definitions: readonly ConfigDefinition[]): Defined | string {
-  const { type, name } = request;
-  const targets = definitions.map((definition) => ({ target: targetOf(definition), type: definition.type }));
+  const { type, name, part } = request;
+  const targets = definitions.flatMap((definition) => {
+    const defined = typeOf(definition);
+    return defined ? [{ target: targetOf(definition), type: defined }] : [];
+  });
   const ofType = targets.filter((defined) => defined.type === type);
   if (name === undefined) {
     const subjects = [...new Set(ofType.map(({ target }) => describeTarget(target)))];
     const [only] = ofType;
     if (only && subjects.length > 1) {
-      const example = `@InjectConfig(${className(type)}, ${quoted(nameOf(only.target))})`;
-      return `${className(type)}, which ${subjects.join(' and ')} use: choose one, such as ${example}`;
+      const example = `@InjectConfig(${typeName(type)}, ${quoted(nameOf(only.target))})`;
+      return `${typeName(type)}, which ${subjects.join(' and ')} use: choose one, such as ${example}`;
     }
     return (
-      only ?? `${className(type)}, which has no definition: add ${featureLine(request)} to the imports of its module`
+      only ?? `${typeName(type)}, which has no definition: add ${featureLine(request)} to the imports of its module`
     );
   }
-  const requested = `${className(type)} at ${quoted(name)}`;
+  const requested = requestName(request);
+  if (part)
+    return (
+      findPart(part, type, targets) ??
+      `${requested}, which no definition of the prefix ${quoted(part.under)} covers: add ${featureLine(request)} to the imports of its module`
+    );
   const named = targets.filter(({ target }) => nameOf(target) === name);
   const match = named.filter((defined) => defined.type === type).sort(keysFirst)[0];
   if (match) return match;
   const [other] = named;
-  if (other) return `${requested}, but ${describeTarget(other.target)} is defined with ${className(other.type)}`;
+  if (other) return `${requested}, but ${describeTarget(other.target)} is defined with ${typeName(other.type)}`;
   const covering = ofType.find(({ target }) => 'prefix' in target && name.startsWith(target.prefix));
   if (covering) {
-    return `${requested}, which only ${describeTarget(covering.target)} covers: use StoreService.select, @InjectConfig(${className(type)}, ${quoted(nameOf(covering.target))}), or add ${featureLine(request)}`;
+    return `${requested}, which only ${describeTarget(covering.target)} covers: use @InjectConfig(${typeName(type)}, ${partText(covering.target, name)}), or add ${featureLine(request)}`;
   }
   return `${requested}, which has no definition: add ${featureLine(request)} to the imports of its module, or add the definition to "configs" next to useFactory`;
 }
+
+/** Returns one key under a prefix that is defined, or the map of the prefix with relative keys. */
+function findPart({ under, key }: UnderPrefix, type: ValueType, targets: readonly Defined[]): Defined | undefined {
+  const isDefined = targets.some(
+    (defined) => defined.type === type && 'prefix' in defined.target && defined.target.prefix === under,
+  );
+  if (!isDefined) return undefined;
+  return key === undefined
+    ? { target: { prefix: under }, type, isRelative: true }
+    : { target: { key: under + key }, type };
+}
+
+const partText = (target: Target, name: string): string =>
+  `{ under: ${quoted(nameOf(target))}, key: ${quoted(name.slice(nameOf(target).length))} }`;
 
 type Target = ResolvedConfigDefinition['target'];
 
@@ -139,6 +170,12 @@ const unresolved = (error: InvalidOptionsError): ConfigRef<never> => ({
     throw error;
   },
   onChange(): never {
+    throw error;
+  },
+  put(): never {
+    throw error;
+  },
+  update(): never {
     throw error;
   },
 });

@@ -14,7 +14,8 @@ import { ClusterRuntime } from './cluster.runtime.js';
 import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
 import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
-import { className } from '../foreign/class-name.js';
+import { JsonSchemas } from '../dto/json-schema.js';
+import { typeName } from '../dto/value-type.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
 export interface EtcdTriggerDescription {
@@ -105,9 +106,25 @@ export interface StoreDescription {
 export interface DefinitionDescription {
   /** For example `key "/app/db"`. */
   readonly target: string;
+  /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   readonly required: boolean;
   readonly keys: readonly KeyDescription[];
+}
+
+/** The JSON Schema of the documents of one definition. */
+export interface DefinitionSchema {
+  readonly cluster: string;
+  readonly target: { readonly key: string } | { readonly prefix: string };
+  /** Name of the class, or the kind of schema, such as `zod schema`. */
+  readonly type: string;
+  /** Format of the documents; `custom` for a codec of the application. */
+  readonly codec: 'json' | 'text' | 'yaml' | 'custom';
+  /**
+   * Draft 2020-12. `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
+   * represented.
+   */
+  readonly schema: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The state of one key of a definition, without its value. */
@@ -132,6 +149,25 @@ export class EtcdTriggerInspector {
   /** Describes all clusters of the application. No description contains a value. */
   describe(): EtcdTriggerDescription {
     return { clusters: instancesOf(this.discovery, ClusterRuntime).map(describeCluster) };
+  }
+
+  /**
+   * Returns the JSON Schemas of all definitions, for editors and forms; available once the application is initialized.
+   * The schema of a class comes from the package `class-validator-jsonschema`, that of a Standard Schema from its own
+   * library.
+   * @throws InvalidOptionsError if a definition has a class and `class-validator-jsonschema` is not installed
+   */
+  schema(): DefinitionSchema[] {
+    const schemas = new JsonSchemas();
+    return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
+      feeds.map(({ definition: { target, type, codec, unknown } }) => ({
+        cluster: name,
+        target,
+        type: typeName(type),
+        codec: typeof codec === 'string' ? codec : 'custom',
+        schema: schemas.of(type, unknown),
+      })),
+    );
   }
 }
 
@@ -185,7 +221,7 @@ const describeCron = ({ name, method, expression, owner, lastTick, nextTick, sta
 
 const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): DefinitionDescription => ({
   target: subject,
-  type: className(definition.type),
+  type: typeName(definition.type),
   required: definition.required,
   keys: [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);

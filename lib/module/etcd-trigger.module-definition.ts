@@ -21,17 +21,18 @@ export interface StaticOptions {
    * Name of the cluster, for applications that use several clusters.
    * @default 'default'
    */
-  cluster?: string;
+  cluster?: string | undefined;
   /**
    * True if every module of the application can inject the providers of this one.
    * @default true
    */
-  isGlobal?: boolean;
+  isGlobal?: boolean | undefined;
   /** Configurations, loaded before any provider that injects the `StoreService` is created. */
-  configs?: readonly ConfigDefinition[];
+  configs?: readonly ConfigDefinition[] | undefined;
 }
 
-const STATIC_OPTIONS: Required<StaticOptions> = { cluster: DEFAULT_CLUSTER, isGlobal: true, configs: [] };
+/** The names of the static options; their defaults are filled where they are used, because they may be `undefined`. */
+const STATIC_OPTIONS: StaticOptions = { cluster: undefined, isGlobal: undefined, configs: undefined };
 
 export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
   new ConfigurableModuleBuilder<EtcdTriggerOptions>({
@@ -41,7 +42,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
     .setClassMethodName('forRoot')
     .setFactoryMethodName('createEtcdTriggerOptions')
     .setExtras<StaticOptions>(STATIC_OPTIONS, (definition, extras) => {
-      const { cluster, isGlobal, configs } = { ...STATIC_OPTIONS, ...extras };
+      const { cluster = DEFAULT_CLUSTER, isGlobal = true, configs = [] } = extras;
       const refs = clusterConfigRefProviders(cluster, configs);
       const elections = electionProviders(cluster);
       return {

@@ -1,15 +1,17 @@
-import { type DynamicModule, Inject, Module } from '@nestjs/common';
+import { type DynamicModule, Inject, Module, Optional } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService } from '@nestjs/core';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { checkKnown, type OptionNames } from '../option-checks.js';
-import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import type { CheckedDefinitions, GivenValueType } from '../store/definitions/config-definition.js';
+import { checkConfigs } from '../store/definitions/resolved-definition.js';
 import { configRefProviders, tokensOf } from './config-ref.providers.js';
 import {
   type ASYNC_OPTIONS_TYPE,
   ConfigurableModuleClass,
   type OPTIONS_TYPE,
 } from './etcd-trigger.module-definition.js';
-import { definitionsProvider } from './etcd-trigger.providers.js';
+import { checkIsGiven } from './etcd-trigger.options.js';
+import { definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
 import { clustersOf } from './module-graph.js';
 import { StoreRegistryModule } from './store.registry.js';
@@ -22,33 +24,62 @@ import { quoted } from '../foreign/foreign-text.js';
  */
 @Module({ imports: [DiscoveryModule, StoreRegistryModule] })
 export class EtcdTriggerModule extends ConfigurableModuleClass {
+  /** @internal */
+  constructor(@Optional() @Inject(ETCD_TRIGGER_OPTIONS) options: unknown) {
+    super();
+    if (options !== undefined) return;
+    throw new InvalidOptionsError(
+      'EtcdTriggerModule is imported without options: import EtcdTriggerModule.forRoot({ client: { hosts: "host:2379" } }) once, and nothing in the other modules',
+    );
+  }
+
   /** Registers a cluster with synchronous options. */
-  static override forRoot(options: typeof OPTIONS_TYPE): DynamicModule {
-    return super.forRoot(options);
+  static override forRoot<const Types extends readonly GivenValueType[]>(
+    options: WithDefinitions<typeof OPTIONS_TYPE, Types>,
+  ): DynamicModule {
+    checkIsGiven(options);
+    checkConfigs('"configs" of EtcdTriggerModule.forRoot', options.configs ?? []);
+    return super.forRoot(options as typeof OPTIONS_TYPE);
   }
 
   /**
    * Registers a cluster with options from `useFactory` (and `inject`), `useClass` or `useExisting`. `cluster`,
    * `isGlobal` and `configs` are set next to these, because Nest needs them while it builds the module graph.
    */
-  static override forRootAsync(options: typeof ASYNC_OPTIONS_TYPE): DynamicModule {
+  static override forRootAsync<const Types extends readonly GivenValueType[]>(
+    options: WithDefinitions<typeof ASYNC_OPTIONS_TYPE, Types>,
+  ): DynamicModule {
+    checkIsGiven(options);
     checkKnown(options, ASYNC_OPTIONS, { owner: ' of EtcdTriggerModule.forRootAsync' });
-    return super.forRootAsync(options);
+    checkConfigs('"configs" of EtcdTriggerModule.forRootAsync', options.configs ?? []);
+    if (!options.useFactory && !options.useClass && !options.useExisting) {
+      throw new InvalidOptionsError('EtcdTriggerModule.forRootAsync needs useFactory, useClass or useExisting');
+    }
+    return super.forRootAsync(options as typeof ASYNC_OPTIONS_TYPE);
   }
 
   /**
    * Defines configurations of one module. They are loaded together with all others of their cluster, before any
    * provider that injects them is created.
    */
-  static forFeature(configs: readonly ConfigDefinition[], cluster: string = DEFAULT_CLUSTER): DynamicModule {
-    const refs = configRefProviders(cluster, configs);
+  static forFeature<const Types extends readonly GivenValueType[]>(
+    configs: CheckedDefinitions<Types>,
+    cluster: string = DEFAULT_CLUSTER,
+  ): DynamicModule {
+    const definitions = checkConfigs('the definitions of EtcdTriggerModule.forFeature', configs);
+    const refs = configRefProviders(cluster, definitions);
     return {
       module: EtcdTriggerFeatureModule,
-      providers: [definitionsProvider(cluster, configs), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
+      providers: [definitionsProvider(cluster, definitions), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
       exports: tokensOf(refs),
     };
   }
 }
+
+/** Options whose definitions are checked against their own classes and schemas. */
+export type WithDefinitions<Options, Types extends readonly GivenValueType[]> = Omit<Options, 'configs'> & {
+  configs?: CheckedDefinitions<Types> | undefined;
+};
 
 const ASYNC_OPTIONS: OptionNames<typeof ASYNC_OPTIONS_TYPE> = {
   cluster: true,

@@ -3,15 +3,23 @@ import { Logger, type LoggerService } from '@nestjs/common';
 import type { BackendSource } from '../backend/cluster-backend.js';
 import { DEFAULT_LIMITS, type TransactionLimits } from '../backend/transaction-limits.js';
 import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../dto/document-limits.js';
-import type { Etcd3, EtcdClientOptions } from '../etcd/connection/etcd-client.js';
+import { CLIENT_OPTIONS, type Etcd3, type EtcdClientOptions } from '../etcd/connection/etcd-client.js';
 import {
   type CoordinationOptions,
   type ResolvedCoordination,
   resolveCoordination,
 } from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
-import { checkInteger, checkKnown, checkOneOf, MAX_TIMER_MS, type OptionNames } from '../option-checks.js';
+import {
+  checkInteger,
+  checkKnown,
+  checkOneOf,
+  MAX_TIMER_MS,
+  type OptionalProperties,
+  type OptionNames,
+} from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import { checkConfigs } from '../store/definitions/resolved-definition.js';
 import type { SnapshotOptions } from '../store/snapshot/config-snapshot.js';
 import { checkDelivery, DELIVERY_OPTIONS, type DeliveryOptions } from '../watch/delivery/delivery-options.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
@@ -28,67 +36,67 @@ export interface EtcdTriggerOptions {
    * Added to every key, prefix and target of this cluster, and removed from every key that the application receives.
    * @default ''
    */
-  readonly keyPrefix?: string;
+  readonly keyPrefix?: string | undefined;
   /**
    * Name of the service in log lines. Never part of a key.
    * @default 'etcd-trigger'
    */
-  readonly serviceName?: string;
+  readonly serviceName?: string | undefined;
   /**
    * Name of this instance in log lines.
    * @default the environment variable `POD_NAME` or `HOSTNAME`, or the host name
    */
-  readonly podName?: string;
+  readonly podName?: string | undefined;
   /** Configurations, loaded before any provider that injects the `StoreService` is created. */
-  readonly configs?: readonly ConfigDefinition[];
+  readonly configs?: readonly ConfigDefinition[] | undefined;
   /**
    * Resolves unknown write outcomes with markers: every write of the `StoreService` also puts a marker `prefix/<uuid>`
    * under a short lease in the same transaction. If the response is lost, the marker proves whether the write was
    * applied. Requires permission to read and write this prefix. No definition may cover it.
    * @default none: if the compare of a write cannot resolve a lost response, the write fails with `UnknownOutcomeError`
    */
-  readonly outcomes?: { readonly prefix: string };
+  readonly outcomes?: { readonly prefix: string } | undefined;
   /**
    * Elections and other work that the instances of the application share. Without it nothing is written for them, and
    * an application that uses them does not start.
    * @default none
    */
-  readonly coordination?: CoordinationOptions;
+  readonly coordination?: CoordinationOptions | undefined;
   /**
    * Behaviour if etcd is unreachable or something required is missing at startup. `timeoutMs` is in milliseconds.
    * @default { policy: 'fail-fast', timeoutMs: 10_000 }
    */
-  readonly boot?: Partial<BootPolicy>;
+  readonly boot?: OptionalProperties<BootPolicy> | undefined;
   /**
    * Time limit of each request, in milliseconds.
    * @default 5_000
    */
-  readonly requestTimeoutMs?: number;
+  readonly requestTimeoutMs?: number | undefined;
   /**
    * `drainTimeoutMs`: time that running handlers have to finish at shutdown, in milliseconds.
    * @default { drainTimeoutMs: 10_000 }
    */
-  readonly shutdown?: { readonly drainTimeoutMs?: number };
+  readonly shutdown?: { readonly drainTimeoutMs?: number | undefined } | undefined;
   /**
    * Default delivery options of all `@WatchKey` methods and `watch()` calls.
    * @default {}
    */
-  readonly watchDefaults?: DeliveryOptions;
+  readonly watchDefaults?: DeliveryOptions | undefined;
   /** Options of all `@WatchKey` methods. */
-  readonly handlers?: HandlersOptions;
+  readonly handlers?: HandlersOptions | undefined;
   /**
    * Saves the last valid configuration to a file, so that the application can start while etcd is unreachable.
    * @default none
    */
-  readonly snapshot?: SnapshotOptions;
+  readonly snapshot?: SnapshotOptions | undefined;
   /**
    * Limits of the servers, where they are started with other values of `--max-request-bytes` and `--max-txn-ops`, and
    * the limits of each document that is validated.
    * @default { requestBytes: 1_572_864, transactionOperations: 128, documentBytes: 1_572_864, values: 500_000, properties: 100_000, nestedObjects: 20_000 }
    */
-  readonly limits?: Partial<EtcdTriggerLimits>;
+  readonly limits?: OptionalProperties<EtcdTriggerLimits> | undefined;
   /** @default Nest's `Logger` */
-  readonly logger?: LoggerService;
+  readonly logger?: LoggerService | undefined;
 }
 
 /** Limits of the servers and of documents. */
@@ -101,13 +109,13 @@ export interface HandlersOptions {
    * `WatchKeyRegistry.register()` attaches them. Use it in tests, and in processes that must not run handlers.
    * @default true
    */
-  readonly register?: boolean;
+  readonly register?: boolean | undefined;
   /**
    * True if global guards, pipes, interceptors and filters (`APP_GUARD`, `useGlobalGuards()`) also run for handlers.
    * Enhancers declared on handler methods and classes always run.
    * @default false
    */
-  readonly useGlobalEnhancers?: boolean;
+  readonly useGlobalEnhancers?: boolean | undefined;
 }
 
 /** Implemented by classes for `useClass` and `useExisting`. */
@@ -115,6 +123,8 @@ export interface EtcdTriggerOptionsFactory {
   /** Called once, when the module is created. */
   createEtcdTriggerOptions(): EtcdTriggerOptions | Promise<EtcdTriggerOptions>;
 }
+
+type ResolvedHandlers = Readonly<Record<keyof HandlersOptions, boolean>>;
 
 /** Validated options with all defaults. */
 export interface ResolvedOptions {
@@ -131,7 +141,7 @@ export interface ResolvedOptions {
   readonly drainTimeoutMs: number;
   readonly snapshot: SnapshotOptions | undefined;
   readonly watchDefaults: DeliveryOptions;
-  readonly handlers: Required<HandlersOptions>;
+  readonly handlers: ResolvedHandlers;
   readonly logger: LoggerService;
 }
 
@@ -173,12 +183,16 @@ const NESTED_OPTIONS = {
   watchDefaults: DELIVERY_OPTIONS,
 } as const;
 
+/** Where an option belongs that is given beside `client` by mistake. */
+const NESTED_PATHS: readonly string[] = Object.entries({ client: CLIENT_OPTIONS, ...NESTED_OPTIONS }).flatMap(
+  ([option, names]) => Object.keys(names).map((name) => `${option}.${name}`),
+);
+
 const POLICIES: readonly string[] = ['fail-fast', 'wait', 'degraded'] satisfies BootPolicy['policy'][];
 
 /** @throws InvalidOptionsError naming the first invalid option */
-export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedOptions {
-  if (typeof given !== 'object')
-    throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts } }');
+export function resolveOptions(given: EtcdTriggerOptions | null | undefined): ResolvedOptions {
+  checkIsGiven(given);
   checkNames(given);
   const { policy = 'fail-fast', timeoutMs = 10_000 } = given.boot ?? {};
   checkOneOf('"boot.policy"', policy, POLICIES);
@@ -191,7 +205,7 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
     coordination,
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
-    configs: checkConfigs(given.configs ?? []),
+    configs: checkConfigs('"configs"', given.configs ?? []),
     limits: checkLimitOptions(given.limits ?? {}),
     boot: { policy, timeoutMs: checkMilliseconds('boot.timeoutMs', timeoutMs) },
     requestTimeoutMs: checkMilliseconds('requestTimeoutMs', given.requestTimeoutMs ?? 5_000),
@@ -203,12 +217,18 @@ export function resolveOptions(given: EtcdTriggerOptions | undefined): ResolvedO
   };
 }
 
+/** @throws InvalidOptionsError unless it is an object */
+export function checkIsGiven(options: unknown): asserts options is object {
+  if (typeof options === 'object' && options !== null) return;
+  throw new InvalidOptionsError('EtcdTriggerModule needs options: at least { client: { hosts: "host:2379" } }');
+}
+
 function checkNames(given: EtcdTriggerOptions): void {
   const late = ['cluster', 'isGlobal'].find((option) => option in given);
   if (late !== undefined) {
     throw new InvalidOptionsError(`"${late}" is set beside useFactory, because Nest needs it before the factory runs`);
   }
-  checkKnown(given, OPTIONS);
+  checkKnown(given, OPTIONS, { elsewhere: NESTED_PATHS });
   for (const [option, names] of Object.entries(NESTED_OPTIONS)) {
     const nested: unknown = given[option as keyof typeof NESTED_OPTIONS];
     if (typeof nested === 'object' && nested !== null) checkKnown(nested, names, { path: `${option}.` });
@@ -246,11 +266,6 @@ function checkSnapshot(given: unknown): SnapshotOptions {
   return { directory, ...(maxAgeMs && { maxAgeMs }), ...(encryptionKey && { encryptionKey }) };
 }
 
-function checkConfigs(configs: unknown): readonly ConfigDefinition[] {
-  if (Array.isArray(configs)) return configs as ConfigDefinition[];
-  throw new InvalidOptionsError('"configs" must be an array of { key, type } or { prefix, type }');
-}
-
 function checkWatchDefaults(watchDefaults: unknown): DeliveryOptions {
   if (typeof watchDefaults !== 'object' || watchDefaults === null) {
     throw new InvalidOptionsError(`"watchDefaults" must be an object of delivery options, such as { order: 'target' }`);
@@ -259,14 +274,14 @@ function checkWatchDefaults(watchDefaults: unknown): DeliveryOptions {
   return watchDefaults;
 }
 
-function checkHandlers({ register = true, useGlobalEnhancers = false }: HandlersOptions): Required<HandlersOptions> {
+function checkHandlers({ register = true, useGlobalEnhancers = false }: HandlersOptions): ResolvedHandlers {
   return {
     register: checkFlag('handlers.register', register),
     useGlobalEnhancers: checkFlag('handlers.useGlobalEnhancers', useGlobalEnhancers),
   };
 }
 
-function checkLimitOptions(given: Partial<EtcdTriggerLimits>): EtcdTriggerLimits {
+function checkLimitOptions(given: OptionalProperties<EtcdTriggerLimits>): EtcdTriggerLimits {
   const limitOf = (name: keyof TransactionLimits): number => {
     const limit = given[name] ?? DEFAULT_LIMITS[name];
     checkInteger(`"limits.${name}"`, limit, { min: 1 });

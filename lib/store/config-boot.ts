@@ -8,7 +8,7 @@ import {
 import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-policy.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
 import { quoted } from '../foreign/foreign-text.js';
-import { className } from '../foreign/class-name.js';
+import { typeName, valueName } from '../dto/value-type.js';
 
 export interface ConfigBootOptions {
   readonly cluster: string;
@@ -98,7 +98,7 @@ async function problemsOf(
     const failed = `${subject}: the initial list was read, but could not be applied; the log says why`;
     return [{ feed, problem: { cluster, subject, reason: 'failed', message: failed } }];
   }
-  const message = `${subject}: the validators of ${className(feed.definition.type)} did not finish within ${boot.timeoutMs} ms`;
+  const message = `${subject}: the validators of ${typeName(feed.definition.type)} did not finish within ${boot.timeoutMs} ms`;
   return [{ feed, problem: { cluster, subject, reason: 'failed', message } }];
 }
 
@@ -133,6 +133,6 @@ function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[]
     return { feed, problem: { cluster, subject: key, reason: 'invalid', message: error.message, error } };
   });
   if (invalid.length > 0 || hasRequired(feed)) return invalid;
-  const message = `${subject} is required and missing: write a ${className(definition.type)} there`;
+  const message = `${subject} is required and missing: write a ${valueName(definition.type)} there`;
   return [{ feed, problem: { cluster, subject: definition.name, reason: 'missing', message } }];
 }

@@ -1,17 +1,24 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Type } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { ChangeListener, type ChangeOptions } from './changes/change-listener.js';
 import { type ConfigChange, initialChange } from './changes/config-change.js';
-import { describeTarget, type ResolvedConfigDefinition } from './definitions/config-definition.js';
+import { describeTarget, type ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { DefinitionFeeds } from './definition-feeds.js';
 import type { ConfigSubscription } from './changes/config-listeners.js';
-import { type ConfigRef, ProjectedConfig } from './changes/config-ref.js';
+import { type ConfigRef, type RefWrites, StoreRef } from './config-ref.js';
 import { ConfigView, entriesOf, inOrder } from './changes/config-view.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { ReadonlySortedMap } from '../collections/sorted-map.js';
 import { GuardedObservable } from '../watch/delivery/guarded-observable.js';
+import { freeze } from '../dto/deep-freeze.js';
 import { quoted } from '../foreign/foreign-text.js';
+import type { ValueType } from '../dto/value-type.js';
+
+/** The configuration of an `@InjectConfig`. */
+export interface RequestedConfig extends Pick<ResolvedConfigDefinition, 'target' | 'type'> {
+  /** True if the keys of the map of a prefix are without the prefix. */
+  readonly isRelative?: boolean;
+}
 
 /** Implements the reads of `StoreService` beyond a single value: lists, views, references and changes. */
 export class ConfigReader {
@@ -22,7 +29,7 @@ export class ConfigReader {
   }
 
   /** @throws InvalidOptionsError if no definition of this class has keys under the prefix */
-  entries<T extends object>(prefix: string, type: Type<T>): ReadonlyMap<string, T> {
+  entries<T extends object>(prefix: string, type: ValueType<T>): ReadonlyMap<string, T> {
     return entriesOf(prefix, this.#under(prefix, type).map(viewOf));
   }
 
@@ -35,13 +42,15 @@ export class ConfigReader {
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
-  select<T extends object, R>(key: string, type: Type<T>, project: (config: T | undefined) => R): ConfigRef<R> {
-    return new ProjectedConfig(this.#sourceOf(key, type), project, isDeepStrictEqual);
+  select<T extends object, R>(key: string, type: ValueType<T>, project: (config: T | undefined) => R): ConfigRef<R> {
+    return new StoreRef(this.#sourceOf(key, type), project, { isSame: isDeepStrictEqual });
   }
 
-  /** Returns the reference that `@InjectConfig` injects for a definition. */
-  ref({ target, type }: Pick<ResolvedConfigDefinition, 'target' | 'type'>): ConfigRef<unknown> {
-    if ('key' in target) return new ProjectedConfig(this.#sourceOf(target.key, type), (config) => config);
+  /** Returns the reference that `@InjectConfig` injects for a definition. `writesOf` writes the key of a reference. */
+  ref({ target, type, isRelative = false }: RequestedConfig, writesOf: (key: string) => RefWrites): ConfigRef<unknown> {
+    if ('key' in target) {
+      return new StoreRef(this.#sourceOf(target.key, type), (config) => config, { writes: writesOf(target.key) });
+    }
     const { prefix } = target;
     const feeds = this.#under(prefix, type);
     let views = feeds.map(viewOf);
@@ -52,7 +61,10 @@ export class ConfigReader {
     const isAffectedBy = ({ key }: ConfigChange): boolean => key.startsWith(prefix);
     const { listeners, guard } = this.feeds;
     const source = { read, isAffectedBy, listeners, guard, subject: describeTarget(target) };
-    return new ProjectedConfig(source, (all) => entriesOf(prefix, all));
+    return new StoreRef(source, (all) => {
+      const entries = entriesOf(prefix, all);
+      return isRelative ? withoutPrefix(prefix, entries) : entries;
+    });
   }
 
   /** @throws InvalidOptionsError for an invalid option */
@@ -87,7 +99,7 @@ export class ConfigReader {
     });
   }
 
-  #sourceOf<T extends object>(key: string, type: Type<T>) {
+  #sourceOf<T extends object>(key: string, type: ValueType<T>) {
     this.feeds.of(key, type);
     const { listeners, guard } = this.feeds;
     return {
@@ -99,13 +111,13 @@ export class ConfigReader {
     };
   }
 
-  #under(prefix: string, type: Type<object>): DefinitionFeed[] {
+  #under(prefix: string, type: ValueType): DefinitionFeed[] {
     const feeds = this.feeds.under(prefix).filter(({ definition }) => definition.type === type);
     if (feeds.length === 0) this.feeds.definitions.ofPrefix(prefix, type);
     return feeds;
   }
 
-  readonly #existing = (prefix: string, type: Type<object> | undefined): ConfigChange[] =>
+  readonly #existing = (prefix: string, type: ValueType | undefined): ConfigChange[] =>
     this.feeds
       .under(prefix)
       .filter(({ definition }) => !type || definition.type === type)
@@ -113,5 +125,8 @@ export class ConfigReader {
         Array.from(cache.entries(prefix), ([key, value]) => initialChange(key, value, cache.entry(key).revision)),
       );
 }
+
+const withoutPrefix = <T>(prefix: string, entries: ReadonlyMap<string, T>): ReadonlyMap<string, T> =>
+  freeze(new Map(Array.from(entries, ([key, value]) => [key.slice(prefix.length), value])));
 
 const viewOf = ({ cache }: DefinitionFeed): ReadonlySortedMap<object> => cache.view();

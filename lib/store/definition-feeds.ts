@@ -1,4 +1,3 @@
-import type { Type } from '@nestjs/common';
 import {
   ConnectionClosedError,
   ConnectionTimeoutError,
@@ -18,13 +17,14 @@ import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
 import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
-import type { ResolvedConfigDefinition } from './definitions/config-definition.js';
+import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
 import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
 import { quoted } from '../foreign/foreign-text.js';
+import type { ValueType } from '../dto/value-type.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
@@ -106,13 +106,15 @@ export class DefinitionFeeds implements FeedSink {
    * Returns the current value of a key.
    * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
-  read(key: string, type: Type<object>): object | undefined {
+  read(key: string, type: ValueType): object | undefined {
     const entry = this.#index.get(key);
-    return entry?.type === type ? entry.value : this.of(key, type).cache.get(key);
+    // JavaScript may leave the type out.
+    if (entry !== undefined) if (entry.type === type) return entry.value;
+    return this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
-  of(key: string, type: Type<object>): DefinitionFeed {
+  of(key: string, type: ValueType): DefinitionFeed {
     return this.#feeds.get(this.definitions.of(key, type)) as DefinitionFeed;
   }
 

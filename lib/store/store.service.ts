@@ -1,25 +1,27 @@
-import type { Type } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import { ConfigNotFoundError } from '../etcd-trigger.errors.js';
 import type { ChangeOptions } from './changes/change-listener.js';
 import type { ConfigEntry } from './cache/cache-entry.js';
 import type { ConfigChange } from './changes/config-change.js';
-import type { ResolvedConfigDefinition } from './definitions/config-definition.js';
+import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { DefinitionFeeds, StoreStatus } from './definition-feeds.js';
 import type { ConfigSubscription } from './changes/config-listeners.js';
 import type { ConfigRevision, HistoryOptions } from './writing/config-history.js';
-import { ConfigReader } from './config-reader.js';
-import type { ConfigRef } from './changes/config-ref.js';
+import { ConfigReader, type RequestedConfig } from './config-reader.js';
+import type { ConfigRef } from './config-ref.js';
 import { type ConfigTransaction, planTransaction } from './writing/config-transaction.js';
+import { type ValueOnly, writeArguments } from './writing/write-arguments.js';
 import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
 import { type DeleteOptions, type PutOptions, type WriteResult, written } from './writing/config-writer.js';
 import type { WriteSide } from './writing/write-side.js';
 import { quoted } from '../foreign/foreign-text.js';
-import { className } from '../foreign/class-name.js';
+import type { SchemaInput, SchemaOutput, StandardSchema } from '../dto/standard-schema.js';
+import { valueName, type ValueType } from '../dto/value-type.js';
+import type { Type } from '@nestjs/common';
 
 /**
- * Typed configuration: reads validated, frozen instances of DTO classes from memory, and writes them to etcd. An
+ * Typed configuration: reads validated, frozen values of DTO classes and schemas from memory, and writes them to etcd. An
  * invalid value never replaces a valid one. All changes of one etcd transaction within a definition become visible in
  * one step.
  */
@@ -49,7 +51,7 @@ export class StoreService {
    * changes.
    * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
-  get<T extends object>(key: string, type: Type<T>): T | undefined {
+  get<T extends object>(key: string, type: ValueType<T>): T | undefined {
     return this.#feeds.read(key, type) as T | undefined;
   }
 
@@ -57,13 +59,13 @@ export class StoreService {
    * Like `get`, but never returns `undefined`.
    * @throws ConfigNotFoundError if there is no configuration
    */
-  getOrThrow<T extends object>(key: string, type: Type<T>): T {
+  getOrThrow<T extends object>(key: string, type: ValueType<T>): T {
     const value = this.get(key, type);
     if (value === undefined) {
       const { violations, rejectedRevision } = this.entry(key, type);
       const why = violations
-        ? `the value in etcd is not a valid ${className(type)}`
-        : `there is no ${className(type)} in etcd`;
+        ? `the value in etcd is not a valid ${valueName(type)}`
+        : `there is no ${valueName(type)} in etcd`;
       throw new ConfigNotFoundError(`${quoted(key)}: ${why}`, { key, revision: rejectedRevision });
     }
     return value;
@@ -74,7 +76,7 @@ export class StoreService {
    * rejected.
    * @throws InvalidOptionsError as `get`
    */
-  entry<T extends object>(key: string, type: Type<T>): ConfigEntry<T> {
+  entry<T extends object>(key: string, type: ValueType<T>): ConfigEntry<T> {
     return this.#feeds.of(key, type).cache.entry(key) as ConfigEntry<T>;
   }
 
@@ -82,7 +84,7 @@ export class StoreService {
    * Returns all configurations of a class under a prefix, sorted by key.
    * @throws InvalidOptionsError if no definition of this class has keys under the prefix
    */
-  entries<T extends object>(prefix: string, type: Type<T>): ReadonlyMap<string, T> {
+  entries<T extends object>(prefix: string, type: ValueType<T>): ReadonlyMap<string, T> {
     return this.#reader.entries(prefix, type);
   }
 
@@ -105,13 +107,17 @@ export class StoreService {
    *
    * @throws InvalidOptionsError as `get`
    */
-  select<T extends object, R>(key: string, type: Type<T>, project: (config: T | undefined) => R): ConfigRef<R> {
+  select<T extends object, R>(key: string, type: ValueType<T>, project: (config: T | undefined) => R): ConfigRef<R> {
     return this.#reader.select(key, type, project);
   }
 
   /** @internal */
-  ref(definition: Pick<ResolvedConfigDefinition, 'target' | 'type'>): ConfigRef<unknown> {
-    return this.#reader.ref(definition);
+  ref(requested: RequestedConfig): ConfigRef<unknown> {
+    const { type } = requested;
+    return this.#reader.ref(requested, (key) => ({
+      put: (value, options) => this.#put(key, type, value, options),
+      update: (change, options) => this.#update(key, type, change, options),
+    }));
   }
 
   /**
@@ -122,7 +128,7 @@ export class StoreService {
    * @throws ConnectionError, ConnectionTimeoutError if etcd does not answer, or the store does not catch up, within
    * `requestTimeoutMs`
    */
-  async fresh<T extends object>(key: string, type: Type<T>): Promise<T | undefined> {
+  async fresh<T extends object>(key: string, type: ValueType<T>): Promise<T | undefined> {
     this.#feeds.of(key, type);
     await this.#writes.fresh.read(this.#feeds.feedForRequest('fresh', key), key);
     return this.get(key, type);
@@ -130,16 +136,26 @@ export class StoreService {
 
   /**
    * Validates and writes a value. Resolves when readers of this process see it, or with `visible: false` after 5 s; the
-   * write has succeeded in both cases.
+   * write has succeeded in both cases. With the class or the schema of the key, the compiler checks the value.
    *
    * @throws InvalidConfigError if the value is invalid; nothing was sent
-   * @throws InvalidOptionsError if no definition covers the key (`WatcherService.put` writes any key)
+   * @throws InvalidOptionsError if no definition covers the key (`WatcherService.put` writes any key), or its definition
+   * has another class or schema
    * @throws RevisionConflictError if `ifRevision` or `ifAbsent` does not hold
    * @throws FenceLostError if this instance no longer owns what `fence` stands for
    * @throws UnknownOutcomeError if the answer was lost and nothing proves whether the write was applied
    */
-  async put(key: string, value: object, options: PutOptions = {}): Promise<WriteResult> {
-    return this.#writes.writer.put(this.#feeds.feedForRequest('put', key), key, value, options);
+  put<T extends object>(key: string, type: Type<T>, value: NoInfer<T>, options?: PutOptions): Promise<WriteResult>;
+  put<S extends StandardSchema>(
+    key: string,
+    schema: S,
+    value: SchemaInput<S>,
+    options?: PutOptions,
+  ): Promise<WriteResult>;
+  put<V extends object>(key: string, value: ValueOnly<V>, options?: PutOptions): Promise<WriteResult>;
+  async put(key: string, ...given: readonly unknown[]): Promise<WriteResult> {
+    const { type, value, options } = writeArguments<PutOptions>(given);
+    return this.#put(key, type, value, options);
   }
 
   /**
@@ -160,15 +176,25 @@ export class StoreService {
    * `change`; then nothing was written
    * @throws RevisionConflictError after 50 conflicts
    */
-  async update<T extends object>(
+  update<T extends object>(
     key: string,
     type: Type<T>,
     change: ConfigUpdate<T>,
-    options: UpdateOptions = {},
+    options?: UpdateOptions,
+  ): Promise<WriteResult>;
+  update<S extends StandardSchema<unknown, object>>(
+    key: string,
+    schema: S,
+    change: ConfigUpdate<SchemaOutput<S>, SchemaInput<S>>,
+    options?: UpdateOptions,
+  ): Promise<WriteResult>;
+  async update(
+    key: string,
+    type: ValueType,
+    change: ConfigUpdate<never, unknown>,
+    options?: UpdateOptions,
   ): Promise<WriteResult> {
-    this.#feeds.of(key, type);
-    const feed = this.#feeds.feedForRequest('update', key);
-    return this.#writes.updater.update(feed, key, (current) => change(current as T | undefined), options);
+    return this.#update(key, type, change as ConfigUpdate<object>, options);
   }
 
   /**
@@ -180,7 +206,7 @@ export class StoreService {
    * @throws WriteError if the transaction exceeds the limits of etcd
    */
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
-    const planned = await planTransaction(build, (operation, key) => this.#feeds.feedForRequest(operation, key));
+    const planned = await planTransaction(build, this.#feedFor.bind(this));
     return written(await this.#writes.writer.apply({ what: 'transaction', ...planned }));
   }
 
@@ -192,8 +218,7 @@ export class StoreService {
    * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
   async history<T extends object = object>(key: string, options: HistoryOptions<T> = {}): Promise<ConfigRevision<T>[]> {
-    if (options.type) this.#feeds.of(key, options.type);
-    const revisions = await this.#writes.history.list(this.#feeds.feedForRequest('history', key), key, options);
+    const revisions = await this.#writes.history.list(this.#feedFor('history', key, options.type), key, options);
     return revisions as ConfigRevision<T>[];
   }
 
@@ -236,7 +261,29 @@ export class StoreService {
    * process.
    * @throws ConnectionTimeoutError after `timeoutMs` (default 5,000)
    */
-  async waitForRevision(revision: number, { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {}): Promise<void> {
+  async waitForRevision(
+    revision: number,
+    { timeoutMs = 5_000 }: { readonly timeoutMs?: number | undefined } = {},
+  ): Promise<void> {
     await this.#feeds.waitForRevision(revision, timeoutMs);
+  }
+
+  async #put(key: string, type: ValueType | undefined, value: unknown, options?: PutOptions): Promise<WriteResult> {
+    return this.#writes.writer.put(this.#feedFor('put', key, type), key, value, options ?? {});
+  }
+
+  async #update(
+    key: string,
+    type: ValueType,
+    change: ConfigUpdate<object>,
+    options: UpdateOptions = {},
+  ): Promise<WriteResult> {
+    return this.#writes.updater.update(this.#feedFor('update', key, type), key, change, options);
+  }
+
+  /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class or schema */
+  #feedFor(operation: string, key: string, type: ValueType | undefined): DefinitionFeed {
+    if (type) this.#feeds.of(key, type);
+    return this.#feeds.feedForRequest(operation, key);
   }
 }

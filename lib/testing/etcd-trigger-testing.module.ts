@@ -9,9 +9,9 @@ import type { FakeValue } from './fake/fake-value.js';
 /** Options of `EtcdTriggerModule.forRoot`, with a fake cluster in place of `client`. */
 export interface EtcdTriggerTestingOptions extends Omit<EtcdTriggerOptions, 'client' | 'configs'>, StaticOptions {
   /** @default a new one, available as `app.get(FakeCluster)` */
-  readonly fake?: FakeCluster;
+  readonly fake?: FakeCluster | undefined;
   /** Keys and values that exist when the application starts. They are written in one transaction. */
-  readonly initial?: Readonly<Record<string, FakeValue>>;
+  readonly initial?: Readonly<Record<string, FakeValue>> | undefined;
 }
 
 /** Replaces `EtcdTriggerModule` in tests of single providers. It provides the same services on an in-memory etcd. */

@@ -19,11 +19,13 @@ const STAMPS_TIMEOUT_MS = 1_000;
  *
  * @param target the application, or the fake to wait for every application that runs on it
  * @throws NotSettledError after `timeoutMs` (default 5,000); the error names the pending work
+ * @throws InvalidOptionsError if the application has handlers, but is not initialized
  */
 export async function settled(
   target: SettlingApplication | FakeCluster,
-  { timeoutMs = 5_000 }: { readonly timeoutMs?: number } = {},
+  { timeoutMs = 5_000 }: { readonly timeoutMs?: number | undefined } = {},
 ): Promise<void> {
+  if (!(target instanceof FakeCluster)) checkIsInitialized(activitiesOf(target));
   const deadline = performance.now() + timeoutMs;
   for (let idlePolls = 0; ;) {
     const pending = (await Promise.all(activitiesOf(target).map(pendingWorkOf))).flat();
@@ -43,6 +45,14 @@ function activitiesOf(target: SettlingApplication | FakeCluster): ClusterActivit
       cause,
     });
   }
+}
+
+function checkIsInitialized(activities: readonly ClusterActivity[]): void {
+  const [handler] = activities.flatMap(({ unattached = [] }) => unattached);
+  if (handler === undefined) return;
+  throw new InvalidOptionsError(
+    `settled(): ${handler} receives no events, because the application is not initialized: call "await app.init()" first`,
+  );
 }
 
 /** Returns one line for each busy handler and for each range that has not caught up. */

@@ -9,15 +9,15 @@ import { quoted } from '../foreign/foreign-text.js';
 /** Options of a `WatcherService.put`. */
 export interface RawPutOptions {
   /** Decimal id of the key's lease. */
-  readonly lease?: string;
+  readonly lease?: string | undefined;
   /** Write only if this instance still owns what the fence stands for. */
-  readonly fence?: Fence;
+  readonly fence?: Fence | undefined;
 }
 
 /** Options of a `WatcherService.delete`. */
 export interface RawDeleteOptions {
   /** Delete only if this instance still owns what the fence stands for. */
-  readonly fence?: Fence;
+  readonly fence?: Fence | undefined;
 }
 
 /** Reads and writes single keys as bytes. */
@@ -74,7 +74,7 @@ export class RawKeys {
     what: string,
     key: string,
     operation: Operation,
-    options: { readonly fence?: Fence },
+    options: { readonly fence?: Fence | undefined },
   ): Promise<TransactionResult & { readonly applied: true }> {
     const fences = fencesOf(what, options, key);
     const conditions = fences.map((fence) => this.#fences.conditionOf(what, fence));

@@ -15,6 +15,9 @@ const FOLDER = resolve('test/docs/configuration/.snippets');
 const TITLES = [
   'database.config.ts',
   'app.module.ts',
+  'flags.ts',
+  'schemas.ts',
+  'environment.module.ts',
   'reactions.ts',
   'tenants.ts',
   'formats.module.ts',
@@ -77,6 +80,63 @@ describe('docs/configuration.md', () => {
     expect([oldClient.address, client.address]).toEqual(['localhost:5432', 'localhost:5432']);
     await put('/shop/database', '{"host":"db-1","port":6432}');
     await eventually(() => client.address === 'db-1:6432');
+  });
+
+  it('validates flags with a schema, in a reference and in a handler', async () => {
+    await put('/flags/checkout', '{"enabled":true,"percent":20}');
+    await put('/flags/bad', '{"enabled":"yes"}');
+    const app = await start([await loadClass('flags.js', 'FlagsModule')]);
+    const checkout = app.get<{ share: number; seen: string[]; close(): Promise<void> }>(
+      await loadClass('flags.js', 'Checkout'),
+    );
+
+    expect(checkout.share).toBe(20);
+    await checkout.close();
+    expect(checkout.share).toBe(0);
+    expect(await etcd.direct.get('/flags/checkout').string()).toBe('{"percent":20,"enabled":false}');
+    await put('/flags/checkout', '{"enabled":true}');
+    await eventually(() => checkout.share === 100);
+    await eventually(() => checkout.seen.at(-1) === '/flags/checkout 100');
+    expect(checkout.seen.filter((line) => line.includes('bad'))).toEqual([]);
+  });
+
+  it('provides the JSON Schema of a definition', async () => {
+    const schemas = await loadClass<{ of(key: string): object | undefined }>('schemas.js', 'Schemas');
+    const app = await start([await loadClass('app.module.js', 'AppModule')], [schemas]);
+
+    expect(app.get(schemas).of('/shop/database')).toMatchObject({
+      type: 'object',
+      properties: { host: { type: 'string' }, port: { type: 'integer', minimum: 1, maximum: 65_535 } },
+      required: ['host', 'port'],
+    });
+    expect(app.get(schemas).of('/other')).toBeUndefined();
+  });
+
+  it('reads and writes the keys of one environment', async () => {
+    await put('/shop/staging/databases/orders', '{"host":"staging-1","port":5432}');
+    await put('/shop/production/databases/orders', '{"host":"production-1","port":5432}');
+    await put('/shop/production/databases/users', '{"host":"production-2","port":5432}');
+    interface Databases {
+      readonly names: string[];
+      readonly ordersHost: string | undefined;
+      moveOrders(host: string): Promise<void>;
+    }
+    const [module, type] = [
+      await loadClass('environment.module.js', 'EnvironmentModule'),
+      await loadClass<Databases>('environment.module.js', 'Databases'),
+    ];
+    const startIn = async (environment: string): Promise<Databases> => {
+      process.env.ENVIRONMENT = environment;
+      return (await start([module])).get(type);
+    };
+    const [staging, production] = [await startIn('staging'), await startIn('production')];
+    delete process.env.ENVIRONMENT;
+
+    expect([staging.names, production.names]).toEqual([['orders'], ['orders', 'users']]);
+    expect([staging.ordersHost, production.ordersHost]).toEqual(['staging-1', 'production-1']);
+    await staging.moveOrders('staging-2');
+    expect([staging.ordersHost, production.ordersHost]).toEqual(['staging-2', 'production-1']);
+    expect(await etcd.direct.get('/shop/staging/databases/orders').json()).toEqual({ host: 'staging-2', port: 5432 });
   });
 
   it('follows a part of a configuration and reports a burst of writes once', async () => {

@@ -12,7 +12,7 @@ const FOLDER = resolve('test/docs/.snippets/options');
 /** The interfaces of each section, and the options that hold options of their own. */
 const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Module: ['EtcdTriggerOptions', 'StaticOptions'],
-  Definitions: ['ConfigDefinition'],
+  Definitions: ['KeyDefinition', 'PrefixDefinition', 'ClassDefinition', 'SchemaDefinition', 'DefinitionOptions'],
   Handlers: ['WatchKeyOptions'],
   Watches: ['WatchOptions'],
   Delivery: ['DeliveryOptions'],
@@ -52,15 +52,22 @@ function optionsOf(members: Iterable<ts.TypeElement> | undefined, path = ''): Op
       const name = member.name.getText();
       const nested = NESTED[name];
       // The limits of a definition are those of its documents only, which the section "Module" lists.
-      const isOfDefinition = member.type?.getText() === 'Partial<DocumentLimits>';
+      const isOfDefinition = member.type?.getText() === 'OptionalProperties<DocumentLimits> | undefined';
       if (nested && !isOfDefinition) {
         return [nested].flat().flatMap((each) => optionsOf(INTERFACES.get(each), `${path}${name}.`));
       }
-      if (member.type && ts.isTypeLiteralNode(member.type)) return optionsOf(member.type.members, `${path}${name}.`);
+      const literal = literalIn(member.type);
+      if (literal) return optionsOf(literal.members, `${path}${name}.`);
       const tag = ts.getJSDocTags(member).find(({ tagName }) => tagName.text === 'default');
       return [{ name: path + name, default: ts.getTextOfJSDocComment(tag?.comment) }];
     });
 }
+
+/** The type of an option that is an object, where `undefined` is allowed. */
+const literalIn = (type: ts.TypeNode | undefined): ts.TypeLiteralNode | undefined =>
+  (type && ts.isUnionTypeNode(type) ? type.types : [type]).find(
+    (each) => each !== undefined && ts.isTypeLiteralNode(each),
+  );
 
 /** First and second cell of each row. */
 function rowsOf(section: string): Option[] {

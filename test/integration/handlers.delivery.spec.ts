@@ -16,6 +16,7 @@ import {
   type WatchEvent,
   type WatchFailure,
   WatchKey,
+  type WatchKeyOptions,
   WatchKeyRegistry,
 } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
@@ -336,6 +337,8 @@ describe('a @WatchKey method', () => {
   });
 
   it('that can never run fails the bootstrap, which names all such methods', async () => {
+    // The compiler rejects these methods if the options have their own type.
+    const ORDERS: WatchKeyOptions = { type: Order };
     class Unvalidated {
       anything!: string;
     }
@@ -346,7 +349,7 @@ describe('a @WatchKey method', () => {
       lost(@KeyParam('tenant') tenant: string) {
         return tenant;
       }
-      @WatchKey('/a/', { type: Order })
+      @WatchKey('/a/', ORDERS)
       otherClass(@Payload() item: Item) {
         return item;
       }
@@ -358,7 +361,7 @@ describe('a @WatchKey method', () => {
       undecorated(order: Order) {
         return order;
       }
-      @WatchKey('/a/', { type: Order })
+      @WatchKey('/a/', ORDERS)
       swapped(item: Item, event: WatchEvent) {
         return [item, event];
       }
@@ -391,7 +394,7 @@ describe('a @WatchKey method', () => {
 
     expect(failed).toBeInstanceOf(BootError);
     expect((failed as BootError).problems.map(({ message }) => message)).toEqual([
-      'Orders.unvalidated: Unvalidated, the class of Orders.unvalidated, has no class-validator constraint, so any value would be valid',
+      'Orders.unvalidated: Unvalidated, the class of Orders.unvalidated, has no class-validator constraint, so any value would be valid: decorate its properties, such as with @IsString()',
       `Orders.lost: @KeyParam('tenant'): pattern "/a/:b" has no ":tenant"`,
       'Orders.otherClass: parameter 0 is declared as Item, but @Payload() provides Order',
       'Orders.untyped: parameter 0 is declared as Order, but @Payload() provides Buffer: set { type: Order }',

@@ -53,6 +53,88 @@ describe('@InjectConfig', () => {
     return outcome as Error;
   };
 
+  it('injects one key of a prefix definition, or all with keys relative to the prefix', async () => {
+    await put('/limits/a', { count: 1 });
+    @Injectable()
+    class Client {
+      constructor(
+        @InjectConfig(Limit, { under: '/limits/', key: 'a' }) readonly a: ConfigRef<Limit | undefined>,
+        @InjectConfig(Limit, { under: '/limits/', key: 'b' }) readonly b: ConfigRef<Limit | undefined>,
+        @InjectConfig(Limit, { under: '/limits/' }) readonly relative: ConfigRef<ReadonlyMap<string, Limit>>,
+        @InjectConfig(Limit, '/limits/') readonly absolute: ConfigRef<ReadonlyMap<string, Limit>>,
+        @Inject('FACTORY') readonly factory: ConfigRef<Limit | undefined>,
+      ) {}
+    }
+    const token = getConfigToken(Limit, { under: '/limits/', key: 'c' });
+    const useFactory = (limit: ConfigRef<Limit>) => limit;
+    // Not global: the module that defines the prefix provides the references to its parts.
+    const root = EtcdTriggerModule.forRoot({ ...options(), isGlobal: false });
+    const app = await start({
+      imports: [root, EtcdTriggerModule.forFeature([{ prefix: '/limits/', type: Limit }])],
+      providers: [Client, { provide: 'FACTORY', inject: [token], useFactory }],
+    });
+    const { a, b, relative, absolute, factory } = app.get(Client);
+    const seen: (number | undefined)[] = [];
+    b.onChange((limit) => seen.push(limit?.count));
+
+    expect([a.value, b.value, factory.value]).toEqual([{ count: 1 }, undefined, undefined]);
+    await b.put({ count: 2 }, { ifAbsent: true });
+    await factory.update((limit) => ({ count: (limit?.count ?? 2) + 1 }));
+
+    expect([...relative.value]).toEqual([
+      ['a', { count: 1 }],
+      ['b', { count: 2 }],
+      ['c', { count: 3 }],
+    ]);
+    expect([...absolute.value.keys()]).toEqual(['/limits/a', '/limits/b', '/limits/c']);
+    expect(relative.value).toBe(relative.value);
+    expect(() => {
+      (relative.value as Map<string, Limit>).clear();
+    }).toThrow('frozen');
+    await eventually(() => seen.at(-1) === 2);
+    await expect(b.put({ count: 3 }, { ifAbsent: true })).rejects.toThrow('"/limits/b"');
+    await expect(b.put({ count: 'x' } as unknown as Limit)).rejects.toThrow('count [isInt]');
+  });
+
+  it('writes only through a reference to one key', async () => {
+    const root = EtcdTriggerModule.forRoot({
+      ...options(),
+      configs: [
+        { prefix: '/limits/', type: Limit },
+        { key: '/db', type: Database },
+      ],
+    });
+    const app = await start({ imports: [root] });
+    const limits = app.get<ConfigRef<Limit>>(getConfigToken(Limit, '/limits/'));
+    const projection = app.get(StoreService).select('/db', Database, (database) => ({ name: database?.host }));
+
+    await app.get<ConfigRef<Database>>(getConfigToken(Database)).put({ host: 'a' });
+    expect(projection.value).toEqual({ name: 'a' });
+    await expect(limits.put({ count: 1 })).rejects.toThrow(InvalidOptionsError);
+    await expect(limits.update(() => ({ count: 1 }))).rejects.toThrow(
+      'update: a ConfigRef of a prefix or of a projection of prefix "/limits/" cannot be written; use StoreService.update',
+    );
+    await expect(projection.put({ name: 'b' })).rejects.toThrow('a projection of key "/db" cannot be written');
+  });
+
+  it('refuses a part of a definition that is wrong or does not exist, and names the solution', async () => {
+    const wrong = (part: unknown) => () => getConfigToken(Limit, part as { under: string });
+    @Injectable()
+    class Client {
+      constructor(@InjectConfig(Limit, { under: '/b', key: 'x' }) readonly limit: ConfigRef<Limit | undefined>) {}
+    }
+    const root = EtcdTriggerModule.forRoot({ ...options(), configs: [{ prefix: '/b/', type: Limit }] });
+
+    expect(wrong({ key: 'a' })).toThrow('"under" of @InjectConfig must be the prefix of a definition');
+    expect(wrong({ under: '/b/', key: '' })).toThrow(
+      'must be a key without the prefix "/b/"; leave it out for all keys',
+    );
+    expect(wrong({ under: '/b/', name: 'a' })).toThrow('"name" of @InjectConfig is not an option');
+    expect((await failureOf({ imports: [root], providers: [Client] })).message).toBe(
+      'Client injects Limit at "/bx", which no definition of the prefix "/b" covers: add EtcdTriggerModule.forFeature([{ prefix: "/b", type: Limit }]) to the imports of its module',
+    );
+  });
+
   it('injects a configuration that is available in the constructor and always current, by key or by class', async () => {
     await put('/db', { host: 'a' });
     @Injectable()
@@ -247,7 +329,7 @@ describe('@InjectConfig', () => {
         'a key that a prefix covers',
         () => asking(Limit, '/b/1'),
         [{ prefix: '/b/', type: Limit }],
-        'Client injects Limit at "/b/1", which only prefix "/b/" covers: use StoreService.select, @InjectConfig(Limit, "/b/"), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
+        'Client injects Limit at "/b/1", which only prefix "/b/" covers: use @InjectConfig(Limit, { under: "/b/", key: "1" }), or add EtcdTriggerModule.forFeature([{ key: "/b/1", type: Limit }])',
       ],
     ])('%s', async (_, client, configs, sentence) => {
       const providers = [client()];

@@ -1,5 +1,5 @@
 import { IsInt } from 'class-validator';
-import type { ConfigDefinition } from 'nestjs-etcd-trigger';
+import type { DefinitionOptions, KeyDefinition } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../support/collecting-logger.js';
 import { eventually } from '../support/eventually.js';
@@ -54,7 +54,7 @@ describe('a rejected value', () => {
     expect(log.text).not.toContain('SECRET');
   });
 
-  it.each<[string, Partial<ConfigDefinition>, string, number | undefined]>([
+  it.each<[string, Partial<KeyDefinition<Limit> & DefinitionOptions>, string, number | undefined]>([
     ['an optional definition', {}, 'absent', undefined],
     ['an optional one with keep-last', { onDelete: 'keep-last' }, 'kept', 1],
     ['a required one', { required: true }, 'kept', 1],

@@ -5,7 +5,7 @@ import base from '../../vitest.config.js';
 export default defineConfig({
   ...(base.resolve && { resolve: base.resolve }),
   test: {
-    include: ['test/matrix/*.matrix.ts'],
+    include: ['test/matrix/**/*.matrix.ts'],
     setupFiles: ['reflect-metadata'],
     testTimeout: 600_000,
     hookTimeout: 600_000,

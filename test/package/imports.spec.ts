@@ -32,7 +32,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/delivery',
     'watch/sharing',
   ],
-  'store/writing': ['backend', 'timing', 'store/cache', 'store/definitions'],
+  'store/writing': ['backend', 'timing', 'dto', 'store/cache', 'store/definitions'],
   'store/snapshot': ['collections', 'timing', 'store/cache'],
   'store/cache': [
     'backend',
@@ -57,7 +57,14 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/delivery',
     'watch/sharing',
   ],
-  'handlers/decorators': ['backend', 'coordination/cron-tick', 'handlers/nest-metadata', 'watch/delivery'],
+  'handlers/decorators': [
+    'backend',
+    'coordination/cron-tick',
+    'dto',
+    'handlers/nest-metadata',
+    'watch',
+    'watch/delivery',
+  ],
   'handlers/enhancers': [
     'handlers/decorated-method',
     'handlers/decorators',

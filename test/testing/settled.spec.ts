@@ -1,6 +1,7 @@
+import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import type { WatchEvent } from 'nestjs-etcd-trigger';
-import { FakeCluster, NotSettledError, settled } from 'nestjs-etcd-trigger/testing';
+import { type WatchEvent, WatchKey } from 'nestjs-etcd-trigger';
+import { EtcdTriggerTestingModule, FakeCluster, NotSettledError, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../support/start-app.js';
 
@@ -18,6 +19,25 @@ describe('settled()', () => {
     await settled(started.app);
 
     expect(seen).toEqual(['/chain/', '/chain/+', '/chain/++', '/chain/+++']);
+  });
+
+  it('refuses an application with handlers that is not initialized', async () => {
+    @Injectable()
+    class Orders {
+      @WatchKey('/orders/')
+      onOrder(): void {
+        // Not called before the application is initialized.
+      }
+    }
+    const imports = [EtcdTriggerTestingModule.forRoot()];
+    const app = await Test.createTestingModule({ imports, providers: [Orders] }).compile();
+
+    await expect(settled(app)).rejects.toThrow(
+      'settled(): Orders.onOrder receives no events, because the application is not initialized: call "await app.init()" first',
+    );
+    await app.init();
+    await settled(app);
+    await app.close();
   });
 
   it('waits for retries', async () => {

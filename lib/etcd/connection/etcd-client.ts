@@ -1,6 +1,6 @@
 import { Etcd3, type IOptions } from 'etcd3';
 import { ConnectionError, EtcdTriggerError, InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { checkKnown, type OptionNames } from '../../option-checks.js';
+import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.js';
 import { clientBehind } from './absent-client.js';
 import { type Endpoint, formatHost, parseHosts } from './hosts.js';
 import { resultOf } from './option-function.js';
@@ -13,7 +13,11 @@ export type EtcdCredentials = NonNullable<IOptions['credentials']>;
 /** The user that the module authenticates as. */
 export type EtcdUser = NonNullable<IOptions['auth']>;
 
-/** The options of etcd3, of which three take more forms. */
+/**
+ * The options of etcd3, of which three take more forms. Of the others, the module's own connection uses
+ * `grpcOptions['grpc.max_receive_message_length']`: the limit of one received message in bytes, 64 MiB by default, -1 for
+ * none. All of them apply to the client that the application injects.
+ */
 export interface EtcdClientOptions extends Omit<IOptions, 'hosts' | 'credentials' | 'auth'> {
   /** `host:port`, `http://`, `https://` or `unix:` URLs: an array, or one string with commas. The default port is 2379. */
   readonly hosts: string | string[];
@@ -26,7 +30,7 @@ export interface EtcdClientOptions extends Omit<IOptions, 'hosts' | 'credentials
   readonly auth?: EtcdUser | (() => EtcdUser | Promise<EtcdUser>) | undefined;
 }
 
-const CLIENT_OPTIONS: OptionNames<EtcdClientOptions> = {
+export const CLIENT_OPTIONS: OptionNames<EtcdClientOptions> = {
   hosts: true,
   credentials: true,
   auth: true,
@@ -38,10 +42,15 @@ const CLIENT_OPTIONS: OptionNames<EtcdClientOptions> = {
 const CREDENTIALS: OptionNames<EtcdCredentials> = { rootCertificate: true, privateKey: true, certChain: true };
 const USER: OptionNames<EtcdUser> = { username: true, password: true, callOptions: true };
 
+const MESSAGE_LIMIT = 'grpc.max_receive_message_length';
+const UNLIMITED = -1;
+
 /** The part of the client options that the module's own connection uses. */
 export interface ConnectionSettings {
   readonly endpoints: readonly Endpoint[];
   readonly isSecure: boolean;
+  /** The limit of one received message, or the default of the transport. */
+  readonly maxMessageBytes: number | undefined;
   /** Rejects with a ConnectionError when the application's function fails or does not settle. */
   readonly credentials: () => Promise<EtcdCredentials | undefined>;
   /** `undefined` without a user. */
@@ -131,14 +140,23 @@ const withDefaultHost = (options: IOptions): EtcdClientOptions => ({
   hosts: (options as Partial<IOptions>).hosts ?? '127.0.0.1:2379',
 });
 
-function settingsOf({ hosts, credentials, auth }: EtcdClientOptions): ConnectionSettings {
+function settingsOf({ hosts, credentials, auth, grpcOptions }: EtcdClientOptions): ConnectionSettings {
   const endpoints = parseHosts(hosts);
   return {
     endpoints,
     isSecure: credentials !== undefined || endpoints.some((each) => 'isSecure' in each && each.isSecure),
+    maxMessageBytes: messageLimit(grpcOptions),
     credentials: async () => credentials && checkCredentials(await resultOf('credentials', credentials)),
     user: auth && (async () => checkUser(await resultOf('auth', auth))),
   };
+}
+
+function messageLimit(grpcOptions: EtcdClientOptions['grpcOptions']): number | undefined {
+  const limit: unknown = grpcOptions?.[MESSAGE_LIMIT];
+  if (limit === undefined) return undefined;
+  if (limit === UNLIMITED) return Infinity;
+  checkInteger(`client.grpcOptions["${MESSAGE_LIMIT}"]`, limit, { min: 1 });
+  return Number(limit);
 }
 
 function checkOptions(client: unknown): EtcdClientOptions {

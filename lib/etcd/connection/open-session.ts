@@ -27,7 +27,7 @@ const KEEP_ALIVE = { intervalMs: 10_000, spacingMs: 6_000, lateMs: LATE_MS, time
  */
 export async function openSession(
   member: Member,
-  { isSecure, credentials }: ConnectionSettings,
+  { isSecure, credentials, maxMessageBytes }: ConnectionSettings,
   signal: AbortSignal,
   events: SessionEvents,
 ): Promise<MemberSession> {
@@ -39,6 +39,7 @@ export async function openSession(
     authority: member.authority,
     tls,
     keepAlive: KEEP_ALIVE,
+    maxMessageBytes,
     onPingLate: () => {
       if (session) events.onSilence(session, LATE_MS);
     },

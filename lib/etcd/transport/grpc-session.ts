@@ -19,6 +19,8 @@ export interface GrpcSessionOptions {
   /** Time until the peer's SETTINGS have arrived. @default 3000 */
   readonly connectTimeoutMs?: number | undefined;
   readonly keepAlive?: Partial<KeepAliveOptions> | undefined;
+  /** The limit of one received message. @default 67108864 */
+  readonly maxMessageBytes?: number | undefined;
   /** A ping is not answered yet and nothing else has arrived; called again when silence returns before the answer. */
   readonly onPingLate?: (() => void) | undefined;
   readonly onPingAnswered?: (() => void) | undefined;
@@ -29,6 +31,7 @@ export interface GrpcSessionOptions {
 export type GrpcSessionState = 'connecting' | 'ready' | 'draining' | 'closed';
 
 const CONNECT_TIMEOUT_MS = 3_000;
+const MAX_MESSAGE_BYTES = 67_108_864;
 const KEEP_ALIVE: KeepAliveOptions = { intervalMs: 10_000, spacingMs: 6_000, lateMs: 1_000, timeoutMs: 3_000 };
 
 /**
@@ -106,7 +109,7 @@ export class GrpcSession {
       throw this.#unavailable();
     }
     const id = http2.id as number;
-    const stream = new GrpcStream(http2, options);
+    const stream = new GrpcStream(http2, options, this.#options.maxMessageBytes ?? MAX_MESSAGE_BYTES);
     this.#streams.set(id, stream);
     if (this.#streams.size === 1) this.#connection.setActive(true);
     http2.once('close', () => {

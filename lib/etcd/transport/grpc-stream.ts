@@ -14,7 +14,7 @@ export interface GrpcStreamHandlers {
   /** The bytes may be a view of what the socket has read; keeping them keeps up to a read buffer. */
   onMessage(bytes: Buffer): void;
   /**
-   * A message exceeds `maxMessageBytes`: its first bytes, and its length. The rest is discarded and the stream goes on.
+   * A message exceeds the limit of the session: its first bytes, and its length. The rest is discarded and the stream goes on.
    * Without this handler the stream ends with RESOURCE_EXHAUSTED.
    */
   onOversized?(head: Buffer, length: number): void;
@@ -24,13 +24,9 @@ export interface GrpcStreamHandlers {
 
 export interface StreamOptions extends GrpcStreamHandlers {
   readonly metadata?: Metadata | undefined;
-  /** @default 67108864 */
-  readonly maxMessageBytes?: number | undefined;
   /** Ends the call with DEADLINE_EXCEEDED. No limit without it. */
   readonly timeoutMs?: number | undefined;
 }
-
-const MAX_MESSAGE_BYTES = 67_108_864;
 
 /**
  * One call: messages in both directions over one HTTP/2 stream. A handler that throws ends the call with INTERNAL, the
@@ -47,8 +43,8 @@ export class GrpcStream {
   #trailers: IncomingHttpHeaders = {};
   #hasAllMessages = false;
 
-  constructor(http2: ClientHttp2Stream, options: StreamOptions) {
-    const { maxMessageBytes = MAX_MESSAGE_BYTES, timeoutMs } = options;
+  constructor(http2: ClientHttp2Stream, options: StreamOptions, maxMessageBytes: number) {
+    const { timeoutMs } = options;
     this.#http2 = http2;
     this.#handlers = options;
     this.#maxMessageBytes = maxMessageBytes;

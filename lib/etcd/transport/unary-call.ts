@@ -6,8 +6,6 @@ import type { Metadata } from './request-headers.js';
 
 export interface UnaryOptions {
   readonly metadata?: Metadata | undefined;
-  /** @default 67108864 */
-  readonly maxMessageBytes?: number | undefined;
   /** Includes the time spent waiting for a stream. No limit without it. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -76,11 +74,10 @@ export class UnaryCall {
   }
 
   #open(timeoutMs: number | undefined): void {
-    const { metadata, maxMessageBytes } = this.#options;
+    const { metadata } = this.#options;
     try {
       this.#stream = this.#session.openStream(this.#path, {
         metadata,
-        maxMessageBytes,
         timeoutMs,
         onMessage: (bytes) => {
           this.#onMessage(bytes);

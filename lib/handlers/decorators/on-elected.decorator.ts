@@ -16,7 +16,7 @@ const ON_ELECTED = Symbol.for('nestjs-etcd-trigger:on-elected');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnElected(name: string, options: { readonly cluster?: string } = {}): MethodDecorator {
+export function OnElected(name: string, options: { readonly cluster?: string | undefined } = {}): MethodDecorator {
   checkKnown(options, { cluster: true }, { owner: ' of @OnElected' });
   const { cluster = 'default' } = options;
   return (owner, property, descriptor) => {

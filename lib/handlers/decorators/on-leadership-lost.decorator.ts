@@ -16,7 +16,10 @@ const ON_LEADERSHIP_LOST = Symbol.for('nestjs-etcd-trigger:on-leadership-lost');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnLeadershipLost(name?: string, options: { readonly cluster?: string } = {}): MethodDecorator {
+export function OnLeadershipLost(
+  name?: string,
+  options: { readonly cluster?: string | undefined } = {},
+): MethodDecorator {
   checkKnown(options, { cluster: true }, { owner: ' of @OnLeadershipLost' });
   const { cluster = 'default' } = options;
   return (owner, property, descriptor) => {

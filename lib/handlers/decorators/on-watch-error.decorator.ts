@@ -17,7 +17,10 @@ const ON_WATCH_ERROR = Symbol.for('nestjs-etcd-trigger:on-watch-error');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnWatchError(target?: WatchTarget, options: { readonly cluster?: string } = {}): MethodDecorator {
+export function OnWatchError(
+  target?: WatchTarget,
+  options: { readonly cluster?: string | undefined } = {},
+): MethodDecorator {
   checkKnown(options, { cluster: true }, { owner: ' of @OnWatchError' });
   const { cluster = 'default' } = options;
   return (owner, name, descriptor) => {

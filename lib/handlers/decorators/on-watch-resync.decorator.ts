@@ -16,7 +16,10 @@ const ON_WATCH_RESYNC = Symbol.for('nestjs-etcd-trigger:on-watch-resync');
  *
  * @throws InvalidOptionsError if the decorated member is not an instance method
  */
-export function OnWatchResync(target?: WatchTarget, options: { readonly cluster?: string } = {}): MethodDecorator {
+export function OnWatchResync(
+  target?: WatchTarget,
+  options: { readonly cluster?: string | undefined } = {},
+): MethodDecorator {
   checkKnown(options, { cluster: true }, { owner: ' of @OnWatchResync' });
   const { cluster = 'default' } = options;
   return (owner, name, descriptor) => {

@@ -1,4 +1,5 @@
-import type { DtoParser, ParseResult } from '../../dto/dto-parser.js';
+import type { ParseResult } from '../../dto/dto-parser.js';
+import type { ValueParser } from '../../dto/value-parser.js';
 import { UnknownReports } from '../../dto/unknown-reports.js';
 import type { ChangeBatch } from '../../watch/stream/change-event.js';
 import { escapedKey, hasExactText, type KeyRecord, keyText, packedValueOf } from '../../backend/key-record.js';
@@ -11,7 +12,7 @@ interface RawChange extends Pick<Write, 'revision'> {
 }
 
 export interface ChangeParserOptions {
-  readonly parser: DtoParser<object>;
+  readonly parser: ValueParser<object>;
   /** True if the key belongs to the definition. */
   readonly governs: (key: string) => boolean;
   /** Called for a value with unknown properties, once for each set of names. */

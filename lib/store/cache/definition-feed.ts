@@ -8,10 +8,10 @@ import type { WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
-import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/config-definition.js';
+import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
 import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { CacheEntry, ParsedChange } from './cache-entry.js';
-import { DtoParser } from '../../dto/dto-parser.js';
+import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
 import { onAbort } from '../../timing/on-abort.js';
 
@@ -48,7 +48,7 @@ export interface RestoredFrom {
  * Follows the target of one definition: parses and validates its values, and updates the cache once for each revision.
  */
 export class DefinitionFeed implements RangeListener {
-  readonly parser: DtoParser<object>;
+  readonly parser: ValueParser<object>;
   readonly serializer: DtoSerializer<object>;
   readonly #sink: FeedSink;
   readonly #parser: ChangeParser;
@@ -78,7 +78,7 @@ export class DefinitionFeed implements RangeListener {
     this.#governs = governs;
     this.#index = index;
     this.#sink = sink;
-    this.parser = new DtoParser(definition.type, definition);
+    this.parser = valueParserOf(definition.type, definition);
     this.#parser = new ChangeParser({
       parser: this.parser,
       governs,

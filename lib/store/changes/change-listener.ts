@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { ValueType } from '../../dto/value-type.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { checkKnown, checkMilliseconds, type OptionNames } from '../../option-checks.js';
 import { ChangeDebounce } from './change-debounce.js';
@@ -13,14 +13,14 @@ export interface ChangeOptions<T extends object = object> {
    * Delivers only configurations of this class.
    * @default every class
    */
-  readonly type?: Type<T>;
+  readonly type?: ValueType<T> | undefined;
   /**
    * Delays changes until nothing has changed for this time, in milliseconds, but at most for ten times as long. The
    * listener then receives the last state of each key; `previous` is the value that it last received. Existing
    * configurations are delivered immediately.
    * @default 0: every change is delivered in the step in which readers see it
    */
-  readonly debounceMs?: number;
+  readonly debounceMs?: number | undefined;
 }
 
 const CHANGE_OPTIONS: OptionNames<ChangeOptions> = { type: true, debounceMs: true };
@@ -29,7 +29,7 @@ const CHANGE_OPTIONS: OptionNames<ChangeOptions> = { type: true, debounceMs: tru
 export interface ChangeSource {
   readonly guard: ListenerGuard;
   /** Returns the current configurations under a prefix. */
-  readonly existing: (prefix: string, type: Type<object> | undefined) => readonly ConfigChange[];
+  readonly existing: (prefix: string, type: ValueType | undefined) => readonly ConfigChange[];
 }
 
 /**
@@ -72,7 +72,7 @@ export class ChangeListener implements ConfigListener {
     });
   }
 
-  receive(changes: readonly ConfigChange[], type: Type<object>): void {
+  receive(changes: readonly ConfigChange[], type: ValueType): void {
     if (!this.#isStarted || (this.options.type && this.options.type !== type)) return;
     for (const change of changes) {
       if (!change.key.startsWith(this.prefix)) continue;

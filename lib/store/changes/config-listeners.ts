@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { ValueType } from '../../dto/value-type.js';
 import type { ConfigChange } from './config-change.js';
 
 /** A listener of `StoreService.onChange`. */
@@ -10,7 +10,7 @@ export interface ConfigSubscription {
 /** Receives every update of the store. */
 export interface ConfigListener {
   /** Receives the changes of one definition and the class of its values. Never throws. */
-  receive(changes: readonly ConfigChange[], type: Type<object>): void;
+  receive(changes: readonly ConfigChange[], type: ValueType): void;
   /** Called when the listener receives nothing more. */
   close(): void;
   /** Called when the store closes, but not when the listener closes its subscription. */
@@ -47,7 +47,7 @@ export class ConfigListeners {
     return this.#listeners.length === 0;
   }
 
-  notify(changes: readonly ConfigChange[], type: Type<object>): void {
+  notify(changes: readonly ConfigChange[], type: ValueType): void {
     if (changes.length === 0) return;
     let hasFailed = false;
     for (const listener of this.#listeners) {

@@ -1,6 +1,6 @@
-import type { Type } from '@nestjs/common';
+import type { ValueType } from '../../dto/value-type.js';
 import { freeze } from '../../dto/deep-freeze.js';
-import type { ResolvedConfigDefinition } from '../definitions/config-definition.js';
+import type { ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
 import type { ConfigDefinitions } from '../definitions/config-definitions.js';
 import type { ReadonlySortedMap } from '../../collections/sorted-map.js';
 
@@ -48,7 +48,7 @@ export class ConfigView {
    * Returns the configuration of a key; `undefined` if there was none or the key does not start with the view's prefix.
    * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
-  get<T extends object>(key: string, type: Type<T>): T | undefined {
+  get<T extends object>(key: string, type: ValueType<T>): T | undefined {
     const definition = this.#definitions.of(key, type);
     return key.startsWith(this.prefix) ? (this.#values.get(definition)?.get(key) as T | undefined) : undefined;
   }
@@ -59,7 +59,7 @@ export class ConfigView {
   }
 
   /** Configurations of a class by key, sorted. */
-  entries<T extends object>(type: Type<T>): ReadonlyMap<string, T> {
+  entries<T extends object>(type: ValueType<T>): ReadonlyMap<string, T> {
     const ofType = [...this.#values].filter(([definition]) => definition.type === type);
     return entriesOf<T>(
       this.prefix,

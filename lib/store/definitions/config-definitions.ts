@@ -1,16 +1,15 @@
-import type { Type } from '@nestjs/common';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import type { ConfigDefinition } from './config-definition.js';
 import {
-  type ConfigDefinition,
   describeTarget,
   isSameDefinition,
   resolveDefinition,
   type ResolvedConfigDefinition,
-} from './config-definition.js';
+} from './resolved-definition.js';
 import type { DocumentLimits } from '../../dto/document-limits.js';
 import { SortedMap } from '../../collections/sorted-map.js';
 import { quoted } from '../../foreign/foreign-text.js';
-import { className } from '../../foreign/class-name.js';
+import { typeName, type ValueType } from '../../dto/value-type.js';
 
 /** All definitions of an application. Finds the definition that governs a key. */
 export class ConfigDefinitions {
@@ -57,12 +56,12 @@ export class ConfigDefinitions {
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
-  of<T extends object>(key: string, type: Type<T>): ResolvedConfigDefinition<T> {
+  of<T extends object>(key: string, type: ValueType<T>): ResolvedConfigDefinition<T> {
     return withClass(`key ${quoted(key)}`, key, this.governing(key), type);
   }
 
   /** @throws InvalidOptionsError if no definition covers the prefix, or its definition has another class */
-  ofPrefix<T extends object>(prefix: string, type: Type<T>): ResolvedConfigDefinition<T> {
+  ofPrefix<T extends object>(prefix: string, type: ValueType<T>): ResolvedConfigDefinition<T> {
     return withClass(`prefix ${quoted(prefix)}`, prefix, this.governingPrefix(prefix), type);
   }
 
@@ -73,7 +72,7 @@ export class ConfigDefinitions {
       sameKind.set(definition.name, definition);
     } else if (!isSameDefinition(other, definition)) {
       throw new InvalidOptionsError(
-        `${describeTarget(definition.target)} has two different definitions, with ${className(other.type)} and with ${className(definition.type)}`,
+        `${describeTarget(definition.target)} has two different definitions, with ${typeName(other.type)} and with ${otherName(definition.type, other.type)}`,
         { key: definition.name },
       );
     }
@@ -84,24 +83,28 @@ function withClass<T extends object>(
   subject: string,
   key: string,
   found: ResolvedConfigDefinition | undefined,
-  type: Type<T>,
+  type: ValueType<T>,
 ): ResolvedConfigDefinition<T> {
   if (!found) {
     throw new InvalidOptionsError(
-      `${subject} was requested as ${className(type)}, but no definition covers it; add one to "configs" or forFeature()`,
+      `${subject} was requested as ${typeName(type)}, but no definition covers it; add one to "configs" or forFeature()`,
       { key },
     );
   }
   if (!hasType(found, type)) {
     throw new InvalidOptionsError(
-      `${subject} was requested as ${className(type)}, but ${describeTarget(found.target)} is defined with ${className(found.type)}`,
+      `${subject} was requested as ${typeName(type)}, but ${describeTarget(found.target)} is defined with ${otherName(found.type, type)}`,
       { key },
     );
   }
   return found;
 }
 
+/** Two classes may have the same name, and all schemas of a library do. */
+const otherName = (type: ValueType, known: ValueType): string =>
+  type !== known && typeName(type) === typeName(known) ? `another ${typeName(type)}` : typeName(type);
+
 const hasType = <T extends object>(
   definition: ResolvedConfigDefinition,
-  type: Type<T>,
-): definition is ResolvedConfigDefinition<T> => definition.type === type;
+  type: ValueType<T>,
+): definition is ResolvedConfigDefinition<T> => definition.type === (type as ValueType);

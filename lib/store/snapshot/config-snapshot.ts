@@ -18,12 +18,12 @@ export interface SnapshotOptions {
    * Maximum age of a snapshot, in milliseconds since it was last known to be current. An older snapshot is not used.
    * @default any age
    */
-  readonly maxAgeMs?: number;
+  readonly maxAgeMs?: number | undefined;
   /**
    * 32 bytes, for AES-256-GCM. Without it the file is readable by its owner, and `secret` definitions are excluded.
    * @default none
    */
-  readonly encryptionKey?: Buffer;
+  readonly encryptionKey?: Buffer | undefined;
 }
 
 export interface ConfigSnapshotOptions {

@@ -1,4 +1,4 @@
-import type { Type } from '@nestjs/common';
+import type { ValueType } from '../../dto/value-type.js';
 import { type ConfigViolation, InvalidConfigError, RevisionUnavailableError } from '../../etcd-trigger.errors.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
@@ -24,9 +24,9 @@ export interface HistoryOptions<T extends object> {
    * Maximum number of revisions.
    * @default 10
    */
-  readonly limit?: number;
+  readonly limit?: number | undefined;
   /** Expected class: sets the type of the values; the definition of the key must have the same class. */
-  readonly type?: Type<T>;
+  readonly type?: ValueType<T> | undefined;
 }
 
 const HISTORY_OPTIONS: OptionNames<HistoryOptions<object>> = { limit: true, type: true };

@@ -11,7 +11,14 @@ import {
   type PutOptions,
 } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import type { SchemaInput, StandardSchema } from '../../dto/standard-schema.js';
+import type { ValueType } from '../../dto/value-type.js';
+import { type ValueOnly, writeArguments } from './write-arguments.js';
+import type { Type } from '@nestjs/common';
 import { quoted } from '../../foreign/foreign-text.js';
+
+/** The conditions of a write in a transaction. */
+export type TransactionPutOptions = Pick<PutOptions, 'ifRevision' | 'ifAbsent'>;
 
 /** Collects the writes of a transaction; nothing is sent before all of them are known. */
 export interface ConfigTransaction {
@@ -19,7 +26,11 @@ export interface ConfigTransaction {
    * Adds a write of a value, which is validated. If `ifRevision` or `ifAbsent` does not hold, the transaction is not
    * applied.
    */
-  put(key: string, value: object, options?: Pick<PutOptions, 'ifRevision' | 'ifAbsent'>): void;
+  put<V extends object>(key: string, value: ValueOnly<V>, options?: TransactionPutOptions): void;
+  /** The same, with a value that the compiler checks against the class of the key. */
+  put<T extends object>(key: string, type: Type<T>, value: NoInfer<T>, options?: TransactionPutOptions): void;
+  /** The same, with a value that the compiler checks against the schema of the key. */
+  put<S extends StandardSchema>(key: string, schema: S, value: SchemaInput<S>, options?: TransactionPutOptions): void;
   /**
    * Adds a deletion. If `ifRevision` does not hold, the transaction is not applied. Deleting an absent key has no
    * effect.
@@ -44,12 +55,12 @@ export interface PlannedTransaction {
  */
 export async function planTransaction(
   build: (tx: ConfigTransaction) => unknown,
-  feedOf: (operation: string, key: string) => DefinitionFeed,
+  feedOf: (operation: string, key: string, type: ValueType | undefined) => DefinitionFeed,
 ): Promise<PlannedTransaction> {
   const planned = new Map<string, () => Promise<KeyWrite>>();
   const fences = new Set<Fence>();
   let isOpen = true;
-  const plan = (operation: 'put' | 'delete', key: string, options: PutOptions, write: PlanWrite): void => {
+  const plan = (operation: 'put' | 'delete', { key, type, options }: WriteCall, write: PlanWrite): void => {
     const what = `${operation} ${quoted(key)} in a transaction`;
     if (!isOpen)
       throw new InvalidOptionsError(`${what}: the transaction has already been sent; build it synchronously`, { key });
@@ -57,17 +68,18 @@ export async function planTransaction(
       throw new InvalidOptionsError(`${what}: the transaction already writes the key, and can write it only once`, {
         key,
       });
-    const feed = feedOf(operation, key);
+    const feed = feedOf(operation, key, type);
     checkKnown(options, operation === 'put' ? PUT_OPTIONS : DELETE_OPTIONS, { owner: ` of ${what}` });
     const expected = expectedRevision(what, key, options);
     planned.set(key, () => write(feed, key, expected));
   };
   const result = build({
-    put: (key, value, options = {}) => {
-      plan('put', key, options, (feed, _, expected) => plannedPut(feed, key, value, expected));
+    put: (key: string, ...given: readonly unknown[]) => {
+      const { type, value, options = {} } = writeArguments<TransactionPutOptions>(given);
+      plan('put', { key, type, options }, (feed, _, expected) => plannedPut(feed, key, value, expected));
     },
     delete: (key, options = {}) => {
-      plan('delete', key, options, (...planned) => Promise.resolve(plannedDelete(...planned)));
+      plan('delete', { key, options }, (...planned) => Promise.resolve(plannedDelete(...planned)));
     },
     requireFence: (fence) => {
       if (!isOpen) {
@@ -92,5 +104,12 @@ export async function planTransaction(
 /** A fence applies to the whole transaction: `requireFence`. */
 const DELETE_OPTIONS = { ifRevision: true } as const;
 const PUT_OPTIONS = { ...DELETE_OPTIONS, ifAbsent: true } as const;
+
+/** The arguments of a `put` or `delete`, without its value. */
+interface WriteCall {
+  readonly key: string;
+  readonly type?: ValueType | undefined;
+  readonly options: PutOptions;
+}
 
 type PlanWrite = (feed: DefinitionFeed, key: string, expected: number | undefined) => Promise<KeyWrite>;

@@ -7,12 +7,12 @@ import { checkKnown, type OptionNames } from '../../option-checks.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
 /** Returns the next value for the current one. Called again with the new current value after a conflicting write. */
-export type ConfigUpdate<T> = (current: T | undefined) => T | Promise<T>;
+export type ConfigUpdate<T, Next = T> = (current: T | undefined) => Next | Promise<Next>;
 
 /** Options of a `StoreService.update`. */
 export interface UpdateOptions {
   /** Write only if this instance still owns what the fence stands for. */
-  readonly fence?: Fence;
+  readonly fence?: Fence | undefined;
 }
 
 const UPDATE_OPTIONS: OptionNames<UpdateOptions> = { fence: true };

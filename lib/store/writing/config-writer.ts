@@ -19,24 +19,24 @@ const VISIBLE_LIMIT_MS = 5_000;
 /** Conditions and lease of a `StoreService.put`. */
 export interface PutOptions {
   /** Write only if the key was last written at this revision. */
-  readonly ifRevision?: number;
+  readonly ifRevision?: number | undefined;
   /** Write only if the key is absent. */
-  readonly ifAbsent?: boolean;
+  readonly ifAbsent?: boolean | undefined;
   /**
    * Attaches the key to a lease, which is kept alive until any client writes or deletes the key, or the module closes.
    * @default none: the key does not expire
    */
-  readonly lease?: LeaseOptions;
+  readonly lease?: LeaseOptions | undefined;
   /** Write only if this instance still owns what the fence stands for. */
-  readonly fence?: Fence;
+  readonly fence?: Fence | undefined;
 }
 
 /** Condition of a `StoreService.delete`. */
 export interface DeleteOptions {
   /** Delete only if the key was last written at this revision. */
-  readonly ifRevision?: number;
+  readonly ifRevision?: number | undefined;
   /** Delete only if this instance still owns what the fence stands for. */
-  readonly fence?: Fence;
+  readonly fence?: Fence | undefined;
 }
 
 /** The parts that all operations of a write share. */
@@ -46,7 +46,7 @@ export interface WriteRequest {
   readonly writes: readonly KeyWrite[];
   readonly fences?: readonly Fence[];
   /** Attached to all puts. */
-  readonly lease?: Lease;
+  readonly lease?: Lease | undefined;
 }
 
 /** A write that was applied. */
@@ -90,7 +90,7 @@ export class ConfigWriter {
     this.#fences = fences;
   }
 
-  async put(feed: DefinitionFeed, key: string, value: object, options: PutOptions): Promise<WriteResult> {
+  async put(feed: DefinitionFeed, key: string, value: unknown, options: PutOptions): Promise<WriteResult> {
     const what = `put ${quoted(key)}`;
     checkKnown(options, PUT_OPTIONS, { owner: ` of ${what}` });
     if (options.lease) checkKnown(options.lease, { ttlSeconds: true }, { path: 'lease.', owner: ` of ${what}` });
@@ -220,6 +220,6 @@ async function conflictOf(
   const parsed = current && (await feed.parser.parse(current.value));
   const value = parsed?.ok ? parsed.value : undefined;
   const demanded = expected ? `at revision ${expected}` : 'absent';
-  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => value);
+  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => value, feed.definition.type);
   return { applied: false, conflict, current };
 }

@@ -16,47 +16,47 @@ export interface DeliveryOptions {
    * Batches (`watchBatch()`, `{ batch: true }`) are always called one at a time, in revision order.
    * @default 'key'
    */
-  readonly order?: 'key' | 'target' | 'none';
+  readonly order?: 'key' | 'target' | 'none' | undefined;
   /**
    * Maximum number of calls that run at the same time. Always 1 with `order: 'target'`.
    * @default 16
    */
-  readonly concurrency?: number;
+  readonly concurrency?: number | undefined;
   /**
    * `every`: every event is delivered. `latest`: a waiting event is replaced by the next one of its key, and a key that
    * was created and deleted in the meantime is not delivered; `previous` is still the value that the handler last
    * received.
    * @default 'every', and 'latest' with `debounceMs`
    */
-  readonly delivery?: 'every' | 'latest';
+  readonly delivery?: 'every' | 'latest' | undefined;
   /**
    * Retries of a call that throws, rejects or times out, with the same event.
    * @default { attempts: 1 }
    */
-  readonly retry?: RetryOptions;
+  readonly retry?: RetryOptions | undefined;
   /**
    * Time limit of a call, in milliseconds. After it the call's signal aborts and the call counts as failed, however it
    * ends. Until it ends, its key stays busy and it counts towards `concurrency`.
    * @default none
    */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /**
    * Behaviour after the last attempt has failed. `skip`: continue with the next event. `halt`: start no further calls
    * until `resume()`, which continues with the event that failed.
    * @default 'skip'
    */
-  readonly onExhausted?: 'skip' | 'halt';
+  readonly onExhausted?: 'skip' | 'halt' | undefined;
   /**
    * The types of events that the handler is called for. `previous` is the value before the event, whether or not the
    * handler was called for it.
    * @default 'both'
    */
-  readonly events?: 'put' | 'delete' | 'both';
+  readonly events?: 'put' | 'delete' | 'both' | undefined;
   /**
    * Milliseconds that a key must not change before its last event is delivered. Implies `delivery: 'latest'`.
    * @default 0
    */
-  readonly debounceMs?: number;
+  readonly debounceMs?: number | undefined;
 }
 
 /** Retries of a failed call. */
@@ -68,7 +68,7 @@ export interface RetryOptions {
    * doubled with each further retry up to `maxMs`; each wait is a random time between half of the limit and the limit.
    * @default { initialMs: 100, maxMs: 30_000 }
    */
-  readonly backoff?: { readonly initialMs?: number; readonly maxMs?: number };
+  readonly backoff?: { readonly initialMs?: number | undefined; readonly maxMs?: number | undefined } | undefined;
 }
 
 /** Checked options, with all defaults filled in. */

@@ -11,15 +11,15 @@ export interface WatchOptions extends DeliveryOptions {
    * Deliver the existing keys first, as events with `origin: 'initial'`.
    * @default true, and false with `fromRevision`
    */
-  readonly initial?: boolean;
+  readonly initial?: boolean | undefined;
   /** Deliver every change from this revision on (1 or more). Implies `initial: false`. */
-  readonly fromRevision?: number;
+  readonly fromRevision?: number | undefined;
   /** Ends the watch when it aborts. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Called when etcd no longer holds the history of some changes, before their net difference is delivered. */
-  readonly onResync?: (notice: ResyncNotice) => unknown;
+  readonly onResync?: ((notice: ResyncNotice) => unknown) | undefined;
   /** Called with every event whose last attempt has failed. */
-  readonly onError?: (failure: WatchFailure) => unknown;
+  readonly onError?: ((failure: WatchFailure) => unknown) | undefined;
 }
 
 export const WATCH_OPTIONS: OptionNames<WatchOptions> = {

@@ -13,6 +13,7 @@ import type { DeliveryFailures } from './delivery-failures.js';
 import type { InterruptionLog } from './interruption-log.js';
 import { InitialList, type InitialListWait } from './initial-list.js';
 import type { ListenerRegistration, RangeListener, StreamState } from './range-listener.js';
+import type { NeighbourLog } from './neighbour-log.js';
 import { type RangeOwner, RangeRegistration } from './range-registration.js';
 
 /** Further resyncs without a difference, one after the other, are not logged. */
@@ -27,6 +28,7 @@ export class SharedRange implements ReflectorSink, RangeOwner {
   readonly #log: InstanceLog;
   readonly #observer: ClusterObserver | undefined;
   readonly #interruptions: InterruptionLog;
+  readonly #neighbours: NeighbourLog;
   readonly #failures: DeliveryFailures;
   readonly #reflector: Reflector;
   readonly #list = new InitialList();
@@ -44,11 +46,13 @@ export class SharedRange implements ReflectorSink, RangeOwner {
       paused,
       observer,
       interruptions,
+      neighbours,
       failures,
     }: {
       readonly paused: boolean;
       readonly observer: ClusterObserver | undefined;
       readonly interruptions: InterruptionLog;
+      readonly neighbours: NeighbourLog;
       readonly failures: DeliveryFailures;
     },
   ) {
@@ -56,6 +60,7 @@ export class SharedRange implements ReflectorSink, RangeOwner {
     this.#log = log;
     this.#observer = observer;
     this.#interruptions = interruptions;
+    this.#neighbours = neighbours;
     this.#failures = failures;
     this.#reflector = new Reflector(source, range, this, { paused });
     this.#reflector.start();
@@ -145,6 +150,7 @@ export class SharedRange implements ReflectorSink, RangeOwner {
   }
 
   listed(cache: RangeCache): void {
+    this.#neighbours.listed(this.range, cache.rawKeys());
     this.#list.complete(cache);
     this.#observe((observer) => {
       observer.changed(this.range, cache.size, 'initial');

@@ -4,6 +4,7 @@ import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { ClusterObserver } from './cluster-observer.js';
 import { DeliveryFailures } from './delivery-failures.js';
 import { InterruptionLog } from './interruption-log.js';
+import { NeighbourLog } from './neighbour-log.js';
 import { SharedRange } from './shared-range.js';
 
 /** The watched ranges of one cluster. All listeners of a target share one stream. */
@@ -12,14 +13,17 @@ export class SharedRanges {
   readonly #log: InstanceLog;
   readonly #observer: ClusterObserver | undefined;
   readonly #interruptions: InterruptionLog;
+  readonly #neighbours: NeighbourLog;
   readonly failures: DeliveryFailures;
   readonly #ranges = new Map<string, { readonly range: SharedRange; users: number }>();
 
-  constructor(source: ListWatcher, log: InstanceLog, observer?: ClusterObserver) {
+  /** @param keyPrefix precedes every key in etcd; the ranges do not have it */
+  constructor(source: ListWatcher, log: InstanceLog, observer?: ClusterObserver, keyPrefix = '') {
     this.#source = source;
     this.#log = log;
     this.#observer = observer;
     this.#interruptions = new InterruptionLog(log);
+    this.#neighbours = new NeighbourLog(log, keyPrefix);
     this.failures = new DeliveryFailures(log, observer);
   }
 
@@ -34,9 +38,16 @@ export class SharedRanges {
   acquire(range: KeyRange, { paused }: { readonly paused: boolean }): SharedRange {
     let entry = this.#ranges.get(range.identity);
     if (!entry) {
-      const options = { paused, observer: this.#observer, interruptions: this.#interruptions, failures: this.failures };
+      const options = {
+        paused,
+        observer: this.#observer,
+        interruptions: this.#interruptions,
+        neighbours: this.#neighbours,
+        failures: this.failures,
+      };
       entry = { range: new SharedRange(this.#source, range, this.#log, options), users: 0 };
       this.#ranges.set(range.identity, entry);
+      this.#neighbours.watched(range);
     }
     entry.users += 1;
     if (!paused) entry.range.resume();

@@ -65,6 +65,10 @@ export class RangeCache {
     return this.#records.size;
   }
 
+  rawKeys(): Iterable<string> {
+    return this.#records.keys();
+  }
+
   get(rawKey: string): KeyRecord | undefined {
     return this.#records.get(rawKey);
   }

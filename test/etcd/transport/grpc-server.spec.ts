@@ -44,10 +44,12 @@ async function serve({
   unary = echo,
   bidi = echoEach,
   socketPath,
+  maxMessageBytes,
 }: {
   unary?: handleUnaryCall<Buffer, Buffer>;
   bidi?: handleBidiStreamingCall<Buffer, Buffer>;
   socketPath?: string;
+  maxMessageBytes?: number;
 } = {}): Promise<{ session: GrpcSession; server: Server }> {
   const server = new Server({ 'grpc.max_receive_message_length': -1, 'grpc.max_send_message_length': -1 });
   server.addService(SERVICE, { Unary: unary, Bidi: bidi });
@@ -61,7 +63,7 @@ async function serve({
   after(() => {
     server.forceShutdown();
   });
-  const session = open({ address: socketPath ? { path: socketPath } : { host: '127.0.0.1', port } });
+  const session = open({ address: socketPath ? { path: socketPath } : { host: '127.0.0.1', port }, maxMessageBytes });
   await session.ready;
   return { session, server };
 }
@@ -168,9 +170,9 @@ describe('GrpcSession with a gRPC server', () => {
   });
 
   it('rejects an answer above the limit, and the session goes on', async () => {
-    const { session } = await serve();
+    const { session } = await serve({ maxMessageBytes: 4_999 });
 
-    expect(await failureOf(session.unary(UNARY, Buffer.alloc(5_000), { maxMessageBytes: 4_999 }))).toBe(
+    expect(await failureOf(session.unary(UNARY, Buffer.alloc(5_000)))).toBe(
       'RESOURCE_EXHAUSTED: a message of 5000 bytes exceeds the limit of 4999 bytes (sent: maybe)',
     );
     expect(String(await session.unary(UNARY, Buffer.from('next')))).toBe('next');
@@ -341,9 +343,8 @@ describe('GrpcSession with a gRPC server', () => {
   });
 
   it('skips a message above the limit and goes on', async () => {
-    const { session } = await serve();
+    const { session } = await serve({ maxMessageBytes: 1_000 });
     const recorded = new RecordedStream(session, BIDI, {
-      maxMessageBytes: 1_000,
       onOversized: (head, length) => {
         recorded.messages.push(`skipped ${length}, first ${head.length}`);
       },
@@ -361,16 +362,15 @@ describe('GrpcSession with a gRPC server', () => {
   it.each(['onHeaders', 'onMessage', 'onOversized'] as const)(
     'ends only the stream whose %s throws',
     async (handler) => {
-      const { session } = await serve();
+      const { session } = await serve({ maxMessageBytes: 8 });
       const thrown = new Error('a bug');
       const recorded = new RecordedStream(session, BIDI, {
-        maxMessageBytes: 2,
         [handler]: () => {
           throw thrown;
         },
       });
 
-      recorded.stream.write(Buffer.from(handler === 'onOversized' ? 'long' : 'ab'));
+      recorded.stream.write(Buffer.from(handler === 'onOversized' ? 'above the limit' : 'ab'));
 
       const error = await recorded.ended;
       expect(describeError(error)).toBe('INTERNAL: a handler of the stream threw an error (sent: maybe)');

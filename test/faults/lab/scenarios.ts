@@ -87,14 +87,13 @@ async function loseResponses(lab: Laboratory): Promise<void> {
   await lab.measureRecovery(['lost responses'], performance.now());
 }
 
-/** Freezes the serving member's link and the next one, then cuts the first. */
+/** Freezes the serving member's link and the next one. Only their silence shows it. */
 async function openBlackHole(lab: Laboratory, writes: number): Promise<void> {
   const { proxies } = lab.cluster;
   const { servingMember } = lab.injector;
   const frozen = [servingMember, (servingMember + 1) % proxies.length].flatMap((index) => proxies[index] ?? []);
   for (const proxy of frozen) proxy.freeze();
   const since = performance.now();
-  frozen[0]?.cut();
   await lab.workload.afterMore(writes);
   await lab.measureRecovery(['black hole'], since);
   for (const proxy of frozen) proxy.thaw();

@@ -2,7 +2,7 @@ import { IsInt, Validate, ValidatorConstraint } from 'class-validator';
 import { describe, expect, it } from 'vitest';
 import type { KeyRecord } from '../../../lib/backend/key-record.js';
 import { DefinitionFeed, type FeedSink } from '../../../lib/store/cache/definition-feed.js';
-import { resolveDefinition } from '../../../lib/store/definitions/config-definition.js';
+import { resolveDefinition } from '../../../lib/store/definitions/resolved-definition.js';
 import { InitialBatch } from '../../../lib/watch/stream/change-event.js';
 import { eventually } from '../../support/eventually.js';
 

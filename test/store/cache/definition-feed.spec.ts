@@ -1,6 +1,6 @@
 import { IsInt } from 'class-validator';
 import { describe, expect, it } from 'vitest';
-import { resolveDefinition } from '../../../lib/store/definitions/config-definition.js';
+import { resolveDefinition } from '../../../lib/store/definitions/resolved-definition.js';
 import { DefinitionFeed, type FeedSink } from '../../../lib/store/cache/definition-feed.js';
 import { InitialBatch } from '../../../lib/watch/stream/change-event.js';
 import type { KeyRecord } from '../../../lib/backend/key-record.js';

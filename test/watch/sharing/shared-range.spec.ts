@@ -5,6 +5,7 @@ import { type KeyRecord, recordsByRawKey } from '../../../lib/backend/key-record
 import type { ListWatcher } from '../../../lib/backend/list-watcher.js';
 import { DeliveryFailures } from '../../../lib/watch/sharing/delivery-failures.js';
 import { InterruptionLog } from '../../../lib/watch/sharing/interruption-log.js';
+import { NeighbourLog } from '../../../lib/watch/sharing/neighbour-log.js';
 import { SharedRange } from '../../../lib/watch/sharing/shared-range.js';
 import { quiet } from '../../support/quiet-logger.js';
 
@@ -36,6 +37,7 @@ describe('SharedRange', () => {
       paused: false,
       observer: undefined,
       interruptions,
+      neighbours: new NeighbourLog(log, ''),
       failures: new DeliveryFailures(log, undefined),
     });
     const story: string[] = [];

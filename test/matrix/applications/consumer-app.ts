@@ -5,6 +5,7 @@ const IMPORTS = {
   '@nestjs/platform-fastify': ['FastifyAdapter'],
   'class-validator': ['IsInt'],
   'nestjs-etcd-trigger': ['EtcdTriggerModule', 'StoreService', 'WatchKey', 'WatcherService'],
+  'nestjs-etcd-trigger/testing': ['settled'],
 };
 
 /** Plain JavaScript without decorator syntax, so decorators are called as functions. */
@@ -15,10 +16,9 @@ const decorate = (decorator, { prototype }, name) =>
 class Limit {}
 IsInt()(Limit.prototype, 'count');
 
-let handled;
-const event = new Promise((resolve) => { handled = resolve; });
+const calls = [];
 class Handler {
-  onEvent({ key, value }) { handled(key + ' ' + value); }
+  onEvent({ key, value }) { calls.push(key + ' ' + value); }
 }
 decorate(WatchKey('/events/', { events: 'put' }), Handler, 'onEvent');
 
@@ -47,7 +47,8 @@ async function main() {
   await app.get(StoreService).put('/limits/a', { count: 1 });
   console.log(await (await fetch(await app.getUrl() + '/limit')).text());
   await app.get(WatcherService).put('/events/1', 'hello');
-  console.log(await event);
+  await settled(app);
+  console.log(calls.join());
   await app.get(WatcherService).delete('/events/1');
   await app.close();
   console.log('closed');
@@ -55,7 +56,7 @@ async function main() {
 main();
 `;
 
-/** Expected output. The process ends on its own after that. */
+/** The handler runs once. The process ends after that. */
 export const CONSUMER_OUTPUT = ['{"count":1}', '/events/1 hello', 'closed'];
 
 /** The application as an ES module and as a CommonJS module. */

@@ -3,7 +3,7 @@ import { InvalidOptionsError } from '../../../lib/etcd-trigger.errors.js';
 import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
 import { initialChange } from '../../../lib/store/changes/config-change.js';
 import { ConfigListeners } from '../../../lib/store/changes/config-listeners.js';
-import { ProjectedConfig } from '../../../lib/store/changes/config-ref.js';
+import { ProjectedConfig } from '../../../lib/store/changes/projected-config.js';
 import { ListenerGuard } from '../../../lib/watch/delivery/listener-guard.js';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EtcdTestCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ConsumerProject, nestDependencies } from '../support/consumer-project.js';
+import { ConsumerProject, nestDependencies } from '../../support/consumer-project.js';
 
 /** Plain JavaScript, so decorators are called as functions. The nested class shows whether `@Type` is found. */
 const APP = `

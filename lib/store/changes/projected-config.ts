@@ -5,8 +5,8 @@ import type { ListenerGuard } from '../../watch/delivery/listener-guard.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener, ConfigListeners, ConfigSubscription } from './config-listeners.js';
 
-/** A reference to a configuration that is always current. */
-export interface ConfigRef<T> {
+/** A value that is always current. */
+export interface LiveValue<T> {
   /** The current value, from memory; the same object until it changes. */
   readonly value: T;
   /**
@@ -41,7 +41,7 @@ export interface RefSource<S> {
  * Projects a configuration: calls the function once per state, and keeps the previous result as long as the new one is
  * equal.
  */
-export class ProjectedConfig<S, R> implements ConfigRef<R> {
+export class ProjectedConfig<S, R> implements LiveValue<R> {
   readonly changes$: Observable<R>;
   #memo: { readonly from: S; readonly result: R } | undefined;
 

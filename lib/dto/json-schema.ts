@@ -1,0 +1,111 @@
+import { defaultMetadataStorage } from '#class-transformer/storage.js';
+import { getMetadataStorage } from 'class-validator';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { className } from '../foreign/class-name.js';
+import { loadPackage } from '../foreign/optional-package.js';
+import { type AnyClass, isConstrained, itemTypesOf, propertiesOf } from './class-metadata.js';
+import type { JsonObject } from './json-object.js';
+import { isStandardSchema, type StandardSchema } from './standard-schema.js';
+import type { ValueType } from './value-type.js';
+
+/** Converts classes and schemas to JSON Schemas (draft 2020-12) of their documents. */
+export class JsonSchemas {
+  #converter: ClassConverter | undefined;
+
+  constructor(private readonly load: (name: string) => unknown = loadPackage) {}
+
+  /**
+   * Returns `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
+   * represented.
+   * @throws InvalidOptionsError for a class, if the package `class-validator-jsonschema` is not installed
+   */
+  of(type: ValueType, unknown: 'strip' | 'refuse'): JsonObject | undefined {
+    return isStandardSchema(type) ? ofSchema(type) : this.#ofClass(type, unknown);
+  }
+
+  #ofClass(type: AnyClass, unknown: 'strip' | 'refuse'): JsonObject | undefined {
+    const { targetConstructorToSchema } = this.#loaded();
+    const convert = (each: AnyClass): JsonObject => {
+      const schema = targetConstructorToSchema(each, OPTIONS);
+      return unknown === 'refuse' ? { ...schema, additionalProperties: false } : schema;
+    };
+    const nested = nestedClassesOf(type);
+    if (!nested) return undefined;
+    try {
+      const root = convert(type);
+      const definitions = Object.fromEntries([...nested].map(([name, each]) => [name, convert(each)]));
+      // A type that has no rules, such as that of a property with a custom constraint, allows any value.
+      const all = {
+        ...Object.fromEntries(referencesIn([root, definitions]).map((name) => [name, {}])),
+        ...definitions,
+      };
+      return { $schema: DRAFT, ...root, ...(Object.keys(all).length > 0 && { $defs: all }) };
+    } catch {
+      return undefined;
+    }
+  }
+
+  #loaded(): ClassConverter {
+    try {
+      return (this.#converter ??= this.load(PACKAGE) as ClassConverter);
+    } catch {
+      throw new InvalidOptionsError(
+        `EtcdTriggerInspector.schema() needs the package "${PACKAGE}" for classes: npm install ${PACKAGE}`,
+      );
+    }
+  }
+}
+
+/** The part of class-validator-jsonschema that is used. */
+interface ClassConverter {
+  readonly targetConstructorToSchema: (type: AnyClass, options: object) => JsonObject;
+}
+
+const PACKAGE = 'class-validator-jsonschema';
+const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
+const REFERENCE = '#/$defs/';
+
+const OPTIONS = {
+  classTransformerMetadataStorage: defaultMetadataStorage,
+  classValidatorMetadataStorage: getMetadataStorage(),
+  refPointerPrefix: REFERENCE,
+};
+
+/** The extension of the specification for JSON Schemas: zod and arktype have it, valibot does not. */
+interface JsonSchemaSource {
+  readonly jsonSchema?: { input(options: { readonly target: 'draft-2020-12' }): JsonObject } | undefined;
+}
+
+function ofSchema({ '~standard': standard }: StandardSchema): JsonObject | undefined {
+  try {
+    return (standard as JsonSchemaSource).jsonSchema?.input({ target: 'draft-2020-12' });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the nested classes by name, with the class itself if it contains itself; `undefined` if a name is ambiguous. */
+function nestedClassesOf(type: AnyClass): ReadonlyMap<string, AnyClass> | undefined {
+  const found = new Map<string, AnyClass>();
+  const pending: AnyClass[] = [type];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    for (const nested of [...propertiesOf(next).values()].flatMap(itemTypesOf).filter(isConstrained)) {
+      const known = found.get(className(nested));
+      if (known === nested) continue;
+      if (known) return undefined;
+      found.set(className(nested), nested);
+      pending.push(nested);
+    }
+  }
+  return found;
+}
+
+/** Returns the names that `$ref`s point to. */
+function referencesIn(part: unknown): string[] {
+  if (typeof part !== 'object' || part === null) return [];
+  return Object.entries(part).flatMap(([name, value]: [string, unknown]) =>
+    name === '$ref' && typeof value === 'string' && value.startsWith(REFERENCE)
+      ? [value.slice(REFERENCE.length)]
+      : referencesIn(value),
+  );
+}

@@ -1,0 +1,24 @@
+import { DtoParser, type DtoParserOptions, type ParseResult } from './dto-parser.js';
+import type { DocumentLimits } from './document-limits.js';
+import type { DocumentBytes } from './formats/document-bytes.js';
+import type { DocumentFormat } from './formats/document-format.js';
+import type { JsonObject } from './json-object.js';
+import { SchemaParser } from './schema-parser.js';
+import { isStandardSchema } from './standard-schema.js';
+import type { ValueType } from './value-type.js';
+
+/** Parses bytes into validated, frozen values of one class or schema. */
+export interface ValueParser<T extends object> {
+  readonly type: ValueType<T>;
+  readonly format: DocumentFormat;
+  readonly limits: DocumentLimits;
+  /** Never throws or rejects. Returns a promise only if a validator is asynchronous. */
+  parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>>;
+  /** Returns the document that a valid value is parsed from. */
+  documentOf(bytes: DocumentBytes): JsonObject | undefined;
+  /** Converts a value that is written to plain data. */
+  plainOf(value: object): unknown;
+}
+
+export const valueParserOf = <T extends object>(type: ValueType<T>, options: DtoParserOptions): ValueParser<T> =>
+  isStandardSchema(type) ? new SchemaParser<T>(type, options) : new DtoParser<T>(type, options);

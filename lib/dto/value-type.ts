@@ -44,7 +44,7 @@ export function typeName(type: unknown): string {
 
 function vendorOf({ '~standard': standard }: StandardSchema): string {
   const { vendor } = standard as { readonly vendor: unknown };
-  return printable(String(vendor));
+  return typeof vendor === 'string' ? printable(vendor) : 'unknown';
 }
 
 /** The same where a message means a value: `DatabaseConfig`, `value of its zod schema`. */

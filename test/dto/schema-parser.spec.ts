@@ -461,6 +461,35 @@ describe('the type of a definition', () => {
       { schema: { '~standard': { version: 2 } } },
       'the "schema" of key "/a" does not implement version 1 of Standard Schema: update its library',
     ],
+    [
+      'an object whose members throw',
+      {
+        schema: {
+          get '~standard'() {
+            throw new Error(SECRET);
+          },
+        },
+      },
+      'the "schema" of key "/a" is not a Standard Schema, such as those of zod, valibot and arktype',
+    ],
+    [
+      'an object whose version throws',
+      {
+        schema: {
+          '~standard': {
+            get version() {
+              throw new Error(SECRET);
+            },
+          },
+        },
+      },
+      'the "schema" of key "/a" does not implement version 1 of Standard Schema: update its library',
+    ],
+    [
+      'a schema as type, without the name of a library',
+      { type: { '~standard': { version: 1, vendor: Object.create(null) as unknown } } },
+      'the "type" of key "/a" is a schema of an unknown library: give it as "schema" instead',
+    ],
   ])('is refused if it is %s', (_, given, message) => {
     expect(() => valueTypeOf('key "/a"', given)).toThrow(new InvalidOptionsError(message));
   });

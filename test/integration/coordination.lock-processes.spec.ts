@@ -62,7 +62,7 @@ describe('a lock of several processes', () => {
     return { pod, token: Number(first.create_revision) };
   };
 
-  const leaderChanges = () => etcd.first.metric('etcd_server_leader_changes_seen_total');
+  const leaderChanges = () => eventually(() => etcd.first.metric('etcd_server_leader_changes_seen_total'));
 
   it(
     'has one holder, in the order of the queue, while owners are killed and stopped',

@@ -61,6 +61,12 @@ export function checkOneOf(subject: string, value: unknown, choices: readonly st
 }
 
 /** @throws InvalidOptionsError, also for `undefined` */
+export function checkBoolean(option: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value;
+  throw new InvalidOptionsError(`"${option}" must be true or false`);
+}
+
+/** @throws InvalidOptionsError, also for `undefined` */
 export function checkInteger(
   subject: string,
   value: unknown,

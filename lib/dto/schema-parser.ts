@@ -1,3 +1,4 @@
+import { ignoreRejection, isThenable } from '../foreign/thenable.js';
 import { deepFreeze } from './deep-freeze.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import type { DtoParserOptions, ParseResult } from './dto-parser.js';
@@ -55,11 +56,13 @@ function resultOf<T extends object>(outcome: SchemaOutcome): ParseResult<T> {
 /** Freezes the output of a schema, which may be the result of a transformation. */
 function frozenProblems(value: unknown): ViolationList {
   const violations = new ViolationList();
-  if (typeof value !== 'object' || value === null) {
-    violations.add('', 'object');
-    return violations;
-  }
   try {
+    // A promise would be awaited on its way to the readers, and its rejection handled by none of them.
+    if (typeof value !== 'object' || value === null || isThenable(value)) {
+      ignoreRejection(value);
+      violations.add('', 'object');
+      return violations;
+    }
     for (const path of deepFreeze(value)) violations.add(path, 'binary');
   } catch {
     violations.add('', 'freeze');

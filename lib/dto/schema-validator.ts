@@ -1,7 +1,8 @@
 import { adopted, isThenable } from '../foreign/thenable.js';
 import { within } from '../timing/time-limit.js';
-import { itemPath, propertyPath } from './property-path.js';
-import type { StandardSchema, StandardSchemaIssue, StandardSchemaResult } from './standard-schema.js';
+import { DocumentNames } from './document-names.js';
+import { isCut, itemPath, propertyPath } from './property-path.js';
+import type { StandardSchema, StandardSchemaIssue } from './standard-schema.js';
 import { ViolationList } from './violation-list.js';
 
 /** The value that a schema returned, or its violations, which contain names but never values. */
@@ -12,38 +13,51 @@ export type SchemaOutcome = { readonly value: unknown } | { readonly violations:
  * does not settle within the limit is the violation `timeout`; one that throws is the violation `validator`.
  */
 export function validateBySchema(
-  { '~standard': standard }: StandardSchema,
+  schema: StandardSchema,
   document: unknown,
   asyncTimeoutMs: number,
 ): SchemaOutcome | Promise<SchemaOutcome> {
   try {
+    const { '~standard': standard } = schema;
+    const { vendor } = standard;
     const result: unknown = standard.validate(document);
-    if (!isThenable(result)) return outcomeOf(standard.vendor, result);
-    return settled(standard.vendor, adopted(result), asyncTimeoutMs);
+    const read = (settled: unknown): SchemaOutcome => outcomeOf(vendor, document, settled);
+    return isThenable(result) ? settled(adopted(result), read, asyncTimeoutMs) : read(result);
   } catch {
     return rejectedBy('validator');
   }
 }
 
-async function settled(vendor: string, pending: Promise<unknown>, limitMs: number): Promise<SchemaOutcome> {
+async function settled(
+  pending: Promise<unknown>,
+  read: (result: unknown) => SchemaOutcome,
+  limitMs: number,
+): Promise<SchemaOutcome> {
   try {
     const late = await within(
       pending.then((result) => ({ result })),
       limitMs,
     );
-    return late ? outcomeOf(vendor, late.result) : rejectedBy('timeout');
+    return late ? read(late.result) : rejectedBy('timeout');
   } catch {
     return rejectedBy('validator');
   }
 }
 
-function outcomeOf(vendor: string, result: unknown): SchemaOutcome {
-  const { issues, ...valid } = result as StandardSchemaResult<unknown>;
-  if (issues === undefined) return 'value' in valid ? valid : rejectedBy('validator');
+function outcomeOf(vendor: string, document: unknown, result: unknown): SchemaOutcome {
+  const { issues, value } = result as { readonly issues?: unknown; readonly value?: unknown };
+  if (issues === undefined) return 'value' in (result as object) ? { value } : rejectedBy('validator');
   const violations = new ViolationList();
-  for (const issue of issues) {
+  const names = new DocumentNames(document);
+  let count = 0;
+  for (const issue of issues as Iterable<StandardSchemaIssue>) {
     if (violations.isFull()) break;
-    violations.add(pathOf(issue), codeOf(vendor, issue));
+    count += 1;
+    if (count > MAX_ISSUES) {
+      violations.add('', 'more');
+      break;
+    }
+    violations.add(pathOf(issue, names), codeOf(vendor, issue));
   }
   return violations.isEmpty() ? rejectedBy(UNNAMED) : { violations };
 }
@@ -54,13 +68,22 @@ function rejectedBy(constraint: string): SchemaOutcome {
   return { violations };
 }
 
-function pathOf({ path }: StandardSchemaIssue): string {
+function pathOf({ path }: StandardSchemaIssue, names: DocumentNames): string {
   let at = '';
   for (const segment of path ?? []) {
-    const key = typeof segment === 'object' ? segment.key : segment;
-    at = typeof key === 'number' ? itemPath(at, key) : propertyPath(at, String(key));
+    const key: unknown = typeof segment === 'object' ? segment.key : segment;
+    if (typeof key === 'number' && Number.isSafeInteger(key) && !names.isValue(key)) at = itemPath(at, key);
+    else if (typeof key === 'string' || typeof key === 'symbol') at = propertyPath(at, nameOf(key, names));
+    else at = propertyPath(at, HIDDEN);
+    if (isCut(at)) break;
   }
   return at;
+}
+
+/** A transformation may turn values into names, such as the keys of a `Map`. */
+function nameOf(key: string | symbol, names: DocumentNames): string {
+  const name = String(key);
+  return names.isValue(typeof key === 'symbol' ? (key.description ?? '') : key) ? HIDDEN : name;
 }
 
 /**
@@ -76,3 +99,7 @@ function codeOf(vendor: string, issue: StandardSchemaIssue): string {
 const CODE_PROPERTIES: Readonly<Record<string, string>> = { zod: 'code', valibot: 'type', arktype: 'code' };
 const CODE = /^[a-z][\w-]{0,49}$/i;
 const UNNAMED = 'invalid';
+/** Replaces a part of a path that could be a value. */
+const HIDDEN = '(hidden)';
+/** Number of issues that are read. Several may have one path, and a schema may be wrong. */
+const MAX_ISSUES = 1_000;

@@ -35,6 +35,10 @@ export type SchemaOutput<Schema extends StandardSchema> = NonNullable<Schema['~s
 
 /** True for objects and functions that claim to be a schema; arktype's schemas are functions. */
 export function isStandardSchema(type: unknown): type is StandardSchema {
-  if ((typeof type !== 'object' && typeof type !== 'function') || type === null || !('~standard' in type)) return false;
-  return typeof type['~standard'] === 'object' && type['~standard'] !== null;
+  if ((typeof type !== 'object' && typeof type !== 'function') || type === null) return false;
+  try {
+    return '~standard' in type && typeof type['~standard'] === 'object' && type['~standard'] !== null;
+  } catch {
+    return false;
+  }
 }

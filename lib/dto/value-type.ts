@@ -44,7 +44,7 @@ export function typeName(type: unknown): string {
 
 function vendorOf({ '~standard': standard }: StandardSchema): string {
   const { vendor } = standard as { readonly vendor: unknown };
-  return printable(String(vendor));
+  return typeof vendor === 'string' ? printable(vendor) : 'an unknown library';
 }
 
 /** The same where a message means a value: `DatabaseConfig`, `value of its zod schema`. */
@@ -57,11 +57,19 @@ function checkSchema(subject: string, schema: unknown): ValueType {
       `the "schema" of ${subject} is not a Standard Schema, such as those of zod, valibot and arktype`,
     );
   }
-  const { version, validate } = schema['~standard'] as Partial<Record<'version' | 'validate', unknown>>;
-  if (version !== 1 || typeof validate !== 'function') {
+  if (!isVersion1(schema)) {
     throw new InvalidOptionsError(
       `the "schema" of ${subject} does not implement version 1 of Standard Schema: update its library`,
     );
   }
   return schema as StandardSchema<unknown, object>;
+}
+
+function isVersion1(schema: StandardSchema): boolean {
+  try {
+    const { version, validate } = schema['~standard'] as Partial<Record<'version' | 'validate', unknown>>;
+    return version === 1 && typeof validate === 'function';
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,5 @@
 import { ConfigurableModuleBuilder } from '@nestjs/common';
+import { checkBoolean } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import { clusterConfigRefProviders, tokensOf } from './config-ref.providers.js';
 import { electionProviders } from './election.providers.js';
@@ -47,7 +48,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
       const elections = electionProviders(cluster);
       return {
         ...definition,
-        global: isGlobal,
+        global: checkBoolean('isGlobal', isGlobal),
         providers: [
           ...(definition.providers ?? []),
           ...clusterProviders(cluster),

@@ -17,6 +17,7 @@ import {
   MAX_TIMER_MS,
   type OptionalProperties,
   type OptionNames,
+  checkBoolean,
 } from '../option-checks.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import { checkConfigs } from '../store/definitions/resolved-definition.js';
@@ -276,8 +277,8 @@ function checkWatchDefaults(watchDefaults: unknown): DeliveryOptions {
 
 function checkHandlers({ register = true, useGlobalEnhancers = false }: HandlersOptions): ResolvedHandlers {
   return {
-    register: checkFlag('handlers.register', register),
-    useGlobalEnhancers: checkFlag('handlers.useGlobalEnhancers', useGlobalEnhancers),
+    register: checkBoolean('handlers.register', register),
+    useGlobalEnhancers: checkBoolean('handlers.useGlobalEnhancers', useGlobalEnhancers),
   };
 }
 
@@ -292,11 +293,6 @@ function checkLimitOptions(given: OptionalProperties<EtcdTriggerLimits>): EtcdTr
     transactionOperations: limitOf('transactionOperations'),
     ...checkDocumentLimits(given),
   };
-}
-
-function checkFlag(option: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value;
-  throw new InvalidOptionsError(`"${option}" must be true or false`);
 }
 
 function checkText(option: string, value: unknown): string {

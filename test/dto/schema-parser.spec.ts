@@ -176,6 +176,208 @@ describe('a schema', () => {
     });
   });
 
+  it.each<[string, unknown]>([
+    [
+      'a getter that throws',
+      {
+        get issues() {
+          throw new Error(SECRET);
+        },
+      },
+    ],
+    [
+      'an issue whose path throws',
+      {
+        issues: [
+          {
+            message: '',
+            get path() {
+              throw new Error(SECRET);
+            },
+          },
+        ],
+      },
+    ],
+    ['issues that are no list', { issues: 1 }],
+    ['a text', SECRET],
+    ['a function', () => ({ value: {} })],
+    [
+      'a thenable that calls back with an error',
+      {
+        then: (_: unknown, reject: (error: Error) => void) => {
+          reject(new Error(SECRET));
+        },
+      },
+    ],
+    [
+      'a thenable whose then throws',
+      {
+        then: () => {
+          throw new Error(SECRET);
+        },
+      },
+    ],
+    [
+      'a Proxy that throws',
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error(SECRET);
+          },
+        },
+      ),
+    ],
+  ])('that returns %s is the violation "validator"', async (_, result) => {
+    expect(
+      await parse(
+        answering(() => result),
+        '{}',
+      ),
+    ).toEqual({
+      ok: false,
+      violations: [{ path: '', constraints: ['validator'] }],
+    });
+  });
+
+  it('whose members throw is the violation "validator"', () => {
+    const hostile = {
+      get '~standard'() {
+        throw new Error(SECRET);
+      },
+    } as unknown as StandardSchema<unknown, object>;
+
+    expect(parse(hostile, '{}')).toEqual({ ok: false, violations: [{ path: '', constraints: ['validator'] }] });
+  });
+
+  it('may return a result of a class, and a thenable that is no promise', async () => {
+    class Success {
+      get value() {
+        return { port: 1 };
+      }
+    }
+    const thenable = {
+      then: (resolve: (result: unknown) => void) => {
+        resolve(new Success());
+      },
+    };
+
+    expect(
+      parse(
+        answering(() => new Success()),
+        '{}',
+      ),
+    ).toMatchObject({ ok: true, value: { port: 1 } });
+    expect(
+      await parse(
+        answering(() => thenable),
+        '{}',
+      ),
+    ).toMatchObject({ ok: true, value: { port: 1 } });
+  });
+
+  it('that returns a promise as the value is a violation, and its rejection is handled', async () => {
+    for (const value of [
+      Promise.reject(new Error(SECRET)),
+      Promise.resolve({}),
+      new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error(SECRET);
+          },
+        },
+      ),
+    ]) {
+      const violations = await violationsOf(
+        parse(
+          answering(() => ({ value })),
+          '{}',
+        ),
+      );
+      expect(violations.map(({ path, constraints }) => [path, constraints.length])).toEqual([['', 1]]);
+    }
+  });
+
+  it('with issues without an end is rejected with bounded violations', async () => {
+    function* endless(issue: (index: number) => object) {
+      for (let index = 0; ; index += 1) yield issue(index);
+    }
+    const violationsFor = (issues: unknown) =>
+      violationsOf(
+        parse(
+          answering(() => ({ issues }), 'zod'),
+          '{}',
+        ),
+      );
+
+    expect(await violationsFor(endless(() => ({ path: ['a'] })))).toEqual([
+      { path: 'a', constraints: ['invalid'] },
+      { path: '', constraints: ['more'] },
+    ]);
+    const [codes] = await violationsFor(endless((index) => ({ path: ['a'], code: `c${index}` })));
+    expect([codes?.constraints.length, codes?.constraints.at(-1)]).toEqual([21, 'more']);
+    const [long] = await violationsFor([{ path: endless(() => ({ key: 'x'.repeat(300) })) }]);
+    expect(long?.path.length).toBeLessThan(1_000);
+  });
+
+  it('that makes names of values has them hidden in the paths', async () => {
+    const Users = z.object({
+      users: z
+        .array(z.tuple([z.union([z.string(), z.number()]), z.number()]))
+        .transform((users) => new Map(users))
+        .pipe(z.map(z.union([z.string(), z.number()]), z.number().max(5))),
+    });
+    const text = JSON.stringify({
+      users: [
+        [SECRET, 10],
+        [12345, 10],
+        ['users', 10],
+      ],
+    });
+
+    expect(await violationsOf(parse(Users, text))).toEqual([
+      { path: 'users["(hidden)"]', constraints: ['too_big'] },
+      { path: 'users.users', constraints: ['too_big'] },
+    ]);
+    const objects = [{ path: [{ key: { toString: () => SECRET } }, 1.5] }, { path: [Symbol(SECRET)] }];
+    expect(
+      await violationsOf(
+        parse(
+          answering(() => ({ issues: objects })),
+          `{"a":"${SECRET}"}`,
+        ),
+      ),
+    ).toEqual([
+      { path: '["(hidden)"]["(hidden)"]', constraints: ['invalid'] },
+      { path: '["(hidden)"]', constraints: ['invalid'] },
+    ]);
+  });
+
+  it('that changes its document changes no other value', () => {
+    const seen: unknown[] = [];
+    const changing = answering(() => undefined);
+    const schema = {
+      '~standard': {
+        ...changing['~standard'],
+        validate: (value: Record<string, unknown>) => {
+          seen.push(value.a);
+          value.a = 'changed';
+          return { value };
+        },
+      },
+    } as unknown as StandardSchema<unknown, object>;
+    const parser = new SchemaParser(schema);
+    const bytes = Buffer.from('{"a":1}');
+
+    expect([parser.parse(bytes), parser.parse(bytes)]).toMatchObject([
+      { value: { a: 'changed' } },
+      { value: { a: 'changed' } },
+    ]);
+    expect(seen).toEqual([1, 1]);
+    expect(parser.documentOf(bytes)).toEqual({ a: 1 });
+  });
+
   it('of an unknown library has violations without codes, because these could be values', () => {
     const issues = [
       { message: SECRET, code: SECRET, type: SECRET, path: ['a', { key: 0 }] },
@@ -258,6 +460,35 @@ describe('the type of a definition', () => {
       'another version',
       { schema: { '~standard': { version: 2 } } },
       'the "schema" of key "/a" does not implement version 1 of Standard Schema: update its library',
+    ],
+    [
+      'an object whose members throw',
+      {
+        schema: {
+          get '~standard'() {
+            throw new Error(SECRET);
+          },
+        },
+      },
+      'the "schema" of key "/a" is not a Standard Schema, such as those of zod, valibot and arktype',
+    ],
+    [
+      'an object whose version throws',
+      {
+        schema: {
+          '~standard': {
+            get version() {
+              throw new Error(SECRET);
+            },
+          },
+        },
+      },
+      'the "schema" of key "/a" does not implement version 1 of Standard Schema: update its library',
+    ],
+    [
+      'a schema as type, without the name of a library',
+      { type: { '~standard': { version: 1, vendor: Object.create(null) as unknown } } },
+      'the "type" of key "/a" is a schema of an unknown library: give it as "schema" instead',
     ],
   ])('is refused if it is %s', (_, given, message) => {
     expect(() => valueTypeOf('key "/a"', given)).toThrow(new InvalidOptionsError(message));

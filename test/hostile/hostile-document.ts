@@ -1,3 +1,4 @@
+import type { Type as ClassType } from '@nestjs/common';
 import { Transform, Type } from 'class-transformer';
 import {
   Allow,
@@ -11,6 +12,7 @@ import {
   ValidateNested,
 } from 'class-validator';
 import type { ConfigDefinition } from 'nestjs-etcd-trigger';
+import { z } from 'zod';
 
 /** The value that readers get, or the constraints of the violations, sorted and joined by a comma. */
 export type Verdict = { readonly value: unknown } | { readonly rejected: string };
@@ -52,24 +54,35 @@ export class Transformed extends Configuration {
   @IsOptional() @ValidateNested() @Type(() => Item) map?: Map<string, Item>;
 }
 
+/** A schema that accepts anything for `value`, too, and has no rules for the other properties. */
+export const AnyValue = z.object({ value: z.unknown().optional() });
+
 export const DEFINITIONS: ConfigDefinition[] = [
   { prefix: '/json/', type: Configuration },
   { prefix: '/transformed/', type: Transformed, unknown: 'refuse' },
+  { prefix: '/schema/', schema: AnyValue },
   { prefix: '/yaml/', type: Configuration, codec: 'yaml' },
 ];
 
-const PREFIXES = { json: ['/json/', '/transformed/'], yaml: ['/yaml/'] } as const;
+const PREFIXES = { json: ['/schema/', '/json/', '/transformed/'], yaml: ['/yaml/'] } as const;
 
 /** Gives each document a key in every definition of its format; a large one in the definition that takes longest. */
 export const keyed = (documents: readonly HostileDocument[]): KeyedDocument[] =>
   documents.flatMap((document, index) =>
     PREFIXES[document.format]
       .slice(document.bytes.length > 100_000 ? -1 : 0)
+      .filter((prefix) => prefix !== '/schema/' || !isRejectedByClass(document))
       .map((prefix) => ({ ...document, key: `${prefix}${index}` })),
   );
 
-export const typeOf = (key: string): typeof Configuration =>
-  key.startsWith('/transformed/') ? Transformed : Configuration;
+/** True if a rule of the class rejects the document, and not a rule for all documents. */
+const isRejectedByClass = ({ verdict }: HostileDocument): boolean =>
+  'rejected' in verdict && /\b(?:is[A-Z]|array[A-Z]|nestedValidation)/.test(verdict.rejected);
+
+export function typeOf(key: string): ClassType<Configuration> | typeof AnyValue {
+  if (key.startsWith('/schema/')) return AnyValue;
+  return key.startsWith('/transformed/') ? Transformed : Configuration;
+}
 
 /** A value that is valid in every definition, also as YAML. */
 export const GOOD = { value: 'good' };

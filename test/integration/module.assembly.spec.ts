@@ -7,6 +7,7 @@ import {
   type EtcdTriggerOptionsFactory,
   getWatcherToken,
   InjectWatcher,
+  InvalidOptionsError,
   OnWatchResync,
   type ResyncNotice,
   StoreService,
@@ -138,6 +139,24 @@ describe('EtcdTriggerModule', () => {
     }).compile();
 
     expect(app.get(StoreService).keys()).toEqual(['/feature/db']);
+    await app.close();
+  });
+
+  it.each(['yes', 1, null])('refuses %s as isGlobal, of forRoot and forRootAsync', (given) => {
+    const isGlobal = given as unknown as boolean;
+    const error = new InvalidOptionsError('"isGlobal" must be true or false');
+
+    expect(() => EtcdTriggerModule.forRoot({ ...options(), isGlobal })).toThrow(error);
+    expect(() => EtcdTriggerModule.forRootAsync({ useFactory: options, isGlobal })).toThrow(error);
+  });
+
+  it('starts while etcd is unreachable if there are no definitions and handlers', async () => {
+    const app = await Test.createTestingModule({
+      imports: [EtcdTriggerModule.forRoot({ ...options(), client: { hosts: '127.0.0.1:1' } })],
+    }).compile();
+    await app.init();
+
+    expect(app.get(StoreService).keys()).toEqual([]);
     await app.close();
   });
 

@@ -8,6 +8,8 @@ import {
 } from './resolved-definition.js';
 import type { DocumentLimits } from '../../dto/document-limits.js';
 import { SortedMap } from '../../collections/sorted-map.js';
+import { isClass } from '../../dto/class-metadata.js';
+import { isStandardSchema } from '../../dto/standard-schema.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { typeName, type ValueType } from '../../dto/value-type.js';
 
@@ -57,12 +59,12 @@ export class ConfigDefinitions {
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   of<T extends object>(key: string, type: ValueType<T>): ResolvedConfigDefinition<T> {
-    return withClass(`key ${quoted(key)}`, key, this.governing(key), type);
+    return withClass('key', key, this.governing(key), type);
   }
 
   /** @throws InvalidOptionsError if no definition covers the prefix, or its definition has another class */
   ofPrefix<T extends object>(prefix: string, type: ValueType<T>): ResolvedConfigDefinition<T> {
-    return withClass(`prefix ${quoted(prefix)}`, prefix, this.governingPrefix(prefix), type);
+    return withClass('prefix', prefix, this.governingPrefix(prefix), type);
   }
 
   #add(definition: ResolvedConfigDefinition): void {
@@ -80,24 +82,22 @@ export class ConfigDefinitions {
 }
 
 function withClass<T extends object>(
-  subject: string,
+  kind: 'key' | 'prefix',
   key: string,
   found: ResolvedConfigDefinition | undefined,
   type: ValueType<T>,
 ): ResolvedConfigDefinition<T> {
-  if (!found) {
-    throw new InvalidOptionsError(
-      `${subject} was requested as ${typeName(type)}, but no definition covers it; add one to "configs" or forFeature()`,
-      { key },
-    );
-  }
-  if (!hasType(found, type)) {
-    throw new InvalidOptionsError(
-      `${subject} was requested as ${typeName(type)}, but ${describeTarget(found.target)} is defined with ${otherName(found.type, type)}`,
-      { key },
-    );
-  }
-  return found;
+  if (found && hasType(found, type)) return found;
+  throw new InvalidOptionsError(`${kind} ${quoted(key)} was requested ${requestFault(kind, found, type)}`, { key });
+}
+
+function requestFault(kind: string, found: ResolvedConfigDefinition | undefined, type: ValueType): string {
+  if (!isClass(type) && !isStandardSchema(type))
+    return `without a class or schema: pass that of its definition after the ${kind}`;
+  const requested = `as ${typeName(type)}`;
+  return found
+    ? `${requested}, but ${describeTarget(found.target)} is defined with ${otherName(found.type, type)}`
+    : `${requested}, but no definition covers it; add one to "configs" or forFeature()`;
 }
 
 /** Two classes may have the same name, and all schemas of a library do. */

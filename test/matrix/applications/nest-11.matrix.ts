@@ -7,6 +7,7 @@ import {
   expectToCompileWithExactOptionalProperties,
   expectToRunOnce,
   README_APPLICATION,
+  README_PACKAGES,
 } from './readme-application.js';
 import { END_TO_END_TESTS, TEMPLATE_TESTS, UNIT_TESTS } from './template-tests.js';
 
@@ -20,6 +21,7 @@ describe('the application of `nest new` on Nest 11, with the files of the README
   beforeAll(async () => {
     nodes = await NodeBinaries.install(['20', '22', '24']);
     project = await ConsumerProject.fromTemplate('11', [
+      ...README_PACKAGES,
       '@nestjs/config@^12',
       '@nestjs/microservices@^11',
       '@nestjs/terminus@^12',

@@ -5,6 +5,7 @@ import {
   expectToCompileWithExactOptionalProperties,
   expectToRunOnce,
   README_APPLICATION,
+  README_PACKAGES,
 } from './readme-application.js';
 import { END_TO_END_TESTS, TEMPLATE_TESTS, UNIT_TESTS } from './template-tests.js';
 
@@ -14,6 +15,7 @@ describe('the application of `nest new` on Nest 12, with the files of the README
 
   beforeAll(async () => {
     project = await ConsumerProject.fromTemplate('12', [
+      ...README_PACKAGES,
       '@nestjs/config@^12',
       '@nestjs/microservices@^12',
       '@nestjs/terminus@^12',

@@ -234,4 +234,20 @@ describe('all definitions together', () => {
     );
     expect(() => definitions.ofPrefix('/', Database)).toThrow(InvalidOptionsError);
   });
+
+  it.each([undefined, 'Database', {}, () => Database])('refuse a request without a class or schema: %s', (type) => {
+    const definitions = new ConfigDefinitions([{ prefix: '/a/', type: Database }]);
+
+    for (const key of ['/a/db', '/b']) {
+      expect(() => definitions.of(key, type as unknown as typeof Database)).toThrow(
+        new InvalidOptionsError(
+          `key "${key}" was requested without a class or schema: pass that of its definition after the key`,
+          { key },
+        ),
+      );
+    }
+    expect(() => definitions.ofPrefix('/a/', type as unknown as typeof Database)).toThrow(
+      'prefix "/a/" was requested without a class or schema',
+    );
+  });
 });

@@ -8,6 +8,7 @@ import { latency } from './latency.js';
 import { list } from './list.js';
 import { memory } from './memory.js';
 import { history, live } from './watch-real.js';
+import { outage } from './outage.js';
 import { scheduling } from './scheduling.js';
 import { store } from './store.js';
 import { stuckHandlers } from './stuck-handlers.js';
@@ -25,6 +26,7 @@ const ALL: readonly Benchmark[] = [
   live,
   latency,
   list,
+  outage,
   scheduling,
   handlers,
   stuckHandlers,

@@ -126,7 +126,8 @@ export class ClaimKeeper {
     this.#isDraining = true;
     this.#claim?.abort();
     setTimeout(this.#releaseLimit.resolve, RELEASE_LIMIT_MS).unref();
-    await this.#running;
+    // Without a claim there is nothing but a request to wait for, and its answer changes nothing any more.
+    await (this.#claim ? this.#running : Promise.race([this.#running, this.#releaseLimit.promise]));
   }
 
   /** Resolves when the claim has been released. */

@@ -17,8 +17,8 @@ export interface CronJobStatus {
   /**
    * - `standby`: another instance owns the job, or none.
    * - `owner`: this instance owns the job and starts its ticks.
-   * - `behind`: this instance owns the job, but its clock is behind the last tick. It waits.
-   * - `unreadable`: this instance owns the job, but the last tick in etcd is not one of this version. It waits.
+   * - `behind`: the clock of this instance is more than `graceMs` behind the last tick. It does not claim the job.
+   * - `unreadable`: the last tick in etcd is not one of this version. This instance does not claim the job.
    */
   state: 'standby' | 'owner' | 'behind' | 'unreadable';
   /** True while a call is running on this instance. */

@@ -1,13 +1,15 @@
 import { KeyRange } from '../backend/key-range.js';
 import { keyBytesOf } from '../backend/key-record.js';
+import { pauseOn } from '../backend/lease-clock.js';
 import { PermissionDeniedError } from '../etcd-trigger.errors.js';
 import type { Claim } from './claim.js';
 import { ClaimKeeper, type CoordinationContext } from './claim-keeper.js';
 import type { ElectionLeader } from './election.js';
 import type { CronJobStatus } from './cron-job-status.js';
-import { CronTerm, type CronTermOptions } from './cron-term.js';
+import { type CronObstacle, obstacleOf } from './cron-obstacle.js';
+import { CronTerm, type CronTermOptions, MAX_CRON_WAIT_MS } from './cron-term.js';
 import { FollowedRange } from './followed-range.js';
-import { LastTick, parseLastTick } from './last-tick.js';
+import { LastTick, type LastTickState, parseLastTick } from './last-tick.js';
 import { type InstanceIdentity, leaderOf, type Members, ownerValue } from './members.js';
 import type { Participant } from './participant.js';
 
@@ -36,6 +38,10 @@ export class CronJob implements Participant {
   };
   #followed: FollowedRange | undefined;
   #term: CronTerm | undefined;
+  /** Resolves when this instance may claim the job again. */
+  #standby: Promise<void> | undefined;
+  /** The obstacle that was logged last. */
+  #reported: CronObstacle['state'] | undefined;
   #isStarted = false;
   #denial: string | undefined;
 
@@ -51,7 +57,7 @@ export class CronJob implements Participant {
       rawKey: keys.owner,
       value: () => value,
       delayMs: (previous) => members.delayMs('crons', name, previous),
-      hold: () => (members.isListed ? undefined : members.whenListed(this.#stop.signal)),
+      hold: () => this.#hold(),
       onClaimed: (claim) => this.#own(claim),
     });
     this.#last = new LastTick({
@@ -80,7 +86,8 @@ export class CronJob implements Participant {
   }
 
   get status(): Readonly<CronJobStatus> {
-    return this.#status;
+    const state = this.#status.state === 'standby' ? (this.#obstacle?.state ?? 'standby') : this.#status.state;
+    return { ...this.#status, state };
   }
 
   /** The claim of this instance, until it has been released. */
@@ -101,7 +108,7 @@ export class CronJob implements Participant {
 
   /** The last tick that any instance has started or dropped, as last seen. */
   get lastTick(): Date | undefined {
-    const { at } = parseLastTick(this.#followed?.records.get(this.#options.keys.last));
+    const { at } = this.#lastSeen;
     return at === undefined ? undefined : new Date(at);
   }
 
@@ -115,7 +122,8 @@ export class CronJob implements Participant {
   /** True if this instance should do something now: claim the job, or start a tick. */
   get isDue(): boolean {
     if (!this.#isStarted || this.#stop.signal.aborted) return false;
-    return this.#term ? this.#term.isDue : this.#keeper.owner === undefined;
+    if (this.#term) return this.#term.isDue;
+    return this.#keeper.owner === undefined && !this.#standby && !this.#obstacle;
   }
 
   start(): void {
@@ -146,12 +154,43 @@ export class CronJob implements Participant {
     this.#followed?.close();
   }
 
+  get #lastSeen(): LastTickState {
+    return parseLastTick(this.#followed?.records.get(this.#options.keys.last));
+  }
+
+  get #obstacle(): CronObstacle | undefined {
+    return obstacleOf(this.#lastSeen, this.#options);
+  }
+
+  #hold(): Promise<unknown> | undefined {
+    const { members } = this.#options;
+    if (!members.isListed) return members.whenListed(this.#stop.signal);
+    if (!this.#standby) this.#standBy(this.#lastSeen);
+    return this.#standby;
+  }
+
+  /** Leaves the job to the other instances for a while if the last tick is an obstacle to this one. */
+  #standBy(last: LastTickState): void {
+    const obstacle = obstacleOf(last, this.#options);
+    if (!obstacle) return;
+    const { state, message, waitMs } = obstacle;
+    if (this.#reported !== state) this.#context.log.error(message);
+    this.#reported = state;
+    const { clock } = this.#options;
+    this.#standby = pauseOn(clock, Math.min(waitMs, MAX_CRON_WAIT_MS), this.#stop.signal).then(() => {
+      this.#standby = undefined;
+    });
+  }
+
   async #own(claim: Claim): Promise<void> {
     this.#status.state = 'owner';
     const term = new CronTerm({ ...this.#options, log: this.#context.log }, this.#last, claim, this.#status);
     this.#term = term;
     try {
-      await term.run();
+      const obstructive = await term.run();
+      // The watch of the last tick may be late.
+      if (obstructive) this.#standBy(obstructive);
+      else this.#reported = undefined;
     } finally {
       this.#term = undefined;
       this.#status.state = 'standby';

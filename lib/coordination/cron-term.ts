@@ -6,6 +6,7 @@ import { describeFailure } from '../watch/delivery/listener-failure.js';
 import { isEndedBy } from './aborted.js';
 import type { Claim } from './claim.js';
 import type { CronJobStatus, CronObserver } from './cron-job-status.js';
+import { obstacleOf } from './cron-obstacle.js';
 import { dueTicks, planCalls, type PlannedCall } from './cron-plan.js';
 import type { CronSchedule } from './cron-schedule.js';
 import type { ClusterCronOptions, ClusterCronTick } from './cron-tick.js';
@@ -22,9 +23,7 @@ export interface CronTermOptions extends Required<Pick<ClusterCronOptions, 'name
 }
 
 /** The wall clock may be set, or the machine suspended, so a long wait is checked now and then. */
-const MAX_WAIT_MS = 30_000;
-/** Between two looks at a last tick that this version cannot read. */
-const UNREADABLE_WAIT_MS = 5_000;
+export const MAX_CRON_WAIT_MS = 30_000;
 
 /** Starts the ticks of a cron job while this instance owns it. */
 export class CronTerm {
@@ -51,51 +50,41 @@ export class CronTerm {
 
   /** True if a tick is due and not started yet. */
   get isDue(): boolean {
-    if (this.#signal.aborted || this.#status.running || this.#status.state !== 'owner') return false;
+    if (this.#signal.aborted || this.#status.running) return false;
     if (this.#seen === undefined || this.#isStoring || this.#queue.length > 0) return true;
     const next = this.#options.schedule.next(this.#seen);
     return next !== undefined && next <= this.#options.clock.now();
   }
 
-  /** Resolves when the claim's signal has aborted and no call is running. */
-  async run(): Promise<void> {
-    const { name, clock, log } = this.#options;
+  /**
+   * Resolves when no call is running and the claim's signal has aborted, or this instance cannot start ticks after the
+   * last tick: then to that.
+   */
+  async run(): Promise<LastTickState | undefined> {
     while (!this.#signal.aborted) {
       const state = await this.#last.read(this.#claim);
-      if (!state) return;
-      if (state.at !== undefined) {
-        await this.#runAfter({ ...state, at: state.at });
-      } else if (state.revision === 0) {
-        await this.#last.put(this.#claim, state, clock.now(), () => !this.#signal.aborted);
+      if (!state) return undefined;
+      if (obstacleOf(state, this.#options)) return state;
+      if (state.at === undefined) {
+        await this.#last.put(this.#claim, state, this.#options.clock.now(), () => !this.#signal.aborted);
       } else {
-        if (this.#enter('unreadable')) {
-          log.error(`the last tick of "${name}" in etcd is not one of this version; no tick is started until it is`);
-        }
-        await pauseOn(clock, UNREADABLE_WAIT_MS, this.#signal);
+        await this.#runAfter({ ...state, at: state.at });
       }
     }
+    return undefined;
   }
 
-  /** Resolves when the last tick was changed by somebody else, too. */
+  /** Resolves when the last tick was changed by somebody else or is an obstacle, too. */
   async #runAfter(state: LastTickState & { readonly at: number }): Promise<void> {
-    const { clock, graceMs, schedule, name, log } = this.#options;
     let last = state;
     this.#queue.length = 0;
     this.#waiting = undefined;
     this.#seen = last.at;
-    while (!this.#signal.aborted) {
-      const behindMs = last.at - graceMs - clock.now();
-      if (behindMs > 0) {
-        if (this.#enter('behind'))
-          log.error(`the clock of this instance is behind the last tick of "${name}"; waiting`);
-        await this.#pause(behindMs);
-        continue;
-      }
-      this.#enter('owner');
+    while (!this.#signal.aborted && !obstacleOf(last, this.#options)) {
       this.#plan();
       const call = this.#nextCall();
       if (!call && this.#seen === last.at) {
-        await this.#pauseUntil(schedule.next(this.#seen));
+        await this.#pauseUntil(this.#options.schedule.next(this.#seen));
         continue;
       }
       const at = call?.scheduledAt ?? this.#seen;
@@ -198,18 +187,11 @@ export class CronTerm {
     return due;
   }
 
-  /** Returns true if the state has changed. */
-  #enter(state: CronJobStatus['state']): boolean {
-    const isNew = this.#status.state !== state;
-    this.#status.state = state;
-    return isNew;
-  }
-
   #pauseUntil(at: number | undefined, signal = this.#signal): Promise<void> {
-    return this.#pause(at === undefined ? MAX_WAIT_MS : at - this.#options.clock.now(), signal);
+    return this.#pause(at === undefined ? MAX_CRON_WAIT_MS : at - this.#options.clock.now(), signal);
   }
 
   #pause(ms: number, signal = this.#signal): Promise<void> {
-    return pauseOn(this.#options.clock, Math.min(Math.max(ms, 1), MAX_WAIT_MS), signal);
+    return pauseOn(this.#options.clock, Math.min(Math.max(ms, 1), MAX_CRON_WAIT_MS), signal);
   }
 }

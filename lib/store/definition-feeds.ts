@@ -108,7 +108,9 @@ export class DefinitionFeeds implements FeedSink {
    */
   read(key: string, type: ValueType): object | undefined {
     const entry = this.#index.get(key);
-    return entry !== undefined && entry.type === type ? entry.value : this.of(key, type).cache.get(key);
+    // JavaScript may leave the type out.
+    if (entry !== undefined) if (entry.type === type) return entry.value;
+    return this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */

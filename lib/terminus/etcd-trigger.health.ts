@@ -35,9 +35,9 @@ export class EtcdTriggerHealthIndicator {
   /**
    * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
    * with `state: 'degraded'` if the store started degraded, a value is invalid, a watch is interrupted, a delivery
-   * inside of the library has failed unexpectedly and not succeeded since, a handler is halted, a cron job waits
-   * because of its last tick, or this instance cannot take part in elections, locks and cron jobs because etcd does not
-   * confirm its lease or refuses its keys.
+   * inside of the library has failed unexpectedly and not succeeded since, a handler is halted, this instance leaves a
+   * cron job to others because of its last tick, or it cannot take part in elections, locks and cron jobs because etcd
+   * does not confirm its lease or refuses its keys.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(

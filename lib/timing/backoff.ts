@@ -9,7 +9,7 @@ export interface Backoff {
 }
 
 export const BACKOFF: Backoff = {
-  soon: (attempt) => 20 + Math.random() * Math.min(980, 20 * 2 ** Math.min(attempt, 10)),
+  soon: (attempt) => exponentialBackoff(attempt + 1, { initialMs: 40, maxMs: 1_000 }),
   refused: () => 5_000 + Math.random() * 25_000,
 };
 

@@ -20,6 +20,8 @@ describe('npm run bench', () => {
       'live traffic of 8 writers',
       'put to handler, 200 a second',
       'list of 100k keys of 300 B',
+      'outage with 300 targets',
+      'outage with 1 target',
       'scheduling of a handler adds',
       '10k handlers on 1k targets',
       'event for one of 10k handlers',

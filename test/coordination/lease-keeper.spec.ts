@@ -19,11 +19,14 @@ const FATES: readonly Fate[] = [
 const PAIRS = FATES.flatMap((first) => FATES.map((second): [Fate, Fate] => [first, second]));
 const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
 
-/** @param grantMs time until the answer to the first request for a lease */
-function start(fates: readonly Fate[] = [], grantMs = 0) {
+/** @param answerMs time until the answers to the first request for a lease, and to each renewal */
+function start(fates: readonly Fate[] = [], answerMs: { readonly grant?: number; readonly renewal?: number } = {}) {
   const fake = new FakeCluster();
   const backend = openBackend(fake);
-  const keyValue = new UnreliableKeyValue(backend.keyValue, fates);
+  let onRequest = (): void => undefined;
+  const keyValue = new UnreliableKeyValue(backend.keyValue, fates, () => {
+    onRequest();
+  });
   const { leases, leaseClock = SYSTEM_LEASE_CLOCK } = backend;
   let passedMs = 0;
   const clock = { ...leaseClock, now: () => leaseClock.now() + passedMs };
@@ -31,8 +34,14 @@ function start(fates: readonly Fate[] = [], grantMs = 0) {
   const granted: string[] = [];
   leases.grant = async (ttlSeconds) => {
     const lease = await grant(ttlSeconds);
-    if (granted.push(lease.id) === 1) passedMs += grantMs;
+    if (granted.push(lease.id) === 1) passedMs += answerMs.grant ?? 0;
     return lease;
+  };
+  const renew = leases.renew.bind(leases);
+  leases.renew = async (...args) => {
+    const isRenewed = await renew(...args);
+    passedMs += answerMs.renewal ?? 0;
+    return isRenewed;
   };
   const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ttlSeconds: 6, marginMs: undefined });
   return {
@@ -41,6 +50,13 @@ function start(fates: readonly Fate[] = [], grantMs = 0) {
     keeper,
     leases,
     granted,
+    /** Like a blocked event loop: no timer runs. */
+    block: (ms: number) => {
+      passedMs += ms;
+    },
+    onNextRequest: (call: () => void) => {
+      onRequest = call;
+    },
     /** Lets the keeper renew the lease, and so compare its keys. */
     renew: () => {
       fake.advance(2_000);
@@ -68,7 +84,7 @@ describe('the keeper of the lease', () => {
   });
 
   it('requests another lease if the answer comes too late to rely on it, and revokes the first one', async () => {
-    using started = start([], 5_000);
+    using started = start([], { grant: 5_000 });
     const { keeper, leases, granted } = started;
     const revoke = vi.spyOn(leases, 'revoke');
     const lease = await keeper.lease(never);
@@ -76,6 +92,21 @@ describe('the keeper of the lease', () => {
     expect([lease.held, lease.loss]).toEqual([true, undefined]);
     expect(granted).toEqual([granted[0], lease.id]);
     expect(revoke.mock.calls.map(([id]) => id)).toEqual(granted.slice(0, 1));
+  });
+
+  it('counts the deadline from the sending of a renewal, however late its answer is', async () => {
+    using started = start([], { renewal: 3_000 });
+    const { keeper, block, renew } = started;
+    const lease = await keeper.lease(never);
+    block(1_000);
+    expect(lease.remainingMs).toBe(3_800);
+    renew();
+    // Neither as before the answer, nor as if it had not come.
+    await eventually(() => ![3_800, 800].includes(lease.remainingMs));
+
+    expect([lease.remainingMs, lease.held]).toEqual([1_800, true]);
+    block(1_800);
+    expect(lease.held).toBe(false);
   });
 
   it.each(PAIRS)('reports the key of another client although answers are lost: %j, %j', async (...fates) => {
@@ -90,16 +121,19 @@ describe('the keeper of the lease', () => {
 
   it.each(PAIRS)('leaves no key behind when the creation is given up: %j, %j', async (...fates) => {
     using started = start(fates);
-    const { fake, keeper, keyValue, renew } = started;
+    const { fake, keeper, keyValue, onNextRequest, renew } = started;
     const giveUp = new AbortController();
     const lease = await keeper.lease(never);
+    onNextRequest(() => {
+      giveUp.abort();
+    });
     const creating = keeper.create(lease, { rawKey: KEY, value }, giveUp.signal);
-    giveUp.abort();
 
     await expect(creating).rejects.toThrow();
-    // A request that arrives later than the deletion is found by the comparison.
-    await eventually(() => fake.get(KEY) === undefined);
+    const isDelayed = fates.some((fate) => typeof fate === 'object');
+    if (!isDelayed) await eventually(() => fake.get(KEY) === undefined);
     await keyValue.applyAllDelayed();
+    // A request that arrives later than the deletion is found by the comparison.
     await eventually(() => {
       renew();
       return fake.get(KEY) === undefined;

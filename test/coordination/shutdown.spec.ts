@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
-import { type Fence, OnElected, WatcherService } from 'nestjs-etcd-trigger';
-import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+import { ClusterCron, EtcdTriggerInspector, type Fence, OnElected, WatcherService } from 'nestjs-etcd-trigger';
+import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { startApp } from '../support/start-app.js';
@@ -72,5 +72,54 @@ describe('the coordination at shutdown', () => {
     await app[Symbol.asyncDispose]();
 
     expect(term.held).toBe(false);
+  });
+});
+
+const LAST = '/co/v1/crons/tick/last';
+
+@Injectable()
+class Minutely {
+  @ClusterCron('* * * * *', { name: 'tick' })
+  run(): void {
+    // Only the tick counts.
+  }
+}
+
+describe('a cron job at shutdown', () => {
+  const startJob = async (fake: FakeCluster, drainTimeoutMs: number) => {
+    const app = await startApp(
+      { hosts: '', client: fake, coordination: { prefix: '/co' }, shutdown: { drainTimeoutMs } },
+      { providers: [Minutely] },
+    );
+    const inspector = app.app.get(EtcdTriggerInspector);
+    return { app, problems: () => inspector.describe().clusters[0]?.coordination?.problems ?? [] };
+  };
+
+  it.each(['the first', 'a later'])('is given up although etcd denies to store %s tick', async (tick) => {
+    const fake = new FakeCluster();
+    if (tick === 'the first') fake.deny(LAST);
+    const { app, problems } = await startJob(fake, 300);
+    if (tick === 'a later') await settled(fake);
+    fake.deny(LAST);
+    fake.advance(60_000);
+    await eventually(() => problems().length === 1);
+    expect(problems()[0]).toContain('"tick" cannot use its last tick');
+    await app[Symbol.asyncDispose]();
+
+    expect(fake.keys()).toEqual(tick === 'the first' ? [] : [LAST]);
+  });
+
+  it('does not wait until the drain limit for the answer to its last tick', async () => {
+    const fake = new FakeCluster();
+    const { app } = await startJob(fake, 60_000);
+    await settled(fake);
+    fake.advance(55_000);
+    fake.freeze();
+    fake.advance(5_000);
+    await eventually(() => JSON.stringify(fake.json(LAST)).includes('00:01:00'));
+    const begin = performance.now();
+    await app[Symbol.asyncDispose]();
+
+    expect(performance.now() - begin).toBeLessThan(30_000);
   });
 });

@@ -32,7 +32,7 @@ function expectBackoff(times: readonly number[]): void {
   expect(last).toBeGreaterThan(2 * mean(pauses.slice(0, 3)));
 }
 
-describe('a server that breaks the protocol of etcd:', () => {
+describe.concurrent('a server that breaks the protocol of etcd:', () => {
   const afterCreated =
     (...messages: ((watchId: number) => Buffer)[]): EtcdScript['watch'] =>
     (stream, { watchId }) => {
@@ -145,7 +145,7 @@ it('members that accept watch streams and never answer on them are left for anot
   expect(answering.watchStreams).toHaveLength(1);
 });
 
-describe('a list that breaks the protocol of etcd causes a ConnectionError:', () => {
+describe.concurrent('a list that breaks the protocol of etcd causes a ConnectionError:', () => {
   const numbered = (first: number, count: number) =>
     Array.from({ length: count }, (_, index) => ({ key: `/w/${String(first + index).padStart(9, '0')}`, revision: 5 }));
   /** The number in the key that a page begins with. */

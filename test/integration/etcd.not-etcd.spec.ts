@@ -57,7 +57,7 @@ async function expectRefusal(hosts: string, credentials: IOptions['credentials']
   expect(performance.now() - since).toBeLessThan(LIMIT_MS + SLACK_MS);
 }
 
-describe('a server that is not etcd causes a ConnectionError with the reason:', () => {
+describe.concurrent('a server that is not etcd causes a ConnectionError with the reason:', () => {
   const sockets = new Set<Socket>();
   const servers: Server[] = [];
 
@@ -145,7 +145,7 @@ describe('a server that is not etcd causes a ConnectionError with the reason:', 
   });
 });
 
-describe('an invalid certificate causes a ConnectionError with the reason:', () => {
+describe.concurrent('an invalid certificate causes a ConnectionError with the reason:', () => {
   let server: EtcdTestCluster;
   let mutual: EtcdTestCluster;
 

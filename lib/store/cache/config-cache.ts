@@ -93,9 +93,9 @@ export class ConfigCache<T> {
   }
 
   /** Bytes of the current value in etcd; `undefined` if the value was rejected, or the key is absent. */
-  headBytes(key: string): DocumentBytes | undefined {
+  headBytes(key: string): Buffer | undefined {
     const entry = this.#find(key);
-    return entry?.state === 'valid' ? entry.bytes : undefined;
+    return entry?.state === 'valid' && entry.bytes !== undefined ? bufferOf(entry.bytes) : undefined;
   }
 
   /** The value that readers would see if the key were deleted now. */

@@ -3,7 +3,6 @@ import { type Fence, fencesOf } from '../../backend/fence.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import { type ConfigWriter, plannedPut, type PutContent, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
-import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import { checkKnown, type OptionNames } from '../../option-checks.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
@@ -84,12 +83,12 @@ interface KeyState {
   readonly value: object | undefined;
   /** 0: the key is absent. */
   readonly revision: number;
-  readonly bytes: DocumentBytes | undefined;
+  readonly bytes: Buffer | undefined;
 }
 
 const MAX_PAUSE_MS = 200;
 
-const contentOf = (value: unknown, head: DocumentBytes | undefined): PutContent =>
+const contentOf = (value: unknown, head: Buffer | undefined): PutContent =>
   head === undefined ? { value, form: 'class' } : { value, head };
 
 async function stateOf(feed: DefinitionFeed, key: string, record: KeyRecord | undefined): Promise<KeyState> {

@@ -11,7 +11,6 @@ import { type Condition, isMet, type KeyValueStore, type Operation } from '../..
 import type { Lease } from '../../backend/lease-store.js';
 import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
-import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { SerializeResult } from '../../dto/dto-serializer.js';
 import type { WrittenForm } from '../../dto/plain-document.js';
 import { quoted } from '../../foreign/foreign-text.js';
@@ -196,7 +195,7 @@ export async function plannedPut(
 
 /** A value that replaces the document of its key, or is laid over the document `head`. */
 export type PutContent =
-  { readonly value: unknown; readonly form: WrittenForm } | { readonly value: unknown; readonly head: DocumentBytes };
+  { readonly value: unknown; readonly form: WrittenForm } | { readonly value: unknown; readonly head: Buffer };
 
 function serialize(
   { serializer }: DefinitionFeed,

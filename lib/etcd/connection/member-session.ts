@@ -75,8 +75,11 @@ export class MemberSession {
     } catch (error) {
       if (!(error instanceof GrpcError)) return 'unknown';
       if (isLeaderless(error)) return 'no leader';
-      if (error.code === GrpcCode.DEADLINE_EXCEEDED && this.grpc.bytesReceived === bytes)
-        onSilence(this, STATUS_LIMIT_MS);
+      if (error.code === GrpcCode.DEADLINE_EXCEEDED) {
+        if (this.grpc.bytesReceived === bytes) onSilence(this, STATUS_LIMIT_MS);
+        // The requests of this process may not arrive although the member sends events.
+        else void this.grpc.ping();
+      }
       return 'unknown';
     }
   }

@@ -19,7 +19,13 @@ const MIN_STREAMS = 3;
  * A session is given up after this silence. A second session is opened beside it much earlier; where that one is not
  * answered either, as while a server stalls, giving up sooner would only interrupt the watches.
  */
-const KEEP_ALIVE = { intervalMs: 10_000, spacingMs: 6_000, lateMs: LATE_MS, timeoutMs: 4 * LATE_MS };
+const KEEP_ALIVE = {
+  intervalMs: 10_000,
+  spacingMs: 6_000,
+  lateMs: LATE_MS,
+  timeoutMs: 4 * LATE_MS,
+  answerMs: 7 * LATE_MS,
+};
 
 /**
  * Opens a session with a member, with credentials that are asked for anew. An abort closes it.

@@ -32,7 +32,13 @@ export type GrpcSessionState = 'connecting' | 'ready' | 'draining' | 'closed';
 
 const CONNECT_TIMEOUT_MS = 3_000;
 const MAX_MESSAGE_BYTES = 67_108_864;
-const KEEP_ALIVE: KeepAliveOptions = { intervalMs: 10_000, spacingMs: 6_000, lateMs: 1_000, timeoutMs: 3_000 };
+const KEEP_ALIVE: KeepAliveOptions = {
+  intervalMs: 10_000,
+  spacingMs: 6_000,
+  lateMs: 1_000,
+  timeoutMs: 3_000,
+  answerMs: 9_000,
+};
 
 /**
  * One HTTP/2 session for gRPC calls to one address. It does not reconnect. A session without open streams does not keep

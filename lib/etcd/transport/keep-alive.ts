@@ -9,13 +9,18 @@ export interface KeepAliveOptions {
   readonly lateMs: number;
   /** Silence after which the peer counts as dead; a multiple of `lateMs`. */
   readonly timeoutMs: number;
+  /**
+   * Time without an answer after which the peer counts as dead even if it sends data: nothing that this side sends
+   * arrives. A multiple of `lateMs`, and longer than data in transit may delay the answer.
+   */
+  readonly answerMs: number;
 }
 
 /** The session, as far as pings need it. */
 export interface PingedPeer {
   /** Sends a ping; the callback is called when the answer arrives. */
   sendPing(onAnswer: () => void): void;
-  /** Number of bytes received so far: any of them prove that the peer is alive. */
+  /** Number of bytes received so far. While it grows, the peer is not silent. */
   bytesReceived(): number;
   onLate(): void;
   onAnswered(): void;
@@ -33,6 +38,7 @@ export class KeepAlive {
   #next: NodeJS.Timeout | undefined;
   #period: Deadline | undefined;
   #sentAt = -Infinity;
+  #periods = 0;
   #silentPeriods = 0;
   #bytesSeen = 0;
   #isAwaited = false;
@@ -83,6 +89,7 @@ export class KeepAlive {
   #send(): void {
     this.#sentAt = performance.now();
     this.#isAwaited = true;
+    this.#periods = 0;
     this.#silentPeriods = 0;
     this.#bytesSeen = this.#peer.bytesReceived();
     this.#awaitPeriod();
@@ -107,11 +114,13 @@ export class KeepAlive {
   }
 
   #judge(): void {
+    const { lateMs, timeoutMs, answerMs } = this.#options;
     const bytes = this.#peer.bytesReceived();
+    this.#periods += 1;
     this.#silentPeriods = bytes === this.#bytesSeen ? this.#silentPeriods + 1 : 0;
     this.#bytesSeen = bytes;
     this.#awaitPeriod();
-    if (this.#silentPeriods * this.#options.lateMs >= this.#options.timeoutMs) this.#peer.onDead();
+    if (this.#silentPeriods * lateMs >= timeoutMs || this.#periods * lateMs >= answerMs) this.#peer.onDead();
     else if (this.#silentPeriods === 1) this.#peer.onLate();
   }
 

@@ -24,7 +24,7 @@ import { type RawConnection, RawHttp2Server } from '../../support/raw-http2-serv
 const { open, after } = sessions();
 const REQUEST = Buffer.from('request');
 /** Node is silent about some violations: it stops to read, and only an unanswered ping shows it. */
-const QUICK_PINGS = { intervalMs: 50, spacingMs: 40, lateMs: 20, timeoutMs: 200 };
+const QUICK_PINGS = { intervalMs: 50, spacingMs: 40, lateMs: 20, timeoutMs: 200, answerMs: 1_000 };
 const HUGE_HEADERS = headerBlock([...RESPONSE_FIELDS, ['x-large', 'x'.repeat(16_000)]]);
 
 async function connectTo(onConnection: (connection: RawConnection) => void): Promise<GrpcSession> {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { KeepAlive } from '../../../lib/etcd/transport/keep-alive.js';
 
-const OPTIONS = { intervalMs: 10_000, spacingMs: 6_000, lateMs: 1_000, timeoutMs: 3_000 };
+const OPTIONS = { intervalMs: 10_000, spacingMs: 6_000, lateMs: 1_000, timeoutMs: 3_000, answerMs: 9_000 };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setImmediate', 'clearImmediate', 'performance'] });
@@ -89,18 +89,32 @@ describe('KeepAlive', () => {
     expect(log).toEqual(['10.0 ping', '11.0 late', '12.5 answered', '20.0 ping']);
   });
 
-  it('takes anything that arrives as a sign of life', async () => {
+  it('takes anything that arrives as a sign of life, until the answer is overdue', async () => {
+    const { keepAlive, log, state } = pinged();
+    const receive = async (seconds: number): Promise<void> => {
+      for (let i = 0; i < seconds * 2; i += 1) {
+        await vi.advanceTimersByTimeAsync(500);
+        state.bytes += 1;
+      }
+    };
+
+    keepAlive.setActive(true);
+    await receive(18.5);
+    expect(log).toEqual(['10.0 ping']);
+    await receive(1);
+
+    expect(log).toEqual(['10.0 ping', '19.0 dead']);
+  });
+
+  it('counts silence from the last byte', async () => {
     const { keepAlive, log, state } = pinged();
 
     keepAlive.setActive(true);
-    for (let i = 0; i < 40; i += 1) {
-      await vi.advanceTimersByTimeAsync(500);
-      state.bytes += 1;
-    }
-    expect(log).toEqual(['10.0 ping']);
-    await vi.advanceTimersByTimeAsync(10_000);
+    await vi.advanceTimersByTimeAsync(12_500);
+    state.bytes += 1;
+    await vi.advanceTimersByTimeAsync(20_000);
 
-    expect(log).toEqual(['10.0 ping', '21.0 late', '23.0 dead']);
+    expect(log).toEqual(['10.0 ping', '11.0 late', '14.0 late', '16.0 dead']);
   });
 
   it('joins a ping under way, and keeps the distance to the one before', async () => {
@@ -161,7 +175,7 @@ describe('KeepAlive', () => {
         onAnswered: () => log.push('answered'),
         onDead: () => log.push('dead'),
       },
-      { intervalMs: 1_000, spacingMs: 0, lateMs: 20, timeoutMs: 60 },
+      { intervalMs: 1_000, spacingMs: 0, lateMs: 20, timeoutMs: 60, answerMs: 180 },
     );
 
     const ping = keepAlive.ping();

@@ -1,7 +1,6 @@
 import type { Type } from '@nestjs/common';
-import { instanceToPlain } from 'class-transformer';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
-import { usesDiscriminator } from './class-metadata.js';
+import { toInstance, toPlain } from './class-transformer.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
 import { formatOf } from './formats/codecs.js';
@@ -9,10 +8,11 @@ import type { CodecChoice, DocumentFormat } from './formats/document-format.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import { deepFreeze } from './deep-freeze.js';
 import { validateInstance } from './dto-validator.js';
+import { hasToJson } from './document-budget.js';
+import type { HeadDocument } from './document-overlay.js';
+import type { WrittenForm } from './plain-document.js';
 import type { JsonObject } from './json-object.js';
-import { thawed } from './json-writer.js';
 import { readDocument } from './formats/document-reader.js';
-import { toInstance } from './plain-to-instance.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
 
@@ -98,11 +98,18 @@ export class DtoParser<T extends object> {
     return document.value;
   }
 
-  /** Converts an instance of the class with class-transformer, and returns any other object unchanged. */
-  plainOf(value: object): unknown {
-    if (!(value instanceof this.type)) return value;
-    // class-transformer adds the discriminator to its source object, which may be frozen.
-    return instanceToPlain(usesDiscriminator(this.type) ? thawed(value) : value);
+  /** Returns a document, which may be invalid, and its known part; `undefined` if the class refuses unknown names. */
+  headDocumentOf(bytes: DocumentBytes): HeadDocument | undefined {
+    if (this.#unknown === 'refuse') return undefined;
+    const document = readDocument(bytes, this.format, this.limits);
+    const known = this.documentOf(bytes);
+    return document.ok && known ? { document: document.value, known } : undefined;
+  }
+
+  /** Converts with class-transformer; an object that is not of the class only if it has the form of the class. */
+  plainOf(value: object, form: WrittenForm): unknown {
+    const isOfClass = value instanceof this.type || (form === 'class' && !hasToJson(value));
+    return isOfClass ? toPlain(this.type, value) : value;
   }
 
   #parseCompiled(document: JsonObject): T | undefined {

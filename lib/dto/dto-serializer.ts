@@ -1,6 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { laidOver } from './document-overlay.js';
 import type { ParseResult } from './dto-parser.js';
-import { plainDocument } from './plain-document.js';
+import type { DocumentBytes } from './formats/document-bytes.js';
+import type { JsonObject } from './json-object.js';
+import { plainDocument, type WrittenForm } from './plain-document.js';
 import type { ValueParser } from './value-parser.js';
 import { ViolationList } from './violation-list.js';
 
@@ -14,14 +18,38 @@ export class DtoSerializer<T extends object> {
   constructor(private readonly parser: ValueParser<T>) {}
 
   /**
-   * Serializes an instance of a class with class-transformer, and any other object as JSON. Never throws or rejects.
+   * Serializes an instance of a class with class-transformer, and any other object by its form. Never throws or rejects.
    * Returns a promise only if a validator is asynchronous.
    */
-  serialize(value: unknown): SerializeResult<T> | Promise<SerializeResult<T>> {
+  serialize(value: unknown, form: WrittenForm = 'document'): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
-    const { limits } = this.parser;
-    const document = plainDocument(value, violations, { limits, plainOf: (part) => this.parser.plainOf(part) });
+    const document = this.#documentOf(value, form, violations);
+    return document ? this.#write(document) : { ok: false, violations: violations.toArray() };
+  }
+
+  /**
+   * Serializes a value in the form of the class, and adds the properties of the document `head` that the class or the
+   * schema does not know. Does not add them if the value that readers parse would change. Never rejects.
+   */
+  async serializeOver(value: unknown, head: DocumentBytes): Promise<SerializeResult<T>> {
+    const violations = new ViolationList();
+    const document = this.#documentOf(value, 'class', violations);
     if (!document) return { ok: false, violations: violations.toArray() };
+    const replaced = await this.#write(document);
+    const headDocument = replaced.ok && (await this.parser.headDocumentOf(head));
+    if (!headDocument) return replaced;
+    const whole = laidOver(document, headDocument);
+    if (whole === document) return replaced;
+    const written = await this.#write(whole);
+    return written.ok && !isDeepStrictEqual(written.value, replaced.value) ? replaced : written;
+  }
+
+  #documentOf(value: unknown, form: WrittenForm, violations: ViolationList): JsonObject | undefined {
+    const { limits } = this.parser;
+    return plainDocument(value, violations, { limits, plainOf: (part) => this.parser.plainOf(part, form) });
+  }
+
+  #write(document: JsonObject): SerializeResult<T> | Promise<SerializeResult<T>> {
     const bytes = this.parser.format.write(document);
     if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };
     const result = this.parser.parse(bytes);

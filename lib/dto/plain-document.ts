@@ -4,6 +4,12 @@ import { isJsonObject, type JsonObject } from './json-object.js';
 import { findUnserializable, toJson } from './json-writer.js';
 import type { ViolationList } from './violation-list.js';
 
+/**
+ * Meaning of an object that is not an instance of the class. `document`: it has the property names and the format of
+ * the document. `class`: it has the properties of the class, such as `{ ...instance }`.
+ */
+export type WrittenForm = 'document' | 'class';
+
 export interface PlainDocumentOptions {
   readonly limits: DocumentLimits;
   /** Converts instances to plain objects before the document is made. @default the value itself */

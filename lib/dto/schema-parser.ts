@@ -6,6 +6,7 @@ import { formatOf } from './formats/codecs.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
 import type { DocumentFormat } from './formats/document-format.js';
 import { readDocument } from './formats/document-reader.js';
+import type { HeadDocument } from './document-overlay.js';
 import type { JsonObject } from './json-object.js';
 import { type SchemaOutcome, validateBySchema } from './schema-validator.js';
 import type { StandardSchema } from './standard-schema.js';
@@ -38,6 +39,16 @@ export class SchemaParser<T extends object> {
   documentOf(bytes: DocumentBytes): JsonObject | undefined {
     const document = readDocument(bytes, this.format, this.limits);
     return document.ok ? document.value : undefined;
+  }
+
+  /**
+   * Returns a valid document, and the output of the schema as its known part: a schema does not tell which properties it
+   * knows.
+   */
+  async headDocumentOf(bytes: DocumentBytes): Promise<HeadDocument | undefined> {
+    const parsed = await this.parse(bytes);
+    const document = parsed.ok && this.documentOf(bytes);
+    return document ? { document, known: parsed.value } : undefined;
   }
 
   /** A written value is the input of the schema, which is plain data already. */

@@ -2,6 +2,8 @@ import { DtoParser, type DtoParserOptions, type ParseResult } from './dto-parser
 import type { DocumentLimits } from './document-limits.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
 import type { DocumentFormat } from './formats/document-format.js';
+import type { HeadDocument } from './document-overlay.js';
+import type { WrittenForm } from './plain-document.js';
 import type { JsonObject } from './json-object.js';
 import { SchemaParser } from './schema-parser.js';
 import { isStandardSchema } from './standard-schema.js';
@@ -16,8 +18,10 @@ export interface ValueParser<T extends object> {
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>>;
   /** Returns the document that a valid value is parsed from. */
   documentOf(bytes: DocumentBytes): JsonObject | undefined;
+  /** Returns a document and its known part; `undefined` if there is no part that can be unknown. */
+  headDocumentOf(bytes: DocumentBytes): HeadDocument | undefined | Promise<HeadDocument | undefined>;
   /** Converts a value that is written to plain data. */
-  plainOf(value: object): unknown;
+  plainOf(value: object, form: WrittenForm): unknown;
 }
 
 export const valueParserOf = <T extends object>(type: ValueType<T>, options: DtoParserOptions): ValueParser<T> =>

@@ -9,7 +9,7 @@ import type { PutOptions, WriteResult } from './writing/config-writer.js';
  */
 export interface ConfigRef<T, Input = WritableValue<T>> extends LiveValue<T> {
   /**
-   * Writes the key of this reference, as `StoreService.put`.
+   * Replaces the document of this reference's key, as `StoreService.put` with its class.
    * @throws InvalidOptionsError if the reference is not to one key, and the errors of `StoreService.put`
    */
   put(value: Input, options?: PutOptions): Promise<WriteResult>;

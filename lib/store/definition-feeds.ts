@@ -23,6 +23,7 @@ import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
+import { coercedProperties } from '../dto/coerced-properties.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { ValueType } from '../dto/value-type.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
@@ -143,6 +144,7 @@ export class DefinitionFeeds implements FeedSink {
 
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
+    this.#warnOfCoercion();
     const { cluster, boot, log, ranges, snapshot } = this.#options;
     const startedAt = performance.now();
     const feeds = [...this.#feeds.values()];
@@ -233,6 +235,15 @@ export class DefinitionFeeds implements FeedSink {
     }
     this.#options.snapshot?.changed();
     this.listeners.notify(changes, feed.definition.type);
+  }
+
+  #warnOfCoercion(): void {
+    const names = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
+    for (const name of names) {
+      this.#options.log.warn(
+        `${name} has @Type(() => Boolean) or @Type(() => Number), which converts any value before it is validated: remove it`,
+      );
+    }
   }
 
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void {

@@ -135,8 +135,10 @@ export class StoreService {
   }
 
   /**
-   * Validates and writes a value. Resolves when readers of this process see it, or with `visible: false` after 5 s; the
-   * write has succeeded in both cases. With the class or the schema of the key, the compiler checks the value.
+   * Validates a value and replaces the document of the key by it. Resolves when readers of this process see it, or with `visible: false` after 5 s; the
+   * write has succeeded in both cases. With the class or the schema of the key, the compiler checks the value. With the class,
+   * the value may be any object with the properties of the class; without it, an object that is not an instance of the
+   * class has the property names and the format of the document.
    *
    * @throws InvalidConfigError if the value is invalid; nothing was sent
    * @throws InvalidOptionsError if no definition covers the key (`WatcherService.put` writes any key), or its definition
@@ -170,7 +172,10 @@ export class StoreService {
   /**
    * Writes the result of `change` for the current value by compare-and-swap. After a conflict `change` is called again
    * with the new value, at most 50 times. `change` receives the frozen value that readers see, or `undefined`, and must
-   * return a new object.
+   * return a new object: an instance of the class, an object with its properties such as `{ ...current }`, or the input
+   * of the schema. Properties of the document that the class does not know are kept, unless the definition has
+   * `unknown: 'refuse'`; so are properties that the output of the schema does not have, unless the value would change.
+   * Lists are replaced.
    *
    * @throws InvalidConfigError, InvalidOptionsError, FenceLostError, UnknownOutcomeError as `put`, and the errors of
    * `change`; then nothing was written
@@ -269,7 +274,12 @@ export class StoreService {
   }
 
   async #put(key: string, type: ValueType | undefined, value: unknown, options?: PutOptions): Promise<WriteResult> {
-    return this.#writes.writer.put(this.#feedFor('put', key, type), key, value, options ?? {});
+    return this.#writes.writer.put(
+      this.#feedFor('put', key, type),
+      key,
+      { value, form: type ? 'class' : 'document' },
+      options ?? {},
+    );
   }
 
   async #update(

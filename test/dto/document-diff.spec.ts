@@ -45,6 +45,20 @@ describe('the changed paths of two documents', () => {
     expect(changedPaths({ 'a b': 1 }, { 'a b': 2 })).toEqual(['["a b"]']);
   });
 
+  it('name an array instead of more than 100 parts of it, as after an insertion at its beginning', () => {
+    const items = Array.from({ length: 200 }, (_, id) => ({ id, tags: ['a'] }));
+    const changed = items.map((item, at) => (at < 100 ? { ...item, tags: ['b'] } : item));
+    const retagged = [{ id: 0, tags: Array.from({ length: 101 }, () => 'c') }, ...items.slice(1)];
+
+    expect(changedPaths({ a: 1, items, z: 1 }, { a: 2, items: [{ id: -1 }, ...items], z: 2 })).toEqual([
+      'a',
+      'items',
+      'z',
+    ]);
+    expect(changedPaths({ items }, { items: changed })).toHaveLength(100);
+    expect(changedPaths({ items }, { items: retagged })).toEqual(['items[0].tags']);
+  });
+
   it('are empty only if both are equal, and do not depend on the order of the properties or of the documents', () => {
     fc.assert(
       fc.property(pair, ([before, after]) => {

@@ -14,6 +14,9 @@ import fc from 'fast-check';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { DtoParser } from '../../lib/dto/dto-parser.js';
+import { z } from 'zod';
+import { SchemaParser } from '../../lib/dto/schema-parser.js';
+import type { ValueParser } from '../../lib/dto/value-parser.js';
 import { DtoSerializer, type SerializeResult } from '../../lib/dto/dto-serializer.js';
 
 class Limits {
@@ -99,6 +102,102 @@ describe('a written value', () => {
     expect(outcome(serialize(Gateway, gateway({ displayName: 3 })))).toEqual(['displayName: isString']);
     expect(outcome(await serialize(Remote, { url: 'up' }))).toBe('{"url":"up"}');
     expect(outcome(await serialize(Remote, { url: 'down' }))).toEqual(['url: reachable']);
+  });
+});
+
+describe('a value in the form of its class', () => {
+  class Circle {
+    @IsNumber() radius!: number;
+  }
+  class Drawing {
+    @ValidateNested({ each: true })
+    @Type(() => Object, { discriminator: { property: 'is', subTypes: [{ name: 'circle', value: Circle }] } })
+    shapes!: (Circle | { is: string; radius: number })[];
+  }
+  const inForm = (type: new () => object, value: unknown): unknown =>
+    outcome(new DtoSerializer(new DtoParser(type)).serialize(value, 'class'));
+
+  it('is serialized according to its decorators, whatever its prototype', () => {
+    const read: object = gateway({ since: new Date(0), id: 12n });
+    const expected = '{"display_name":"x","limits":{"rate":2},"since":"1970-01-01T00:00:00.000Z","id":"12"}';
+
+    expect(inForm(Gateway, { ...read, limits: { rate: 2 } })).toBe(expected);
+    expect(inForm(Gateway, Object.assign(Object.create(null), read, { limits: { rate: 2 } }))).toBe(expected);
+    expect(inForm(Gateway, { ...read, displayName: 3 })).toEqual(['displayName: isString']);
+  });
+
+  it('may contain instances of a discriminated class, and plain objects that name it', () => {
+    const circle = Object.freeze(Object.assign(new Circle(), { radius: 1 }));
+
+    expect(inForm(Drawing, { shapes: [circle, { is: 'circle', radius: 2 }] })).toBe(
+      '{"shapes":[{"radius":1,"is":"circle"},{"is":"circle","radius":2}]}',
+    );
+    expect(inForm(Drawing, { shapes: [{ radius: 1 }] })).toEqual([': transform']);
+  });
+});
+
+describe('a value that is laid over a document', () => {
+  const over = async (parser: ValueParser<object>, value: unknown, head: unknown): Promise<unknown> =>
+    outcome(await new DtoSerializer(parser).serializeOver(value, Buffer.from(JSON.stringify(head))));
+
+  it('keeps unknown properties, also of nested objects, and replaces lists and known properties', async () => {
+    const head = {
+      display_name: 'a',
+      limits: { rate: 1, burst: 2, more: { deep: [1] } },
+      labels: { removed: 1 },
+      list: [{ unknown: 1 }],
+      since: null,
+    };
+
+    expect(await over(new DtoParser(Gateway), { displayName: 'b', limits: { rate: 3 }, labels: {} }, head)).toBe(
+      '{"display_name":"b","limits":{"rate":3,"more":{"deep":[1]}},"labels":{},"list":[{"unknown":1}]}',
+    );
+    expect(await over(new DtoParser(Gateway, { unknown: 'refuse' }), gateway(), head)).toBe(
+      '{"display_name":"x","limits":{"rate":1}}',
+    );
+    expect(await over(new DtoParser(Gateway), gateway({ list: undefined }), head)).toBe(
+      '{"display_name":"x","limits":{"rate":1,"more":{"deep":[1]}}}',
+    );
+  });
+
+  it('is checked as a whole against the limits of a document', async () => {
+    const head = { limits: { rate: 1 }, other: Object.fromEntries(Array.from({ length: 8 }, (_, at) => [at, at])) };
+    const within = (properties: number): Promise<unknown> =>
+      over(new DtoParser(Gateway, { limits: { properties } }), gateway(), head);
+
+    expect(await within(12)).toContain('"other":');
+    expect(await within(11)).toEqual([': limits.properties']);
+  });
+
+  it.each(['{"__proto__":{"polluted":1}}', '{"limits":{"constructor":1}}', '[]', '{"a":', '\xff'])(
+    'replaces a document that no class can have: %s',
+    async (head) => {
+      const serializer = new DtoSerializer(new DtoParser(Gateway));
+      const expected = '{"display_name":"x","limits":{"rate":1}}';
+
+      expect(outcome(await serializer.serializeOver(gateway(), Buffer.from(head, 'latin1')))).toBe(expected);
+      expect({}).not.toHaveProperty('polluted');
+    },
+  );
+
+  it('keeps what the output of a schema does not have, unless the value would change', async () => {
+    const Plain = z.object({ host: z.string(), tags: z.record(z.string(), z.number()).optional() });
+    const Renaming = z
+      .object({ port: z.number().optional(), host: z.string() })
+      .transform(({ port, host }) => ({ address: `${host}:${port ?? 80}` }));
+    const head = { host: 'a', port: 1, tags: { old: 1 }, more: 1 };
+
+    expect(await over(new SchemaParser(Plain), { host: 'b', tags: {} }, head)).toBe(
+      '{"host":"b","tags":{},"port":1,"more":1}',
+    );
+    expect(await over(new SchemaParser(z.looseObject({ host: z.string() })), { host: 'b' }, head)).toBe('{"host":"b"}');
+    expect(await over(new SchemaParser(Renaming), { host: 'b', port: 2 }, head)).toBe(
+      '{"host":"b","port":2,"tags":{"old":1},"more":1}',
+    );
+    expect(await over(new SchemaParser(Renaming), { host: 'b' }, head)).toBe('{"host":"b"}');
+    expect(await over(new SchemaParser(z.strictObject({ host: z.string() })), { host: 'b' }, head)).toBe(
+      '{"host":"b"}',
+    );
   });
 });
 

@@ -92,6 +92,12 @@ export class ConfigCache<T> {
     return this.#find(key)?.head ?? 0;
   }
 
+  /** Bytes of the current value in etcd; `undefined` if the value was rejected, or the key is absent. */
+  headBytes(key: string): Buffer | undefined {
+    const entry = this.#find(key);
+    return entry?.state === 'valid' && entry.bytes !== undefined ? bufferOf(entry.bytes) : undefined;
+  }
+
   /** The value that readers would see if the key were deleted now. */
   afterDelete(key: string): T | undefined {
     return this.#deletedEntry(this.#find(key), key, now())?.value;

@@ -142,7 +142,7 @@ export class DefinitionFeed implements RangeListener {
   async prepare(): Promise<readonly ConfigViolation[]> {
     const { default: value, name } = this.definition;
     if (value === undefined) return [];
-    const result = await this.serializer.serialize(value);
+    const result = await this.serializer.serialize(value, 'class');
     if (!result.ok) return result.violations;
     this.#cache = this.#emptyCache({ key: name, value: result.value, bytes: result.bytes });
     return [];

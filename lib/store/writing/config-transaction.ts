@@ -76,7 +76,9 @@ export async function planTransaction(
   const result = build({
     put: (key: string, ...given: readonly unknown[]) => {
       const { type, value, options = {} } = writeArguments<TransactionPutOptions>(given);
-      plan('put', { key, type, options }, (feed, _, expected) => plannedPut(feed, key, value, expected));
+      plan('put', { key, type, options }, (feed, _, expected) =>
+        plannedPut(feed, key, { value, form: type ? 'class' : 'document' }, expected),
+      );
     },
     delete: (key, options = {}) => {
       plan('delete', { key, options }, (...planned) => Promise.resolve(plannedDelete(...planned)));

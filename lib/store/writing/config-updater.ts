@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fence, fencesOf } from '../../backend/fence.js';
 import type { KeyRecord } from '../../backend/key-record.js';
-import { type ConfigWriter, plannedPut, type WriteResult, written } from './config-writer.js';
+import { type ConfigWriter, plannedPut, type PutContent, type WriteResult, written } from './config-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { checkKnown, type OptionNames } from '../../option-checks.js';
 import { quoted } from '../../foreign/foreign-text.js';
@@ -56,21 +56,45 @@ export class ConfigUpdater {
     change: ConfigUpdate<object>,
     fences: readonly Fence[],
   ): Promise<WriteResult> {
-    let { value, revision } = { value: feed.cache.get(key), revision: feed.cache.headRevision(key) };
+    let { value, revision, bytes } = await this.#visibleState(feed, key);
     for (let tries = 1; ; tries += 1) {
-      const write = await plannedPut(feed, key, await change(value), revision);
+      const write = await plannedPut(feed, key, contentOf(await change(value), bytes), revision);
       const result = await this.#writer.attempt({ what: `update ${quoted(key)}`, writes: [write], fences });
       if (result.applied) return written(result);
       if (tries === MAX_TRIES) throw result.conflict;
       // The response of a failed compare is a linearizable read of the conflicting value.
-      value = await readableValue(feed, key, result.current);
-      revision = result.current?.revision ?? 0;
+      ({ value, revision, bytes } = await stateOf(feed, key, result.current));
       await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 4 * 2 ** tries));
     }
   }
+
+  /** Returns what readers see. The bytes of a rejected value are not kept in memory, so it is read from etcd. */
+  async #visibleState(feed: DefinitionFeed, key: string): Promise<KeyState> {
+    const { cache } = feed;
+    const revision = cache.headRevision(key);
+    const bytes = cache.headBytes(key);
+    if (revision !== 0 && bytes === undefined) return stateOf(feed, key, await this.#writer.read(key));
+    return { value: cache.get(key), revision, bytes };
+  }
+}
+
+/** The value that an update is computed from, and the document in etcd that its result is laid over. */
+interface KeyState {
+  readonly value: object | undefined;
+  /** 0: the key is absent. */
+  readonly revision: number;
+  readonly bytes: Buffer | undefined;
 }
 
 const MAX_PAUSE_MS = 200;
+
+const contentOf = (value: unknown, head: Buffer | undefined): PutContent =>
+  head === undefined ? { value, form: 'class' } : { value, head };
+
+async function stateOf(feed: DefinitionFeed, key: string, record: KeyRecord | undefined): Promise<KeyState> {
+  const value = await readableValue(feed, key, record);
+  return { value, revision: record?.revision ?? 0, bytes: record?.value };
+}
 
 /**
  * Returns the value that readers see for a record: the last good value if it is invalid; the default or the kept value

@@ -11,6 +11,8 @@ import { type Condition, isMet, type KeyValueStore, type Operation } from '../..
 import type { Lease } from '../../backend/lease-store.js';
 import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
+import type { SerializeResult } from '../../dto/dto-serializer.js';
+import type { WrittenForm } from '../../dto/plain-document.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
 /** A write waits at most this long until readers of this process see it. */
@@ -90,11 +92,11 @@ export class ConfigWriter {
     this.#fences = fences;
   }
 
-  async put(feed: DefinitionFeed, key: string, value: unknown, options: PutOptions): Promise<WriteResult> {
+  async put(feed: DefinitionFeed, key: string, content: PutContent, options: PutOptions): Promise<WriteResult> {
     const what = `put ${quoted(key)}`;
     checkKnown(options, PUT_OPTIONS, { owner: ` of ${what}` });
     if (options.lease) checkKnown(options.lease, { ttlSeconds: true }, { path: 'lease.', owner: ` of ${what}` });
-    const write = await plannedPut(feed, key, value, expectedRevision(what, key, options));
+    const write = await plannedPut(feed, key, content, expectedRevision(what, key, options));
     const request = { what, writes: [write], fences: fencesOf(what, options, key) };
     return options.lease ? this.#putLeased(request, key, options.lease) : written(await this.apply(request));
   }
@@ -113,6 +115,12 @@ export class ConfigWriter {
       fences: fencesOf(what, options, key),
     });
     return { revision, deleted: deleted.length > 0, visible };
+  }
+
+  /** Reads the last write of a key (linearizable); `undefined` if the key is absent. */
+  async read(key: string): Promise<KeyRecord | undefined> {
+    const { record } = await this.#keyValue.get(rawKeyOf(key));
+    return record;
   }
 
   /**
@@ -177,12 +185,25 @@ export const written = ({ revision, visible }: AppliedWrite): WriteResult => ({ 
 export async function plannedPut(
   feed: DefinitionFeed,
   key: string,
-  value: unknown,
+  content: PutContent,
   expected: number | undefined,
 ): Promise<KeyWrite> {
-  const serialized = await feed.serializer.serialize(value);
+  const serialized = await serialize(feed, content);
   if (!serialized.ok) throw new InvalidConfigError(`the value for ${quoted(key)}`, serialized.violations, { key });
   return { feed, key, operation: { type: 'put', rawKey: rawKeyOf(key), value: serialized.bytes }, expected };
+}
+
+/** A value that replaces the document of its key, or is laid over the document `head`. */
+export type PutContent =
+  { readonly value: unknown; readonly form: WrittenForm } | { readonly value: unknown; readonly head: Buffer };
+
+function serialize(
+  { serializer }: DefinitionFeed,
+  content: PutContent,
+): SerializeResult<object> | Promise<SerializeResult<object>> {
+  return 'head' in content
+    ? serializer.serializeOver(content.value, content.head)
+    : serializer.serialize(content.value, content.form);
 }
 
 export const plannedDelete = (feed: DefinitionFeed, key: string, expected: number | undefined): KeyWrite => ({

@@ -1,4 +1,5 @@
-import { IsInt, Min } from 'class-validator';
+import { Expose, Transform, Type } from 'class-transformer';
+import { IsInt, IsOptional, IsString, Min, ValidateNested } from 'class-validator';
 import { BootError, type ConfigChange, RevisionConflictError } from 'nestjs-etcd-trigger';
 import { settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
@@ -9,6 +10,33 @@ import { failureOf } from './open-backend.js';
 
 class Limit {
   @IsInt() @Min(1) count!: number;
+}
+
+class Route {
+  @IsString() target!: string;
+}
+class RouteWithWeight extends Route {
+  @IsOptional() @IsInt() weight?: number;
+}
+const plain = (value: unknown): object => JSON.parse(JSON.stringify(value)) as object;
+
+/** The class of one version of an application. */
+class Gateway {
+  @Expose({ name: 'host_name' }) @IsString() host!: string;
+  @Transform(({ value }) => Number.parseInt(value as string, 10) * 1000, { toClassOnly: true })
+  @Transform(({ value }) => `${(value as number) / 1000}s`, { toPlainOnly: true })
+  @IsInt()
+  timeout!: number;
+  @IsOptional() @ValidateNested() @Type(() => Route) fallback?: Route;
+  @ValidateNested({ each: true }) @Type(() => Route) routes!: Map<string, Route>;
+  @ValidateNested({ each: true }) @Type(() => Route) list!: Route[];
+}
+/** The class of the next version, which has more properties. */
+class NextGateway extends Gateway {
+  @IsOptional() @IsInt() rateLimit?: number;
+  @IsOptional() @ValidateNested() @Type(() => RouteWithWeight) declare fallback?: RouteWithWeight;
+  @ValidateNested({ each: true }) @Type(() => RouteWithWeight) declare routes: Map<string, RouteWithWeight>;
+  @ValidateNested({ each: true }) @Type(() => RouteWithWeight) declare list: RouteWithWeight[];
 }
 
 export function storeContract(cluster: () => ContractCluster): void {
@@ -64,6 +92,80 @@ export function storeContract(cluster: () => ContractCluster): void {
         state: 'invalid',
         violations: [{ path: 'count', constraints: ['min'] }],
       });
+    });
+
+    it('updates a document of a newer version of the class without erasing what it does not know', async () => {
+      const document = {
+        host_name: 'a',
+        timeout: '5s',
+        rateLimit: 7,
+        fallback: { target: 'f', weight: 1 },
+        routes: { kept: { target: 'k', weight: 2 }, removed: { target: 'r', weight: 3 } },
+        list: [{ target: 'l', weight: 4 }],
+      };
+      await cluster().write({ '/rolling/gateway': JSON.stringify(document) });
+      const version = (type: typeof Gateway): Promise<StartedApp> =>
+        startApp({ hosts: '', client: cluster().client, configs: [{ key: '/rolling/gateway', type }] });
+      await using older = await version(Gateway);
+      await using newer = await version(NextGateway);
+
+      await older.store.update('/rolling/gateway', Gateway, (current) => {
+        if (!current) throw new Error('absent');
+        const routes = new Map(current.routes);
+        routes.delete('removed');
+        return Object.assign({}, current, { host: 'b', routes: routes.set('added', { target: 'n' }) });
+      });
+
+      const [written] = await newer.store.history('/rolling/gateway', { limit: 1, type: NextGateway });
+      expect({ ...plain(written?.value), routes: plain([...(written?.value?.routes ?? [])]) }).toEqual({
+        host: 'b',
+        timeout: 5000,
+        rateLimit: 7,
+        fallback: { target: 'f', weight: 1 },
+        routes: [
+          ['kept', { target: 'k', weight: 2 }],
+          ['added', { target: 'n' }],
+        ],
+        list: [{ target: 'l' }],
+      });
+      await older.store.update(
+        '/rolling/gateway',
+        Gateway,
+        (current) => Object.assign({}, current, { fallback: undefined }) as unknown as Gateway,
+      );
+      expect(await newer.store.fresh('/rolling/gateway', NextGateway)).toMatchObject({
+        rateLimit: 7,
+        fallback: undefined,
+      });
+      await older.store.put('/rolling/gateway', Gateway, {
+        host: 'c',
+        timeout: 1000,
+        routes: new Map(),
+        list: [],
+      });
+      expect(await newer.store.fresh('/rolling/gateway', NextGateway)).toEqual(
+        Object.assign(new NextGateway(), { host: 'c', timeout: 1000, routes: new Map(), list: [] }),
+      );
+    });
+
+    it('lays an update over the document in etcd after a conflict, and if that document is invalid', async () => {
+      const key = '/laid/limit';
+      await cluster().write({ [key]: '{"count":1}' });
+      await using started = await start('/laid/');
+      const { store } = started;
+
+      let calls = 0;
+      await store.update(key, Limit, async (current) => {
+        calls += 1;
+        if (calls === 1) await cluster().write({ [key]: '{"count":5,"added":"meanwhile"}' });
+        return { count: (current?.count ?? 0) + 1 };
+      });
+      const [afterConflict] = await store.history(key, { limit: 1, type: Limit });
+      await store.waitForRevision(await cluster().write({ [key]: '{"count":"x","kept":true}' }));
+      await store.update(key, Limit, (current) => ({ count: (current?.count ?? 0) + 1 }));
+
+      expect([calls, afterConflict?.value, store.get(key, Limit)]).toEqual([2, { count: 6 }, { count: 7 }]);
+      expect((await started.watcher.get(key)).value.toString()).toBe('{"count":7,"kept":true}');
     });
 
     it('is stale while it is cut off, and complete again afterwards', async () => {

@@ -114,9 +114,17 @@ describe('the changed paths of two documents', () => {
   });
 
   it('are the document itself if more than 1,000 parts changed', () => {
-    const list = (first: number): number[] => Array.from({ length: 1_001 }, (_, n) => first + n);
+    const object = (count: number, value: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`p${n}`, value]));
 
-    expect(changedPaths({ list: list(0).slice(1) }, { list: list(1).slice(1) })).toHaveLength(1_000);
-    expect(changedPaths({ list: list(0) }, { list: list(1) })).toEqual(['']);
+    expect(changedPaths(object(1_000, 1), object(1_000, 2))).toHaveLength(1_000);
+    expect(changedPaths(object(1_001, 1), object(1_001, 2))).toEqual(['']);
+  });
+
+  it('are the array itself if more than 100 of its parts changed', () => {
+    const list = (count: number, first: number) => Array.from({ length: count }, (_, n) => first + n);
+
+    expect(changedPaths({ list: list(100, 0) }, { list: list(100, 1) })).toHaveLength(100);
+    expect(changedPaths({ a: 1, list: list(101, 0) }, { a: 2, list: list(101, 1) })).toEqual(['a', 'list']);
   });
 });

@@ -92,6 +92,29 @@ describe('a watch whose connection breaks', () => {
     expect(recorder.revisions).toEqual(revisions);
   });
 
+  it('reconnects when events arrive, and nothing that it sends reaches the member', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
+    await using app = await startApp({ hosts: proxy.endpoint });
+    const recorder = new Recorder();
+    await app.watcher.watch('/half/', recorder.onEvent);
+    const revisions = [await put('/half/1', 'a')];
+    await eventually(() => recorder.events.length === 1);
+    proxy.freeze('up');
+    const connections = proxy.accepted;
+    await eventually(
+      async () => {
+        revisions.push(await put('/half/1', 'b'));
+        return proxy.accepted > connections;
+      },
+      { withinMs: 30_000 },
+    );
+    proxy.thaw();
+    await eventually(() => app.watcher.get('/half/1'));
+    await eventually(() => recorder.events.length === revisions.length);
+
+    expect(recorder.revisions).toEqual(revisions);
+  });
+
   it('survives SIGKILL and restart of the server', async () => {
     using proxy = await TcpProxy.start(etcd.first.clientPort);
     await using app = await startApp({ hosts: proxy.endpoint });

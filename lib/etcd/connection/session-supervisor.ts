@@ -54,6 +54,7 @@ export class SessionSupervisor {
   /** Failed rounds and short-lived sessions in a row. */
   #attempt = 0;
   #notBefore = 0;
+  #roundBegan = 0;
   #hasFailed = false;
 
   constructor(options: SessionSupervisorOptions) {
@@ -176,6 +177,7 @@ export class SessionSupervisor {
       this.#round = round;
       await pauseUntil(this.#notBefore, round.signal);
       if (round.signal.aborted) continue;
+      this.#roundBegan = performance.now();
       try {
         await this.#tryMembers(round.signal);
       } catch (error) {
@@ -211,7 +213,7 @@ export class SessionSupervisor {
   }
 
   #failed(failures: readonly unknown[]): void {
-    this.#wait();
+    this.#wait(this.#roundBegan);
     if (this.current) this.#isLeaving = false;
     else this.#hasFailed = true;
     for (const waiter of [...this.#waiters]) if (!waiter.isPatient) waiter.reject(failures);
@@ -252,13 +254,14 @@ export class SessionSupervisor {
     } else {
       // A short-lived session that was of use neither resets the backoff nor raises it.
       if (session.hasAnswered) this.#attempt = Math.max(0, this.#attempt - 2);
-      this.#wait();
+      this.#wait(performance.now());
     }
     if (this.#needsSession) void this.#seek();
   }
 
-  #wait(): void {
-    this.#notBefore = performance.now() + this.#backoff.soon(this.#attempt);
+  /** The pause counts from the beginning of a round: one that waited for silent members is followed by the next at once. */
+  #wait(since: number): void {
+    this.#notBefore = since + this.#backoff.soon(this.#attempt);
     this.#attempt += 1;
   }
 }

@@ -164,7 +164,8 @@ export class RevisionConflictError extends WriteError {
 
   /**
    * Returns the current value as an instance of its class, or as the output of its schema; `undefined` if the key is
-   * absent, its value is invalid, or `type` is another class or schema. This is a method so that neither `util.inspect` nor JSON shows the value.
+   * absent, its value is invalid, or `type` is another class or schema. This is a method so that neither `util.inspect`
+   * nor JSON shows the value.
    */
   current(): unknown;
   current<T>(

@@ -184,7 +184,7 @@ const NESTED_OPTIONS = {
   watchDefaults: DELIVERY_OPTIONS,
 } as const;
 
-/** Where an option belongs that is given beside `client` by mistake. */
+/** Paths of the nested options, for one that is given beside `client` by mistake. */
 const NESTED_PATHS: readonly string[] = Object.entries({ client: CLIENT_OPTIONS, ...NESTED_OPTIONS }).flatMap(
   ([option, names]) => Object.keys(names).map((name) => `${option}.${name}`),
 );

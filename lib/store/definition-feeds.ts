@@ -109,9 +109,9 @@ export class DefinitionFeeds implements FeedSink {
    */
   read(key: string, type: ValueType): object | undefined {
     const entry = this.#index.get(key);
-    // JavaScript may leave the type out.
-    if (entry !== undefined) if (entry.type === type) return entry.value;
-    return this.of(key, type).cache.get(key);
+    // Without an entry, a type that JavaScript has left out must not pass for that of the entry.
+    if (entry === undefined) return this.of(key, type).cache.get(key);
+    return entry.type === type ? entry.value : this.of(key, type).cache.get(key);
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */

@@ -1,19 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LastTick } from '../../lib/coordination/last-tick.js';
 import { eventually } from '../support/eventually.js';
-import { type Fate, UnreliableKeyValue } from '../store/writing/unreliable-key-value.js';
+import { type Fate, FATE_PAIRS, UnreliableKeyValue } from '../store/writing/unreliable-key-value.js';
 import { OWNER_KEY, ownClaim } from './own-claim.js';
 
 const LAST = '/last';
 const TICK = Date.parse('2000-01-01T00:01:00.000Z');
-const FATES: readonly Fate[] = [
-  'answered',
-  'lost before it arrives',
-  'lost after it was applied',
-  { delayed: 1 },
-  { delayed: 2 },
-];
-const PAIRS = FATES.flatMap((first) => FATES.map((second): [Fate, Fate] => [first, second]));
 
 async function start(fates: readonly Fate[] = []) {
   const owned = await ownClaim();
@@ -36,7 +28,7 @@ async function start(fates: readonly Fate[] = []) {
 const always = (): boolean => true;
 
 describe('the last tick of a cron job', () => {
-  it.each(PAIRS)('is stored once although answers are lost: %j, %j', async (...fates) => {
+  it.each(FATE_PAIRS)('is stored once although answers are lost: %j, %j', async (...fates) => {
     using started = await start(fates);
     const { fake, last, claim, absent, stored, applyAllDelayed } = started;
     const state = await last.put(claim, absent, TICK, always);

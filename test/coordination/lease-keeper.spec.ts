@@ -5,18 +5,10 @@ import { LeaseKeeper } from '../../lib/coordination/lease-keeper.js';
 import { InstanceLog } from '../../lib/etcd-trigger.log.js';
 import { eventually } from '../support/eventually.js';
 import { quiet } from '../support/quiet-logger.js';
-import { type Fate, UnreliableKeyValue } from '../store/writing/unreliable-key-value.js';
+import { type Fate, FATE_PAIRS, UnreliableKeyValue } from '../store/writing/unreliable-key-value.js';
 import { openBackend } from '../testing/contract/open-backend.js';
 
 const KEY = '/owner';
-const FATES: readonly Fate[] = [
-  'answered',
-  'lost before it arrives',
-  'lost after it was applied',
-  { delayed: 1 },
-  { delayed: 2 },
-];
-const PAIRS = FATES.flatMap((first) => FATES.map((second): [Fate, Fate] => [first, second]));
 const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
 
 /** @param answerMs time until the answers to the first request for a lease, and to each renewal */
@@ -72,7 +64,7 @@ const never = new AbortController().signal;
 const value = Buffer.from('us');
 
 describe('the keeper of the lease', () => {
-  it.each(PAIRS)('creates a key once although answers are lost: %j, %j', async (...fates) => {
+  it.each(FATE_PAIRS)('creates a key once although answers are lost: %j, %j', async (...fates) => {
     using started = start(fates);
     const { fake, keeper, keyValue } = started;
     const lease = await keeper.lease(never);
@@ -109,7 +101,7 @@ describe('the keeper of the lease', () => {
     expect(lease.held).toBe(false);
   });
 
-  it.each(PAIRS)('reports the key of another client although answers are lost: %j, %j', async (...fates) => {
+  it.each(FATE_PAIRS)('reports the key of another client although answers are lost: %j, %j', async (...fates) => {
     using started = start(fates);
     const { fake, keeper } = started;
     fake.put(KEY, 'other');
@@ -119,7 +111,7 @@ describe('the keeper of the lease', () => {
     expect(fake.text(KEY)).toBe('other');
   });
 
-  it.each(PAIRS)('leaves no key behind when the creation is given up: %j, %j', async (...fates) => {
+  it.each(FATE_PAIRS)('leaves no key behind when the creation is given up: %j, %j', async (...fates) => {
     using started = start(fates);
     const { fake, keeper, keyValue, onNextRequest, renew } = started;
     const giveUp = new AbortController();
@@ -140,20 +132,23 @@ describe('the keeper of the lease', () => {
     });
   });
 
-  it.each(PAIRS)('removes a key although answers are lost, before it creates it again: %j, %j', async (...fates) => {
-    using started = start(['answered', ...fates]);
-    const { keeper, keyValue } = started;
-    const lease = await keeper.lease(never);
-    const first = await keeper.create(lease, { rawKey: KEY, value }, never);
-    const [, second] = await Promise.all([
-      keeper.remove(lease, KEY),
-      keeper.create(lease, { rawKey: KEY, value }, never),
-    ]);
-    await keyValue.applyAllDelayed();
+  it.each(FATE_PAIRS)(
+    'removes a key although answers are lost, before it creates it again: %j, %j',
+    async (...fates) => {
+      using started = start(['answered', ...fates]);
+      const { keeper, keyValue } = started;
+      const lease = await keeper.lease(never);
+      const first = await keeper.create(lease, { rawKey: KEY, value }, never);
+      const [, second] = await Promise.all([
+        keeper.remove(lease, KEY),
+        keeper.create(lease, { rawKey: KEY, value }, never),
+      ]);
+      await keyValue.applyAllDelayed();
 
-    expect([first.created, second.created]).toEqual([true, true]);
-    expect(second).not.toEqual(first);
-  });
+      expect([first.created, second.created]).toEqual([true, true]);
+      expect(second).not.toEqual(first);
+    },
+  );
 
   it('does not remove a key that another client has taken', async () => {
     using started = start();
@@ -166,7 +161,7 @@ describe('the keeper of the lease', () => {
     expect(fake.text(KEY)).toBe('other');
   });
 
-  it.each(PAIRS)('updates a key, the last value last, although answers are lost: %j, %j', async (...fates) => {
+  it.each(FATE_PAIRS)('updates a key, the last value last, although answers are lost: %j, %j', async (...fates) => {
     using started = start(['answered', ...fates]);
     const { fake, keeper, keyValue } = started;
     const lease = await keeper.lease(never);

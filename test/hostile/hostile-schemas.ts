@@ -18,7 +18,7 @@ function* endless<T>(item: T): Generator<T> {
   for (;;) yield item;
 }
 
-/** What a schema does with every document but the good one, and the constraints of the violations. */
+/** The answer of each schema to every document but the good one, and the constraints of the violations. */
 const ANSWERS: Readonly<Record<string, readonly [answer: (document: object) => unknown, constraints: string]>> = {
   throws: [fail, 'validator'],
   rejects: [() => Promise.reject(new Error(SECRET)), 'validator'],

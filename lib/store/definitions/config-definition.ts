@@ -13,7 +13,7 @@ export type ConfigDefinition<T extends object = object, Input = T> = DefinitionO
   (KeyDefinition<NoInfer<Input>> | PrefixDefinition) &
   (ClassDefinition<T> | SchemaDefinition<T, Input>);
 
-/** What a definition that is not an object literal may name: its type includes both options. */
+/** The class or the schema of a definition; `undefined` too, for one that is not an object literal. */
 export type GivenValueType = ValueType | undefined;
 
 /** A list of definitions, each checked by the compiler against its own class or schema. */

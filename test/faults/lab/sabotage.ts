@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { VIOLATION_FOUND } from './lab-failure.js';
 import { SABOTAGES, type Sabotage } from './sabotages.js';
 
-/** Of a run that finds no violation, since a fault may end before the library notices it, or could not be completed. */
+/** A fault may end before the library notices it, and on a busy machine a cluster may not start in time. */
 const MAX_ATTEMPTS = 3;
 const RUN = fileURLToPath(new URL('./run.mjs', import.meta.url));
 

@@ -1,12 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ConsumerProject } from '../../support/consumer-project.js';
 import { ownEtcd } from '../../support/own-etcd.js';
-import {
-  expectToCompileWithExactOptionalProperties,
-  expectToRunOnce,
-  README_APPLICATION,
-  README_PACKAGES,
-} from './readme-application.js';
+import { expectToRunOnce, itRunsEverywhere, README_APPLICATION, README_PACKAGES } from './readme-application.js';
 import { END_TO_END_TESTS, TEMPLATE_TESTS, UNIT_TESTS } from './template-tests.js';
 
 describe('the application of `nest new` on Nest 12, with the files of the README', () => {
@@ -37,15 +32,7 @@ describe('the application of `nest new` on Nest 12, with the files of the README
     await expectToRunOnce(project, etcd, 'http');
   });
 
-  it.each(['context', 'microservice', 'hybrid'])('runs as %s', async (kind) => {
-    await project.run('npx', ['nest', 'build']);
-
-    await expectToRunOnce(project, etcd, kind);
-  });
-
-  it('compiles with exactOptionalPropertyTypes, and so do the types of the package', async () => {
-    await expectToCompileWithExactOptionalProperties(project);
-  });
+  itRunsEverywhere(() => project, etcd);
 
   it('passes its tests in Vitest', async () => {
     await expectPassed([], UNIT_TESTS);

@@ -1,4 +1,4 @@
-import { expect } from 'vitest';
+import { expect, it } from 'vitest';
 import { snippetsOf } from '../../readme/snippets.js';
 import type { ConsumerProject } from '../../support/consumer-project.js';
 import type { OwnEtcd } from '../../support/own-etcd.js';
@@ -129,8 +129,21 @@ export async function expectToRunOnce(project: ConsumerProject, etcd: OwnEtcd, k
   ]);
 }
 
+/** Declares the tests that the templates of all versions of Nest share. */
+export function itRunsEverywhere(project: () => ConsumerProject, etcd: OwnEtcd): void {
+  it.each(['context', 'microservice', 'hybrid'])('runs as %s', async (kind) => {
+    await project().run('npx', ['nest', 'build']);
+
+    await expectToRunOnce(project(), etcd, kind);
+  });
+
+  it('compiles with exactOptionalPropertyTypes, and so do the types of the package', async () => {
+    await expectToCompileWithExactOptionalProperties(project());
+  });
+}
+
 /** Expects that the compiler accepts the application and the types of the package, and that it would find an error. */
-export async function expectToCompileWithExactOptionalProperties(project: ConsumerProject): Promise<void> {
+async function expectToCompileWithExactOptionalProperties(project: ConsumerProject): Promise<void> {
   await project.write({ 'src/inexact.ts': 'export const inexact: { a?: string } = { a: undefined };' });
   const strict = ['--strict', '--exactOptionalPropertyTypes', '--noUncheckedIndexedAccess'];
   const options = ['--noEmit', '--incremental', 'false', '--skipLibCheck', 'false', '-p', 'tsconfig.build.json'];

@@ -4,6 +4,16 @@ import type { KeyValueStore, Transaction, TransactionResult } from '../../../lib
 /** Result of one request. A delayed request is applied after the given number of further requests. */
 export type Fate = 'answered' | 'lost before it arrives' | 'lost after it was applied' | { readonly delayed: number };
 
+const FATES: readonly Fate[] = [
+  'answered',
+  'lost before it arrives',
+  'lost after it was applied',
+  { delayed: 1 },
+  { delayed: 2 },
+];
+/** Every combination of two fates. */
+export const FATE_PAIRS = FATES.flatMap((first) => FATES.map((second): [Fate, Fate] => [first, second]));
+
 /** Loses and delays the requests of one writer, while other clients write between them. */
 export class UnreliableKeyValue implements KeyValueStore {
   /** Applied transactions of the writer, without the fences of its markers. */

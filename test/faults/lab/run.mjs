@@ -5,8 +5,8 @@ import { runnerImport } from 'vite';
 import { privateModules } from '../../support/private-modules.mjs';
 
 /**
- * `run.mjs soak|sabotage|short-run ...` runs the laboratory outside of vitest. With `--sabotage NUMBER`, one line of
- * lib is replaced.
+ * `run.mjs soak|sabotage|short-run ...` runs the laboratory outside of vitest. With `--sabotage NUMBER`, the lines
+ * of this sabotage are replaced.
  */
 const at = (path) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -23,16 +23,15 @@ const { module } = await runnerImport(at(`./${program}.ts`), { ...options, plugi
 // A sabotaged library may keep the process alive.
 process.exit(await module.main(args));
 
-/** Replaces the line while lib is loaded. The files are not changed. */
+/** Replaces the lines while lib is loaded. The files are not changed. */
 async function sabotagePlugin(index) {
   const { module } = await runnerImport(at('./sabotages.ts'), options);
-  const { file, line, instead } = module.SABOTAGES[index];
-  const path = at(`../../../lib/${file}`);
-  if (readFileSync(path, 'utf8').split(line).length !== 2)
-    throw new Error(`lib/${file} does not contain this line exactly once: ${line}`);
-  return {
-    name: 'sabotage',
-    enforce: 'pre',
-    transform: (code, id) => (id === path ? code.replace(line, () => instead) : undefined),
-  };
+  const replacements = new Map();
+  for (const { file, line, instead } of module.replacementsOf(module.SABOTAGES[index])) {
+    const path = at(`../../../lib/${file}`);
+    if (readFileSync(path, 'utf8').split(line).length !== 2)
+      throw new Error(`lib/${file} does not contain this line exactly once: ${line}`);
+    replacements.set(path, (code) => code.replace(line, () => instead));
+  }
+  return { name: 'sabotage', enforce: 'pre', transform: (code, id) => replacements.get(id)?.(code) };
 }

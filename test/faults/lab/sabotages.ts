@@ -1,18 +1,28 @@
 import type { ShortRunName } from './short-runs.js';
 
-/** One changed line that breaks a rule of the watch protocol. */
-export interface Sabotage {
-  /** Number and name of the broken rule. */
-  readonly rule: string;
-  readonly name: string;
+/** A changed line of lib. */
+export interface Replacement {
   /** Path in lib/. */
   readonly file: string;
   /** Original text. It occurs once in the file. */
   readonly line: string;
   readonly instead: string;
+}
+
+/** One changed line that breaks a rule of the watch protocol. */
+export interface Sabotage extends Replacement {
+  /** Number and name of the broken rule. */
+  readonly rule: string;
+  readonly name: string;
+  /** A second line, for a rule that two independent mechanisms ensure. */
+  readonly also?: Replacement;
   /** Short run that detects the sabotage. */
   readonly run: ShortRunName;
 }
+
+/** Returns all lines that a sabotage changes. */
+export const replacementsOf = (sabotage: Sabotage): readonly Replacement[] =>
+  sabotage.also ? [sabotage, sabotage.also] : [sabotage];
 
 /** Each sabotage must make its short run fail. If one does not, the laboratory's checks are too weak. */
 export const SABOTAGES: readonly Sabotage[] = [
@@ -99,9 +109,14 @@ export const SABOTAGES: readonly Sabotage[] = [
   {
     rule: '7 liveness',
     name: 'a silent connection is never noticed',
-    file: 'etcd/transport/http2-connection.ts',
-    line: 'return this.#socket.bytesRead;',
-    instead: 'return performance.now();',
+    file: 'etcd/transport/keep-alive.ts',
+    line: 'if (this.#silentPeriods * lateMs >= timeoutMs || this.#periods * lateMs >= answerMs) this.#peer.onDead();',
+    instead: 'if (lateMs + timeoutMs + answerMs < 0) this.#peer.onDead();',
+    also: {
+      file: 'etcd/connection/session-supervisor.ts',
+      line: 'if (session !== this.#current || this.#suspicion) return;',
+      instead: 'if (silentMs >= 0 && session) return;',
+    },
     run: 'silent links and lost responses',
   },
   {

@@ -1,6 +1,10 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
+/** Specs without processes, and without state of a module that others could see. They share the imports of a worker. */
+const UNITS =
+  'test/{backend,collections,coordination,dto,foreign,handlers,module,store,telemetry,timing,watch}/**/*.spec.ts';
+
 export default defineConfig({
   resolve: {
     alias: [
@@ -16,7 +20,10 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.spec.ts'],
+    projects: [
+      { extends: true, test: { name: 'units', include: [UNITS], isolate: false } },
+      { extends: true, test: { name: 'others', include: ['test/**/*.spec.ts'], exclude: [UNITS] } },
+    ],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['reflect-metadata'],
     testTimeout: 120_000,

@@ -269,7 +269,7 @@ export class EtcdWatchStream implements WatchStream, WatchReceiver {
     this.#receive = undefined;
     this.#takeBuffer();
     this.#leaveStream();
-    this.#abort.abort();
+    this.#abort.abort(reason);
     this.#created.reject(reason);
     this.#ended.resolve(reason);
   }

@@ -121,7 +121,7 @@ export class FakeWatchStream implements WatchStream, ServerWatch {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#buffer = [];
-    this.#abort.abort();
+    this.#abort.abort(reason);
     this.#server.remove(this);
     this.#rejectCreated(reason);
     this.#resolveEnded(reason);

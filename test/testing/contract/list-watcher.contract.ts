@@ -187,6 +187,18 @@ export function listWatcherContract(cluster: () => ContractCluster): void {
       expect((await failureOf(at(base + 2))).name).toBe('FutureRevisionError');
     });
 
+    it('rejects a comparison on a stream that has ended, with the reason of the end', async () => {
+      using backend = openBackend(cluster().client);
+      const base = await cluster().write({ '/s/c': '0' });
+      const stream = watch(backend.listWatcher, '/s/', base + 1);
+      await stream.created;
+      stream.cancel();
+      const { name, message } = await stream.ended;
+
+      expect(message).toBe('watch prefix "/s/": cancelled');
+      expect(await failureOf(stream.stampsAt(base, { linearizable: true }))).toMatchObject({ name, message });
+    });
+
     it('ends when the connection does, and knows keys without the prefix of the application', async () => {
       using backend = openBackend(cluster().client, '/mine');
       const base = await cluster().write({ '/mine/e/a': '0', '/e/a': '0' });

@@ -16,7 +16,7 @@ const { hosts, control, targets, seconds } = options() as OutageOptions;
 const root = EtcdTriggerModule.forRoot({ client: { hosts }, logger: { log() {}, warn() {}, error() {} } });
 const app = await NestFactory.createApplicationContext(root, { logger: false });
 const watcher = app.get(WatcherService);
-for (let index = 0; index < targets; index += 1) await watcher.watch(`/outage/${index}/`, () => undefined);
+await Promise.all(Array.from({ length: targets }, (_, index) => watcher.watch(`/outage/${index}/`, () => undefined)));
 
 const ask = async (path: string): Promise<number> => Number(await (await fetch(control + path)).text());
 await ask('/outage');

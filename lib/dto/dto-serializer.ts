@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { andThen } from '../timing/and-then.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { laidOver } from './document-overlay.js';
 import type { ParseResult } from './dto-parser.js';
@@ -19,7 +20,7 @@ export class DtoSerializer<T extends object> {
 
   /**
    * Serializes an instance of a class with class-transformer, and any other object by its form. Never throws or rejects.
-   * Returns a promise only if a validator is asynchronous.
+   * Returns a promise only if a validator or the codec is asynchronous.
    */
   serialize(value: unknown, form: WrittenForm = 'document'): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
@@ -50,10 +51,11 @@ export class DtoSerializer<T extends object> {
   }
 
   #write(document: JsonObject): SerializeResult<T> | Promise<SerializeResult<T>> {
-    const bytes = this.parser.format.write(document);
-    if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };
-    const result = this.parser.parse(bytes);
-    return result instanceof Promise ? result.then((parsed) => withBytes(parsed, bytes)) : withBytes(result, bytes);
+    return andThen(this.parser.format.write(document), (bytes) =>
+      Buffer.isBuffer(bytes)
+        ? andThen(this.parser.parse(bytes), (parsed) => withBytes(parsed, bytes))
+        : { ok: false, violations: bytes.violations },
+    );
   }
 }
 

@@ -2,8 +2,10 @@ import { ignoreRejection, isThenable } from '../foreign/thenable.js';
 import { deepFreeze } from './deep-freeze.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import type { DtoParserOptions, ParseResult } from './dto-parser.js';
-import { formatOf } from './formats/codecs.js';
+import { ASYNC_TIMEOUT_MS, formatOf } from './formats/codecs.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
+import { keepDocument, keptDocumentOf, type ParsedValue } from './kept-document.js';
+import { andThen } from '../timing/and-then.js';
 import type { DocumentFormat } from './formats/document-format.js';
 import { readDocument } from './formats/document-reader.js';
 import type { HeadDocument } from './document-overlay.js';
@@ -20,25 +22,26 @@ export class SchemaParser<T extends object> {
 
   constructor(
     readonly type: StandardSchema<unknown, T>,
-    { asyncTimeoutMs = 5_000, codec = 'json', limits }: Omit<DtoParserOptions, 'unknown'> = {},
+    { asyncTimeoutMs = ASYNC_TIMEOUT_MS, codec = 'json', limits }: Omit<DtoParserOptions, 'unknown'> = {},
   ) {
-    this.format = formatOf(codec);
+    this.format = formatOf(codec, asyncTimeoutMs);
     this.#asyncTimeoutMs = asyncTimeoutMs;
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
-  /** Never throws or rejects. Returns a promise only if the schema does. */
+  /** Never throws or rejects. Returns a promise only if the schema or the codec does. */
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>> {
-    const document = readDocument(bytes, this.format, this.limits);
-    if (!document.ok) return document;
-    const outcome = validateBySchema(this.type, document.value, this.#asyncTimeoutMs);
-    return outcome instanceof Promise ? outcome.then((late) => resultOf<T>(late)) : resultOf<T>(outcome);
+    return andThen(readDocument(bytes, this.format, this.limits), (document) =>
+      document.ok ? this.#parse(document.value) : document,
+    );
   }
 
   /** Returns a document within the limits. Only the schema knows which properties it ignores. */
-  documentOf(bytes: DocumentBytes): JsonObject | undefined {
+  documentOf({ value, bytes }: ParsedValue): JsonObject | undefined {
+    const kept = keptDocumentOf(value);
+    if (kept || bytes === undefined) return kept;
     const document = readDocument(bytes, this.format, this.limits);
-    return document.ok ? document.value : undefined;
+    return 'ok' in document && document.ok ? document.value : undefined;
   }
 
   /**
@@ -46,14 +49,24 @@ export class SchemaParser<T extends object> {
    * knows.
    */
   async headDocumentOf(bytes: DocumentBytes): Promise<HeadDocument | undefined> {
-    const parsed = await this.parse(bytes);
-    const document = parsed.ok && this.documentOf(bytes);
-    return document ? { document, known: parsed.value } : undefined;
+    const document = await readDocument(bytes, this.format, this.limits);
+    if (!document.ok) return undefined;
+    const parsed = await this.#parse(structuredClone(document.value));
+    return parsed.ok ? { document: document.value, known: parsed.value } : undefined;
   }
 
   /** A written value is the input of the schema, which is plain data already. */
   plainOf(value: object): unknown {
     return value;
+  }
+
+  #parse(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
+    const kept = this.format.isCustom ? structuredClone(document) : undefined;
+    return andThen(validateBySchema(this.type, document, this.#asyncTimeoutMs), (outcome) => {
+      const result = resultOf<T>(outcome);
+      if (kept && result.ok) keepDocument(result.value, kept);
+      return result;
+    });
   }
 }
 

@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
-import { StoreService } from 'nestjs-etcd-trigger';
+import { type ConfigCodec, StoreService } from 'nestjs-etcd-trigger';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
@@ -21,6 +21,7 @@ const TITLES = [
   'reactions.ts',
   'tenants.ts',
   'formats.module.ts',
+  'encrypted.module.ts',
   'exact.module.ts',
   'client.test.ts',
   'before.ts',
@@ -204,6 +205,19 @@ describe('docs/configuration.md', () => {
       ['open', 'database.yaml', 'banner'].map((key) => etcd.direct.get(`/shop/${key}`).string()),
     );
     expect(written).toEqual(['off', 'host: db-2\nport: 5432\n', '5 Open again']);
+  });
+
+  it('reads and writes a value that a key-management service encrypts', async () => {
+    const codec = await load<ConfigCodec>('encrypted.module.js', 'encrypted');
+    await etcd.direct.put('/shop/signing').value(Buffer.from(await codec.encode({ key: 'sesame' })));
+    const app = await start([await loadClass('encrypted.module.js', 'EncryptedModule')]);
+    const signing = await loadClass<{ key: string }>('encrypted.module.js', 'Signing');
+    const store = app.get(StoreService);
+
+    expect(store.get('/shop/signing', signing)).toEqual({ key: 'sesame' });
+    await store.put('/shop/signing', signing, { key: 'open' });
+    expect(store.get('/shop/signing', signing)).toEqual({ key: 'open' });
+    expect(await etcd.direct.get('/shop/signing').string()).not.toContain('open');
   });
 
   it('reads and writes integers that JavaScript would round, with a codec', async () => {

@@ -1,8 +1,8 @@
 import type { WatchOrigin } from '../../watch/watch-event.js';
-import { bufferOf, type DocumentBytes } from '../../dto/formats/document-bytes.js';
+import { bufferOf } from '../../dto/formats/document-bytes.js';
 import { changedPaths } from '../../dto/document-diff.js';
 import { CacheUpdate } from './cache-update.js';
-import { type DocumentDiff, pathsOf } from '../changes/config-change.js';
+import { type DocumentDiff, pathsOf, type VisibleState } from '../changes/config-change.js';
 import {
   type ConfigEntry,
   type CacheEntry,
@@ -41,8 +41,8 @@ export interface ConfigCacheOptions<T> {
   /** Index that the caches of all definitions share, so that a read is one lookup. */
   readonly index?: Map<string, CacheEntry<T>>;
   readonly onDelete: 'remove' | 'keep-last';
-  /** Parses valid bytes into a document without unknown properties. Values are compared by their documents. */
-  readonly documentOf: (bytes: DocumentBytes) => unknown;
+  /** Returns the document of a valid value, without unknown properties. Values are compared by their documents. */
+  readonly documentOf: (state: VisibleState<unknown>) => unknown;
   /** Called if a comparison has thrown unexpectedly; the whole document then counts as changed. */
   readonly failed?: (error: unknown) => void;
   /** The default of a key, serialized and parsed like any value. */

@@ -101,7 +101,7 @@ export interface DefinitionOptions {
   onInvalid?: 'fail' | 'skip' | undefined;
   /**
    * Format of the values, read and written: `'json'`; `'text'`, where the whole text is the property `value` of the
-   * document; `'yaml'`, which requires the package `yaml`; or `{ decode, encode }`.
+   * document; `'yaml'`, which requires the package `yaml`; or `{ decode, encode }`, which may return promises.
    * @default 'json'
    */
   codec?: CodecChoice | undefined;

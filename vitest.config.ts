@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 /** Specs without processes, and without state of a module that others could see. They share the imports of a worker. */
 const UNITS =
-  'test/{backend,collections,coordination,dto,foreign,handlers,module,store,telemetry,timing,watch}/**/*.spec.ts';
+  'test/{backend,collections,coordination,dto,foreign,handlers,live,module,store,telemetry,timing,watch}/**/*.spec.ts';
 
 export default defineConfig({
   resolve: {

@@ -36,6 +36,15 @@ export type { OptionalProperties } from './option-checks.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule, type WithDefinitions } from './module/etcd-trigger.module.js';
 export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
+export type { KeptReason, Live, LiveDescription } from './live/live.js';
+export {
+  type InjectedBy,
+  type LiveConfig,
+  type LiveContext,
+  type LiveDependency,
+  liveProvider,
+  type LiveProviderOptions,
+} from './module/live.provider.js';
 export { getConfigToken, InjectConfig, type UnderPrefix } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
 export type {

@@ -3,6 +3,7 @@ import type { CronJob } from '../coordination/cron-job.js';
 import type { CronJobStatus } from '../coordination/cron-job-status.js';
 import type { ElectionLeader } from '../coordination/election.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { LiveDescription } from '../live/live.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { ConfigEntry } from '../store/cache/cache-entry.js';
@@ -31,6 +32,8 @@ export interface ClusterDescription {
   readonly handlers: readonly HandlerDescription[];
   readonly store: StoreDescription;
   readonly crons: readonly CronDescription[];
+  /** The resources of `liveProvider`. */
+  readonly live: readonly LiveDescription[];
   /** `undefined` without the option `coordination`. */
   readonly coordination: CoordinationDescription | undefined;
   /**
@@ -181,6 +184,7 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
     crons: (coordination?.crons ?? []).map(describeCron),
+    live: cluster.live.describe(),
     coordination: coordination && describeCoordination(coordination),
     failing: ranges.failures.subjects.map(printable),
   };

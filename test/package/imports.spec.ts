@@ -72,6 +72,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'handlers/nest-metadata',
     'watch/delivery',
   ],
+  live: ['store/changes', 'timing', 'watch/delivery'],
   coordination: ['backend', 'dto', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
   telemetry: ['backend', 'coordination', 'timing', 'watch/sharing'],
   module: ['*'],

@@ -12,6 +12,7 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type { EffectiveConfig } from './module/effective-config.js';
 export type {
   ClaimDescription,
   CoordinationDescription,
@@ -22,6 +23,7 @@ export type {
   RegistrationDescription,
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
+export { Secret } from './dto/secrets/secret.decorator.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type {
   SchemaInput,

@@ -9,11 +9,13 @@ import { andThen } from '../timing/and-then.js';
 import type { CodecChoice, DocumentFormat } from './formats/document-format.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import { deepFreeze } from './deep-freeze.js';
+import { concealDeclared, concealWhole } from './secrets/conceal.js';
 import { validateInstance } from './dto-validator.js';
 import { hasToJson } from './document-budget.js';
 import type { HeadDocument } from './document-overlay.js';
 import type { WrittenForm } from './plain-document.js';
 import type { JsonObject } from './json-object.js';
+import { hasSecrets } from './class-metadata.js';
 import { readDocument } from './formats/document-reader.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
@@ -46,6 +48,11 @@ export interface DtoParserOptions {
    */
   readonly codec?: CodecChoice;
   /**
+   * True if the output of the values is masked, as for properties with `@Secret()`.
+   * @default false
+   */
+  readonly secret?: boolean;
+  /**
    * @default DEFAULT_DOCUMENT_LIMITS
    */
   readonly limits?: Partial<DocumentLimits> | undefined;
@@ -56,17 +63,26 @@ export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
   readonly limits: DocumentLimits;
   readonly #unknown: 'strip' | 'refuse';
+  readonly #isSecret: boolean;
   readonly #asyncTimeoutMs: number;
   /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
+  #hasSecrets: boolean | undefined;
 
   constructor(
     readonly type: Type<T>,
-    { unknown = 'strip', asyncTimeoutMs = ASYNC_TIMEOUT_MS, codec = 'json', limits }: DtoParserOptions = {},
+    {
+      unknown = 'strip',
+      asyncTimeoutMs = ASYNC_TIMEOUT_MS,
+      codec = 'json',
+      secret = false,
+      limits,
+    }: DtoParserOptions = {},
   ) {
     this.format = formatOf(codec, asyncTimeoutMs);
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
+    this.#isSecret = secret;
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
@@ -122,8 +138,23 @@ export class DtoParser<T extends object> {
       return rejected(refused, 'transform');
     }
     return andThen(validateInstance(instance, this.#asyncTimeoutMs), (violations) =>
-      resultOf(instance, stripped, refused, violations),
+      this.#resultOf(instance, stripped, refused, violations),
     );
+  }
+
+  #resultOf(instance: T, stripped: readonly string[], refused: Refused, violations: ViolationList): ParseResult<T> {
+    addRefused(refused, violations);
+    if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
+    try {
+      if (this.#isSecret) concealWhole(instance);
+      else if ((this.#hasSecrets ??= hasSecrets(this.type))) concealDeclared(instance);
+      for (const path of deepFreeze(instance)) violations.add(path, 'binary');
+    } catch {
+      violations.add('', 'freeze');
+    }
+    return violations.isEmpty()
+      ? { ok: true, value: instance, stripped }
+      : { ok: false, violations: violations.toArray() };
   }
 
   /** Removes the unknown properties from the document itself. */
@@ -133,7 +164,7 @@ export class DtoParser<T extends object> {
   }
 
   #parseCompiled(document: JsonObject): T | undefined {
-    this.#compiled ??= compileClass(this.type) ?? 'none';
+    this.#compiled ??= (this.#isSecret ? undefined : compileClass(this.type)) ?? 'none';
     if (this.#compiled === 'none') return undefined;
     try {
       return this.#compiled(document) as T | undefined;
@@ -155,24 +186,6 @@ interface Refused {
 function addRefused({ unknown, forbidden }: Refused, violations: ViolationList): void {
   for (const path of unknown) violations.add(path, 'unknown');
   for (const path of forbidden) violations.add(path, 'forbiddenKey');
-}
-
-function resultOf<T extends object>(
-  instance: T,
-  stripped: readonly string[],
-  refused: Refused,
-  violations: ViolationList,
-): ParseResult<T> {
-  addRefused(refused, violations);
-  if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
-  try {
-    for (const path of deepFreeze(instance)) violations.add(path, 'binary');
-  } catch {
-    violations.add('', 'freeze');
-  }
-  return violations.isEmpty()
-    ? { ok: true, value: instance, stripped }
-    : { ok: false, violations: violations.toArray() };
 }
 
 function rejected(refused: Refused, constraint: string): ParseResult<never> {

@@ -7,6 +7,7 @@ import type { DocumentBytes } from './formats/document-bytes.js';
 import type { JsonObject } from './json-object.js';
 import { plainDocument, type WrittenForm } from './plain-document.js';
 import type { ValueParser } from './value-parser.js';
+import { maskedPathsOf } from './secrets/conceal.js';
 import { ViolationList } from './violation-list.js';
 
 /** Bytes and the value that a reader parses from them; or violations, which contain names but never values. */
@@ -59,5 +60,10 @@ export class DtoSerializer<T extends object> {
   }
 }
 
-const withBytes = <T>(result: ParseResult<T>, bytes: Buffer): SerializeResult<T> =>
-  result.ok ? { ...result, bytes } : result;
+/** The violation `masked`: a secret would be replaced by its mask. */
+function withBytes<T extends object>(result: ParseResult<T>, bytes: Buffer): SerializeResult<T> {
+  if (!result.ok) return result;
+  const violations = new ViolationList();
+  for (const path of maskedPathsOf(result.value)) violations.add(path, 'masked');
+  return violations.isEmpty() ? { ...result, bytes } : { ok: false, violations: violations.toArray() };
+}

@@ -1,5 +1,6 @@
 import { ignoreRejection, isThenable } from '../foreign/thenable.js';
 import { deepFreeze } from './deep-freeze.js';
+import { concealWhole } from './secrets/conceal.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import type { DtoParserOptions, ParseResult } from './dto-parser.js';
 import { ASYNC_TIMEOUT_MS, formatOf } from './formats/codecs.js';
@@ -19,13 +20,20 @@ export class SchemaParser<T extends object> {
   readonly format: DocumentFormat;
   readonly limits: DocumentLimits;
   readonly #asyncTimeoutMs: number;
+  readonly #isSecret: boolean;
 
   constructor(
     readonly type: StandardSchema<unknown, T>,
-    { asyncTimeoutMs = ASYNC_TIMEOUT_MS, codec = 'json', limits }: Omit<DtoParserOptions, 'unknown'> = {},
+    {
+      asyncTimeoutMs = ASYNC_TIMEOUT_MS,
+      codec = 'json',
+      secret = false,
+      limits,
+    }: Omit<DtoParserOptions, 'unknown'> = {},
   ) {
     this.format = formatOf(codec, asyncTimeoutMs);
     this.#asyncTimeoutMs = asyncTimeoutMs;
+    this.#isSecret = secret;
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
@@ -63,22 +71,22 @@ export class SchemaParser<T extends object> {
   #parse(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
     const kept = this.format.isCustom ? structuredClone(document) : undefined;
     return andThen(validateBySchema(this.type, document, this.#asyncTimeoutMs), (outcome) => {
-      const result = resultOf<T>(outcome);
+      const result = resultOf<T>(outcome, this.#isSecret);
       if (kept && result.ok) keepDocument(result.value, kept);
       return result;
     });
   }
 }
 
-function resultOf<T extends object>(outcome: SchemaOutcome): ParseResult<T> {
-  const violations = 'violations' in outcome ? outcome.violations : frozenProblems(outcome.value);
+function resultOf<T extends object>(outcome: SchemaOutcome, isSecret: boolean): ParseResult<T> {
+  const violations = 'violations' in outcome ? outcome.violations : frozenProblems(outcome.value, isSecret);
   return 'value' in outcome && violations.isEmpty()
     ? { ok: true, value: outcome.value as T, stripped: [] }
     : { ok: false, violations: violations.toArray() };
 }
 
 /** Freezes the output of a schema, which may be the result of a transformation. */
-function frozenProblems(value: unknown): ViolationList {
+function frozenProblems(value: unknown, isSecret: boolean): ViolationList {
   const violations = new ViolationList();
   try {
     // A promise would be awaited on its way to the readers, and its rejection handled by none of them.
@@ -87,6 +95,7 @@ function frozenProblems(value: unknown): ViolationList {
       violations.add('', 'object');
       return violations;
     }
+    if (isSecret) concealWhole(value);
     for (const path of deepFreeze(value)) violations.add(path, 'binary');
   } catch {
     violations.add('', 'freeze');

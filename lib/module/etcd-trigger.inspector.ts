@@ -13,6 +13,7 @@ import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
+import { type EffectiveConfig, effectiveConfigs } from './effective-config.js';
 import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
 import { JsonSchemas } from '../dto/json-schema.js';
@@ -144,7 +145,7 @@ export interface KeyDescription {
   readonly violations?: readonly ConfigViolation[];
 }
 
-/** Describes the state of all clusters for diagnostics and health checks, as plain data without values. */
+/** Describes the state of all clusters for diagnostics and health checks, as plain data. */
 export class EtcdTriggerInspector {
   /** @internal */
   constructor(private readonly discovery: DiscoveryService) {}
@@ -152,6 +153,17 @@ export class EtcdTriggerInspector {
   /** Describes all clusters of the application. No description contains a value. */
   describe(): EtcdTriggerDescription {
     return { clusters: instancesOf(this.discovery, ClusterRuntime).map(describeCluster) };
+  }
+
+  /**
+   * Returns the configuration that readers see, key by key, with its revision and source. `***` replaces secrets:
+   * properties with `@Secret()`, and all properties of a `secret` definition. All other values are included, so declare
+   * the secrets before you log it.
+   */
+  effective(): EffectiveConfig[] {
+    return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
+      feeds.flatMap((feed) => effectiveConfigs(name, feed)),
+    );
   }
 
   /**

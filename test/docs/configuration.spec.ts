@@ -22,6 +22,7 @@ const TITLES = [
   'tenants.ts',
   'formats.module.ts',
   'encrypted.module.ts',
+  'payment.module.ts',
   'exact.module.ts',
   'client.test.ts',
   'before.ts',
@@ -218,6 +219,18 @@ describe('docs/configuration.md', () => {
     await store.put('/shop/signing', signing, { key: 'open' });
     expect(store.get('/shop/signing', signing)).toEqual({ key: 'open' });
     expect(await etcd.direct.get('/shop/signing').string()).not.toContain('open');
+  });
+
+  it('logs the whole configuration at startup, without its secrets', async () => {
+    await put('/shop/payment', '{"url":"https://pay","timeoutMs":5,"apiKey":"sesame"}');
+    const app = await start([await loadClass('payment.module.js', 'PaymentModule')]);
+    const report = app.get<{ line: string }>(await loadClass('payment.module.js', 'StartupReport'));
+
+    expect(JSON.parse(report.line)).toMatchObject([
+      { key: '/shop/payment', value: { url: 'https://pay', timeoutMs: 5, apiKey: '***' }, source: 'etcd' },
+    ]);
+    const payment = await loadClass<{ apiKey: string }>('payment.module.js', 'PaymentConfig');
+    expect(app.get(StoreService).get('/shop/payment', payment)?.apiKey).toBe('sesame');
   });
 
   it('reads and writes integers that JavaScript would round, with a codec', async () => {

@@ -17,7 +17,8 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   'watch/delivery': ['backend', 'timing', 'collections', 'watch/sharing', 'watch/stream'],
   'watch/sharing': ['backend', 'timing', 'watch/stream'],
   'watch/stream': ['backend', 'timing'],
-  dto: ['timing', 'dto/formats'],
+  dto: ['timing', 'dto/formats', 'dto/secrets'],
+  'dto/secrets': ['dto'],
   'dto/formats': ['timing', 'dto'],
   store: [
     'backend',
@@ -33,7 +34,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/sharing',
   ],
   'store/writing': ['backend', 'timing', 'dto', 'store/cache', 'store/definitions'],
-  'store/snapshot': ['collections', 'timing', 'store/cache'],
+  'store/snapshot': ['collections', 'timing', 'dto', 'store/cache'],
   'store/cache': [
     'backend',
     'timing',

@@ -106,7 +106,8 @@ export interface DefinitionOptions {
    */
   codec?: CodecChoice | undefined;
   /**
-   * Excludes its values from an offline snapshot that is not encrypted.
+   * Masks all properties of its values in `JSON.stringify`, `util.inspect` and `EtcdTriggerInspector.effective()`, and
+   * excludes them from an offline snapshot that is not encrypted. `@Secret()` masks single properties.
    * @default false
    */
   secret?: boolean | undefined;

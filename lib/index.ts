@@ -136,6 +136,7 @@ export type { StoreStatus } from './store/definition-feeds.js';
 export type { ConfigRevision, HistoryOptions } from './store/writing/config-history.js';
 export type { LeaseOptions } from './store/writing/config-leases.js';
 export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
+export type { ConfigHealed, ConfigRefusal, ConfigRefused } from './store/changes/refusal-listeners.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { LiveValue } from './store/changes/projected-config.js';
 export type { ConfigRef, WritableValue } from './store/config-ref.js';

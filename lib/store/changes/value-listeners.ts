@@ -45,6 +45,10 @@ export class ValueListeners<T> {
     });
   }
 
+  get isEmpty(): boolean {
+    return this.#listeners.size === 0;
+  }
+
   /**
    * Calls the listener with the current value in a microtask, so that the caller has the subscription before.
    * @throws InvalidOptionsError if the listener is not a function

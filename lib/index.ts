@@ -4,7 +4,6 @@ export {
   type ClusterDescription,
   type CronDescription,
   type DefinitionDescription,
-  type DefinitionSchema,
   type EtcdTriggerDescription,
   EtcdTriggerInspector,
   type HandlerDescription,
@@ -12,6 +11,7 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type { DefinitionSchema } from './module/definition-schema.js';
 export type { EffectiveConfig } from './module/effective-config.js';
 export type {
   ClaimDescription,

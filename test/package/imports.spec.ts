@@ -77,6 +77,8 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   coordination: ['backend', 'dto', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
   telemetry: ['backend', 'coordination', 'timing', 'watch/sharing'],
   module: ['*'],
+  cli: ['*'],
+  'cli/commands': ['*'],
   terminus: ['module'],
   testing: ['backend', 'module', 'testing/etcd', 'testing/fake'],
   'testing/etcd': ['testing'],

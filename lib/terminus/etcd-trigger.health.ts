@@ -74,6 +74,9 @@ function warningsOf({ store, targets, handlers, crons, coordination, failing }: 
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
+  const kept = store.definitions
+    .filter(({ secrets }) => secrets === 'kept')
+    .map(({ target }) => `the secrets of ${target} cannot be refreshed`);
   const unexpected = failing.map(
     (subject) => `the delivery of ${subject} has failed unexpectedly, and not succeeded since`,
   );
@@ -86,7 +89,7 @@ function warningsOf({ store, targets, handlers, crons, coordination, failing }: 
   });
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
   const problems = coordination?.problems ?? [];
-  return [...incomplete, ...shown, ...interrupted, ...unexpected, ...halted, ...waiting, ...problems];
+  return [...incomplete, ...shown, ...interrupted, ...kept, ...unexpected, ...halted, ...waiting, ...problems];
 }
 
 /** Number of invalid keys that the reasons name. */

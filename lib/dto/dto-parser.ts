@@ -123,7 +123,10 @@ export class DtoParser<T extends object> {
     if (this.#unknown === 'refuse') return undefined;
     const document = await readDocument(bytes, this.format, this.limits);
     if (!document.ok) return undefined;
-    return { document: document.value, known: this.#knownPartOf(structuredClone(document.value)) };
+    const known = structuredClone(document.value);
+    // A write keeps the names that only a transformation reads: other versions of the application may declare them.
+    stripUnknown(known, this.type, { keepsAliases: false });
+    return { document: document.value, known };
   }
 
   /** Converts with class-transformer; an object that is not of the class only if it has the form of the class. */

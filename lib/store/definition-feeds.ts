@@ -238,10 +238,10 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   #warnOfCoercion(): void {
-    const names = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
-    for (const name of names) {
+    const coerced = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
+    for (const property of coerced) {
       this.#options.log.warn(
-        `${name} has @Type(() => Boolean) or @Type(() => Number), which converts any value before it is validated: remove it`,
+        `${property}, which converts any value before it is validated: use a strict conversion (docs/configuration.md)`,
       );
     }
   }

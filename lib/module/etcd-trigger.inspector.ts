@@ -113,6 +113,8 @@ export interface DefinitionDescription {
   /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   readonly required: boolean;
+  /** With `resolve`: `kept` while secrets cannot be refreshed, so that the last good ones stay. */
+  readonly secrets?: 'current' | 'kept';
   readonly keys: readonly KeyDescription[];
 }
 
@@ -216,10 +218,11 @@ const describeCron = ({ name, method, expression, owner, lastTick, nextTick, sta
   ...status,
 });
 
-const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): DefinitionDescription => ({
+const describeDefinition = ({ subject, definition, cache, areSecretsKept }: DefinitionFeed): DefinitionDescription => ({
   target: subject,
   type: typeName(definition.type),
   required: definition.required,
+  ...(areSecretsKept !== undefined && { secrets: areSecretsKept ? 'kept' : 'current' }),
   keys: [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);
     return {

@@ -22,6 +22,7 @@ export type {
   RegistrationDescription,
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
+export { type EnvOverride, fromEnv, type FromEnvOptions } from './dto/env/env-override.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type {
   SchemaInput,
@@ -107,13 +108,14 @@ export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/de
 export type { StreamState } from './watch/sharing/range-listener.js';
 
 export type { ChangeOptions } from './store/changes/change-listener.js';
-export type { ConfigEntry } from './store/cache/cache-entry.js';
+export type { ConfigEntry, ConfigLayer } from './store/cache/cache-entry.js';
 export type { ConfigChange, ConfigDelete, ConfigPut } from './store/changes/config-change.js';
 export type {
   CheckedDefinition,
   CheckedDefinitions,
   ClassDefinition,
   ConfigDefinition,
+  ConfigOverride,
   DefinitionOptions,
   GivenValueType,
   InputOf,
@@ -122,7 +124,7 @@ export type {
   SchemaDefinition,
 } from './store/definitions/config-definition.js';
 export type { StoreStatus } from './store/definition-feeds.js';
-export type { ConfigRevision, HistoryOptions } from './store/writing/config-history.js';
+export type { ConfigRevision, HistoryOptions, RollbackOptions } from './store/writing/config-history.js';
 export type { LeaseOptions } from './store/writing/config-leases.js';
 export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
@@ -140,6 +142,7 @@ export {
   BootError,
   type BootProblem,
   ConfigNotFoundError,
+  type ConfigOrigin,
   type ConfigViolation,
   ConnectionClosedError,
   ConnectionError,

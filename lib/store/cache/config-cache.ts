@@ -98,6 +98,11 @@ export class ConfigCache<T> {
     return entry?.state === 'valid' && entry.bytes !== undefined ? bufferOf(entry.bytes) : undefined;
   }
 
+  /** Bytes of the value that readers see. */
+  visibleBytes(key: string): DocumentBytes | undefined {
+    return this.#index.get(key)?.bytes;
+  }
+
   /** The value that readers would see if the key were deleted now. */
   afterDelete(key: string): T | undefined {
     return this.#deletedEntry(this.#find(key), key, now())?.value;

@@ -5,7 +5,8 @@ import { propertiesOf } from '../../dto/class-metadata.js';
 import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../../dto/document-limits.js';
 import { isStandardSchema } from '../../dto/standard-schema.js';
 import { type ValueType, valueTypeOf } from '../../dto/value-type.js';
-import type { ConfigDefinition } from './config-definition.js';
+import type { ConfigDefinition, ConfigOverride } from './config-definition.js';
+import { checkLayers, isSameOverride, layersOf } from './definition-layers.js';
 import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
@@ -27,6 +28,9 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly codec: CodecChoice;
   readonly secret: boolean;
   readonly limits: DocumentLimits;
+  /** Keys that are merged; `[key]` for a definition with an override only. `undefined`: neither layers nor override. */
+  readonly layers: readonly string[] | undefined;
+  readonly override: ConfigOverride | undefined;
 }
 
 const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
@@ -42,6 +46,8 @@ const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
   codec: true,
   secret: true,
   limits: true,
+  layers: true,
+  override: true,
 };
 
 /**
@@ -84,6 +90,7 @@ export function resolveDefinition<T extends object>(
     );
   }
   checkUnknown(subject, type, definition.unknown);
+  checkLayers(subject, definition);
   const codec = checkCodec(subject, type, definition.codec);
   checkKnown(definition.limits ?? {}, DOCUMENT_LIMITS, { path: 'limits.', owner: ` of ${subject}` });
   const limits = checkDocumentLimits(definition.limits ?? {}, ` of ${subject}`, moduleLimits);
@@ -100,6 +107,8 @@ export function resolveDefinition<T extends object>(
     codec,
     secret,
     limits,
+    layers: layersOf(definition),
+    override: definition.override,
   };
 }
 
@@ -113,6 +122,8 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.codec === b.codec &&
   a.secret === b.secret &&
   isDeepStrictEqual(a.limits, b.limits) &&
+  isDeepStrictEqual(a.layers, b.layers) &&
+  isSameOverride(a.override, b.override) &&
   isDeepStrictEqual(a.default, b.default);
 
 /** Name of a target for messages, such as `key "/app/db"`. */

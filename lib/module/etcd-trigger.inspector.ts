@@ -5,7 +5,7 @@ import type { ElectionLeader } from '../coordination/election.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
-import type { ConfigEntry } from '../store/cache/cache-entry.js';
+import type { ConfigEntry, ConfigLayer } from '../store/cache/cache-entry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { StoreStatus } from '../store/definition-feeds.js';
 import type { StreamState } from '../watch/sharing/range-listener.js';
@@ -109,6 +109,8 @@ export interface DefinitionDescription {
   /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   readonly required: boolean;
+  /** The layers that are merged, with their revisions; `undefined` for a definition without layers and override. */
+  readonly layers?: readonly ConfigLayer[];
   readonly keys: readonly KeyDescription[];
 }
 
@@ -116,6 +118,11 @@ export interface DefinitionDescription {
 export interface DefinitionSchema {
   readonly cluster: string;
   readonly target: { readonly key: string } | { readonly prefix: string };
+  /**
+   * Keys of the documents that are merged; `undefined` for a definition without layers and override. The schema is that of
+   * the merged document: a layer may lack any property, and have `null` for it.
+   */
+  readonly layers?: readonly string[];
   /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   /** Format of the documents; `custom` for a codec of the application. */
@@ -160,9 +167,10 @@ export class EtcdTriggerInspector {
   schema(): DefinitionSchema[] {
     const schemas = new JsonSchemas();
     return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
-      feeds.map(({ definition: { target, type, codec, unknown } }) => ({
+      feeds.map(({ definition: { target, type, codec, unknown, layers } }) => ({
         cluster: name,
         target,
+        ...(layers && { layers }),
         type: typeName(type),
         codec: typeof codec === 'string' ? codec : 'custom',
         schema: schemas.of(type, unknown),
@@ -219,11 +227,19 @@ const describeCron = ({ name, method, expression, owner, lastTick, nextTick, sta
   ...status,
 });
 
-const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): DefinitionDescription => ({
-  target: subject,
-  type: typeName(definition.type),
-  required: definition.required,
-  keys: [...cache.knownKeys()].sort().map((key) => {
+const describeDefinition = (feed: DefinitionFeed): DefinitionDescription => ({
+  target: feed.subject,
+  type: typeName(feed.definition.type),
+  required: feed.definition.required,
+  ...(feed.definition.layers && { layers: describeLayers(feed) }),
+  keys: describeKeys(feed),
+});
+
+const describeLayers = (feed: DefinitionFeed): ConfigLayer[] =>
+  (feed.definition.layers ?? []).map((key) => ({ key: printable(key), revision: feed.headRevision(key) }));
+
+const describeKeys = ({ cache }: DefinitionFeed): KeyDescription[] =>
+  [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);
     return {
       key: printable(key),
@@ -231,5 +247,4 @@ const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): Def
       value: value === undefined ? undefined : 'masked',
       ageMs: cache.ageMs(key),
     };
-  }),
-});
+  });

@@ -178,7 +178,7 @@ describe('a definition with layers', () => {
     const etcd = new FakeCluster({ '/base/db': { host: 'h1' } });
     await using started = await start(etcd);
     const { store } = started;
-    const other = etcd.put('/elsewhere', 'x');
+    const { revision: other } = etcd.put('/elsewhere', 'x');
     await store.waitForRevision(other);
     etcd.put('/base/db', { host: 'h2' });
 

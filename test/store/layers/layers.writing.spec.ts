@@ -114,7 +114,7 @@ describe('a write of a layer', () => {
     const etcd = new FakeCluster({ '/base/db': base, '/prod/db': { unknown: 1, pool: { max: 6 } } });
     await using started = await start(etcd);
     const { store } = started;
-    await store.update(KEY, Db, (db) => ({ ...(db ?? new Db()), port: 1, pool: { max: 9 } }), PROD);
+    await store.update(KEY, Db, (db) => Object.assign(new Db(), db, { port: 1, pool: { max: 9 } }), PROD);
 
     expect(etcd.json('/prod/db')).toEqual({ unknown: 1, port: 1, pool: { max: 9, idleMs: null } });
     expect(store.get(KEY, Db)).toEqual({ host: 'base', port: 1, pool: { max: 9 }, note: 'n' });
@@ -302,7 +302,7 @@ describe('a write of a layer', () => {
     await settled(started.app);
 
     const error: unknown = await store
-      .update(KEY, Db, (db) => ({ ...(db ?? new Db()) }), PROD)
+      .update(KEY, Db, (db) => Object.assign(new Db(), db), PROD)
       .catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(InvalidConfigError);
     expect(String(error)).toBe('InvalidConfigError: "/shop/db" is not valid: (document) of layer "/prod/db" [json]');

@@ -62,7 +62,7 @@ export function layersContract(cluster: () => ContractCluster): void {
       expect((await failureOf(store.put('/lw', {}, { ...prod, ifRevision: revision - 1 }))).name).toBe(
         'RevisionConflictError',
       );
-      await store.update('/lw', Counters, (current) => ({ ...current, one: 5 }), prod);
+      await store.update('/lw', Counters, (current) => Object.assign(new Counters(), current, { one: 5 }), prod);
       expect(await store.delete('/lw', { layer: '/lw/base' })).toMatchObject({ deleted: true });
       expect(store.entry('/lw', Counters)).toMatchObject({
         value: { one: 5, two: 2 },

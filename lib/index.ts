@@ -12,6 +12,7 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type { EffectiveConfig } from './module/effective-config.js';
 export type {
   ClaimDescription,
   CoordinationDescription,
@@ -23,6 +24,7 @@ export type {
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
 export { type EnvOverride, fromEnv, type FromEnvOptions } from './dto/env/env-override.js';
+export { Secret } from './dto/secrets/secret.decorator.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type {
   SchemaInput,
@@ -37,6 +39,15 @@ export type { OptionalProperties } from './option-checks.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule, type WithDefinitions } from './module/etcd-trigger.module.js';
 export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
+export type { KeptReason, Live, LiveDescription } from './live/live.js';
+export {
+  type InjectedBy,
+  type LiveConfig,
+  type LiveContext,
+  type LiveDependency,
+  liveProvider,
+  type LiveProviderOptions,
+} from './module/live.provider.js';
 export { getConfigToken, InjectConfig, type UnderPrefix } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
 export type {
@@ -127,6 +138,7 @@ export type { StoreStatus } from './store/definition-feeds.js';
 export type { ConfigRevision, HistoryOptions, RollbackOptions } from './store/writing/config-history.js';
 export type { LeaseOptions } from './store/writing/config-leases.js';
 export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
+export type { ConfigHealed, ConfigRefusal, ConfigRefused } from './store/changes/refusal-listeners.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { LiveValue } from './store/changes/projected-config.js';
 export type { ConfigRef, WritableValue } from './store/config-ref.js';

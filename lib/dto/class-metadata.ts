@@ -3,6 +3,7 @@ import { defaultMetadataStorage } from '#class-transformer/storage.js';
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
 import { Type, type TypeHelpOptions, type TypeOptions } from 'class-transformer';
 import type { JsonObject } from './json-object.js';
+import { declaresSecrets } from './secrets/secret-names.js';
 
 export type AnyClass = abstract new (...args: never[]) => object;
 
@@ -93,15 +94,25 @@ export function usesDiscriminator(type: AnyClass, visited = new Set<AnyClass>())
   );
 }
 
-/** True if the class, or one of its properties, has `@Transform`, `@Expose` or `@Exclude`. */
+/** True if a document of the class is transformed by `@Transform`, `@Expose` or `@Exclude`. */
 export function hasTransformationMetadata(type: AnyClass): boolean {
   const { _exposeMetadatas, _excludeMetadatas, _transformMetadatas } = transformerStorage;
   for (let owner: unknown = type; isClass(owner); owner = Object.getPrototypeOf(owner)) {
-    const decorated = owner;
-    if ([_exposeMetadatas, _excludeMetadatas, _transformMetadatas].some((metadatas) => metadatas.has(decorated)))
-      return true;
+    const transforms = [...(_transformMetadatas.get(owner)?.values() ?? [])].flat();
+    const transformsDocuments = transforms.some(({ options }) => options?.toPlainOnly !== true);
+    if (_exposeMetadatas.has(owner) || _excludeMetadatas.has(owner) || transformsDocuments) return true;
   }
   return false;
+}
+
+/** True if the class or a nested class, as far as they are known without a document, has properties with `@Secret()`. */
+export function hasSecrets(type: unknown, visited = new Set<AnyClass>()): boolean {
+  if (!isClass(type) || visited.has(type)) return false;
+  visited.add(type);
+  return (
+    declaresSecrets(type.prototype as object) ||
+    [...propertiesOf(type).values()].some((property) => itemTypesOf(property).some((item) => hasSecrets(item, visited)))
+  );
 }
 
 /** Decorators run once, when the class is defined, so their metadata is read once per class. */
@@ -185,10 +196,14 @@ interface TransformerStorage {
   readonly _typeMetadatas: ReadonlyMap<unknown, ReadonlyMap<string, TypeMetadata>>;
   readonly _exposeMetadatas: ReadonlyMap<unknown, unknown>;
   readonly _excludeMetadatas: ReadonlyMap<unknown, unknown>;
-  readonly _transformMetadatas: ReadonlyMap<unknown, unknown>;
+  readonly _transformMetadatas: ReadonlyMap<unknown, ReadonlyMap<string, readonly TransformMetadata[]>>;
   findTypeMetadata(type: AnyClass, property: string): TypeMetadata | undefined;
   getExposedMetadatas(type: AnyClass): readonly ExposeMetadata[];
   findTransformMetadatas(type: AnyClass, property: string, transformation: number): readonly unknown[];
+}
+
+interface TransformMetadata {
+  readonly options?: { readonly toPlainOnly?: boolean };
 }
 
 interface ExposeMetadata {

@@ -4,6 +4,7 @@ import type { Type } from '@nestjs/common';
 import { type AnyClass, isClass, propertiesOf, type PropertyMetadata, usesDiscriminator } from './class-metadata.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 import { thawed } from './json-writer.js';
+import { WRITING_OPTIONS } from './secrets/writing.js';
 
 /** Like `plainToInstance` of class-transformer, in linear time. */
 export function toInstance<T extends object>(type: Type<T>, document: JsonObject): T {
@@ -18,7 +19,11 @@ export function toPlain(type: AnyClass, value: object): unknown {
   // class-transformer adds the discriminator to its source object, which may be frozen.
   const source = usesDiscriminator(type) ? withSubTypes(thawed(value), type) : value;
   const target = value instanceof type ? undefined : type;
-  return new LinearExecutor(CLASS_TO_PLAIN, defaultOptions).transform(undefined, source, target);
+  return new LinearExecutor(CLASS_TO_PLAIN, { ...defaultOptions, ...WRITING_OPTIONS }).transform(
+    undefined,
+    source,
+    target,
+  );
 }
 
 const PLAIN_TO_CLASS = 0;

@@ -3,15 +3,19 @@ import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { toInstance, toPlain } from './class-transformer.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
-import { formatOf } from './formats/codecs.js';
+import { ASYNC_TIMEOUT_MS, formatOf } from './formats/codecs.js';
+import { keepDocument, keptDocumentOf, type ParsedValue } from './kept-document.js';
+import { andThen } from '../timing/and-then.js';
 import type { CodecChoice, DocumentFormat } from './formats/document-format.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import { deepFreeze } from './deep-freeze.js';
+import { concealDeclared, concealWhole } from './secrets/conceal.js';
 import { validateInstance } from './dto-validator.js';
 import { hasToJson } from './document-budget.js';
 import type { HeadDocument } from './document-overlay.js';
 import type { WrittenForm } from './plain-document.js';
 import type { JsonObject } from './json-object.js';
+import { hasSecrets } from './class-metadata.js';
 import { readDocument } from './formats/document-reader.js';
 import { stripUnknown } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
@@ -34,7 +38,7 @@ export interface DtoParserOptions {
    */
   readonly unknown?: 'strip' | 'refuse';
   /**
-   * Limit of all asynchronous validators together, in milliseconds.
+   * Limit of an asynchronous codec, and of all asynchronous validators together, in milliseconds.
    * @default 5_000
    */
   readonly asyncTimeoutMs?: number;
@@ -43,6 +47,11 @@ export interface DtoParserOptions {
    * @default 'json'
    */
   readonly codec?: CodecChoice;
+  /**
+   * True if the output of the values is masked, as for properties with `@Secret()`.
+   * @default false
+   */
+  readonly secret?: boolean;
   /**
    * @default DEFAULT_DOCUMENT_LIMITS
    */
@@ -54,56 +63,52 @@ export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
   readonly limits: DocumentLimits;
   readonly #unknown: 'strip' | 'refuse';
+  readonly #isSecret: boolean;
   readonly #asyncTimeoutMs: number;
   /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
+  #hasSecrets: boolean | undefined;
 
   constructor(
     readonly type: Type<T>,
-    { unknown = 'strip', asyncTimeoutMs = 5_000, codec = 'json', limits }: DtoParserOptions = {},
+    {
+      unknown = 'strip',
+      asyncTimeoutMs = ASYNC_TIMEOUT_MS,
+      codec = 'json',
+      secret = false,
+      limits,
+    }: DtoParserOptions = {},
   ) {
-    this.format = formatOf(codec);
+    this.format = formatOf(codec, asyncTimeoutMs);
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
+    this.#isSecret = secret;
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
-  /** Never throws or rejects. Returns a promise only if a validator of the class is asynchronous. */
+  /**
+   * Never throws or rejects. Returns a promise only if a validator of the class or the codec is asynchronous.
+   */
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>> {
-    const document = readDocument(bytes, this.format, this.limits);
-    if (!document.ok) return document;
-
-    const compiled = this.#parseCompiled(document.value);
-    if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
-
-    const { unknown: stripped, forbidden } = stripUnknown(document.value, this.type);
-    const refused: Refused = { unknown: this.#unknown === 'refuse' ? stripped : NO_PATHS, forbidden };
-    let instance: T;
-    try {
-      instance = toInstance(this.type, document.value);
-    } catch {
-      return rejected(refused, 'transform');
-    }
-    const violations = validateInstance(instance, this.#asyncTimeoutMs);
-    return violations instanceof Promise
-      ? violations.then((settled) => resultOf(instance, stripped, refused, settled))
-      : resultOf(instance, stripped, refused, violations);
+    return andThen(readDocument(bytes, this.format, this.limits), (document) =>
+      document.ok ? this.#parse(document.value) : document,
+    );
   }
 
   /** Returns a valid document without its unknown properties. */
-  documentOf(bytes: DocumentBytes): JsonObject | undefined {
+  documentOf({ value, bytes }: ParsedValue): JsonObject | undefined {
+    const kept = keptDocumentOf(value);
+    if (kept || bytes === undefined) return kept;
     const document = readDocument(bytes, this.format, this.limits);
-    if (!document.ok) return undefined;
-    stripUnknown(document.value, this.type);
-    return document.value;
+    return 'ok' in document && document.ok ? this.#knownPartOf(document.value) : undefined;
   }
 
   /** Returns a document, which may be invalid, and its known part; `undefined` if the class refuses unknown names. */
-  headDocumentOf(bytes: DocumentBytes): HeadDocument | undefined {
+  async headDocumentOf(bytes: DocumentBytes): Promise<HeadDocument | undefined> {
     if (this.#unknown === 'refuse') return undefined;
-    const document = readDocument(bytes, this.format, this.limits);
-    const known = this.documentOf(bytes);
-    return document.ok && known ? { document: document.value, known } : undefined;
+    const document = await readDocument(bytes, this.format, this.limits);
+    if (!document.ok) return undefined;
+    return { document: document.value, known: this.#knownPartOf(structuredClone(document.value)) };
   }
 
   /** Converts with class-transformer; an object that is not of the class only if it has the form of the class. */
@@ -112,8 +117,54 @@ export class DtoParser<T extends object> {
     return isOfClass ? toPlain(this.type, value) : value;
   }
 
+  #parse(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
+    const kept = this.format.isCustom ? this.#knownPartOf(structuredClone(document)) : undefined;
+    return andThen(this.#parseDocument(document), (result) => {
+      if (kept && result.ok) keepDocument(result.value, kept);
+      return result;
+    });
+  }
+
+  #parseDocument(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
+    const compiled = this.#parseCompiled(document);
+    if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
+
+    const { unknown: stripped, forbidden } = stripUnknown(document, this.type);
+    const refused: Refused = { unknown: this.#unknown === 'refuse' ? stripped : NO_PATHS, forbidden };
+    let instance: T;
+    try {
+      instance = toInstance(this.type, document);
+    } catch {
+      return rejected(refused, 'transform');
+    }
+    return andThen(validateInstance(instance, this.#asyncTimeoutMs), (violations) =>
+      this.#resultOf(instance, stripped, refused, violations),
+    );
+  }
+
+  #resultOf(instance: T, stripped: readonly string[], refused: Refused, violations: ViolationList): ParseResult<T> {
+    addRefused(refused, violations);
+    if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
+    try {
+      if (this.#isSecret) concealWhole(instance);
+      else if ((this.#hasSecrets ??= hasSecrets(this.type))) concealDeclared(instance);
+      for (const path of deepFreeze(instance)) violations.add(path, 'binary');
+    } catch {
+      violations.add('', 'freeze');
+    }
+    return violations.isEmpty()
+      ? { ok: true, value: instance, stripped }
+      : { ok: false, violations: violations.toArray() };
+  }
+
+  /** Removes the unknown properties from the document itself. */
+  #knownPartOf(document: JsonObject): JsonObject {
+    stripUnknown(document, this.type);
+    return document;
+  }
+
   #parseCompiled(document: JsonObject): T | undefined {
-    this.#compiled ??= compileClass(this.type) ?? 'none';
+    this.#compiled ??= (this.#isSecret ? undefined : compileClass(this.type)) ?? 'none';
     if (this.#compiled === 'none') return undefined;
     try {
       return this.#compiled(document) as T | undefined;
@@ -135,24 +186,6 @@ interface Refused {
 function addRefused({ unknown, forbidden }: Refused, violations: ViolationList): void {
   for (const path of unknown) violations.add(path, 'unknown');
   for (const path of forbidden) violations.add(path, 'forbiddenKey');
-}
-
-function resultOf<T extends object>(
-  instance: T,
-  stripped: readonly string[],
-  refused: Refused,
-  violations: ViolationList,
-): ParseResult<T> {
-  addRefused(refused, violations);
-  if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
-  try {
-    for (const path of deepFreeze(instance)) violations.add(path, 'binary');
-  } catch {
-    violations.add('', 'freeze');
-  }
-  return violations.isEmpty()
-    ? { ok: true, value: instance, stripped }
-    : { ok: false, violations: violations.toArray() };
 }
 
 function rejected(refused: Refused, constraint: string): ParseResult<never> {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { andThen } from '../timing/and-then.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { laidOver } from './document-overlay.js';
 import type { ParseResult } from './dto-parser.js';
@@ -6,6 +7,7 @@ import type { DocumentBytes } from './formats/document-bytes.js';
 import type { JsonObject } from './json-object.js';
 import { plainDocument, type WrittenForm } from './plain-document.js';
 import type { ValueParser } from './value-parser.js';
+import { maskedPathsOf } from './secrets/conceal.js';
 import { ViolationList } from './violation-list.js';
 
 /** Bytes and the value that a reader parses from them; or violations, which contain names but never values. */
@@ -24,7 +26,7 @@ export class DtoSerializer<T extends object> {
 
   /**
    * Serializes an instance of a class with class-transformer, and any other object by its form. Never throws or rejects.
-   * Returns a promise only if a validator is asynchronous.
+   * Returns a promise only if a validator or the codec is asynchronous.
    */
   serialize(value: unknown, form: WrittenForm = 'document'): SerializeResult<T> | Promise<SerializeResult<T>> {
     const violations = new ViolationList();
@@ -65,12 +67,18 @@ export class DtoSerializer<T extends object> {
   }
 
   #write(document: JsonObject): SerializeResult<T> | Promise<SerializeResult<T>> {
-    const bytes = this.parser.format.write(document);
-    if (!Buffer.isBuffer(bytes)) return { ok: false, violations: bytes.violations };
-    const result = this.parser.parse(bytes);
-    return result instanceof Promise ? result.then((parsed) => withBytes(parsed, bytes)) : withBytes(result, bytes);
+    return andThen(this.parser.format.write(document), (bytes) =>
+      Buffer.isBuffer(bytes)
+        ? andThen(this.parser.parse(bytes), (parsed) => withBytes(parsed, bytes))
+        : { ok: false, violations: bytes.violations },
+    );
   }
 }
 
-const withBytes = <T>(result: ParseResult<T>, bytes: Buffer): SerializeResult<T> =>
-  result.ok ? { ...result, bytes } : result;
+/** The violation `masked`: a secret would be replaced by its mask. */
+function withBytes<T extends object>(result: ParseResult<T>, bytes: Buffer): SerializeResult<T> {
+  if (!result.ok) return result;
+  const violations = new ViolationList();
+  for (const path of maskedPathsOf(result.value)) violations.add(path, 'masked');
+  return violations.isEmpty() ? { ...result, bytes } : { ok: false, violations: violations.toArray() };
+}

@@ -3,6 +3,7 @@ import type { CronJob } from '../coordination/cron-job.js';
 import type { CronJobStatus } from '../coordination/cron-job-status.js';
 import type { ElectionLeader } from '../coordination/election.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { LiveDescription } from '../live/live.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { ConfigEntry, ConfigLayer } from '../store/cache/cache-entry.js';
@@ -12,6 +13,7 @@ import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
+import { type EffectiveConfig, effectiveConfigs } from './effective-config.js';
 import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
 import { JsonSchemas } from '../dto/json-schema.js';
@@ -31,6 +33,8 @@ export interface ClusterDescription {
   readonly handlers: readonly HandlerDescription[];
   readonly store: StoreDescription;
   readonly crons: readonly CronDescription[];
+  /** The resources of `liveProvider`. */
+  readonly live: readonly LiveDescription[];
   /** `undefined` without the option `coordination`. */
   readonly coordination: CoordinationDescription | undefined;
   /**
@@ -148,7 +152,7 @@ export interface KeyDescription {
   readonly violations?: readonly ConfigViolation[];
 }
 
-/** Describes the state of all clusters for diagnostics and health checks, as plain data without values. */
+/** Describes the state of all clusters for diagnostics and health checks, as plain data. */
 export class EtcdTriggerInspector {
   /** @internal */
   constructor(private readonly discovery: DiscoveryService) {}
@@ -156,6 +160,17 @@ export class EtcdTriggerInspector {
   /** Describes all clusters of the application. No description contains a value. */
   describe(): EtcdTriggerDescription {
     return { clusters: instancesOf(this.discovery, ClusterRuntime).map(describeCluster) };
+  }
+
+  /**
+   * Returns the configuration that readers see, key by key, with its revision and source. `***` replaces secrets:
+   * properties with `@Secret()`, and all properties of a `secret` definition. All other values are included, so declare
+   * the secrets before you log it.
+   */
+  effective(): EffectiveConfig[] {
+    return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
+      feeds.flatMap((feed) => effectiveConfigs(name, feed)),
+    );
   }
 
   /**
@@ -189,6 +204,7 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
     crons: (coordination?.crons ?? []).map(describeCron),
+    live: cluster.live.describe(),
     coordination: coordination && describeCoordination(coordination),
     failing: ranges.failures.subjects.map(printable),
   };

@@ -22,6 +22,8 @@ import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
+import { StatusListeners } from './status-listeners.js';
+import { type ConfigRefused, RefusalListeners } from './changes/refusal-listeners.js';
 import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
@@ -60,6 +62,8 @@ export class DefinitionFeeds implements FeedSink {
     },
   });
   readonly guard: ListenerGuard;
+  readonly refusals: RefusalListeners;
+  readonly statusListeners: StatusListeners<StoreStatus>;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -72,6 +76,11 @@ export class DefinitionFeeds implements FeedSink {
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
     this.guard = new ListenerGuard(options.log, options.observer);
+    this.refusals = new RefusalListeners(this.guard, (prefix) => this.under(prefix).flatMap(refusedOf(prefix)));
+    this.statusListeners = new StatusListeners(() => this.status, this.guard);
+    options.ranges.failures.changed = () => {
+      this.statusListeners.changed();
+    };
     for (const definition of options.definitions.all) {
       this.#feeds.set(definition, this.#feedOf(definition));
     }
@@ -182,6 +191,7 @@ export class DefinitionFeeds implements FeedSink {
       restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
+    this.statusListeners.changed();
     if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // A list that failed is retried after the start; an application that does not start leaves no retry behind.
@@ -215,6 +225,8 @@ export class DefinitionFeeds implements FeedSink {
       followed.feed.close();
     }
     this.listeners.close();
+    this.refusals.close();
+    this.statusListeners.close();
   }
 
   /**
@@ -232,7 +244,7 @@ export class DefinitionFeeds implements FeedSink {
     }
   }
 
-  updated(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheUpdate<object>): void {
+  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended }: CacheUpdate<object>): void {
     const { log, observer } = this.#options;
     try {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
@@ -253,6 +265,8 @@ export class DefinitionFeeds implements FeedSink {
       log.info('the configuration is now complete');
     }
     this.#options.snapshot?.changed();
+    this.statusListeners.changed();
+    this.refusals.notify([...rejected.map(refused), ...ended]);
     this.listeners.notify(changes, feed.definition.type);
   }
 
@@ -312,10 +326,12 @@ export class DefinitionFeeds implements FeedSink {
 
   interrupted(feed: DefinitionFeed): void {
     this.#interrupted.add(feed);
+    this.statusListeners.changed();
   }
 
   following(feed: DefinitionFeed): void {
     this.#interrupted.delete(feed);
+    this.statusListeners.changed();
   }
 
   #feedOf(definition: ResolvedConfigDefinition): DefinitionFeed {
@@ -373,5 +389,20 @@ const MAX_LOGGED_KEYS = 100;
 
 /** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;
+
+/** Returns the refused values of a definition under a prefix. */
+const refusedOf =
+  (prefix: string) =>
+  ({ cache }: DefinitionFeed): ConfigRefused[] =>
+    cache
+      .rejectedKeys()
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => {
+        const { rejectedRevision = 0, violations = [] } = cache.entry(key);
+        return refused({ key, revision: rejectedRevision, violations });
+      });
+
+const refused = ({ key, revision, violations }: Omit<ConfigRefused, 'type'>): ConfigRefused =>
+  Object.freeze({ type: 'refused', key, revision, violations });
 
 const hasRecovered = ({ feed, isListed }: FollowedFeed): boolean => isListed && isComplete(feed);

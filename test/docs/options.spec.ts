@@ -17,6 +17,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Watches: ['WatchOptions'],
   Delivery: ['DeliveryOptions'],
   'Cron jobs': ['ClusterCronOptions'],
+  Resources: ['LiveProviderOptions'],
   'Changes of the store': ['ChangeOptions'],
   'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions'],
 };

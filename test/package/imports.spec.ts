@@ -17,8 +17,9 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   'watch/delivery': ['backend', 'timing', 'collections', 'watch/sharing', 'watch/stream'],
   'watch/sharing': ['backend', 'timing', 'watch/stream'],
   'watch/stream': ['backend', 'timing'],
-  dto: ['timing', 'dto/formats'],
+  dto: ['timing', 'dto/formats', 'dto/secrets'],
   'dto/env': ['dto'],
+  'dto/secrets': ['dto'],
   'dto/formats': ['timing', 'dto'],
   store: [
     'backend',
@@ -34,7 +35,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/delivery',
     'watch/sharing',
   ],
-  'store/writing': ['backend', 'timing', 'dto', 'store/cache', 'store/definitions', 'store/layers'],
+  'store/writing': ['backend', 'timing', 'dto', 'dto/secrets', 'store/cache', 'store/definitions', 'store/layers'],
   'store/layers': [
     'backend',
     'timing',
@@ -46,7 +47,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/sharing',
     'watch/stream',
   ],
-  'store/snapshot': ['collections', 'timing', 'store/cache'],
+  'store/snapshot': ['collections', 'timing', 'dto', 'store/cache'],
   'store/cache': [
     'backend',
     'timing',
@@ -85,6 +86,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'handlers/nest-metadata',
     'watch/delivery',
   ],
+  live: ['store/changes', 'timing', 'watch/delivery'],
   coordination: ['backend', 'dto', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
   telemetry: ['backend', 'coordination', 'timing', 'watch/sharing'],
   module: ['*'],

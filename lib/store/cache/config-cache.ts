@@ -2,7 +2,7 @@ import type { WatchOrigin } from '../../watch/watch-event.js';
 import { bufferOf, type DocumentBytes } from '../../dto/formats/document-bytes.js';
 import { changedPaths } from '../../dto/document-diff.js';
 import { CacheUpdate } from './cache-update.js';
-import { type DocumentDiff, pathsOf } from '../changes/config-change.js';
+import { type DocumentDiff, pathsOf, type VisibleState } from '../changes/config-change.js';
 import {
   type ConfigEntry,
   type CacheEntry,
@@ -41,8 +41,8 @@ export interface ConfigCacheOptions<T> {
   /** Index that the caches of all definitions share, so that a read is one lookup. */
   readonly index?: Map<string, CacheEntry<T>>;
   readonly onDelete: 'remove' | 'keep-last';
-  /** Parses valid bytes into a document without unknown properties. Values are compared by their documents. */
-  readonly documentOf: (bytes: DocumentBytes) => unknown;
+  /** Returns the document of a valid value, without unknown properties. Values are compared by their documents. */
+  readonly documentOf: (state: VisibleState<unknown>) => unknown;
   /** Called if a comparison has thrown unexpectedly; the whole document then counts as changed. */
   readonly failed?: (error: unknown) => void;
   /** The default of a key, serialized and parsed like any value. */
@@ -139,6 +139,11 @@ export class ConfigCache<T> {
     return [...this.#readable.keys(), ...this.#unreadable.keys()];
   }
 
+  /** Keys whose current value is rejected, sorted. */
+  rejectedKeys(): string[] {
+    return [...this.#invalid].sort();
+  }
+
   /** Keys whose current value is rejected and that never had a good value from etcd, in no particular order. */
   withoutGoodValue(): string[] {
     return [...this.#invalid].filter((key) => {
@@ -218,7 +223,7 @@ export class ConfigCache<T> {
     const isSame = changedPaths.length === 0;
     const after = next && isSame ? { ...next, value: before?.value } : next;
     this.#set(key, after);
-    update.entryReplaced(key, before, after);
+    update.entryReplaced({ key, revision }, before, after);
     if (!isSame) update.valueChanged({ key, revision, before, after, diff: this.#diff, changedPaths });
   }
 

@@ -9,7 +9,6 @@ import type { CacheUpdate } from './cache-update.js';
 import { type Change, ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
 import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
-import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { CacheEntry, ConfigEntry, ParsedChange } from './cache-entry.js';
 import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
@@ -59,7 +58,7 @@ export class DefinitionFeed implements RangeListener {
   readonly #index: Map<string, CacheEntry<object>>;
   #cache: ConfigCache<object>;
   #registration: ListenerRegistration | undefined;
-  /** Parsing of the last batch, if a validator is asynchronous; each batch waits for the batch before it. */
+  /** Parsing of the last batch, if a validator or the codec is asynchronous; each batch waits for the batch before it. */
   #parsing: Promise<void> | undefined;
   /** Revision of the last applied batch. */
   #applied = 0;
@@ -330,7 +329,8 @@ export class DefinitionFeed implements RangeListener {
   }
 
   #emptyCache(fallback?: ConfigCacheOptions<object>['fallback']): ConfigCache<object> {
-    const documentOf = (bytes: DocumentBytes): unknown => this.parser.documentOf(bytes);
+    const documentOf: ConfigCacheOptions<object>['documentOf'] = ({ value, bytes }) =>
+      this.parser.documentOf({ value: value as object | undefined, bytes });
     const { onDelete, type } = this.definition;
     const failed = (error: unknown): void => {
       this.#sink.parserFailed(this.definition.name, error);

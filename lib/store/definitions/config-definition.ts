@@ -120,12 +120,13 @@ export interface DefinitionOptions {
   onInvalid?: 'fail' | 'skip' | undefined;
   /**
    * Format of the values, read and written: `'json'`; `'text'`, where the whole text is the property `value` of the
-   * document; `'yaml'`, which requires the package `yaml`; or `{ decode, encode }`.
+   * document; `'yaml'`, which requires the package `yaml`; or `{ decode, encode }`, which may return promises.
    * @default 'json'
    */
   codec?: CodecChoice | undefined;
   /**
-   * Excludes its values from an offline snapshot that is not encrypted.
+   * Masks all properties of its values in `JSON.stringify`, `util.inspect` and `EtcdTriggerInspector.effective()`, and
+   * excludes them from an offline snapshot that is not encrypted. `@Secret()` masks single properties.
    * @default false
    */
   secret?: boolean | undefined;

@@ -46,20 +46,23 @@ export class LayerMerger {
    * Reads the default and the override.
    * @throws InvalidOptionsError if the override is not a document, or a variable does not fit its property
    */
-  prepare(): void {
+  async prepare(): Promise<void> {
     const { default: value, override } = this.#definition;
     if (value !== undefined) {
-      this.#default = [{ document: this.#plain('default', value, 'class'), origin: { source: 'default' } }];
+      this.#default = [{ document: await this.#plain('default', value, 'class'), origin: { source: 'default' } }];
     }
     if (override instanceof EnvOverride) {
       this.#environment = override.read(this.#subject, this.#definition.type);
-      this.#override = this.#environment.settings.map(({ variable, document }) => {
-        this.#check(`the variable ${variable}`, document);
-        return { document, origin: { source: 'override', variable } };
-      });
+      this.#override = this.#environment.settings.map(({ variable, document }) => ({
+        document,
+        origin: { source: 'override', variable },
+      }));
+      for (const { variable, document } of this.#environment.settings) {
+        await this.#check(`the variable ${variable}`, document);
+      }
     } else if (override !== undefined) {
       const given = typeof override === 'function' ? this.#called(override as () => unknown) : override;
-      this.#override = [{ document: this.#plain('override', given, 'document'), origin: { source: 'override' } }];
+      this.#override = [{ document: await this.#plain('override', given, 'document'), origin: { source: 'override' } }];
     }
   }
 
@@ -75,7 +78,7 @@ export class LayerMerger {
 
   /** Merges the documents of the layers, in the order of the definition. Never rejects. */
   async parse(layers: readonly LayerDocument[]): Promise<ParsedLayers> {
-    const read = this.read(layers);
+    const read = await this.read(layers);
     if (!read.ok) return read;
     const { merged } = read;
     const result = await this.#parser.parse(merged.bytes);
@@ -83,15 +86,15 @@ export class LayerMerger {
   }
 
   /** Merges the documents without a validation of the result. */
-  read(
+  async read(
     layers: readonly LayerDocument[],
-  ): { readonly ok: true; readonly merged: MergedLayers } | (ParsedLayers & { readonly ok: false }) {
+  ): Promise<{ readonly ok: true; readonly merged: MergedLayers } | (ParsedLayers & { readonly ok: false })> {
     const parts: DocumentPart<ConfigOrigin>[] = [];
     const violations: ConfigViolation[] = [];
     for (const { key, bytes } of layers) {
       if (bytes === undefined) continue;
       const origin: ConfigOrigin = { source: 'layer', layer: key };
-      const result = readDocument(bytes, this.format, this.#definition.limits);
+      const result = await readDocument(bytes, this.format, this.#definition.limits);
       if (result.ok) parts.push({ document: result.value, origin });
       else violations.push(...result.violations.map((violation) => ({ ...violation, origin })));
     }
@@ -111,7 +114,7 @@ export class LayerMerger {
     }
   }
 
-  #plain(option: 'default' | 'override', value: unknown, form: 'class' | 'document'): JsonObject {
+  async #plain(option: 'default' | 'override', value: unknown, form: 'class' | 'document'): Promise<JsonObject> {
     const what = `the "${option}" of ${this.#subject}`;
     if (isThenable(value)) {
       ignoreRejection(value);
@@ -120,13 +123,13 @@ export class LayerMerger {
     if (!isJsonObject(value)) throw new InvalidOptionsError(`${what} must be an object`);
     const result = this.#serializer.documentOf(value, form);
     if (!result.ok) throw invalid(what, result.violations);
-    this.#check(what, result.document);
+    await this.#check(what, result.document);
     return result.document;
   }
 
   /** Applies the rules for documents, such as those for names, which the merge relies on. */
-  #check(what: string, document: JsonObject): void {
-    const result = readDocument(JSON_FORMAT.write(document), JSON_FORMAT, this.#definition.limits);
+  async #check(what: string, document: JsonObject): Promise<void> {
+    const result = await readDocument(JSON_FORMAT.write(document), JSON_FORMAT, this.#definition.limits);
     if (!result.ok) throw invalid(what, result.violations);
   }
 }

@@ -51,7 +51,7 @@ export class LayeredFeed extends DefinitionFeed {
    * @throws InvalidOptionsError for an override that cannot be used
    */
   override async prepare(): Promise<readonly ConfigViolation[]> {
-    this.merger.prepare();
+    await this.merger.prepare();
     if (!this.merger.hasLocalParts) return [];
     const { default: given, name: key } = this.definition;
     const result = await this.merger.parse([]);
@@ -127,8 +127,9 @@ export class LayeredFeed extends DefinitionFeed {
     if (!merged) return undefined;
     const known = this.#origins.get(merged.bytes);
     if (known) return known;
-    const plain = this.serializer.documentOf(this.cache.get(key), 'class');
-    const document = this.parser.documentOf(merged.bytes) ?? merged.document;
+    const value = this.cache.get(key);
+    const plain = this.serializer.documentOf(value, 'class');
+    const document = this.parser.documentOf({ value, bytes: merged.bytes }) ?? merged.document;
     const origins = merged.originsOf(document, plain.ok ? plain.document : {});
     this.#origins.set(merged.bytes, origins);
     return origins;

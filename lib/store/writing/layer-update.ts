@@ -21,7 +21,7 @@ export async function updatedLayer(
   change: ConfigUpdate<object>,
 ): Promise<JsonObject> {
   const { name: key } = feed.definition;
-  const read = feed.merger.read(layers);
+  const read = await feed.merger.read(layers);
   if (!read.ok) throw new InvalidConfigError(quoted(key), read.violations, { key });
   const current = await currentValue(feed, layers);
   const before = current === undefined ? {} : documentOf(feed, current);

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InvalidConfigError } from '../../etcd-trigger.errors.js';
+import { type ConfigViolation, InvalidConfigError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { checkKnown } from '../../option-checks.js';
 import { fencesOf } from '../../backend/fence.js';
 import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
+import type { JsonObject } from '../../dto/json-object.js';
+import { maskedPathsOf } from '../../dto/secrets/conceal.js';
+import type { ParsedLayers } from '../layers/layer-merger.js';
 import type { LayeredFeed } from '../layers/layered-feed.js';
 import type { LayerDocument } from '../layers/merged-layers.js';
 import { type LayersAt, readTogether } from '../layers/read-together.js';
@@ -148,13 +151,13 @@ export class LayerWriter {
       const before = layersFor(feed, layers);
       const after = before.map((layer) => withWrite(layer, planned));
       if (after.every(({ bytes }) => bytes === undefined)) continue;
-      const result = await feed.merger.parse(after);
-      if (result.ok) continue;
       const isNamed = changes.some((change) => change.feed === feed);
+      const violations = violationsOf(await feed.merger.parse(after), isNamed);
+      if (violations.length === 0) continue;
       if (!isNamed && !(await feed.merger.parse(before)).ok) continue;
       const { name: key } = feed.definition;
       const names = planned.map((write) => quoted(write.key)).join(', ');
-      throw new InvalidConfigError(`${quoted(key)} with this change of ${names}`, result.violations, { key });
+      throw new InvalidConfigError(`${quoted(key)} with this change of ${names}`, violations, { key });
     }
   }
 }
@@ -174,6 +177,13 @@ export const plannedLayerDelete = (feed: LayeredFeed, layer: string, expected: n
   next: () => undefined,
 });
 
+/** The violation `masked`: a secret would be replaced by its mask. */
+const violationsOf = (parsed: ParsedLayers, isNamed: boolean): readonly ConfigViolation[] => {
+  if (!parsed.ok) return parsed.violations;
+  const masked = isNamed ? maskedPathsOf(parsed.value) : [];
+  return parsed.merged.located(masked.map((path) => ({ path, constraints: ['masked'] })));
+};
+
 const layersFor = ({ layerKeys }: LayeredFeed, layers: readonly LayerDocument[]): LayerDocument[] =>
   layerKeys.flatMap((key) => layers.find((layer) => layer.key === key) ?? []);
 
@@ -183,7 +193,7 @@ function withWrite(layer: LayerDocument, planned: readonly KeyWrite[]): LayerDoc
   return { ...layer, bytes: write.operation.type === 'put' ? write.operation.value : undefined };
 }
 
-function contentOf(feed: LayeredFeed, layer: string, content: PutContent): Buffer {
+async function contentOf(feed: LayeredFeed, layer: string, content: PutContent): Promise<Buffer> {
   const form = 'form' in content ? content.form : 'class';
   const result = feed.serializer.documentOf(content.value, form);
   if (!result.ok)
@@ -191,8 +201,8 @@ function contentOf(feed: LayeredFeed, layer: string, content: PutContent): Buffe
   return bytesOf(feed, layer, result.document);
 }
 
-function bytesOf({ merger }: LayeredFeed, layer: string, document: Parameters<typeof merger.format.write>[0]): Buffer {
-  const bytes = merger.format.write(document);
+async function bytesOf({ merger }: LayeredFeed, layer: string, document: JsonObject): Promise<Buffer> {
+  const bytes = await merger.format.write(document);
   if (Buffer.isBuffer(bytes)) return bytes;
   throw new InvalidConfigError(`the value for layer ${quoted(layer)}`, bytes.violations, { key: layer });
 }

@@ -1,5 +1,11 @@
 import { IsInt, IsOptional, IsString } from 'class-validator';
-import { InvalidConfigError, InvalidOptionsError, RevisionConflictError } from 'nestjs-etcd-trigger';
+import {
+  EtcdTriggerInspector,
+  InvalidConfigError,
+  InvalidOptionsError,
+  RevisionConflictError,
+  Secret,
+} from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../../support/start-app.js';
@@ -308,5 +314,52 @@ describe('a write of a layer', () => {
     expect(String(error)).toBe('InvalidConfigError: "/shop/db" is not valid: (document) of layer "/prod/db" [json]');
     await store.put(KEY, { note: 'healed' }, PROD);
     expect(store.entry(KEY, Db)).toMatchObject({ state: 'valid', value: { note: 'healed' } });
+  });
+});
+
+it('a layered definition with secrets masks them in output, and never writes the mask', async () => {
+  class Login {
+    @IsString() user!: string;
+    @Secret() @IsString() password!: string;
+  }
+  const etcd = new FakeCluster({ '/base': { user: 'u' }, '/prod': { password: 'hunter2' } });
+  const configs = [{ key: '/login', type: Login, layers: ['/base', '/prod'], override: { user: 'local' } }];
+  await using started = await startApp({ hosts: '', client: etcd, configs });
+  const { store, app } = started;
+  const prod = { layer: '/prod' };
+
+  expect(app.get(EtcdTriggerInspector).effective()).toMatchObject([
+    {
+      key: '/login',
+      value: { user: 'local', password: '***' },
+      from: { user: { source: 'override' }, password: { source: 'layer', layer: '/prod' } },
+    },
+  ]);
+  const copy = JSON.parse(JSON.stringify(store.get('/login', Login))) as object;
+  expect(await problemOf(store.put('/login', copy, prod))).toContain('password of layer "/prod" [masked]');
+  await store.update('/login', Login, (login) => Object.assign(new Login(), login, { password: 'new' }), prod);
+  expect(etcd.json('/prod')).toEqual({ password: 'new' });
+});
+
+it('a codec that returns promises reads and writes layers', async () => {
+  const rotated = (text: string): string => [...text].reverse().join('');
+  const codec = {
+    decode: (bytes: Buffer) => Promise.resolve(JSON.parse(rotated(bytes.toString())) as object),
+    encode: (document: object) => Promise.resolve(Buffer.from(rotated(JSON.stringify(document)))),
+  };
+  const etcd = new FakeCluster({ '/base/db': rotated('{"host":"h"}') });
+  await using started = await start(etcd, { codec });
+  const { store } = started;
+  await store.put(KEY, { port: 1 }, PROD);
+  await store.update(KEY, Db, (db) => Object.assign(new Db(), db, { note: 'n' }), PROD);
+
+  expect(store.get(KEY, Db)).toMatchObject({ host: 'h', port: 1, note: 'n' });
+  expect(etcd.text('/prod/db')).toBe(rotated('{"port":1,"note":"n"}'));
+  etcd.put('/base/db', 'unreadable');
+  await settled(started.app);
+  expect(store.entry(KEY, Db)).toMatchObject({
+    state: 'invalid',
+    value: { host: 'h' },
+    violations: [{ constraints: ['codec'], origin: { layer: '/base/db' } }],
   });
 });

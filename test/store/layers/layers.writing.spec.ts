@@ -342,7 +342,7 @@ it('a layered definition with secrets masks them in output, and never writes the
 });
 
 it('a codec that returns promises reads and writes layers', async () => {
-  const rotated = (text: string): string => [...text].reverse().join('');
+  const rotated = (text: string): string => Array.from(text).reverse().join('');
   const codec = {
     decode: (bytes: Buffer) => Promise.resolve(JSON.parse(rotated(bytes.toString())) as object),
     encode: (document: object) => Promise.resolve(Buffer.from(rotated(JSON.stringify(document)))),

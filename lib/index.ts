@@ -38,6 +38,7 @@ export type { ValueType } from './dto/value-type.js';
 export type { OptionalProperties } from './option-checks.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule, type WithDefinitions } from './module/etcd-trigger.module.js';
+export { loadConfig, type LoadConfigOptions } from './module/load-config.js';
 export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
 export type { KeptReason, Live, LiveDescription } from './live/live.js';
 export {

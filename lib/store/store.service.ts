@@ -168,7 +168,7 @@ export class StoreService {
   ): Promise<WriteResult>;
   put<V extends object>(key: string, value: ValueOnly<V>, options?: PutOptions): Promise<WriteResult>;
   async put(key: string, ...given: readonly unknown[]): Promise<WriteResult> {
-    const { type, value, options } = writeArguments<PutOptions>(given);
+    const { type, value, options } = writeArguments<PutOptions>(key, given);
     return this.#put(key, type, value, options);
   }
 

@@ -18,6 +18,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Delivery: ['DeliveryOptions'],
   'Cron jobs': ['ClusterCronOptions'],
   Resources: ['LiveProviderOptions'],
+  loadConfig: ['LoadConfigOptions'],
   'Changes of the store': ['ChangeOptions'],
   'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions', 'RollbackOptions'],
 };

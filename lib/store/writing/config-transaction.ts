@@ -88,7 +88,7 @@ export async function planTransaction(
   };
   const result = build({
     put: (key: string, ...given: readonly unknown[]) => {
-      const { type, value, options = {} } = writeArguments<TransactionPutOptions>(given);
+      const { type, value, options = {} } = writeArguments<TransactionPutOptions>(key, given);
       const content = { value, form: type ? ('class' as const) : ('document' as const) };
       plan(
         'put',

@@ -64,7 +64,7 @@ export class LayerReader implements LayerSink {
   }
 
   get isListed(): boolean {
-    return this.#listeners.every(({ watched }) => watched.cache !== undefined);
+    return this.feed.isListed;
   }
 
   /** Ranges of the layers while they are being read, for tests that wait until nothing is pending. */
@@ -156,7 +156,6 @@ export class LayerReader implements LayerSink {
       }
     }
     this.#isRunning = false;
-    this.feed.wake();
   }
 
   async #read(): Promise<LayersAt> {

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { defaultMetadataStorage } from '#class-transformer/storage.js';
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
-import { Type, type TypeHelpOptions, type TypeOptions } from 'class-transformer';
+import { type TransformFnParams, Type, type TypeHelpOptions, type TypeOptions } from 'class-transformer';
 import type { JsonObject } from './json-object.js';
 import { declaresSecrets } from './secrets/secret-names.js';
 
@@ -127,7 +127,7 @@ function propertyOf(type: AnyClass, name: string): PropertyMetadata {
     isValidated: validations.length > 0,
     isNested: validations.some((validation) => validation.type === ValidationTypes.NESTED_VALIDATION),
     isTyped: typing !== undefined,
-    isTransformed: transformerStorage.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0,
+    isTransformed: transformsOf(type, name).length > 0,
     designType: Reflect.getMetadata('design:type', type.prototype as object, name),
     container: typing?.reflectedType,
     // Read on each access, because a class that is declared later cannot be read at the first one.
@@ -141,6 +141,10 @@ function propertyOf(type: AnyClass, name: string): PropertyMetadata {
     discriminator: typing?.options?.discriminator,
   };
 }
+
+/** Returns the `@Transform()` decorators of a property that apply to documents. */
+export const transformsOf = (type: AnyClass, name: string): readonly TransformMetadata[] =>
+  transformerStorage.findTransformMetadatas(type, name, PLAIN_TO_CLASS);
 
 const validationsOf = (type: AnyClass) => getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
 
@@ -199,10 +203,11 @@ interface TransformerStorage {
   readonly _transformMetadatas: ReadonlyMap<unknown, ReadonlyMap<string, readonly TransformMetadata[]>>;
   findTypeMetadata(type: AnyClass, property: string): TypeMetadata | undefined;
   getExposedMetadatas(type: AnyClass): readonly ExposeMetadata[];
-  findTransformMetadatas(type: AnyClass, property: string, transformation: number): readonly unknown[];
+  findTransformMetadatas(type: AnyClass, property: string, transformation: number): readonly TransformMetadata[];
 }
 
-interface TransformMetadata {
+export interface TransformMetadata {
+  readonly transformFn: (params: TransformFnParams) => unknown;
   readonly options?: { readonly toPlainOnly?: boolean };
 }
 

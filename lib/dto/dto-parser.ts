@@ -8,8 +8,10 @@ import { keepDocument, keptDocumentOf, type ParsedValue } from './kept-document.
 import { andThen } from '../timing/and-then.js';
 import type { CodecChoice, DocumentFormat } from './formats/document-format.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
+import type { ReferenceOptions } from './references/reference-options.js';
+import { ReferenceResolver, type Secrets } from './references/reference-resolver.js';
 import { deepFreeze } from './deep-freeze.js';
-import { concealDeclared, concealWhole } from './secrets/conceal.js';
+import { concealDeclared, concealResolved, concealWhole } from './secrets/conceal.js';
 import { validateInstance } from './dto-validator.js';
 import { hasToJson } from './document-budget.js';
 import type { HeadDocument } from './document-overlay.js';
@@ -17,7 +19,7 @@ import type { WrittenForm } from './plain-document.js';
 import type { JsonObject } from './json-object.js';
 import { hasSecrets } from './class-metadata.js';
 import { readDocument } from './formats/document-reader.js';
-import { stripUnknown } from './unknown-properties.js';
+import { stripUnknown, type StrippedPaths } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
 
 /** A valid document, or its violations, which contain names but never values. */
@@ -29,7 +31,12 @@ export type ParseResult<T> =
       /** Paths of unknown properties, which were removed from `value`. */
       readonly stripped: readonly string[];
     }
-  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+  | {
+      readonly ok: false;
+      readonly violations: readonly ConfigViolation[];
+      /** True if a reference could not be resolved, so that the same document may be valid later. */
+      readonly isUnresolved?: boolean;
+    };
 
 export interface DtoParserOptions {
   /**
@@ -53,6 +60,11 @@ export interface DtoParserOptions {
    */
   readonly secret?: boolean;
   /**
+   * Resolves references to secrets.
+   * @default none
+   */
+  readonly resolve?: ReferenceOptions | undefined;
+  /**
    * @default DEFAULT_DOCUMENT_LIMITS
    */
   readonly limits?: Partial<DocumentLimits> | undefined;
@@ -62,6 +74,7 @@ export interface DtoParserOptions {
 export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
   readonly limits: DocumentLimits;
+  readonly references: ReferenceResolver | undefined;
   readonly #unknown: 'strip' | 'refuse';
   readonly #isSecret: boolean;
   readonly #asyncTimeoutMs: number;
@@ -76,6 +89,7 @@ export class DtoParser<T extends object> {
       asyncTimeoutMs = ASYNC_TIMEOUT_MS,
       codec = 'json',
       secret = false,
+      resolve,
       limits,
     }: DtoParserOptions = {},
   ) {
@@ -83,6 +97,7 @@ export class DtoParser<T extends object> {
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
     this.#isSecret = secret;
+    this.references = resolve && new ReferenceResolver(resolve, asyncTimeoutMs);
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
@@ -108,7 +123,10 @@ export class DtoParser<T extends object> {
     if (this.#unknown === 'refuse') return undefined;
     const document = await readDocument(bytes, this.format, this.limits);
     if (!document.ok) return undefined;
-    return { document: document.value, known: this.#knownPartOf(structuredClone(document.value)) };
+    const known = structuredClone(document.value);
+    // A write keeps the names that only a transformation reads: other versions of the application may declare them.
+    stripUnknown(known, this.type, { keepsAliases: false });
+    return { document: document.value, known };
   }
 
   /** Converts with class-transformer; an object that is not of the class only if it has the form of the class. */
@@ -118,18 +136,37 @@ export class DtoParser<T extends object> {
   }
 
   #parse(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
-    const kept = this.format.isCustom ? this.#knownPartOf(structuredClone(document)) : undefined;
-    return andThen(this.#parseDocument(document), (result) => {
-      if (kept && result.ok) keepDocument(result.value, kept);
+    if (!this.references) return this.#parseResolved(document, NO_SECRETS);
+    // A reference in an unknown property is not resolved.
+    const paths = stripUnknown(document, this.type);
+    return andThen(this.references.resolve(document), (resolution) =>
+      resolution.ok ? this.#parseResolved(document, resolution.secrets, paths) : resolution,
+    );
+  }
+
+  #parseResolved(
+    document: JsonObject,
+    secrets: Secrets,
+    paths?: StrippedPaths,
+  ): ParseResult<T> | Promise<ParseResult<T>> {
+    const isKept = this.format.isCustom === true || secrets.size > 0;
+    const kept = isKept ? this.#knownPartOf(structuredClone(document)) : undefined;
+    return andThen(this.#parseDocument(document, secrets, paths), (result) => {
+      if (kept && result.ok) keepDocument(result.value, kept, secrets);
       return result;
     });
   }
 
-  #parseDocument(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
-    const compiled = this.#parseCompiled(document);
+  #parseDocument(
+    document: JsonObject,
+    secrets: Secrets,
+    paths?: StrippedPaths,
+  ): ParseResult<T> | Promise<ParseResult<T>> {
+    const isPlain = secrets.size === 0 && !paths?.unknown.length;
+    const compiled = isPlain ? this.#parseCompiled(document) : undefined;
     if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
 
-    const { unknown: stripped, forbidden } = stripUnknown(document, this.type);
+    const { unknown: stripped, forbidden } = paths ?? stripUnknown(document, this.type);
     const refused: Refused = { unknown: this.#unknown === 'refuse' ? stripped : NO_PATHS, forbidden };
     let instance: T;
     try {
@@ -138,16 +175,23 @@ export class DtoParser<T extends object> {
       return rejected(refused, 'transform');
     }
     return andThen(validateInstance(instance, this.#asyncTimeoutMs), (violations) =>
-      this.#resultOf(instance, stripped, refused, violations),
+      this.#resultOf(instance, secrets, stripped, refused, violations),
     );
   }
 
-  #resultOf(instance: T, stripped: readonly string[], refused: Refused, violations: ViolationList): ParseResult<T> {
+  #resultOf(
+    instance: T,
+    secrets: Secrets,
+    stripped: readonly string[],
+    refused: Refused,
+    violations: ViolationList,
+  ): ParseResult<T> {
     addRefused(refused, violations);
     if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
     try {
       if (this.#isSecret) concealWhole(instance);
       else if ((this.#hasSecrets ??= hasSecrets(this.type))) concealDeclared(instance);
+      if (secrets.size > 0) concealResolved(instance, new Set(secrets.values()));
       for (const path of deepFreeze(instance)) violations.add(path, 'binary');
     } catch {
       violations.add('', 'freeze');
@@ -176,6 +220,7 @@ export class DtoParser<T extends object> {
 }
 
 const NO_PATHS: readonly string[] = [];
+const NO_SECRETS: Secrets = new Map();
 
 /** Paths of properties that make a document invalid, whatever their values are. */
 interface Refused {

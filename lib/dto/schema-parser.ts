@@ -1,6 +1,7 @@
 import { ignoreRejection, isThenable } from '../foreign/thenable.js';
 import { deepFreeze } from './deep-freeze.js';
-import { concealWhole } from './secrets/conceal.js';
+import { ReferenceResolver, type Secrets } from './references/reference-resolver.js';
+import { concealResolved, concealWhole } from './secrets/conceal.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
 import type { DtoParserOptions, ParseResult } from './dto-parser.js';
 import { ASYNC_TIMEOUT_MS, formatOf } from './formats/codecs.js';
@@ -19,6 +20,7 @@ import { ViolationList } from './violation-list.js';
 export class SchemaParser<T extends object> {
   readonly format: DocumentFormat;
   readonly limits: DocumentLimits;
+  readonly references: ReferenceResolver | undefined;
   readonly #asyncTimeoutMs: number;
   readonly #isSecret: boolean;
 
@@ -28,12 +30,14 @@ export class SchemaParser<T extends object> {
       asyncTimeoutMs = ASYNC_TIMEOUT_MS,
       codec = 'json',
       secret = false,
+      resolve,
       limits,
     }: Omit<DtoParserOptions, 'unknown'> = {},
   ) {
     this.format = formatOf(codec, asyncTimeoutMs);
     this.#asyncTimeoutMs = asyncTimeoutMs;
     this.#isSecret = secret;
+    this.references = resolve && new ReferenceResolver(resolve, asyncTimeoutMs);
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
@@ -69,24 +73,31 @@ export class SchemaParser<T extends object> {
   }
 
   #parse(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
-    const kept = this.format.isCustom ? structuredClone(document) : undefined;
+    if (!this.references) return this.#parseResolved(document, NO_SECRETS);
+    return andThen(this.references.resolve(document), (resolution) =>
+      resolution.ok ? this.#parseResolved(document, resolution.secrets) : resolution,
+    );
+  }
+
+  #parseResolved(document: JsonObject, secrets: Secrets): ParseResult<T> | Promise<ParseResult<T>> {
+    const kept = this.format.isCustom === true || secrets.size > 0 ? structuredClone(document) : undefined;
     return andThen(validateBySchema(this.type, document, this.#asyncTimeoutMs), (outcome) => {
-      const result = resultOf<T>(outcome, this.#isSecret);
-      if (kept && result.ok) keepDocument(result.value, kept);
+      const result = resultOf<T>(outcome, this.#isSecret, secrets);
+      if (kept && result.ok) keepDocument(result.value, kept, secrets);
       return result;
     });
   }
 }
 
-function resultOf<T extends object>(outcome: SchemaOutcome, isSecret: boolean): ParseResult<T> {
-  const violations = 'violations' in outcome ? outcome.violations : frozenProblems(outcome.value, isSecret);
+function resultOf<T extends object>(outcome: SchemaOutcome, isSecret: boolean, secrets: Secrets): ParseResult<T> {
+  const violations = 'violations' in outcome ? outcome.violations : frozenProblems(outcome.value, isSecret, secrets);
   return 'value' in outcome && violations.isEmpty()
     ? { ok: true, value: outcome.value as T, stripped: [] }
     : { ok: false, violations: violations.toArray() };
 }
 
 /** Freezes the output of a schema, which may be the result of a transformation. */
-function frozenProblems(value: unknown, isSecret: boolean): ViolationList {
+function frozenProblems(value: unknown, isSecret: boolean, secrets: Secrets): ViolationList {
   const violations = new ViolationList();
   try {
     // A promise would be awaited on its way to the readers, and its rejection handled by none of them.
@@ -96,9 +107,12 @@ function frozenProblems(value: unknown, isSecret: boolean): ViolationList {
       return violations;
     }
     if (isSecret) concealWhole(value);
+    if (secrets.size > 0) concealResolved(value, new Set(secrets.values()));
     for (const path of deepFreeze(value)) violations.add(path, 'binary');
   } catch {
     violations.add('', 'freeze');
   }
   return violations;
 }
+
+const NO_SECRETS: Secrets = new Map();

@@ -4,6 +4,7 @@ import type { DocumentBytes } from './formats/document-bytes.js';
 import type { DocumentFormat } from './formats/document-format.js';
 import type { HeadDocument } from './document-overlay.js';
 import type { WrittenForm } from './plain-document.js';
+import type { ReferenceResolver } from './references/reference-resolver.js';
 import type { JsonObject } from './json-object.js';
 import type { ParsedValue } from './kept-document.js';
 import { SchemaParser } from './schema-parser.js';
@@ -15,6 +16,7 @@ export interface ValueParser<T extends object> {
   readonly type: ValueType<T>;
   readonly format: DocumentFormat;
   readonly limits: DocumentLimits;
+  readonly references: ReferenceResolver | undefined;
   /** Never throws or rejects. Returns a promise only if a validator or the codec is asynchronous. */
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>>;
   /** Returns the document that a valid value was parsed from, without its unknown properties. */

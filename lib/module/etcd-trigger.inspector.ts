@@ -13,10 +13,10 @@ import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
+import { type DefinitionSchema, definitionSchemas } from './definition-schema.js';
 import { type EffectiveConfig, effectiveConfigs } from './effective-config.js';
 import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
-import { JsonSchemas } from '../dto/json-schema.js';
 import { typeName } from '../dto/value-type.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
@@ -113,29 +113,11 @@ export interface DefinitionDescription {
   /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   readonly required: boolean;
+  /** With `resolve`: `kept` while secrets cannot be refreshed, so that the last good ones stay. */
+  readonly secrets?: 'current' | 'kept';
   /** The layers that are merged, with their revisions; `undefined` for a definition without layers and override. */
   readonly layers?: readonly ConfigLayer[];
   readonly keys: readonly KeyDescription[];
-}
-
-/** The JSON Schema of the documents of one definition. */
-export interface DefinitionSchema {
-  readonly cluster: string;
-  readonly target: { readonly key: string } | { readonly prefix: string };
-  /**
-   * Keys of the documents that are merged; `undefined` for a definition without layers and override. The schema is that of
-   * the merged document: a layer may lack any property, and have `null` for it.
-   */
-  readonly layers?: readonly string[];
-  /** Name of the class, or the kind of schema, such as `zod schema`. */
-  readonly type: string;
-  /** Format of the documents; `custom` for a codec of the application. */
-  readonly codec: 'json' | 'text' | 'yaml' | 'custom';
-  /**
-   * Draft 2020-12. `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
-   * represented.
-   */
-  readonly schema: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The state of one key of a definition, without its value. */
@@ -180,16 +162,11 @@ export class EtcdTriggerInspector {
    * @throws InvalidOptionsError if a definition has a class and `class-validator-jsonschema` is not installed
    */
   schema(): DefinitionSchema[] {
-    const schemas = new JsonSchemas();
     return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
-      feeds.map(({ definition: { target, type, codec, unknown, layers } }) => ({
-        cluster: name,
-        target,
-        ...(layers && { layers }),
-        type: typeName(type),
-        codec: typeof codec === 'string' ? codec : 'custom',
-        schema: schemas.of(type, unknown),
-      })),
+      definitionSchemas(
+        name,
+        feeds.map(({ definition }) => definition),
+      ),
     );
   }
 }
@@ -247,6 +224,7 @@ const describeDefinition = (feed: DefinitionFeed): DefinitionDescription => ({
   target: feed.subject,
   type: typeName(feed.definition.type),
   required: feed.definition.required,
+  ...(feed.areSecretsKept !== undefined && { secrets: feed.areSecretsKept ? 'kept' : 'current' }),
   ...(feed.definition.layers && { layers: describeLayers(feed) }),
   keys: describeKeys(feed),
 });

@@ -40,8 +40,8 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update
-   * fails unexpectedly. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
+   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
+   * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
    * becomes `ready` when it is complete.
    */
   get status(): StoreStatus {

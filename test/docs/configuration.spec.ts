@@ -24,6 +24,7 @@ const TITLES = [
   'formats.module.ts',
   'encrypted.module.ts',
   'payment.module.ts',
+  'references.module.ts',
   'exact.module.ts',
   'client.test.ts',
   'before.ts',
@@ -246,6 +247,20 @@ describe('docs/configuration.md', () => {
     ]);
     const payment = await loadClass<{ apiKey: string }>('payment.module.js', 'PaymentConfig');
     expect(app.get(StoreService).get('/shop/payment', payment)?.apiKey).toBe('sesame');
+  });
+
+  it('resolves a reference to a secret, and keeps the reference in etcd', async () => {
+    await put('/shop/mail', '{"host":"mail-1","password":"vault:mail#password"}');
+    const secrets = await load<Map<string, string>>('references.module.js', 'secrets');
+    const app = await start([await loadClass('references.module.js', 'ReferencesModule')]);
+    const mail = await loadClass<{ host: string; password: string }>('references.module.js', 'MailConfig');
+    const store = app.get(StoreService);
+
+    expect(store.get('/shop/mail', mail)?.password).toBe('first');
+    await store.update('/shop/mail', mail, (current) => ({ password: '', ...current, host: 'mail-2' }));
+    expect(await etcd.direct.get('/shop/mail').json()).toEqual({ host: 'mail-2', password: 'vault:mail#password' });
+    secrets.set('mail#password', 'second');
+    await eventually(() => store.get('/shop/mail', mail)?.password === 'second');
   });
 
   it('reads and writes integers that JavaScript would round, with a codec', async () => {

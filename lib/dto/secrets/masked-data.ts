@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from '../json-object.js';
 import { jsonMethodOf, MASK } from './mask.js';
-import { isSecretName, isWholeSecret } from './secret-names.js';
+import { isSecretName, isMarked } from './secret-names.js';
 
 /**
  * Copies a value to plain data for logs, in which `***` replaces the secrets. A `Map` becomes an object and a `Set` a
@@ -18,10 +18,10 @@ function convert(part: unknown, outer: ReadonlySet<object>): unknown {
   const within = new Set([...outer, part]);
   try {
     const json = jsonMethodOf(part);
-    if (json) return isWholeSecret(part) ? MASK : convert(json.call(part), within);
+    if (json) return isMarked(part) ? MASK : convert(json.call(part), within);
     if (part instanceof Map) return convertProperties(part, Object.fromEntries(part) as JsonObject, within);
     if (Array.isArray(part) || part instanceof Set) {
-      return isWholeSecret(part) ? MASK : Array.from(part as Iterable<unknown>, (item) => convert(item, within));
+      return isMarked(part) ? MASK : Array.from(part as Iterable<unknown>, (item) => convert(item, within));
     }
     return isJsonObject(part) ? convertProperties(part, part, within) : undefined;
   } catch {

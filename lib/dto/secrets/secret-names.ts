@@ -29,10 +29,10 @@ export function isSecretName(object: object, name: string): boolean {
 
 /** Marks all properties of an object, or some, as secrets. */
 export function markSecret(object: object, names: ReadonlySet<string> | 'all'): void {
-  marks.set(object, names);
+  if (marks.get(object) !== 'all') marks.set(object, names);
 }
 
-/** True for an object with only secret properties, such as a part of a secret. */
-export const isWholeSecret = (object: object): boolean => marks.get(object) === 'all';
+/** True for a list, `Map` or similar that is a part of a secret, or contains one. */
+export const isMarked = (object: object): boolean => marks.has(object);
 
 const marks = new WeakMap<object, ReadonlySet<string> | 'all'>();

@@ -8,8 +8,9 @@ import type { WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { type Change, ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
+import { ReferenceRefresh } from './reference-refresh.js';
 import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
-import type { CacheEntry, ConfigEntry, ParsedChange } from './cache-entry.js';
+import type { CacheEntry, ConfigEntry, ParsedChange, Write } from './cache-entry.js';
 import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
 import { onAbort } from '../../timing/on-abort.js';
@@ -33,6 +34,8 @@ export interface FeedSink {
    * cluster.
    */
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void;
+  /** Called when the secrets of references cannot be refreshed, and with `undefined` when they can be again. */
+  references(feed: DefinitionFeed, error: Error | undefined): void;
   interrupted(feed: DefinitionFeed): void;
   following(feed: DefinitionFeed): void;
 }
@@ -54,6 +57,7 @@ export class DefinitionFeed implements RangeListener {
   readonly serializer: DtoSerializer<object>;
   readonly #sink: FeedSink;
   readonly #parser: ChangeParser;
+  readonly #refresh: ReferenceRefresh | undefined;
   readonly #governs: (key: string) => boolean;
   readonly #index: Map<string, CacheEntry<object>>;
   #cache: ConfigCache<object>;
@@ -94,7 +98,11 @@ export class DefinitionFeed implements RangeListener {
       unnamed: (escapedKey) => {
         sink.unnamed(this, escapedKey);
       },
+      unresolved: (write) => {
+        this.#refresh?.unresolved(write);
+      },
     });
+    this.#refresh = this.#referenceRefresh();
     this.serializer = new DtoSerializer(this.parser);
     this.#cache = this.#emptyCache();
   }
@@ -179,11 +187,18 @@ export class DefinitionFeed implements RangeListener {
   /** Ends all waits; the values stay readable. */
   close(): void {
     this.#closing.abort();
+    this.#refresh?.close();
     this.wake();
   }
 
   registered(registration: ListenerRegistration): void {
     this.#registration = registration;
+    this.#refresh?.start();
+  }
+
+  /** True while the secrets of references cannot be refreshed; `undefined` without references. */
+  get areSecretsKept(): boolean | undefined {
+    return this.#refresh?.isFailing;
   }
 
   /** True while received values are validated asynchronously. */
@@ -275,6 +290,11 @@ export class DefinitionFeed implements RangeListener {
     this.deliverChanges(batch, this.#parser.parse(batch));
   }
 
+  /** Parses a value again later, whose reference could not be resolved. */
+  protected retryUnresolved(write: Write): void {
+    this.#refresh?.unresolved(write);
+  }
+
   /** Applies the changes of one revision when they are parsed, after all revisions before it. */
   protected deliverChanges(
     { revision, origin }: Pick<ChangeBatch, 'revision' | 'origin'>,
@@ -336,6 +356,23 @@ export class DefinitionFeed implements RangeListener {
       this.#sink.parserFailed(this.definition.name, error);
     };
     return new ConfigCache({ onDelete, type, index: this.#index, documentOf, failed, fallback });
+  }
+
+  #referenceRefresh(): ReferenceRefresh | undefined {
+    const { references } = this.parser;
+    return (
+      references &&
+      new ReferenceRefresh({
+        references,
+        parser: this.parser,
+        cache: () => this.#cache,
+        visibleRevision: () => this.visibleRevision,
+        publish: this.#publish.bind(this),
+        report: (error) => {
+          this.#sink.references(this, error);
+        },
+      })
+    );
   }
 
   #apply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): void {

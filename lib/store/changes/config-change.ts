@@ -1,4 +1,5 @@
 import { type DocumentBytes, isSameBytes } from '../../dto/formats/document-bytes.js';
+import { secretsOf } from '../../dto/kept-document.js';
 import type { WatchOrigin } from '../../watch/watch-event.js';
 
 /** A change of the value that readers see. Frozen. */
@@ -94,5 +95,10 @@ export function pathsOf<T>(
   if (before?.bytes === undefined || after?.bytes === undefined) {
     return before?.bytes === after?.bytes ? NO_PATHS : WHOLE;
   }
-  return isSameBytes(before.bytes, after.bytes) ? NO_PATHS : Object.freeze(diff(before, after));
+  return isSameBytes(before.bytes, after.bytes) && !isResolved(after.value)
+    ? NO_PATHS
+    : Object.freeze(diff(before, after));
 }
+
+/** True for a value with secrets, which may change although the bytes do not. */
+const isResolved = (value: unknown): boolean => secretsOf(value as object | undefined) !== undefined;

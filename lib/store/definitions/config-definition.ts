@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import type { EnvOverride } from '../../dto/env/env-override.js';
 import type { DocumentLimits } from '../../dto/document-limits.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
+import type { ReferenceOptions } from '../../dto/references/reference-options.js';
 import type { SchemaInput, StandardSchema } from '../../dto/standard-schema.js';
 import type { OptionalProperties } from '../../option-checks.js';
 import type { ValueType } from '../../dto/value-type.js';
@@ -130,6 +131,12 @@ export interface DefinitionOptions {
    * @default false
    */
   secret?: boolean | undefined;
+  /**
+   * Resolves references to secrets, such as `vault:db#password`, while a value is parsed. The secrets are masked as those
+   * of `@Secret()`, and writes keep the references.
+   * @default none: every text is a value
+   */
+  resolve?: ReferenceOptions | undefined;
   /**
    * Limits of the documents, where they differ from those of the module.
    * @default the `limits` of the module

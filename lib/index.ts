@@ -23,8 +23,8 @@ export type {
   RegistrationDescription,
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
-export type { ReferenceOptions } from './dto/references/reference-options.js';
 export { type EnvOverride, fromEnv, type FromEnvOptions } from './dto/env/env-override.js';
+export type { ReferenceOptions } from './dto/references/reference-options.js';
 export { Secret } from './dto/secrets/secret.decorator.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type {

@@ -61,6 +61,21 @@ export class DtoSerializer<T extends object> {
     return written.ok && !isDeepStrictEqual(written.value, replaced.value) ? replaced : written;
   }
 
+  /**
+   * Converts a value to a document, without a check by the class or schema. Secrets of references become the references
+   * again. Never throws.
+   */
+  documentOf(value: unknown, form: WrittenForm): DocumentOutcome {
+    const violations = new ViolationList();
+    const given = this.#documentOf(value, form, violations);
+    if (!given) return { ok: false, violations: violations.toArray() };
+    // Properties that are undefined are left out.
+    const document = JSON.parse(JSON.stringify(given)) as JsonObject;
+    const { references } = this.parser;
+    if (references) restoreReferences(document, undefined, references, violations);
+    return violations.isEmpty() ? { ok: true, document } : { ok: false, violations: violations.toArray() };
+  }
+
   async #writeReferences(document: JsonObject, replaced: DocumentBytes | undefined): Promise<SerializeResult<T>> {
     return (await this.#restore(document, replaced)) ?? this.#write(document);
   }
@@ -85,16 +100,6 @@ export class DtoSerializer<T extends object> {
     if (!document.ok) return undefined;
     const seen = parsed.ok ? this.#documentOf(parsed.value, 'class', new ViolationList()) : undefined;
     return { document: document.value, seen };
-  }
-
-  /** Converts a value to a document, without a check by the class or schema. Never throws. */
-  documentOf(value: unknown, form: WrittenForm): DocumentOutcome {
-    const violations = new ViolationList();
-    const document = this.#documentOf(value, form, violations);
-    // Properties that are undefined are left out.
-    return document
-      ? { ok: true, document: JSON.parse(JSON.stringify(document)) as JsonObject }
-      : { ok: false, violations: violations.toArray() };
   }
 
   #documentOf(value: unknown, form: WrittenForm, violations: ViolationList): JsonObject | undefined {

@@ -18,8 +18,8 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   'watch/sharing': ['backend', 'timing', 'watch/stream'],
   'watch/stream': ['backend', 'timing'],
   dto: ['timing', 'dto/formats', 'dto/references', 'dto/secrets'],
-  'dto/references': ['timing', 'dto'],
   'dto/env': ['dto'],
+  'dto/references': ['timing', 'dto'],
   'dto/secrets': ['dto'],
   'dto/formats': ['timing', 'dto'],
   store: [

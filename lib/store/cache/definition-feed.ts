@@ -10,7 +10,7 @@ import { type Change, ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
 import { ReferenceRefresh } from './reference-refresh.js';
 import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
-import type { CacheEntry, ConfigEntry, ParsedChange } from './cache-entry.js';
+import type { CacheEntry, ConfigEntry, ParsedChange, Write } from './cache-entry.js';
 import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
 import { onAbort } from '../../timing/on-abort.js';
@@ -288,6 +288,11 @@ export class DefinitionFeed implements RangeListener {
 
   deliver(batch: ChangeBatch): void {
     this.deliverChanges(batch, this.#parser.parse(batch));
+  }
+
+  /** Parses a value again later, whose reference could not be resolved. */
+  protected retryUnresolved(write: Write): void {
+    this.#refresh?.unresolved(write);
   }
 
   /** Applies the changes of one revision when they are parsed, after all revisions before it. */

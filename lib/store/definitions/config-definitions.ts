@@ -103,9 +103,10 @@ export class ConfigDefinitions {
   }
 }
 
-/** @throws InvalidOptionsError if the layer is a key with a definition of its own */
+/** @throws InvalidOptionsError if the layer is a key whose document another definition reads as a whole */
 function checkOwner(layer: string, owner: ResolvedConfigDefinition, own: ResolvedConfigDefinition | undefined): void {
-  if (!own || own === owner) return;
+  // The key of a definition with layers is no document, or a part as well.
+  if (!own || own.layers) return;
   throw new InvalidOptionsError(
     `${quoted(layer)} is a layer of ${describeTarget(owner.target)} and has a definition of its own, which would validate a part as a whole: give that definition another key, with "layers: [${quoted(layer)}]"`,
     { key: layer },

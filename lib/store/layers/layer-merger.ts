@@ -22,7 +22,12 @@ import { type LayerDocument, MergedLayers } from './merged-layers.js';
 /** A merge with the value that readers see of it; or violations, which contain names but never values. */
 export type ParsedLayers =
   | (ParseResult<object> & { readonly ok: true; readonly merged: MergedLayers })
-  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+  | {
+      readonly ok: false;
+      readonly violations: readonly ConfigViolation[];
+      /** Set if a reference could not be resolved, so that the same documents may be valid later. */
+      readonly unresolved?: MergedLayers;
+    };
 
 /** Merges the default, the layers and the override of one definition, and validates the result as one value. */
 export class LayerMerger {
@@ -82,7 +87,9 @@ export class LayerMerger {
     if (!read.ok) return read;
     const { merged } = read;
     const result = await this.#parser.parse(merged.bytes);
-    return result.ok ? { ...result, merged } : { ok: false, violations: merged.located(result.violations) };
+    if (result.ok) return { ...result, merged };
+    const violations = merged.located(result.violations);
+    return { ok: false, violations, ...(result.isUnresolved === true && { unresolved: merged }) };
   }
 
   /** Merges the documents without a validation of the result. */

@@ -2,6 +2,7 @@ import { EtcdTriggerError, WatchError } from '../../etcd-trigger.errors.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { describeThrown } from '../../foreign/foreign-error.js';
 import { KeyRange } from '../../backend/key-range.js';
+import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { isRefusal } from '../../backend/list-watcher.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
@@ -16,7 +17,7 @@ import { LayeredRegistration } from './layered-registration.js';
 import { type LayersAt, readTogether } from './read-together.js';
 
 export interface LayerReaderOptions {
-  readonly keyValue: Pick<KeyValueStore, 'commit'>;
+  readonly keyValue: KeyValueStore;
   readonly ranges: SharedRanges;
   readonly log: InstanceLog;
 }
@@ -64,7 +65,7 @@ export class LayerReader implements LayerSink {
   }
 
   get isListed(): boolean {
-    return this.#listeners.every(({ watched }) => watched.cache !== undefined);
+    return this.feed.isListed;
   }
 
   /** Ranges of the layers while they are being read, for tests that wait until nothing is pending. */
@@ -156,7 +157,6 @@ export class LayerReader implements LayerSink {
       }
     }
     this.#isRunning = false;
-    this.feed.wake();
   }
 
   async #read(): Promise<LayersAt> {
@@ -172,6 +172,7 @@ export class LayerReader implements LayerSink {
 
   async #deliver(read: LayersAt, origin: WatchOrigin, start: number): Promise<void> {
     if (this.#closing.signal.aborted) return;
+    if (!this.#last) void this.#warnOfIgnoredDocument();
     this.feed.deliverLayers(read, this.#changeOf(read), origin);
     await this.feed.parsed();
     this.#last = read;
@@ -180,6 +181,21 @@ export class LayerReader implements LayerSink {
     this.#origin = this.#isForced ? this.#origin : 'live';
     this.#firstRead.complete(true);
     this.feed.wake();
+  }
+
+  /** A document at the key may be left from the time before the definition had layers. Never rejects. */
+  async #warnOfIgnoredDocument(): Promise<void> {
+    const { name: key } = this.feed.definition;
+    if (this.feed.layerKeys.includes(key)) return;
+    try {
+      const { record } = await this.#options.keyValue.get(rawKeyOf(key));
+      if (!record) return;
+      this.#options.log.warn(
+        `${this.feed.subject}: the document at this key is ignored, because it is not one of the layers`,
+      );
+    } catch {
+      // The application may lack the permission to read the key, and does not need it.
+    }
   }
 
   /** Returns the revision of the last change of a layer. */

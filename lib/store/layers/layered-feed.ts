@@ -109,7 +109,14 @@ export class LayeredFeed extends DefinitionFeed {
       const parsed = layers.some(({ bytes }) => bytes !== undefined) ? await this.merger.parse(layers) : undefined;
       this.#layers = layers;
       if (!parsed) return { state: 'deleted', key, revision };
-      if (!parsed.ok) return { state: 'rejected', key, revision, violations: parsed.violations };
+      if (!parsed.ok) {
+        const { violations, unresolved } = parsed;
+        if (unresolved) {
+          this.#merges.set(unresolved.bytes, unresolved);
+          this.retryUnresolved({ key, revision, bytes: unresolved.bytes });
+        }
+        return { state: 'rejected', key, revision, violations };
+      }
       const { merged, stripped } = parsed;
       this.#merges.set(merged.bytes, merged);
       const names = this.#unknownReports.namesToReport(stripped);

@@ -54,12 +54,24 @@ export class MergedLayers {
       const origin = this.#origins.get(each);
       if (origin) return origin;
     }
-    const inside = [...this.#origins].filter(([each]) => pathsAround(each).includes(path)).map(([, origin]) => origin);
-    return path !== '' && new Set(inside).size === 1 ? inside[0] : undefined;
+    return path === '' ? undefined : onlyOriginInside(path, this.#origins);
   }
 }
 
 const FROM_TYPE: ConfigOrigin = Object.freeze({ source: 'type' });
+
+/** Returns the origin that all properties inside of an object have; `undefined` if they have several or there are none. */
+function onlyOriginInside(path: string, origins: ReadonlyMap<string, ConfigOrigin>): ConfigOrigin | undefined {
+  let only: ConfigOrigin | undefined;
+  for (const [each, origin] of origins) {
+    if (!each.startsWith(path) || !STEPS.includes(each.charAt(path.length))) continue;
+    if (only && only !== origin) return undefined;
+    only = origin;
+  }
+  return only;
+}
+
+const STEPS = '.[';
 
 /** `a.b[0].c` has `a.b[0]`, `a.b` and `a` around it. */
 function pathsAround(path: string): string[] {

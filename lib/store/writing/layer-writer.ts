@@ -152,7 +152,7 @@ export class LayerWriter {
       const after = before.map((layer) => withWrite(layer, planned));
       if (after.every(({ bytes }) => bytes === undefined)) continue;
       const isNamed = changes.some((change) => change.feed === feed);
-      const violations = violationsOf(await feed.merger.parse(after), isNamed);
+      const violations = violationsOf(feed, await feed.merger.parse(after), isNamed);
       if (violations.length === 0) continue;
       if (!isNamed && !(await feed.merger.parse(before)).ok) continue;
       const { name: key } = feed.definition;
@@ -178,9 +178,9 @@ export const plannedLayerDelete = (feed: LayeredFeed, layer: string, expected: n
 });
 
 /** The violation `masked`: a secret would be replaced by its mask. */
-const violationsOf = (parsed: ParsedLayers, isNamed: boolean): readonly ConfigViolation[] => {
+const violationsOf = ({ parser }: LayeredFeed, parsed: ParsedLayers, isNamed: boolean): readonly ConfigViolation[] => {
   if (!parsed.ok) return parsed.violations;
-  const masked = isNamed ? maskedPathsOf(parsed.value, false) : [];
+  const masked = isNamed ? maskedPathsOf(parsed.value, parser.references !== undefined) : [];
   return parsed.merged.located(masked.map((path) => ({ path, constraints: ['masked'] })));
 };
 

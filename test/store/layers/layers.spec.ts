@@ -1,6 +1,8 @@
 import type { ConfigChange } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { CollectingLogger } from '../../support/collecting-logger.js';
+import { eventually } from '../../support/eventually.js';
 import { Db, KEY, start } from './layered-app.js';
 
 describe('a definition with layers', () => {
@@ -84,10 +86,12 @@ describe('a definition with layers', () => {
 
   it('does not read the key itself, unless it is one of the layers', async () => {
     const etcd = new FakeCluster({ [KEY]: { host: 'key' }, '/base/db': { host: 'base', note: 'n' } });
-    await using apart = await start(etcd);
+    const logger = new CollectingLogger();
+    await using apart = await start(etcd, {}, { logger });
     await using included = await start(etcd, { layers: ['/base/db', KEY] });
 
     expect(apart.store.get(KEY, Db)).toMatchObject({ host: 'base' });
+    await eventually(() => logger.text.includes('key "/shop/db": the document at this key is ignored'));
     expect(included.store.get(KEY, Db)).toMatchObject({ host: 'key', note: 'n' });
   });
 

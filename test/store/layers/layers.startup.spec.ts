@@ -1,7 +1,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { IsInt, IsOptional, IsString } from 'class-validator';
-import { type ConfigDefinition, EtcdTriggerInspector, fromEnv } from 'nestjs-etcd-trigger';
+import { type ConfigDefinition, EtcdTriggerInspector, fromEnv, loadConfig } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -274,6 +274,17 @@ describe('an override', () => {
 
     expect(text).toContain('"/service" is not valid: timeoutMs of the variable S_TIMEOUT_MS [isInt]');
     expect(text).not.toContain('1.5');
+  });
+
+  it('may be given twice in equal definitions, and is read by loadConfig', async () => {
+    const env = { SERVICE_URL: 'local' };
+    const definition = () => ({ key: '/service', type: Service, override: fromEnv('SERVICE_', { env }) });
+    const client = new FakeCluster({ '/service': { timeoutMs: 1 } });
+    await using started = await startApp({ hosts: '', client, configs: [definition(), definition()] });
+    const view = await loadConfig({ client, configs: [definition()], logger: new CollectingLogger() });
+
+    expect(started.store.get('/service', Service)).toEqual({ url: 'local', timeoutMs: 1 });
+    expect(view.get('/service', Service)).toEqual({ url: 'local', timeoutMs: 1 });
   });
 
   it('warns of variables that set no property of any definition', async () => {

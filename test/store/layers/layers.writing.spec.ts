@@ -8,6 +8,7 @@ import {
 } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.js';
 import { startApp } from '../../support/start-app.js';
 import { Db, KEY, LAYERS, Pool, problemOf, start } from './layered-app.js';
 
@@ -362,4 +363,30 @@ it('a codec that returns promises reads and writes layers', async () => {
     value: { host: 'h' },
     violations: [{ constraints: ['codec'], origin: { layer: '/base/db' } }],
   });
+});
+
+it('references to secrets in a layer are resolved in the whole, and stay references in etcd', async () => {
+  class Login {
+    @IsString() user!: string;
+    @IsString() password!: string;
+  }
+  let isDown = true;
+  const get = (reference: string): string => {
+    if (isDown) throw new Error('the vault is away');
+    return `secret of ${reference}`;
+  };
+  const etcd = new FakeCluster({ '/base': { user: 'u' }, '/prod': { password: 'vault:db' } });
+  const resolve = { pattern: /^vault:/, get, refreshMs: 500 };
+  const configs = [{ key: '/login', type: Login, layers: ['/base', '/prod'], onInvalid: 'skip' as const, resolve }];
+  await using started = await startApp({ hosts: '', client: etcd, configs });
+  const { store } = started;
+
+  expect(store.get('/login', Login)).toBeUndefined();
+  isDown = false;
+  await eventually(() => store.get('/login', Login)?.password === 'secret of vault:db');
+  expect(store.entry('/login', Login).from).toMatchObject({ password: { layer: '/prod' } });
+  await store.update('/login', Login, (login) => Object.assign(new Login(), login, { user: 'v' }), { layer: '/prod' });
+  expect(etcd.json('/prod')).toEqual({ password: 'vault:db', user: 'v' });
+  await store.put('/login', Login, store.getOrThrow('/login', Login), { layer: '/prod' });
+  expect(etcd.json('/prod')).toEqual({ password: 'vault:db', user: 'v' });
 });

@@ -15,6 +15,7 @@ import { withAnySignal } from '../timing/any-signal.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
+import { SuspensionMonitor } from './suspension-monitor.js';
 import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
@@ -30,7 +31,8 @@ import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
  * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
- * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration or with an invalid one.
+ * unexpectedly, while secrets of references cannot be refreshed, or after the process was suspended, until its values
+ * are compared with etcd. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -59,6 +61,11 @@ export class DefinitionFeeds implements FeedSink {
     succeeded: () => {
       this.#failures.recovered(this.listeners, 'listeners of the store');
     },
+    crowded: (count, place = 'an unknown place') => {
+      this.#options.log.warn(
+        `${count} subscriptions to the configuration are open, the last one by ${place}: close each, or read "value" in providers that are created for each request`,
+      );
+    },
   });
   readonly guard: ListenerGuard;
   readonly #options: DefinitionFeedsOptions;
@@ -67,6 +74,18 @@ export class DefinitionFeeds implements FeedSink {
   /** Entries with a value of all definitions. */
   readonly #index = new Map<string, CacheEntry<object>>();
   readonly #abort = new AbortController();
+  readonly #suspension = new SuspensionMonitor({
+    isCurrent: async () =>
+      (await Promise.all(this.#followed.map((followed) => this.#isCurrent(followed)))).every(Boolean),
+    suspended: (seconds) => {
+      this.#options.log.warn(
+        `the process has not run for ${seconds} s: the configuration is stale until it is compared with etcd`,
+      );
+    },
+    confirmed: () => {
+      this.#options.log.info('the configuration is current again');
+    },
+  });
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
 
@@ -92,7 +111,12 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing || this.#hasKeptSecrets;
+    const isStale =
+      this.#interrupted.size > 0 ||
+      this.isOffline ||
+      this.#isFailing ||
+      this.#hasKeptSecrets ||
+      this.#suspension.isSuspected;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -177,6 +201,7 @@ export class DefinitionFeeds implements FeedSink {
   /** Starts to follow every definition from its list on. */
   open(): void {
     for (const { watched } of this.#followed) watched.resume();
+    if (this.#followed.length > 0 && this.#state !== 'closed') this.#suspension.start();
   }
 
   /** Saves pending changes to the offline snapshot. */
@@ -189,6 +214,7 @@ export class DefinitionFeeds implements FeedSink {
     if (this.#state === 'closed') return;
     this.#options.snapshot?.abandon();
     this.#state = 'closed';
+    this.#suspension.close();
     this.#abort.abort();
     for (const { feed, watched } of this.#followed) {
       feed.registration?.unregister();
@@ -229,6 +255,9 @@ export class DefinitionFeeds implements FeedSink {
       log.error(`${feed.subject}: ${rejected.length - MAX_LOGGED_KEYS} more values are not valid`);
     }
     for (const key of healed.slice(0, MAX_LOGGED_KEYS)) log.info(`${quoted(key)} is valid again`);
+    if (healed.length > MAX_LOGGED_KEYS) {
+      log.info(`${feed.subject}: ${healed.length - MAX_LOGGED_KEYS} more values are valid again`);
+    }
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
       log.info('the configuration is now complete');
@@ -320,6 +349,20 @@ export class DefinitionFeeds implements FeedSink {
     return true;
   }
 
+  /** Compares a range with what etcd has now. */
+  async #isCurrent(followed: FollowedFeed): Promise<boolean> {
+    const { range } = followed.watched;
+    const limit = AbortSignal.timeout(COMPARE_LIMIT_MS);
+    try {
+      const { revision } = await withAnySignal([this.#abort.signal, limit], (signal) =>
+        this.#options.source.stamps(range, { signal }),
+      );
+      return await this.#isVisible(followed, revision, COMPARE_LIMIT_MS);
+    } catch {
+      return false;
+    }
+  }
+
   async #hasCaughtUp(watched: SharedRange, revision: number, withinMs: number): Promise<boolean> {
     const limit = AbortSignal.timeout(Math.ceil(withinMs));
     try {
@@ -351,5 +394,8 @@ const MAX_LOGGED_KEYS = 100;
 
 /** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;
+
+/** Limit of one comparison with etcd after a suspension, in milliseconds. */
+const COMPARE_LIMIT_MS = 5_000;
 
 const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.cache !== undefined && isComplete(feed);

@@ -11,6 +11,7 @@ import { Coordination } from '../coordination/coordination.js';
 import type { ResolvedCoordination } from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { InstanceLog } from '../etcd-trigger.log.js';
+import { LiveResources } from '../live/live-resources.js';
 import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
@@ -39,6 +40,7 @@ export class ClusterRuntime {
   readonly ranges: SharedRanges;
   /** `undefined` without the option `coordination`. */
   readonly coordination: Coordination | undefined;
+  readonly live: LiveResources;
   readonly #backend: ClusterBackend;
   readonly #writes: WriteSide;
   readonly #keyValue: KeyValueStore;
@@ -57,6 +59,7 @@ export class ClusterRuntime {
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
     this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry, options.keyPrefix);
+    this.live = new LiveResources(this.log, this.#telemetry);
     const fences = new FenceRegistry();
     this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
       requestTimeoutMs,
@@ -105,6 +108,7 @@ export class ClusterRuntime {
       busy: [
         ...this.watcher.busy,
         ...(this.#feeds?.busy ?? []),
+        ...this.live.busy,
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
       unattached: this.unattached(),
@@ -160,6 +164,7 @@ export class ClusterRuntime {
    */
   async drain(): Promise<void> {
     const { drainTimeoutMs } = this.options;
+    this.live.stop();
     const [running] = await Promise.all([this.watcher.drain(drainTimeoutMs), this.coordination?.drain(drainTimeoutMs)]);
     if (running === 0) return;
     this.log.warn(
@@ -168,10 +173,11 @@ export class ClusterRuntime {
   }
 
   /**
-   * Revokes the leases of this process, if etcd answers in time, and saves unsaved changes to the snapshot. Then closes
-   * everything.
+   * Disposes the live resources. Revokes the leases of this process, if etcd answers in time, and saves unsaved changes
+   * to the snapshot. Then closes everything.
    */
   async shutdown(): Promise<void> {
+    await this.live.close();
     await Promise.all([this.#writes.end(), this.#feeds?.save()]);
     this.close();
   }

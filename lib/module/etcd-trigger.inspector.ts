@@ -3,6 +3,7 @@ import type { CronJob } from '../coordination/cron-job.js';
 import type { CronJobStatus } from '../coordination/cron-job-status.js';
 import type { ElectionLeader } from '../coordination/election.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { LiveDescription } from '../live/live.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { ConfigEntry } from '../store/cache/cache-entry.js';
@@ -12,10 +13,10 @@ import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
+import { type DefinitionSchema, definitionSchemas } from './definition-schema.js';
 import { type EffectiveConfig, effectiveConfigs } from './effective-config.js';
 import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
-import { JsonSchemas } from '../dto/json-schema.js';
 import { typeName } from '../dto/value-type.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
@@ -32,6 +33,8 @@ export interface ClusterDescription {
   readonly handlers: readonly HandlerDescription[];
   readonly store: StoreDescription;
   readonly crons: readonly CronDescription[];
+  /** The resources of `liveProvider`. */
+  readonly live: readonly LiveDescription[];
   /** `undefined` without the option `coordination`. */
   readonly coordination: CoordinationDescription | undefined;
   /**
@@ -115,21 +118,6 @@ export interface DefinitionDescription {
   readonly keys: readonly KeyDescription[];
 }
 
-/** The JSON Schema of the documents of one definition. */
-export interface DefinitionSchema {
-  readonly cluster: string;
-  readonly target: { readonly key: string } | { readonly prefix: string };
-  /** Name of the class, or the kind of schema, such as `zod schema`. */
-  readonly type: string;
-  /** Format of the documents; `custom` for a codec of the application. */
-  readonly codec: 'json' | 'text' | 'yaml' | 'custom';
-  /**
-   * Draft 2020-12. `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
-   * represented.
-   */
-  readonly schema: Readonly<Record<string, unknown>> | undefined;
-}
-
 /** The state of one key of a definition, without its value. */
 export interface KeyDescription {
   readonly key: string;
@@ -172,15 +160,11 @@ export class EtcdTriggerInspector {
    * @throws InvalidOptionsError if a definition has a class and `class-validator-jsonschema` is not installed
    */
   schema(): DefinitionSchema[] {
-    const schemas = new JsonSchemas();
     return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
-      feeds.map(({ definition: { target, type, codec, unknown } }) => ({
-        cluster: name,
-        target,
-        type: typeName(type),
-        codec: typeof codec === 'string' ? codec : 'custom',
-        schema: schemas.of(type, unknown),
-      })),
+      definitionSchemas(
+        name,
+        feeds.map(({ definition }) => definition),
+      ),
     );
   }
 }
@@ -195,6 +179,7 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
     crons: (coordination?.crons ?? []).map(describeCron),
+    live: cluster.live.describe(),
     coordination: coordination && describeCoordination(coordination),
     failing: ranges.failures.subjects.map(printable),
   };

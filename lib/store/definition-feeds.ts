@@ -20,6 +20,8 @@ import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
+import { StatusListeners } from './status-listeners.js';
+import { type ConfigRefused, RefusalListeners } from './changes/refusal-listeners.js';
 import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
@@ -68,6 +70,8 @@ export class DefinitionFeeds implements FeedSink {
     },
   });
   readonly guard: ListenerGuard;
+  readonly refusals: RefusalListeners;
+  readonly statusListeners: StatusListeners<StoreStatus>;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -81,9 +85,11 @@ export class DefinitionFeeds implements FeedSink {
       this.#options.log.warn(
         `the process has not run for ${seconds} s: the configuration is stale until it is compared with etcd`,
       );
+      this.statusListeners.changed();
     },
     confirmed: () => {
       this.#options.log.info('the configuration is current again');
+      this.statusListeners.changed();
     },
   });
   #followed: readonly FollowedFeed[] = [];
@@ -92,6 +98,11 @@ export class DefinitionFeeds implements FeedSink {
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
     this.guard = new ListenerGuard(options.log, options.observer);
+    this.refusals = new RefusalListeners(this.guard, (prefix) => this.under(prefix).flatMap(refusedOf(prefix)));
+    this.statusListeners = new StatusListeners(() => this.status, this.guard);
+    options.ranges.failures.changed = () => {
+      this.statusListeners.changed();
+    };
     for (const definition of options.definitions.all) {
       const governs = (key: string): boolean => options.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
@@ -186,6 +197,7 @@ export class DefinitionFeeds implements FeedSink {
       restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
+    this.statusListeners.changed();
     if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // A list that failed is retried after the start; an application that does not start leaves no retry behind.
@@ -222,6 +234,8 @@ export class DefinitionFeeds implements FeedSink {
       this.#options.ranges.release(watched);
     }
     this.listeners.close();
+    this.refusals.close();
+    this.statusListeners.close();
   }
 
   /**
@@ -239,7 +253,7 @@ export class DefinitionFeeds implements FeedSink {
     }
   }
 
-  updated(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheUpdate<object>): void {
+  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended }: CacheUpdate<object>): void {
     const { log, observer } = this.#options;
     try {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
@@ -263,6 +277,8 @@ export class DefinitionFeeds implements FeedSink {
       log.info('the configuration is now complete');
     }
     this.#options.snapshot?.changed();
+    this.statusListeners.changed();
+    this.refusals.notify([...rejected.map(refused), ...ended]);
     this.listeners.notify(changes, feed.definition.type);
   }
 
@@ -320,14 +336,17 @@ export class DefinitionFeeds implements FeedSink {
     } else {
       log.info(`${feed.subject}: secrets are refreshed again`);
     }
+    this.statusListeners.changed();
   }
 
   interrupted(feed: DefinitionFeed): void {
     this.#interrupted.add(feed);
+    this.statusListeners.changed();
   }
 
   following(feed: DefinitionFeed): void {
     this.#interrupted.delete(feed);
+    this.statusListeners.changed();
   }
 
   async #prepare(feed: DefinitionFeed): Promise<void> {
@@ -397,5 +416,20 @@ const RECHECK_MS = 100;
 
 /** Limit of one comparison with etcd after a suspension, in milliseconds. */
 const COMPARE_LIMIT_MS = 5_000;
+
+/** Returns the refused values of a definition under a prefix. */
+const refusedOf =
+  (prefix: string) =>
+  ({ cache }: DefinitionFeed): ConfigRefused[] =>
+    cache
+      .rejectedKeys()
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => {
+        const { rejectedRevision = 0, violations = [] } = cache.entry(key);
+        return refused({ key, revision: rejectedRevision, violations });
+      });
+
+const refused = ({ key, revision, violations }: Omit<ConfigRefused, 'type'>): ConfigRefused =>
+  Object.freeze({ type: 'refused', key, revision, violations });
 
 const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.cache !== undefined && isComplete(feed);

@@ -21,6 +21,7 @@ const TITLES = [
   'schemas.ts',
   'environment.module.ts',
   'reactions.ts',
+  'refusals.ts',
   'tenants.ts',
   'formats.module.ts',
   'encrypted.module.ts',
@@ -163,6 +164,20 @@ describe('docs/configuration.md', () => {
       'pool of 20',
       'put /shop/database [host,pool,port] localhost -> b',
     ]);
+  });
+
+  it('notices refused values and the status of the store', async () => {
+    const alerts = await loadClass<{ open: Map<string, string>; statuses: string[] }>('refusals.js', 'Alerts');
+    await put('/shop/database', '{"host":"a","port":1}');
+    const app = await start([await loadClass('app.module.js', 'AppModule')], [alerts]);
+    const { open, statuses } = app.get(alerts);
+    await put('/shop/database', '{"host":"a","port":0}');
+    await eventually(() => open.size === 1);
+
+    expect([...open]).toEqual([['/shop/database', 'port: min']]);
+    await put('/shop/database', '{"host":"a","port":2}');
+    await eventually(() => open.size === 0);
+    expect(statuses).toEqual(['ready']);
   });
 
   it('reads all keys at one revision while others are written', async () => {

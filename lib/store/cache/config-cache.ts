@@ -137,6 +137,11 @@ export class ConfigCache<T> {
     return [...this.#readable.keys(), ...this.#unreadable.keys()];
   }
 
+  /** Keys whose current value is rejected, sorted. */
+  rejectedKeys(): string[] {
+    return [...this.#invalid].sort();
+  }
+
   /** Keys whose current value is rejected and that never had a good value from etcd, in no particular order. */
   withoutGoodValue(): string[] {
     return [...this.#invalid].filter((key) => {
@@ -235,7 +240,7 @@ export class ConfigCache<T> {
     const isSame = changedPaths.length === 0;
     const after = next && isSame ? { ...next, value: sameValue(before, next) } : next;
     this.#set(key, after);
-    update.entryReplaced(key, before, after);
+    update.entryReplaced({ key, revision }, before, after);
     if (!isSame) update.valueChanged({ key, revision, before, after, diff: this.#diff, changedPaths });
   }
 

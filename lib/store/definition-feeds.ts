@@ -18,6 +18,7 @@ import type { ListWatcher } from '../backend/list-watcher.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
 import { someOf } from '../collections/some-of.js';
+import { SuspensionMonitor } from './suspension-monitor.js';
 import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
@@ -35,7 +36,8 @@ import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
  * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
- * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration or with an invalid one.
+ * unexpectedly, while secrets of references cannot be refreshed, or after the process was suspended, until its values
+ * are compared with etcd. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -60,6 +62,11 @@ export class DefinitionFeeds implements FeedSink {
     succeeded: () => {
       this.#failures.recovered(this.listeners, 'listeners of the store');
     },
+    crowded: (count, place = 'an unknown place') => {
+      this.#options.log.warn(
+        `${count} subscriptions to the configuration are open, the last one by ${place}: close each, or read "value" in providers that are created for each request`,
+      );
+    },
   });
   readonly guard: ListenerGuard;
   readonly refusals: RefusalListeners;
@@ -70,6 +77,20 @@ export class DefinitionFeeds implements FeedSink {
   /** Entries with a value of all definitions. */
   readonly #index = new Map<string, CacheEntry<object>>();
   readonly #abort = new AbortController();
+  readonly #suspension = new SuspensionMonitor({
+    isCurrent: async () =>
+      (await Promise.all(this.#followed.map((followed) => this.#isCurrent(followed)))).every(Boolean),
+    suspended: (seconds) => {
+      this.#options.log.warn(
+        `the process has not run for ${seconds} s: the configuration is stale until it is compared with etcd`,
+      );
+      this.statusListeners.changed();
+    },
+    confirmed: () => {
+      this.#options.log.info('the configuration is current again');
+      this.statusListeners.changed();
+    },
+  });
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
 
@@ -99,7 +120,12 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing || this.#hasKeptSecrets;
+    const isStale =
+      this.#interrupted.size > 0 ||
+      this.isOffline ||
+      this.#isFailing ||
+      this.#hasKeptSecrets ||
+      this.#suspension.isSuspected;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -207,6 +233,7 @@ export class DefinitionFeeds implements FeedSink {
   /** Starts to follow every definition from its list on. */
   open(): void {
     for (const followed of this.#followed) followed.resume();
+    if (this.#followed.length > 0 && this.#state !== 'closed') this.#suspension.start();
   }
 
   /** Saves pending changes to the offline snapshot. */
@@ -219,6 +246,7 @@ export class DefinitionFeeds implements FeedSink {
     if (this.#state === 'closed') return;
     this.#options.snapshot?.abandon();
     this.#state = 'closed';
+    this.#suspension.close();
     this.#abort.abort();
     for (const followed of this.#followed) {
       followed.close();
@@ -260,6 +288,9 @@ export class DefinitionFeeds implements FeedSink {
       log.error(`${feed.subject}: ${rejected.length - MAX_LOGGED_KEYS} more values are not valid`);
     }
     for (const key of healed.slice(0, MAX_LOGGED_KEYS)) log.info(`${quoted(key)} is valid again`);
+    if (healed.length > MAX_LOGGED_KEYS) {
+      log.info(`${feed.subject}: ${healed.length - MAX_LOGGED_KEYS} more values are valid again`);
+    }
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
       log.info('the configuration is now complete');
@@ -335,6 +366,7 @@ export class DefinitionFeeds implements FeedSink {
     } else {
       log.info(`${feed.subject}: secrets are refreshed again`);
     }
+    this.statusListeners.changed();
   }
 
   interrupted(feed: DefinitionFeed): void {
@@ -384,6 +416,12 @@ export class DefinitionFeeds implements FeedSink {
     return true;
   }
 
+  /** Compares what a definition shows with what etcd has now. */
+  async #isCurrent(followed: FollowedFeed): Promise<boolean> {
+    const revision = await followed.currentRevision(COMPARE_LIMIT_MS);
+    return revision !== undefined && (await this.#isVisible(followed, revision, COMPARE_LIMIT_MS));
+  }
+
   /** Describes the value that readers see instead of a rejected one. */
   #effectOf({ cache, definition }: DefinitionFeed, key: string): string {
     const { value, source } = cache.entry(key);
@@ -402,6 +440,9 @@ const MAX_LOGGED_KEYS = 100;
 
 /** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;
+
+/** Limit of one comparison with etcd after a suspension, in milliseconds. */
+const COMPARE_LIMIT_MS = 5_000;
 
 /** Returns the refused values of a definition under a prefix. */
 const refusedOf =

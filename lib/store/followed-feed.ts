@@ -1,4 +1,4 @@
-import type { ListWatcher } from '../backend/list-watcher.js';
+import type { ListWatcher, StampList } from '../backend/list-watcher.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
@@ -12,6 +12,8 @@ export interface FollowedFeed {
   pause(): void;
   /** Starts to follow. */
   resume(): void;
+  /** Resolves with the revision that etcd has now; `undefined` without an answer. Never rejects. */
+  currentRevision(withinMs: number): Promise<number | undefined>;
   /** Resolves with true if etcd confirms that the feed has received everything up to a revision. Never rejects. */
   hasCaughtUp(revision: number, withinMs: number): Promise<boolean>;
   close(): void;
@@ -46,23 +48,33 @@ export class FollowedTarget implements FollowedFeed {
     this.#watched.resume();
   }
 
+  async currentRevision(withinMs: number): Promise<number | undefined> {
+    return (await this.#stamps(withinMs))?.revision;
+  }
+
   /** Compares an idle range with etcd, because its stream may report progress only after minutes. */
   async hasCaughtUp(revision: number, withinMs: number): Promise<boolean> {
-    const limit = AbortSignal.timeout(Math.ceil(withinMs));
-    try {
-      const current = await withAnySignal([this.#abort.signal, limit], (signal) =>
-        this.#source.stamps(this.#watched.range, { signal }),
-      );
-      return current.revision >= revision && this.#watched.cache?.matches(current.stamps) === true;
-    } catch {
-      // etcd is unreachable: wait for the stream or the next comparison.
-      return false;
-    }
+    const current = await this.#stamps(withinMs);
+    // Without an answer, the stream or the next comparison decides.
+    return (
+      current !== undefined && current.revision >= revision && this.#watched.cache?.matches(current.stamps) === true
+    );
   }
 
   close(): void {
     this.#abort.abort();
     this.feed.registration?.unregister();
     this.#release();
+  }
+
+  async #stamps(withinMs: number): Promise<StampList | undefined> {
+    const limit = AbortSignal.timeout(Math.ceil(withinMs));
+    try {
+      return await withAnySignal([this.#abort.signal, limit], (signal) =>
+        this.#source.stamps(this.#watched.range, { signal }),
+      );
+    } catch {
+      return undefined;
+    }
   }
 }

@@ -40,9 +40,10 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
-   * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
-   * becomes `ready` when it is complete.
+   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update
+   * fails unexpectedly, while secrets of references cannot be refreshed, or after the process was suspended, until its
+   * values are compared with etcd. `degraded`: started without a required configuration, or with one that is invalid or
+   * unreachable; becomes `ready` when it is complete.
    */
   get status(): StoreStatus {
     return this.#feeds.status;

@@ -2,12 +2,14 @@ import { join, resolve } from 'node:path';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
-import { type ConfigCodec, StoreService } from 'nestjs-etcd-trigger';
+import { type ConfigCodec, type ConfigDefinition, StoreService } from 'nestjs-etcd-trigger';
+import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
 import { quiet } from '../support/quiet-logger.js';
+import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const GUIDE = 'docs/configuration.md';
@@ -25,6 +27,7 @@ const TITLES = [
   'encrypted.module.ts',
   'payment.module.ts',
   'references.module.ts',
+  'strict.ts',
   'exact.module.ts',
   'client.test.ts',
   'before.ts',
@@ -261,6 +264,27 @@ describe('docs/configuration.md', () => {
     expect(await etcd.direct.get('/shop/mail').json()).toEqual({ host: 'mail-2', password: 'vault:mail#password' });
     secrets.set('mail#password', 'second');
     await eventually(() => store.get('/shop/mail', mail)?.password === 'second');
+  });
+
+  it('converts texts of one form, rejects all others, and reads a former name', async () => {
+    const job = await loadClass<object>('strict.js', 'JobConfig');
+    const pool = await loadClass<object>('strict.js', 'PoolConfig');
+    const configs: ConfigDefinition[] = [
+      { key: '/job', type: job },
+      { key: '/pool', type: pool, unknown: 'refuse' },
+    ];
+    const valid = { enabled: 'true', size: '12', since: '2024-02-29T00:00:00Z', timeoutMs: '30s' };
+    const cluster = new FakeCluster({ '/job': valid, '/pool': { maxConnections: 5 } });
+    await using started = await startApp({ hosts: '', client: cluster, configs });
+    const { store } = started;
+    const seen = { enabled: true, size: 12, since: new Date('2024-02-29T00:00:00Z'), timeoutMs: 30_000 };
+
+    expect([store.get('/job', job), store.get('/pool', pool)]).toEqual([seen, { size: 5 }]);
+    await store.put('/job', job, store.getOrThrow('/job', job));
+    expect(store.get('/job', job)).toEqual(seen);
+    const invalid = { enabled: 'off', size: '', since: '2024-02-30T00:00:00Z', timeoutMs: '30' };
+    await store.waitForRevision(cluster.put('/job', invalid).revision);
+    expect(store.entry('/job', job).violations?.map(({ path }) => path)).toEqual(Object.keys(invalid));
   });
 
   it('reads and writes integers that JavaScript would round, with a codec', async () => {

@@ -120,6 +120,10 @@ export class LayerReader implements LayerSink {
     return true;
   }
 
+  async currentRevision(withinMs: number): Promise<number | undefined> {
+    return (await this.refresh(withinMs)) ? this.#readAt : undefined;
+  }
+
   async hasCaughtUp(revision: number, withinMs: number): Promise<boolean> {
     return (await this.refresh(withinMs)) && this.#readAt >= revision;
   }

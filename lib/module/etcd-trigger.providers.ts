@@ -105,7 +105,7 @@ export const clusterProviders = (cluster: string): Provider[] => [
         limits: options.limits,
         application,
         log,
-        pin: pinning && (async (run) => runtime.pinnedReads?.run(run) ?? run()),
+        pin: pinning && ((run) => runtime.pinnedReads?.run(run) ?? Promise.resolve(run())),
       });
       const elections = new ElectionRegistrar({ cluster, clusters, coordination, log });
       const crons = new CronRegistrar({ cluster, clusters, coordination, application, log });

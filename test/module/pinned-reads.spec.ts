@@ -243,9 +243,9 @@ describe('pinRequests', () => {
     const etcd = clusterOf(1);
     const metadata = { controllers: [Users], providers: [Handlers] };
     await using started = await start(etcd, { pinRequests }, metadata);
-    const server = await started.app.listen(0, '127.0.0.1');
-    const { port } = server.address() as { port: number };
-    const get = (id: string) => fetch(`http://127.0.0.1:${port}/users/${id}`);
+    await started.app.listen(0, '127.0.0.1');
+    const base = await started.app.getUrl();
+    const get = (id: string) => fetch(`${base}/users/${id}`);
     await settled(etcd);
     reads.length = 0;
     const write = async (): Promise<void> => {

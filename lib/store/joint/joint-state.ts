@@ -61,7 +61,8 @@ export class JointState<S> {
       if (revision < this.#shownAt || revision < 0) return;
       const versions = this.#histories.map((history) => history.at(revision));
       if (versions.includes(undefined)) continue;
-      this.#shownAt = Math.min(revision, Number.MAX_SAFE_INTEGER);
+      // Infinity: every part is excused.
+      if (revision !== Infinity) this.#shownAt = revision;
       for (const history of this.#histories) history.forgetBefore(revision);
       this.#show(versions.map((version) => version?.state as S));
       return;

@@ -57,14 +57,16 @@ export class PinnedReads {
     const joint = this.joints.ofAll();
     if (joint.state.shown) return joint;
     let subscription: (() => void) | undefined;
-    await within(
-      new Promise<void>((resolve) => {
-        subscription = joint.subscribe(resolve);
+    const isKnown = await within(
+      new Promise<true>((resolve) => {
+        subscription = joint.subscribe(() => {
+          resolve(true);
+        });
       }),
       FIRST_LIMIT_MS,
     );
     subscription?.();
-    if (!joint.state.shown) joint.state.showUnproven();
+    if (!isKnown) joint.state.showUnproven();
     return joint;
   }
 }

@@ -4,7 +4,6 @@ export {
   type ClusterDescription,
   type CronDescription,
   type DefinitionDescription,
-  type DefinitionSchema,
   type EtcdTriggerDescription,
   EtcdTriggerInspector,
   type HandlerDescription,
@@ -12,6 +11,8 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type { DefinitionSchema } from './module/definition-schema.js';
+export type { EffectiveConfig } from './module/effective-config.js';
 export type {
   ClaimDescription,
   CoordinationDescription,
@@ -22,6 +23,8 @@ export type {
   RegistrationDescription,
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
+export type { ReferenceOptions } from './dto/references/reference-options.js';
+export { Secret } from './dto/secrets/secret.decorator.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type {
   SchemaInput,

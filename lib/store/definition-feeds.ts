@@ -35,8 +35,8 @@ import type { ValueType } from '../dto/value-type.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
- * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update fails
- * unexpectedly. `degraded`: started without a required configuration or with an invalid one.
+ * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
+ * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -105,7 +105,7 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing;
+    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing || this.#hasKeptSecrets;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -263,10 +263,10 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   #warnOfCoercion(): void {
-    const names = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
-    for (const name of names) {
+    const coerced = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
+    for (const property of coerced) {
       this.#options.log.warn(
-        `${name} has @Type(() => Boolean) or @Type(() => Number), which converts any value before it is validated: remove it`,
+        `${property}, which converts any value before it is validated: use a strict conversion (docs/configuration.md)`,
       );
     }
   }
@@ -296,6 +296,10 @@ export class DefinitionFeeds implements FeedSink {
     return this.#followed.some(({ feed }) => this.#failures.isFailing(feed));
   }
 
+  get #hasKeptSecrets(): boolean {
+    return this.#followed.some(({ feed }) => feed.areSecretsKept);
+  }
+
   get #failures(): DeliveryFailures {
     return this.#options.ranges.failures;
   }
@@ -303,6 +307,15 @@ export class DefinitionFeeds implements FeedSink {
   unnamed({ subject }: DefinitionFeed, escapedKey: string): void {
     const { log } = this.#options;
     log.warn(`${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`);
+  }
+
+  references(feed: DefinitionFeed, error: Error | undefined): void {
+    const { log } = this.#options;
+    if (error) {
+      log.warn(`${feed.subject}: secrets cannot be refreshed; the last good ones stay: ${describeThrown(error)}`);
+    } else {
+      log.info(`${feed.subject}: secrets are refreshed again`);
+    }
   }
 
   interrupted(feed: DefinitionFeed): void {

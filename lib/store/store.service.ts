@@ -40,8 +40,8 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update
-   * fails unexpectedly. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
+   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
+   * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
    * becomes `ready` when it is complete.
    */
   get status(): StoreStatus {
@@ -188,7 +188,7 @@ export class StoreService {
   ): Promise<WriteResult>;
   put<V extends object>(key: string, value: ValueOnly<V>, options?: PutOptions): Promise<WriteResult>;
   async put(key: string, ...given: readonly unknown[]): Promise<WriteResult> {
-    const { type, value, options } = writeArguments<PutOptions>(given);
+    const { type, value, options } = writeArguments<PutOptions>(key, given);
     return this.#put(key, type, value, options);
   }
 

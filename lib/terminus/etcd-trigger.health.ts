@@ -74,6 +74,9 @@ function warningsOf({ store, targets, handlers, crons, live, coordination, faili
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
+  const unrefreshed = store.definitions
+    .filter(({ secrets }) => secrets === 'kept')
+    .map(({ target }) => `the secrets of ${target} cannot be refreshed`);
   const unexpected = failing.map(
     (subject) => `the delivery of ${subject} has failed unexpectedly, and not succeeded since`,
   );
@@ -90,7 +93,17 @@ function warningsOf({ store, targets, handlers, crons, live, coordination, faili
   });
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
   const problems = coordination?.problems ?? [];
-  return [...incomplete, ...shown, ...interrupted, ...unexpected, ...halted, ...waiting, ...kept, ...problems];
+  return [
+    ...incomplete,
+    ...shown,
+    ...interrupted,
+    ...unrefreshed,
+    ...unexpected,
+    ...halted,
+    ...waiting,
+    ...kept,
+    ...problems,
+  ];
 }
 
 /** Number of invalid keys that the reasons name. */

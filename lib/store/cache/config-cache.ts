@@ -1,8 +1,9 @@
 import type { WatchOrigin } from '../../watch/watch-event.js';
-import { bufferOf, type DocumentBytes } from '../../dto/formats/document-bytes.js';
+import { copySecrets, secretsOf } from '../../dto/kept-document.js';
+import { bufferOf } from '../../dto/formats/document-bytes.js';
 import { changedPaths } from '../../dto/document-diff.js';
 import { CacheUpdate } from './cache-update.js';
-import { type DocumentDiff, pathsOf } from '../changes/config-change.js';
+import { type DocumentDiff, pathsOf, type VisibleState } from '../changes/config-change.js';
 import {
   type ConfigEntry,
   type CacheEntry,
@@ -41,8 +42,8 @@ export interface ConfigCacheOptions<T> {
   /** Index that the caches of all definitions share, so that a read is one lookup. */
   readonly index?: Map<string, CacheEntry<T>>;
   readonly onDelete: 'remove' | 'keep-last';
-  /** Parses valid bytes into a document without unknown properties. Values are compared by their documents. */
-  readonly documentOf: (bytes: DocumentBytes) => unknown;
+  /** Returns the document of a valid value, without unknown properties. Values are compared by their documents. */
+  readonly documentOf: (state: VisibleState<unknown>) => unknown;
   /** Called if a comparison has thrown unexpectedly; the whole document then counts as changed. */
   readonly failed?: (error: unknown) => void;
   /** The default of a key, serialized and parsed like any value. */
@@ -57,6 +58,7 @@ export class ConfigCache<T> {
   readonly #readable = new SortedMap<T>();
   /** Entries without a value. */
   readonly #unreadable = new Map<string, CacheEntry<T>>();
+  #fallback: ConfigCacheOptions<T>['fallback'];
   /** Keys whose current value is rejected. */
   readonly #invalid = new Set<string>();
 
@@ -74,6 +76,7 @@ export class ConfigCache<T> {
   constructor(private readonly options: ConfigCacheOptions<T>) {
     this.#index = options.index ?? new Map<string, CacheEntry<T>>();
     const { fallback } = options;
+    this.#fallback = fallback;
     if (fallback) this.#set(fallback.key, this.#defaultEntry(fallback.key, now()));
   }
 
@@ -173,6 +176,25 @@ export class ConfigCache<T> {
     return update;
   }
 
+  /** Entries whose value contains secrets of references, and the default if it does. */
+  resolvedEntries(): CacheEntry<T>[] {
+    const entries = this.#readable.keys().map((key) => this.#index.get(key));
+    const { key } = this.#fallback ?? {};
+    const fallback =
+      key === undefined || this.#find(key)?.source === 'default' ? undefined : this.#defaultEntry(key, now());
+    return [...entries, fallback].filter((entry) => entry !== undefined).filter(({ value }) => hasSecrets(value));
+  }
+
+  /** Replaces values that were parsed from the same bytes with other secrets. Ignores entries that have changed. */
+  refresh(replacements: readonly { readonly entry: CacheEntry<T>; readonly value: T }[]): CacheUpdate<T> {
+    const update = new CacheUpdate<T>('live', true);
+    for (const { entry, value } of replacements) {
+      if (entry.source === 'default' && this.#fallback) this.#fallback = { ...this.#fallback, value };
+      if (this.#find(entry.key) === entry) this.#replace(update, entry, entry, { ...entry, value });
+    }
+    return update;
+  }
+
   /**
    * Restores valid documents of an offline snapshot for keys without a good value. `isListed`: etcd has listed the
    * definition, so a key that is not in the cache is absent in etcd.
@@ -216,7 +238,7 @@ export class ConfigCache<T> {
   ): void {
     const changedPaths = pathsOf(before, next, this.#diff);
     const isSame = changedPaths.length === 0;
-    const after = next && isSame ? { ...next, value: before?.value } : next;
+    const after = next && isSame ? { ...next, value: sameValue(before, next) } : next;
     this.#set(key, after);
     update.entryReplaced({ key, revision }, before, after);
     if (!isSame) update.valueChanged({ key, revision, before, after, diff: this.#diff, changedPaths });
@@ -252,9 +274,9 @@ export class ConfigCache<T> {
 
   /** Returns the entry of the default; `undefined` if the key has none. */
   #defaultEntry(key: string, since: number): CacheEntry<T> | undefined {
-    const { fallback, type } = this.options;
-    if (fallback?.key !== key) return undefined;
-    const { value, bytes } = fallback;
+    const { type } = this.options;
+    if (this.#fallback?.key !== key) return undefined;
+    const { value, bytes } = this.#fallback;
     return {
       key,
       type,
@@ -282,4 +304,12 @@ export class ConfigCache<T> {
     if (entry && entry.value === undefined) this.#unreadable.set(key, entry);
     else this.#unreadable.delete(key);
   }
+}
+
+const hasSecrets = (value: unknown): boolean => secretsOf(value as object | undefined) !== undefined;
+
+/** The value that readers have, for an equal document. Its references may be others. */
+function sameValue<T>(before: CacheEntry<T> | undefined, { value }: CacheEntry<T>): T | undefined {
+  if (before?.value !== undefined && value !== undefined) copySecrets(value as object, before.value as object);
+  return before?.value;
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { JointState } from '../../lib/store/joint/joint-state.js';
-import type { JointPart } from '../../lib/store/joint/part-history.js';
+import { JointState } from '../../../lib/store/joint/joint-state.js';
+import type { JointPart } from '../../../lib/store/joint/part-history.js';
 
 /** A store with one value a part, and every state that has existed in it. */
 class SimulatedStore {

@@ -17,6 +17,11 @@ export type SerializeResult<T> =
   | { readonly ok: true; readonly bytes: Buffer; readonly value: T; readonly stripped: readonly string[] }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
+/** A document, or the reasons why a value cannot be one. */
+export type DocumentOutcome =
+  | { readonly ok: true; readonly document: JsonObject }
+  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+
 /** Serializes an instance or a plain object, and then parses the bytes with the parser of the readers. */
 export class DtoSerializer<T extends object> {
   constructor(private readonly parser: ValueParser<T>) {}
@@ -80,6 +85,16 @@ export class DtoSerializer<T extends object> {
     if (!document.ok) return undefined;
     const seen = parsed.ok ? this.#documentOf(parsed.value, 'class', new ViolationList()) : undefined;
     return { document: document.value, seen };
+  }
+
+  /** Converts a value to a document, without a check by the class or schema. Never throws. */
+  documentOf(value: unknown, form: WrittenForm): DocumentOutcome {
+    const violations = new ViolationList();
+    const document = this.#documentOf(value, form, violations);
+    // Properties that are undefined are left out.
+    return document
+      ? { ok: true, document: JSON.parse(JSON.stringify(document)) as JsonObject }
+      : { ok: false, violations: violations.toArray() };
   }
 
   #documentOf(value: unknown, form: WrittenForm, violations: ViolationList): JsonObject | undefined {

@@ -118,7 +118,10 @@ export class ClusterRuntime {
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
       unattached: this.unattached(),
-      due: crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
+      due: [
+        ...crons.filter(({ isDue }) => isDue).map(({ method, range }) => ({ name: `${method}: due`, range })),
+        ...(this.#feeds?.reading ?? []),
+      ],
       candidates: this.coordination?.elections ?? [],
     };
   }
@@ -144,6 +147,7 @@ export class ClusterRuntime {
         cluster: this.name,
         definitions,
         source: this.#backend.listWatcher,
+        keyValue: this.#backend.keyValue,
         ranges: this.ranges,
         boot: this.options.boot,
         log: this.log,
@@ -226,7 +230,10 @@ export class ClusterRuntime {
 /** @throws InvalidOptionsError if the store would parse keys of the coordination as configurations */
 function checkOverlap({ all }: ConfigDefinitions, coordination: ResolvedCoordination | undefined): void {
   const prefix = coordination && `${coordination.prefix}/`;
-  const overlapping = all.find(({ target }) => prefix !== undefined && overlaps(target, prefix));
+  const overlapping = all.find(
+    ({ target, layers = [] }) =>
+      prefix !== undefined && (overlaps(target, prefix) || layers.some((key) => overlaps({ key }, prefix))),
+  );
   if (!overlapping) return;
   throw new InvalidOptionsError(
     `${describeTarget(overlapping.target)} of a definition overlaps "coordination.prefix": use a separate prefix for the coordination`,

@@ -9,17 +9,19 @@ import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { DeliveryFailures } from '../watch/sharing/delivery-failures.js';
 import { describeThrown } from '../foreign/foreign-error.js';
+import { type FollowedFeed, FollowedTarget } from './followed-feed.js';
+import { LayeredFeed } from './layers/layered-feed.js';
+import { LayerReader } from './layers/layer-reader.js';
+import type { KeyValueStore } from '../backend/key-value-store.js';
 import { KeyRange } from '../backend/key-range.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
-import { withAnySignal } from '../timing/any-signal.js';
-import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
+import { someOf } from '../collections/some-of.js';
 import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
-import type { FollowedFeed } from './joint/feed-parts.js';
 import { JointStates } from './joint/joint-states.js';
 import { PinnedReads } from './joint/pinned-reads.js';
 import { Pins } from './joint/pins.js';
@@ -44,6 +46,7 @@ export interface DefinitionFeedsOptions {
   readonly cluster: string;
   readonly definitions: ConfigDefinitions;
   readonly source: ListWatcher;
+  readonly keyValue: KeyValueStore;
   readonly ranges: SharedRanges;
   readonly boot: BootPolicy;
   readonly log: InstanceLog;
@@ -87,8 +90,7 @@ export class DefinitionFeeds implements FeedSink {
       this.statusListeners.changed();
     };
     for (const definition of options.definitions.all) {
-      const governs = (key: string): boolean => options.definitions.governing(key) === definition;
-      this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
+      this.#feeds.set(definition, this.#feedOf(definition));
     }
   }
 
@@ -150,7 +152,7 @@ export class DefinitionFeeds implements FeedSink {
     const definition = this.definitions.governing(key);
     if (!definition) {
       throw new InvalidOptionsError(
-        `${what}: no definition covers the key; add one to "configs" or forFeature(), or work with bytes: WatcherService.put`,
+        `${what}: no definition covers the key${this.definitions.layerHint(key) || '; add one to "configs" or forFeature(), or work with bytes: WatcherService.put'}`,
         { key },
       );
     }
@@ -158,18 +160,40 @@ export class DefinitionFeeds implements FeedSink {
     return this.#feeds.get(definition) as DefinitionFeed;
   }
 
+  /** Returns the feeds that merge the layer. */
+  withLayer(layer: string): LayeredFeed[] {
+    const feeds = this.definitions.withLayer(layer).map((definition) => this.#feeds.get(definition));
+    return feeds.filter((feed) => feed instanceof LayeredFeed);
+  }
+
+  /** Ranges that are being read beside their streams. */
+  get reading(): { readonly name: string; readonly range: KeyRange }[] {
+    return this.#followed.flatMap((followed) =>
+      followed instanceof LayerReader
+        ? followed.reading.map((range) => ({ name: `${followed.feed.subject}: its layers are read`, range }))
+        : [],
+    );
+  }
+
+  /**
+   * Resolves when readers see at least the state of a linearizable read of the layers from now on.
+   * @throws ConnectionTimeoutError after the limit
+   */
+  async refresh(feed: LayeredFeed, key: string, timeoutMs: number): Promise<void> {
+    const reader = this.#followed.find((followed) => followed instanceof LayerReader && followed.feed === feed);
+    if (reader instanceof LayerReader && (await reader.refresh(timeoutMs))) return;
+    throw new ConnectionTimeoutError(`fresh ${quoted(key)}: its layers were not read within ${timeoutMs} ms`, { key });
+  }
+
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
     this.#warnOfCoercion();
-    const { cluster, boot, log, ranges, snapshot } = this.#options;
+    const { cluster, boot, log, snapshot } = this.#options;
     const startedAt = performance.now();
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
-    this.#followed = feeds.map((feed) => {
-      const watched = ranges.acquire(KeyRange.of(feed.definition.target), { paused: true });
-      feed.registered(watched.register(feed, { initial: true }));
-      return { feed, watched };
-    });
+    this.#warnOfVariables();
+    this.#followed = feeds.map((feed) => this.#follow(feed));
     const problems = await bootFeeds(feeds, {
       cluster,
       boot,
@@ -183,18 +207,18 @@ export class DefinitionFeeds implements FeedSink {
     if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // A list that failed is retried after the start; an application that does not start leaves no retry behind.
-    if (this.isOffline) for (const { watched } of this.#followed) watched.pause();
+    if (this.isOffline) for (const followed of this.#followed) followed.pause();
     snapshot?.startSaving(feeds);
   }
 
   /** True while a definition is not listed. */
   get isOffline(): boolean {
-    return this.#followed.some(({ watched }) => !watched.cache);
+    return this.#followed.some(({ isListed }) => !isListed);
   }
 
   /** Starts to follow every definition from its list on. */
   open(): void {
-    for (const { watched } of this.#followed) watched.resume();
+    for (const followed of this.#followed) followed.resume();
     this.joints.opened();
   }
 
@@ -209,10 +233,9 @@ export class DefinitionFeeds implements FeedSink {
     this.#options.snapshot?.abandon();
     this.#state = 'closed';
     this.#abort.abort();
-    for (const { feed, watched } of this.#followed) {
-      feed.registration?.unregister();
-      feed.close();
-      this.#options.ranges.release(watched);
+    for (const followed of this.#followed) {
+      followed.close();
+      followed.feed.close();
     }
     this.joints.close();
     this.listeners.close();
@@ -269,6 +292,17 @@ export class DefinitionFeeds implements FeedSink {
         `${property}, which converts any value before it is validated: use a strict conversion (docs/configuration.md)`,
       );
     }
+  }
+
+  /** Warns of variables that are named like an override, but set no property of any definition. */
+  #warnOfVariables(): void {
+    const read = this.all.flatMap((feed) => (feed instanceof LayeredFeed ? (feed.merger.environment ?? []) : []));
+    const known = new Set(read.flatMap((environment) => [...environment.known]));
+    const unknown = new Set(read.flatMap((environment) => environment.unknown).filter((name) => !known.has(name)));
+    if (unknown.size === 0) return;
+    this.#options.log.warn(
+      `these variables set no property of a configuration, and are ignored: ${someOf([...unknown])}`,
+    );
   }
 
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void {
@@ -328,6 +362,24 @@ export class DefinitionFeeds implements FeedSink {
     this.statusListeners.changed();
   }
 
+  #feedOf(definition: ResolvedConfigDefinition): DefinitionFeed {
+    const { layers: layerKeys } = definition;
+    if (layerKeys)
+      return new LayeredFeed(definition, { layerKeys, sharing: this.withLayer.bind(this) }, this.#index, this);
+    const governs = (key: string): boolean => this.definitions.governing(key) === definition;
+    return new DefinitionFeed(definition, governs, this.#index, this);
+  }
+
+  #follow(feed: DefinitionFeed): FollowedFeed {
+    const { source, ranges, keyValue, log } = this.#options;
+    if (feed instanceof LayeredFeed) return new LayerReader(feed, { keyValue, ranges, log });
+    const watched = ranges.acquire(KeyRange.of(feed.definition.target), { paused: true });
+    const release = (): void => {
+      ranges.release(watched);
+    };
+    return new FollowedTarget(feed, { source, watched, release });
+  }
+
   async #prepare(feed: DefinitionFeed): Promise<void> {
     const violations = await feed.prepare();
     if (violations.length === 0) return;
@@ -335,29 +387,16 @@ export class DefinitionFeeds implements FeedSink {
     throw new InvalidOptionsError(message, { key: feed.definition.name });
   }
 
-  /** Compares an idle range with etcd, because its stream may report progress only after minutes. */
-  async #isVisible({ feed, watched }: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
+  async #isVisible(followed: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
+    const { feed } = followed;
     const until = performance.now() + timeoutMs;
     while (feed.visibleRevision < revision) {
       const left = until - performance.now();
       if (left <= 0 || this.#abort.signal.aborted) return false;
-      if (await this.#hasCaughtUp(watched, revision, left)) return feed.parsedWithin(until - performance.now());
+      if (await followed.hasCaughtUp(revision, left)) return feed.parsedWithin(until - performance.now());
       await feed.nextUpdate(Math.min(left, RECHECK_MS));
     }
     return true;
-  }
-
-  async #hasCaughtUp(watched: SharedRange, revision: number, withinMs: number): Promise<boolean> {
-    const limit = AbortSignal.timeout(Math.ceil(withinMs));
-    try {
-      const current = await withAnySignal([this.#abort.signal, limit], (signal) =>
-        this.#options.source.stamps(watched.range, { signal }),
-      );
-      return current.revision >= revision && watched.cache?.matches(current.stamps) === true;
-    } catch {
-      // etcd is unreachable: wait for the stream or the next comparison.
-      return false;
-    }
   }
 
   /** Describes the value that readers see instead of a rejected one. */
@@ -394,4 +433,4 @@ const refusedOf =
 const refused = ({ key, revision, violations }: Omit<ConfigRefused, 'type'>): ConfigRefused =>
   Object.freeze({ type: 'refused', key, revision, violations });
 
-const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.cache !== undefined && isComplete(feed);
+const hasRecovered = ({ feed, isListed }: FollowedFeed): boolean => isListed && isComplete(feed);

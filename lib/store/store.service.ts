@@ -7,7 +7,8 @@ import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { DefinitionFeeds, StoreStatus } from './definition-feeds.js';
 import type { ConfigRefusal } from './changes/refusal-listeners.js';
 import type { ConfigSubscription } from './changes/config-listeners.js';
-import type { ConfigRevision, HistoryOptions } from './writing/config-history.js';
+import type { ConfigRevision, HistoryOptions, RollbackOptions } from './writing/config-history.js';
+import { LayeredFeed } from './layers/layered-feed.js';
 import { ConfigReader, type RequestedConfig } from './config-reader.js';
 import type { Joined, JoinParts } from './joined-config.js';
 import type { ConfigRef } from './config-ref.js';
@@ -87,7 +88,7 @@ export class StoreService {
    * @throws InvalidOptionsError as `get`
    */
   entry<T extends object>(key: string, type: ValueType<T>): ConfigEntry<T> {
-    return this.#feeds.of(key, type).cache.entry(key) as ConfigEntry<T>;
+    return this.#feeds.of(key, type).entry(key) as ConfigEntry<T>;
   }
 
   /**
@@ -162,7 +163,9 @@ export class StoreService {
    */
   async fresh<T extends object>(key: string, type: ValueType<T>): Promise<T | undefined> {
     this.#feeds.of(key, type);
-    await this.#writes.fresh.read(this.#feeds.feedForRequest('fresh', key), key);
+    const feed = this.#feeds.feedForRequest('fresh', key);
+    if (feed instanceof LayeredFeed) await this.#feeds.refresh(feed, key, this.#writes.fresh.timeoutMs);
+    else await this.#writes.fresh.read(feed, key);
     return this.#feeds.pins.outside(() => this.get(key, type));
   }
 
@@ -198,7 +201,7 @@ export class StoreService {
    * @throws InvalidOptionsError, RevisionConflictError, FenceLostError, UnknownOutcomeError as `put`
    */
   async delete(key: string, options: DeleteOptions = {}): Promise<WriteResult & { deleted: boolean }> {
-    return this.#writes.writer.delete(this.#feeds.feedForRequest('delete', key), key, options);
+    return this.#writes.delete(this.#feeds.feedForRequest('delete', key), key, options);
   }
 
   /**
@@ -244,7 +247,7 @@ export class StoreService {
    */
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
     const planned = await planTransaction(build, this.#feedFor.bind(this));
-    return written(await this.#writes.writer.apply({ what: 'transaction', ...planned }));
+    return written(await this.#writes.layers.apply({ what: 'transaction', ...planned }));
   }
 
   /**
@@ -266,8 +269,8 @@ export class StoreService {
    * @throws RevisionUnavailableError if etcd has compacted the revision, or the key did not exist at that revision
    * @throws RevisionConflictError, UnknownOutcomeError as `put`
    */
-  async rollback(key: string, revision: number): Promise<WriteResult> {
-    return this.#writes.history.rollback(this.#feeds.feedForRequest('rollback', key), key, revision);
+  async rollback(key: string, revision: number, options: RollbackOptions = {}): Promise<WriteResult> {
+    return this.#writes.history.rollback(this.#feeds.feedForRequest('rollback', key), key, revision, options);
   }
 
   /**
@@ -317,7 +320,7 @@ export class StoreService {
   }
 
   async #put(key: string, type: ValueType | undefined, value: unknown, options?: PutOptions): Promise<WriteResult> {
-    return this.#writes.writer.put(
+    return this.#writes.put(
       this.#feedFor('put', key, type),
       key,
       { value, form: type ? 'class' : 'document' },
@@ -331,7 +334,7 @@ export class StoreService {
     change: ConfigUpdate<object>,
     options: UpdateOptions = {},
   ): Promise<WriteResult> {
-    return this.#writes.updater.update(this.#feedFor('update', key, type), key, change, options);
+    return this.#writes.update(this.#feedFor('update', key, type), key, change, options);
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class or schema */

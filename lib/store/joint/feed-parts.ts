@@ -5,25 +5,26 @@ import type { SharedRange } from '../../watch/sharing/shared-range.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import type { JointPart } from './part-history.js';
 
-/** A definition and the range that it follows. */
-export interface FollowedFeed {
+/** A definition and what it follows. */
+export interface FollowedDefinition {
   readonly feed: DefinitionFeed;
-  readonly watched: SharedRange;
+  /** `undefined` for a definition of several layers. */
+  readonly watched?: SharedRange;
+  resume(): void;
+  hasCaughtUp(revision: number, withinMs: number): Promise<boolean>;
 }
 
 /** One key of a definition. A refused value holds the joint state back. */
-export function keyPart(
-  { feed, watched }: FollowedFeed,
-  key: string,
-  lists: ListWatcher,
-): JointPart<object | undefined> {
+export function keyPart(followed: FollowedDefinition, key: string, lists: ListWatcher): JointPart<object | undefined> {
   const range = KeyRange.of({ key });
+  const { feed, watched } = followed;
   return {
     ...followedPart(feed),
     read: () => feed.cache.get(key),
     isRefused: () => feed.cache.entry(key).state === 'invalid',
-    since: () => feed.cache.headRevision(key) || feed.appliedRevision,
-    compare: async (signal) => {
+    since: () => (watched && feed.cache.headRevision(key)) || feed.appliedRevision,
+    compare: async (signal, target) => {
+      if (!watched) return compareLayers(followed, target);
       const { revision, clusterId, stamps } = await lists.stamps(range, { signal });
       const known = watched.cache?.get(range.rawKey);
       const [found] = stamps;
@@ -35,17 +36,20 @@ export function keyPart(
 
 /** All keys of a definition. A refused value is represented by the last good one. */
 export const definitionPart = (
-  { feed, watched }: FollowedFeed,
+  followed: FollowedDefinition,
   lists: ListWatcher,
 ): JointPart<ReadonlySortedMap<object>> => ({
-  ...followedPart(feed),
-  read: () => feed.cache.view(),
+  ...followedPart(followed.feed),
+  read: () => followed.feed.cache.view(),
   isRefused: () => false,
   since: () => {
+    const { feed, watched } = followed;
     const { target } = feed.definition;
-    return ('key' in target && feed.cache.headRevision(target.key)) || feed.appliedRevision;
+    return (watched && 'key' in target && feed.cache.headRevision(target.key)) || feed.appliedRevision;
   },
-  compare: async (signal) => {
+  compare: async (signal, target) => {
+    const { feed, watched } = followed;
+    if (!watched) return compareLayers(followed, target);
     const { revision, clusterId, stamps } = await lists.stamps(watched.range, { signal });
     return watched.cache?.matches(stamps) === true && isCurrent(feed, clusterId) ? revision : undefined;
   },
@@ -60,3 +64,8 @@ const followedPart = (feed: DefinitionFeed) => ({
 /** True if the values of the definition are those of its range, and of the cluster that has answered. */
 const isCurrent = ({ isParsing, registration, clusterId }: DefinitionFeed, answered: string): boolean =>
   !isParsing && registration?.isLagging === false && clusterId === answered;
+
+const compareLayers = async (followed: FollowedDefinition, target: number): Promise<number | undefined> =>
+  (await followed.hasCaughtUp(target, COMPARE_LIMIT_MS)) && !followed.feed.isParsing ? target : undefined;
+
+const COMPARE_LIMIT_MS = 2_000;

@@ -60,7 +60,7 @@ export class JointProver<S> {
   async #prove(history: PartHistory<S>): Promise<PartHistory<S> | undefined> {
     try {
       const revision = await withAnySignal([this.#signal, AbortSignal.timeout(COMPARE_LIMIT_MS)], (signal) =>
-        history.part.compare(signal),
+        history.part.compare(signal, this.#state.target),
       );
       if (revision === undefined) return history;
       history.proven(revision);

@@ -31,9 +31,14 @@ export class JointState<S> {
   /** The parts whose comparison with etcd is needed before their newest states can be shown. */
   get unproven(): readonly PartHistory<S>[] {
     const newest = this.#histories.map((history) => history.newest);
+    const { target } = this;
     if (this.#shown?.every((state, index) => state === newest[index]?.state)) return [];
-    const target = Math.max(...newest.map(({ from }) => (from === Infinity ? 0 : from)));
     return this.#histories.filter(({ knownTo, newest: { from } }) => knownTo < target || from === Infinity);
+  }
+
+  /** The revision up to which every part must be known before the newest states can be shown. */
+  get target(): number {
+    return Math.max(0, ...this.#histories.map(({ newest: { from } }) => (from === Infinity ? 0 : from)));
   }
 
   /** Shows the states as they are, although they may never have existed together. */

@@ -2,7 +2,7 @@ import type { ListWatcher } from '../../backend/list-watcher.js';
 import type { ReadonlySortedMap } from '../../collections/sorted-map.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
-import { definitionPart, type FollowedFeed, keyPart } from './feed-parts.js';
+import { definitionPart, type FollowedDefinition, keyPart } from './feed-parts.js';
 import { JointProver } from './joint-prover.js';
 import { JointState } from './joint-state.js';
 import type { JointPart } from './part-history.js';
@@ -30,7 +30,7 @@ export class JointStates {
   readonly #running = new Set<RunningJoint>();
   readonly #ofKeys = new Map<string, FollowedJoint<object | undefined>>();
   #ofAll: FollowedJoint<ReadonlySortedMap<object>> | undefined;
-  #followed: readonly FollowedFeed[] = [];
+  #followed: readonly FollowedDefinition[] = [];
   /** True until the application is initialized: a joint state may then begin with what was loaded. */
   #isStarting = true;
 
@@ -46,23 +46,25 @@ export class JointStates {
    * To be called when all definitions are loaded. Definitions of one key whose lists show no common revision are compared
    * with etcd; one that has changed in between is followed.
    */
-  async loaded(followed: readonly FollowedFeed[], withinMs: number): Promise<void> {
+  async loaded(followed: readonly FollowedDefinition[], withinMs: number): Promise<void> {
     this.#followed = followed;
     const listed = followed.filter(({ feed }) => feed.isListed);
-    const ofKeys = listed.flatMap(({ feed, watched }) => {
-      const { target } = feed.definition;
-      return 'key' in target ? [{ watched, feed, part: keyPart({ feed, watched }, target.key, this.#lists) }] : [];
+    const ofKeys = listed.flatMap((each) => {
+      const { target } = each.feed.definition;
+      return 'key' in target ? [{ each, feed: each.feed, part: keyPart(each, target.key, this.#lists) }] : [];
     });
     const target = Math.max(0, ...ofKeys.map(({ part }) => part.since()));
     const behind = ofKeys.filter(({ part }) => part.appliedTo() < target);
     const until = performance.now() + withinMs;
-    const aligning = behind.map(async ({ watched, feed, part }) => {
-      const revision = await part.compare(AbortSignal.timeout(Math.ceil(Math.max(1, withinMs)))).catch(() => undefined);
+    const aligning = behind.map(async ({ each, feed, part }) => {
+      const revision = await part
+        .compare(AbortSignal.timeout(Math.ceil(Math.max(1, withinMs))), target)
+        .catch(() => undefined);
       if (revision !== undefined) {
         this.#alignedTo.set(feed, revision);
         return;
       }
-      watched.resume();
+      each.resume();
       await feed.whenVisible(target, until - performance.now());
     });
     await within(Promise.all(aligning), withinMs);
@@ -114,8 +116,8 @@ export class JointStates {
     };
   }
 
-  #followedOf(feed: DefinitionFeed): FollowedFeed {
-    return this.#followed.find((followed) => followed.feed === feed) as FollowedFeed;
+  #followedOf(feed: DefinitionFeed): FollowedDefinition {
+    return this.#followed.find((followed) => followed.feed === feed) as FollowedDefinition;
   }
 
   #follow<S>(parts: readonly JointPart<S>[], options: { readonly excuses: boolean }): FollowedJoint<S> {

@@ -12,8 +12,11 @@ export interface JointPart<S> {
   readonly appliedTo: () => number;
   /** Changes when the store of etcd was restored or replaced: revisions of another history cannot be compared. */
   readonly history: () => number;
-  /** Compares the current state with etcd. Resolves with the revision at which both are equal, if they are. */
-  readonly compare: (signal: AbortSignal) => Promise<number | undefined>;
+  /**
+   * Compares the current state with etcd. Resolves with the revision at which both are equal, if they are. `target` is
+   * the revision that is needed.
+   */
+  readonly compare: (signal: AbortSignal, target: number) => Promise<number | undefined>;
 }
 
 /** A state and the revisions at which it is known to be the state in etcd. */
@@ -67,7 +70,8 @@ export class PartHistory<S> {
   record(isResync: boolean): boolean {
     const { part, newest } = this;
     const next = this.#newVersion();
-    if (part.history() !== this.#history) {
+    const hasGoneBack = newest.from !== Infinity && next.from < newest.from;
+    if (part.history() !== this.#history || hasGoneBack) {
       this.#history = part.history();
       this.#provenTo = -1;
       this.#isFollowing = true;

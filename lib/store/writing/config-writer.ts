@@ -13,6 +13,7 @@ import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import type { SerializeResult } from '../../dto/dto-serializer.js';
 import type { WrittenForm } from '../../dto/plain-document.js';
+import { checkNoLayer } from './layer-options.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
 /** A write waits at most this long until readers of this process see it. */
@@ -31,6 +32,11 @@ export interface PutOptions {
   readonly lease?: LeaseOptions | undefined;
   /** Write only if this instance still owns what the fence stands for. */
   readonly fence?: Fence | undefined;
+  /**
+   * For a definition with layers: the layer to write. `ifRevision` and `ifAbsent` apply to it.
+   * @default the key, if it is one of the layers
+   */
+  readonly layer?: string | undefined;
 }
 
 /** Condition of a `StoreService.delete`. */
@@ -39,6 +45,11 @@ export interface DeleteOptions {
   readonly ifRevision?: number | undefined;
   /** Delete only if this instance still owns what the fence stands for. */
   readonly fence?: Fence | undefined;
+  /**
+   * For a definition with layers: the layer to delete. `ifRevision` applies to it.
+   * @default the key, if it is one of the layers
+   */
+  readonly layer?: string | undefined;
 }
 
 /** The parts that all operations of a write share. */
@@ -49,6 +60,8 @@ export interface WriteRequest {
   readonly fences?: readonly Fence[];
   /** Attached to all puts. */
   readonly lease?: Lease | undefined;
+  /** Keys that are not written, and must still be at this revision; 0: absent. */
+  readonly guards?: readonly { readonly key: string; readonly revision: number }[];
 }
 
 /** A write that was applied. */
@@ -59,8 +72,8 @@ export interface WriteResult {
   readonly visible: boolean;
 }
 
-const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true };
-const PUT_OPTIONS: OptionNames<PutOptions> = { ...DELETE_OPTIONS, ifAbsent: true, lease: true };
+export const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true, layer: true };
+export const PUT_OPTIONS: OptionNames<PutOptions> = { ...DELETE_OPTIONS, ifAbsent: true, lease: true };
 
 /** One validated operation of a write. */
 export interface KeyWrite {
@@ -69,6 +82,11 @@ export interface KeyWrite {
   readonly operation: Operation;
   /** Revision that the key must have; 0: the key must be absent; `undefined`: no condition. */
   readonly expected: number | undefined;
+  /**
+   * Other feeds that show the key.
+   * @default none
+   */
+  readonly shownBy?: readonly DefinitionFeed[];
 }
 
 export type AppliedWrite = WriteResult & { readonly applied: true; readonly deleted: readonly string[] };
@@ -96,9 +114,11 @@ export class ConfigWriter {
     const what = `put ${quoted(key)}`;
     checkKnown(options, PUT_OPTIONS, { owner: ` of ${what}` });
     if (options.lease) checkKnown(options.lease, { ttlSeconds: true }, { path: 'lease.', owner: ` of ${what}` });
+    checkNoLayer(what, feed, options);
     const write = await plannedPut(feed, key, content, expectedRevision(what, key, options));
     const request = { what, writes: [write], fences: fencesOf(what, options, key) };
-    return options.lease ? this.#putLeased(request, key, options.lease) : written(await this.apply(request));
+    if (!options.lease) return written(await this.apply(request));
+    return this.withLease(key, options.lease, (lease) => this.apply({ ...request, lease }));
   }
 
   async delete(
@@ -108,6 +128,7 @@ export class ConfigWriter {
   ): Promise<WriteResult & { readonly deleted: boolean }> {
     const what = `delete ${quoted(key)}`;
     checkKnown(options, DELETE_OPTIONS, { owner: ` of ${what}` });
+    checkNoLayer(what, feed, options);
     const write = plannedDelete(feed, key, expectedRevision(what, key, options));
     const { revision, visible, deleted } = await this.apply({
       what,
@@ -127,14 +148,14 @@ export class ConfigWriter {
    * Applies all writes or none, and returns a conflict of revisions instead of throwing it.
    * @throws FenceLostError, InvalidOptionsError for a fence of another cluster
    */
-  async attempt({ what, writes, fences = [], lease }: WriteRequest): Promise<WriteAttempt> {
+  async attempt({ what, writes, fences = [], lease, guards = [] }: WriteRequest): Promise<WriteAttempt> {
     const [only] = writes;
     const fenced = fences.map((fence) => this.#fences.conditionOf(what, fence));
     const conditional = writes.filter(({ expected }) => expected !== undefined);
     const result = await this.#keyValue.commit({
       what,
       key: writes.length === 1 ? only?.key : undefined,
-      conditions: [...conditional.map(conditionOf), ...fenced],
+      conditions: [...conditional.map(conditionOf), ...fenced, ...guards.map(guardOf)],
       operations: writes.map(({ operation }) =>
         operation.type === 'put' ? { ...operation, lease: lease?.id } : operation,
       ),
@@ -143,13 +164,13 @@ export class ConfigWriter {
       const records = result.current.slice(conditional.length);
       const lost = fences[fenced.findIndex((condition, index) => !isMet(condition, records[index]))];
       if (lost) throw fenceLost(what, lost, writes.length === 1 ? only?.key : undefined);
-      return conflictOf(conditional, result.current);
+      return conflictOf(conditional, result.current, guards);
     }
     const { revision, deleted } = result;
     for (const write of writes) this.#noteLease(write, lease, revision);
     // Deleting an absent key causes no change that readers could see.
     const effective = writes.filter(({ operation: { type, rawKey } }) => type === 'put' || deleted.includes(rawKey));
-    const feeds = new Set(effective.map(({ feed }) => feed));
+    const feeds = new Set(effective.flatMap(({ feed, shownBy = [] }) => [feed, ...shownBy]));
     const visible = await Promise.all([...feeds].map((feed) => feed.whenVisible(revision, VISIBLE_LIMIT_MS)));
     return { applied: true, revision, deleted, visible: !visible.includes(false) };
   }
@@ -161,10 +182,15 @@ export class ConfigWriter {
     return result;
   }
 
-  async #putLeased(request: WriteRequest, key: string, options: LeaseOptions): Promise<WriteResult> {
+  /** Grants a lease for a put of the key. */
+  async withLease(
+    key: string,
+    options: LeaseOptions,
+    put: (lease: Lease) => Promise<AppliedWrite>,
+  ): Promise<WriteResult> {
     const lease = await this.#leases.grant(key, options);
     try {
-      return written(await this.apply({ ...request, lease }));
+      return written(await put(lease));
     } catch (error) {
       // A write that may have been applied expires with its lease, unless the application repeats it.
       if (!(error instanceof UnknownOutcomeError)) this.#leases.discard(lease);
@@ -228,20 +254,41 @@ export function expectedRevision(
   return ifRevision;
 }
 
+const guardOf = ({ key, revision }: { readonly key: string; readonly revision: number }): Condition => ({
+  rawKey: rawKeyOf(key),
+  revision,
+});
+
 const conditionOf = ({ operation: { rawKey }, expected = 0 }: KeyWrite): Condition => ({ rawKey, revision: expected });
 
 /** Describes the first key with an unexpected revision. */
 async function conflictOf(
   conditional: readonly KeyWrite[],
   records: readonly (KeyRecord | undefined)[],
+  guards: NonNullable<WriteRequest['guards']>,
 ): Promise<WriteAttempt & { readonly applied: false }> {
   const isAsExpected = ({ expected }: KeyWrite, index: number): boolean => (records[index]?.revision ?? 0) === expected;
   const index = conditional.findIndex((write, at) => !isAsExpected(write, at));
-  const { feed, key, expected } = conditional[index] as KeyWrite;
+  const failed = conditional[index];
+  if (!failed) return guardConflict(guards, records.slice(-guards.length));
+  const { feed, key, expected } = failed;
   const current = records[index];
-  const parsed = current && (await feed.parser.parse(current.value));
+  const parsed = current && (await feed.parseValue(key, current.value));
   const value = parsed?.ok ? parsed.value : undefined;
   const demanded = expected ? `at revision ${expected}` : 'absent';
   const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => value, feed.definition.type);
+  return { applied: false, conflict, current };
+}
+
+/** Describes the first key that is not at the revision of its guard. */
+function guardConflict(
+  guards: NonNullable<WriteRequest['guards']>,
+  records: readonly (KeyRecord | undefined)[],
+): WriteAttempt & { readonly applied: false } {
+  const index = guards.findIndex(({ revision }, at) => (records[at]?.revision ?? 0) !== revision);
+  const { key = '', revision = 0 } = guards[index] ?? {};
+  const current = records[index];
+  const demanded = revision ? `at revision ${revision}` : 'absent';
+  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => undefined, undefined);
   return { applied: false, conflict, current };
 }

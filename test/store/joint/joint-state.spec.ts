@@ -93,7 +93,7 @@ describe('a joint state', () => {
         joint.evaluate();
         const compare = async (index: number): Promise<void> => {
           const unproven = joint.unproven.find((history) => history.part === feeds[index]);
-          const revision = await unproven?.part.compare(new AbortController().signal);
+          const revision = await unproven?.part.compare(new AbortController().signal, joint.target);
           if (revision !== undefined) unproven?.proven(revision);
           joint.evaluate();
         };

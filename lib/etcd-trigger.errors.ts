@@ -80,7 +80,7 @@ export class KeyNotFoundError extends EtcdTriggerError {
   readonly code = 'ETCD_KEY_NOT_FOUND';
 }
 
-/** `StoreService.getOrThrow` found no valid configuration under the key. */
+/** `getOrThrow` found no valid configuration under the key, or the state of a join is not known yet. */
 export class ConfigNotFoundError extends EtcdTriggerError {
   readonly code = 'ETCD_CONFIG_NOT_FOUND';
 }

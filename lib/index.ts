@@ -143,6 +143,7 @@ export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
 export type { ConfigHealed, ConfigRefusal, ConfigRefused } from './store/changes/refusal-listeners.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { LiveValue } from './store/changes/projected-config.js';
+export type { Joined, JoinedValue, JoinParts } from './store/joined-config.js';
 export type { ConfigRef, WritableValue } from './store/config-ref.js';
 export type { ConfigTransaction, TransactionPutOptions } from './store/writing/config-transaction.js';
 export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';

@@ -13,6 +13,7 @@ import { HandlerListeners } from './handler.listeners.js';
 import { type HandlerPlan, planOf } from './handler.plan.js';
 import { faultsIn, methodProblem, type MethodRegistrar, type MethodsPlan } from './method-registrar.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
+import { type Pin, pinnedHandler } from './pinned-handler.js';
 import { unknownCluster } from './unknown-cluster.js';
 import { WatchKeyHandler } from './watch-key.handler.js';
 import type { WatchKeyRegistry } from './watch-key.registry.js';
@@ -28,6 +29,8 @@ export interface HandlerRegistrarOptions {
   readonly log: InstanceLog;
   /** Limits of the payloads of handlers with a `type`. */
   readonly limits: DocumentLimits;
+  /** Set if the reads of each call are pinned. */
+  readonly pin?: Pin | undefined;
 }
 
 interface Entry {
@@ -95,13 +98,13 @@ export class HandlerRegistrar implements MethodRegistrar {
   }
 
   async #attach({ plan, handler }: Entry, boot: BootPolicy): Promise<BootProblem | undefined> {
-    const { log, application, cluster, limits } = this.options;
+    const { log, application, cluster, limits, pin } = this.options;
     const { name, target, options } = plan;
     const onResync = this.#listeners.onResync(target);
     try {
       const { subscription, listed } = this.watcher.attach(
         target.range.target,
-        invokerOf(plan, { log, counters: handler.counters, application, limits }),
+        pinnedHandler(invokerOf(plan, { log, counters: handler.counters, application, limits }), pin),
         {
           ...options,
           onResync: (notice) =>

@@ -19,6 +19,7 @@ import type { ConfigDefinition } from '../store/definitions/config-definition.js
 import { describeTarget, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
+import type { PinnedReads } from '../store/joint/pinned-reads.js';
 import { StoreService } from '../store/store.service.js';
 import { WriteSide } from '../store/writing/write-side.js';
 import type { ClusterGaugeValues } from '../telemetry/cluster-gauges.js';
@@ -90,6 +91,11 @@ export class ClusterRuntime {
     return this.#backend.client?.() ?? absentClient();
   }
 
+  /** `undefined` until the store is loaded. */
+  get pinnedReads(): PinnedReads | undefined {
+    return this.#feeds?.pinnedReads;
+  }
+
   /** Empty until the store is loaded. */
   get feeds(): readonly DefinitionFeed[] {
     return this.#feeds?.all ?? [];
@@ -150,6 +156,7 @@ export class ClusterRuntime {
       });
       this.#feeds = feeds;
       await feeds.load();
+      if (this.options.pinRequests) feeds.pinnedReads.prepare();
       return new StoreService(feeds, this.#writes);
     } catch (error) {
       this.close();

@@ -23,6 +23,7 @@ import {
 import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker, instancesOf } from './module-graph.js';
 import { optionsCycleCheck } from './options-cycle.check.js';
 import { type InterruptedWork, ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
+import { PinningInterceptor } from './pinning.interceptor.js';
 import { StoreRegistry } from './store.registry.js';
 
 /** The options of the application, unchecked. */
@@ -92,6 +93,9 @@ export const clusterProviders = (cluster: string): Provider[] => [
       moduleRef: ModuleRef,
     ) => {
       const { log, options, registry, watcher, coordination } = runtime;
+      const pinning = options.pinRequests ? new PinningInterceptor(() => runtime.pinnedReads) : undefined;
+      // Nest reads the global interceptors when it registers the routes, before any lifecycle hook.
+      if (pinning) moduleRef['container'].applicationConfig?.addGlobalInterceptor(pinning);
       const application = options.handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined;
       const clusters = clustersOf(discovery);
       const handlers = new HandlerRegistrar(explorer, watcher, registry, {
@@ -101,6 +105,7 @@ export const clusterProviders = (cluster: string): Provider[] => [
         limits: options.limits,
         application,
         log,
+        pin: pinning && ((run) => runtime.pinnedReads?.run(run) ?? Promise.resolve(run())),
       });
       const elections = new ElectionRegistrar({ cluster, clusters, coordination, log });
       const crons = new CronRegistrar({ cluster, clusters, coordination, application, log });

@@ -23,6 +23,9 @@ import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
+import { JointStates } from './joint/joint-states.js';
+import { PinnedReads } from './joint/pinned-reads.js';
+import { Pins } from './joint/pins.js';
 import { StatusListeners } from './status-listeners.js';
 import { type ConfigRefused, RefusalListeners } from './changes/refusal-listeners.js';
 import { ConfigListeners } from './changes/config-listeners.js';
@@ -70,6 +73,9 @@ export class DefinitionFeeds implements FeedSink {
   });
   readonly guard: ListenerGuard;
   readonly refusals: RefusalListeners;
+  readonly joints: JointStates;
+  readonly pins = new Pins();
+  readonly pinnedReads: PinnedReads;
   readonly statusListeners: StatusListeners<StoreStatus>;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
@@ -96,6 +102,8 @@ export class DefinitionFeeds implements FeedSink {
 
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
+    this.joints = new JointStates(options.source);
+    this.pinnedReads = new PinnedReads(this.pins, this.joints, () => this.#followed.map(({ feed }) => feed));
     this.guard = new ListenerGuard(options.log, options.observer);
     this.refusals = new RefusalListeners(this.guard, (prefix) => this.under(prefix).flatMap(refusedOf(prefix)));
     this.statusListeners = new StatusListeners(() => this.status, this.guard);
@@ -133,7 +141,8 @@ export class DefinitionFeeds implements FeedSink {
   get busy(): string[] {
     return [...this.#feeds.values()]
       .filter(({ isParsing }) => isParsing)
-      .map(({ subject }) => `${subject}: validating`);
+      .map(({ subject }) => `${subject}: validating`)
+      .concat(this.joints.isBusy ? ['joint state: comparing'] : []);
   }
 
   /**
@@ -141,6 +150,8 @@ export class DefinitionFeeds implements FeedSink {
    * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
   read(key: string, type: ValueType): object | undefined {
+    const pinned = this.pins.current;
+    if (pinned) return pinned.viewOf(this.of(key, type)).get(key);
     const entry = this.#index.get(key);
     // Without an entry, a type that JavaScript has left out must not pass for that of the entry.
     if (entry === undefined) return this.of(key, type).cache.get(key);
@@ -216,6 +227,7 @@ export class DefinitionFeeds implements FeedSink {
       restore: async (incomplete) => (await snapshot?.restore(incomplete, feeds)) ?? false,
       restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
+    await this.joints.loaded(this.#followed, Math.max(1, boot.timeoutMs - (performance.now() - startedAt)));
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
     this.statusListeners.changed();
     if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
@@ -234,6 +246,7 @@ export class DefinitionFeeds implements FeedSink {
   open(): void {
     for (const followed of this.#followed) followed.resume();
     if (this.#followed.length > 0 && this.#state !== 'closed') this.#suspension.start();
+    this.joints.opened();
   }
 
   /** Saves pending changes to the offline snapshot. */
@@ -252,6 +265,7 @@ export class DefinitionFeeds implements FeedSink {
       followed.close();
       followed.feed.close();
     }
+    this.joints.close();
     this.listeners.close();
     this.refusals.close();
     this.statusListeners.close();
@@ -272,7 +286,7 @@ export class DefinitionFeeds implements FeedSink {
     }
   }
 
-  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended }: CacheUpdate<object>): void {
+  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended, origin }: CacheUpdate<object>): void {
     const { log, observer } = this.#options;
     try {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
@@ -299,6 +313,7 @@ export class DefinitionFeeds implements FeedSink {
     this.statusListeners.changed();
     this.refusals.notify([...rejected.map(refused), ...ended]);
     this.listeners.notify(changes, feed.definition.type);
+    this.joints.updated(feed, origin !== 'live');
   }
 
   #warnOfCoercion(): void {

@@ -14,6 +14,8 @@ export interface FollowedFeed {
   resume(): void;
   /** Resolves with the revision that etcd has now; `undefined` without an answer. Never rejects. */
   currentRevision(withinMs: number): Promise<number | undefined>;
+  /** The range of the feed; `undefined` for a feed of several keys. */
+  readonly watched?: SharedRange;
   /** Resolves with true if etcd confirms that the feed has received everything up to a revision. Never rejects. */
   hasCaughtUp(revision: number, withinMs: number): Promise<boolean>;
   close(): void;
@@ -22,7 +24,7 @@ export interface FollowedFeed {
 /** A feed that follows the key or prefix of its definition. */
 export class FollowedTarget implements FollowedFeed {
   readonly #source: ListWatcher;
-  readonly #watched: SharedRange;
+  readonly watched: SharedRange;
   readonly #release: () => void;
   readonly #abort = new AbortController();
 
@@ -31,21 +33,21 @@ export class FollowedTarget implements FollowedFeed {
     { source, watched, release }: { source: ListWatcher; watched: SharedRange; release: () => void },
   ) {
     this.#source = source;
-    this.#watched = watched;
+    this.watched = watched;
     this.#release = release;
     feed.registered(watched.register(feed, { initial: true }));
   }
 
   get isListed(): boolean {
-    return this.#watched.cache !== undefined;
+    return this.watched.cache !== undefined;
   }
 
   pause(): void {
-    this.#watched.pause();
+    this.watched.pause();
   }
 
   resume(): void {
-    this.#watched.resume();
+    this.watched.resume();
   }
 
   async currentRevision(withinMs: number): Promise<number | undefined> {
@@ -57,7 +59,7 @@ export class FollowedTarget implements FollowedFeed {
     const current = await this.#stamps(withinMs);
     // Without an answer, the stream or the next comparison decides.
     return (
-      current !== undefined && current.revision >= revision && this.#watched.cache?.matches(current.stamps) === true
+      current !== undefined && current.revision >= revision && this.watched.cache?.matches(current.stamps) === true
     );
   }
 
@@ -71,7 +73,7 @@ export class FollowedTarget implements FollowedFeed {
     const limit = AbortSignal.timeout(Math.ceil(withinMs));
     try {
       return await withAnySignal([this.#abort.signal, limit], (signal) =>
-        this.#source.stamps(this.#watched.range, { signal }),
+        this.#source.stamps(this.watched.range, { signal }),
       );
     } catch {
       return undefined;

@@ -10,6 +10,7 @@ import type { ConfigSubscription } from './changes/config-listeners.js';
 import type { ConfigRevision, HistoryOptions, RollbackOptions } from './writing/config-history.js';
 import { LayeredFeed } from './layers/layered-feed.js';
 import { ConfigReader, type RequestedConfig } from './config-reader.js';
+import type { Joined, JoinParts } from './joined-config.js';
 import type { ConfigRef } from './config-ref.js';
 import { type ConfigTransaction, planTransaction } from './writing/config-transaction.js';
 import { type ValueOnly, writeArguments } from './writing/write-arguments.js';
@@ -122,6 +123,28 @@ export class StoreService {
     return this.#reader.select(key, type, project);
   }
 
+  /**
+   * Returns a reference to several keys that change together, also keys of different definitions. It shows only states
+   * that existed at one revision: all writes of a transaction, or none of them. A change is shown when the other keys
+   * are known to be as new, which may take a request to etcd. While the value of one key is invalid, the whole join keeps
+   * its last state. It cannot be written.
+   *
+   * @throws InvalidOptionsError for an invalid part, or as `get`
+   */
+  join<const Parts extends JoinParts>(parts: Parts): ConfigRef<Joined<Parts>, never> {
+    return this.#reader.join(parts) as ConfigRef<Joined<Parts>, never>;
+  }
+
+  /**
+   * Calls a function in which `get`, `getOrThrow`, `entries`, `keys`, `snapshot` and the `value` of every reference show
+   * one state of all definitions, which existed at one revision, until its promise has settled: what it has read, it
+   * reads again. A function within it reads the same state. `entry`, `fresh`, writes, listeners and what it leaves running
+   * see the newest values. A definition that etcd has refused to show for some time is left out of the comparison.
+   */
+  async pinned<R>(run: () => R | Promise<R>): Promise<R> {
+    return this.#feeds.pinnedReads.run(run);
+  }
+
   /** @internal */
   ref(requested: RequestedConfig): ConfigRef<unknown> {
     const { type } = requested;
@@ -144,7 +167,7 @@ export class StoreService {
     const feed = this.#feeds.feedForRequest('fresh', key);
     if (feed instanceof LayeredFeed) await this.#feeds.refresh(feed, key, this.#writes.fresh.timeoutMs);
     else await this.#writes.fresh.read(feed, key);
-    return this.get(key, type);
+    return this.#feeds.pins.outside(() => this.get(key, type));
   }
 
   /**

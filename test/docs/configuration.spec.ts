@@ -23,6 +23,8 @@ const TITLES = [
   'reactions.ts',
   'refusals.ts',
   'tenants.ts',
+  'credentials.ts',
+  'invoice.ts',
   'formats.module.ts',
   'encrypted.module.ts',
   'payment.module.ts',
@@ -201,6 +203,39 @@ describe('docs/configuration.md', () => {
     });
 
     expect(lines).toEqual([`at revision ${revision}`, '/tenants/a on a', '/tenants/b on b']);
+  });
+
+  it('shows keys together that one transaction changes, and pins what a function reads', async () => {
+    const user = await loadClass<object>('credentials.js', 'User');
+    const password = await loadClass<object>('credentials.js', 'Password');
+    interface Credentials {
+      readonly logins: string[];
+      replace(name: string, text: string): Promise<void>;
+    }
+    const credentials = await loadClass<Credentials>('credentials.js', 'Credentials');
+    const invoices = await loadClass<{ create(render: () => Promise<void>): Promise<string> }>(
+      'invoice.js',
+      'Invoices',
+    );
+    await put('/shop/user', '{"name":"a"}');
+    await put('/shop/password', '{"text":"a"}');
+    const { EtcdTriggerModule } = await import('nestjs-etcd-trigger');
+    const configs = [
+      { key: '/shop/user', type: user },
+      { key: '/shop/password', type: password },
+    ];
+    const root = EtcdTriggerModule.forRoot({ client: { hosts: etcd.hosts }, configs, pinRequests: true });
+    const module = await Test.createTestingModule({ imports: [root], providers: [credentials, invoices] })
+      .setLogger(quiet)
+      .compile();
+    opened.push(await module.init());
+    const { logins } = module.get(credentials);
+    const invoice = await module.get(invoices).create(async () => {
+      await module.get(credentials).replace('b', 'b');
+      await eventually(() => logins.length === 2);
+    });
+
+    expect([invoice, logins]).toEqual(['a:a', ['a:a', 'b:b']]);
   });
 
   it('reads and writes other formats', async () => {

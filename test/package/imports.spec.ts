@@ -29,6 +29,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'store/cache',
     'store/changes',
     'store/definitions',
+    'store/joint',
     'store/layers',
     'store/snapshot',
     'store/writing',
@@ -36,6 +37,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'watch/delivery',
     'watch/sharing',
   ],
+  'store/joint': ['backend', 'collections', 'store/cache', 'timing', 'watch/sharing'],
   'store/writing': ['backend', 'timing', 'dto', 'dto/secrets', 'store/cache', 'store/definitions', 'store/layers'],
   'store/layers': [
     'backend',

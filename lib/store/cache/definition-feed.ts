@@ -4,7 +4,7 @@ import type { KeyRecord } from '../../backend/key-record.js';
 import type { RangeListener, ListenerRegistration } from '../../watch/sharing/range-listener.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import { within } from '../../timing/time-limit.js';
-import type { WatchOrigin } from '../../watch/watch-event.js';
+import type { ResyncNotice, WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { type Change, ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
@@ -66,6 +66,7 @@ export class DefinitionFeed implements RangeListener {
   #parsing: Promise<void> | undefined;
   /** Revision of the last applied batch. */
   #applied = 0;
+  #histories = 0;
   readonly #closing = new AbortController();
   /** True while an asynchronous batch cannot be applied. */
   #isFailing = false;
@@ -162,6 +163,16 @@ export class DefinitionFeed implements RangeListener {
   get asOf(): number | undefined {
     if (!this.#isListed) return this.#restored?.asOf;
     return this.#interruptedAt ?? Date.now();
+  }
+
+  /** Revision of the last applied change or list. */
+  get appliedRevision(): number {
+    return this.#applied;
+  }
+
+  /** Number of times that the store of etcd was restored or replaced: earlier revisions are of another history. */
+  get histories(): number {
+    return this.#histories;
   }
 
   /** Readers see all changes up to this revision. */
@@ -286,7 +297,8 @@ export class DefinitionFeed implements RangeListener {
     this.#parser.onPage(records);
   }
 
-  deliver(batch: ChangeBatch): void {
+  deliver(batch: ChangeBatch, notice?: ResyncNotice): void {
+    if (notice && notice.reason !== 'compacted') this.#histories += 1;
     this.deliverChanges(batch, this.#parser.parse(batch));
   }
 

@@ -23,6 +23,8 @@ class Source {
     {
       read: () => this.#value,
       isAffectedBy: () => true,
+      isPinned: () => false,
+      unpinned: (run) => run(),
       listeners: this.listeners,
       guard: this.#guard,
       subject: 'key "/a"',

@@ -13,14 +13,13 @@ interface GivenLayers {
   readonly layers?: unknown;
   readonly override?: unknown;
   readonly codec?: unknown;
-  readonly resolve?: unknown;
 }
 
 /**
  * Checks `layers` and `override`. `subject` names the definition, such as `key "/app/db"`.
  * @throws InvalidOptionsError
  */
-export function checkLayers(subject: string, { key, layers, override, codec, resolve }: GivenLayers): void {
+export function checkLayers(subject: string, { key, layers, override, codec }: GivenLayers): void {
   const given = layers !== undefined ? 'layers' : override !== undefined ? 'override' : undefined;
   if (given === undefined) return;
   if (key === undefined) {
@@ -31,12 +30,6 @@ export function checkLayers(subject: string, { key, layers, override, codec, res
   if (codec === 'text') {
     throw new InvalidOptionsError(
       `the definition of ${subject} has "${given}" and "codec: 'text'", whose documents cannot be merged; remove one of them`,
-      { key },
-    );
-  }
-  if (resolve !== undefined) {
-    throw new InvalidOptionsError(
-      `the definition of ${subject} has "${given}" and "resolve", whose references would lose their layer; remove one of them`,
       { key },
     );
   }

@@ -93,8 +93,6 @@ describe('the startup of a definition with layers', () => {
     class Text {
       @IsString() value!: string;
     }
-    const resolve = { pattern: /^vault:/, get: () => 'x' };
-    expect(await refused({ key: KEY, type: Text, override: {}, resolve })).toContain('has "override" and "resolve"');
     expect(await refused({ key: KEY, type: Text, layers: ['/a'], codec: 'text' })).toContain(
       'whose documents cannot be merged',
     );

@@ -128,11 +128,10 @@ export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { LiveValue } from './store/changes/projected-config.js';
 export type { ConfigRef, WritableValue } from './store/config-ref.js';
-export type { ConfigTransaction, TransactionPutOptions } from './store/writing/config-transaction.js';
+export type { ConfigTransaction, TransactionPutOptions, ValueOnly } from './config-transaction.js';
 export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';
 export type { ConfigView, ConfigViewPart } from './store/changes/config-view.js';
 export type { DeleteOptions, PutOptions, WriteResult } from './store/writing/config-writer.js';
-export type { ValueOnly } from './store/writing/write-arguments.js';
 export { StoreService } from './store/store.service.js';
 
 export {

@@ -15,7 +15,7 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import { isRefusal } from './refusal.js';
 
 /** The kinds of what an instance can own. */
-export type ClaimKind = 'election' | 'cron' | 'lock';
+export type ClaimKind = 'election' | 'cron' | 'lock' | 'group';
 
 /** Observes claims for metrics. */
 export interface ClaimObserver {

@@ -4,6 +4,9 @@ import {
   type ClusterBackend,
   OPEN_BACKEND,
 } from '../backend/cluster-backend.js';
+import type { KeyRange } from '../backend/key-range.js';
+import { rawKeyOf } from '../backend/key-record.js';
+import type { GroupHandler } from '../coordination/groups/group-handler.js';
 import { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { absentClient } from '../etcd/connection/absent-client.js';
@@ -44,6 +47,8 @@ export class ClusterRuntime {
   readonly #keyValue: KeyValueStore;
   readonly #telemetry: ClusterTelemetry | undefined;
   #feeds: DefinitionFeeds | undefined;
+  #definitions: ConfigDefinitions | undefined;
+  #store: StoreService | undefined;
 
   constructor(
     readonly name: string,
@@ -99,16 +104,23 @@ export class ClusterRuntime {
   /** The work in progress, for tests that wait until the cluster is idle. */
   get activity(): ClusterActivity {
     const crons = this.coordination?.crons ?? [];
+    const groups = this.coordination?.groups.all ?? [];
     return {
       backend: this.#backend,
       ranges: this.ranges.all,
       busy: [
         ...this.watcher.busy,
         ...(this.#feeds?.busy ?? []),
+        ...groups.flatMap(({ busy }) => busy),
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
       unattached: this.unattached(),
-      due: crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
+      due: [
+        ...crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
+        ...groups
+          .filter(({ isDue }) => isDue)
+          .map(({ handler, ownersRange: range }) => ({ name: handler.name, range })),
+      ],
       candidates: this.coordination?.elections ?? [],
     };
   }
@@ -130,6 +142,7 @@ export class ClusterRuntime {
       const definitions = new ConfigDefinitions(configs, this.options.limits);
       this.#writes.checkMarkers(definitions);
       checkOverlap(definitions, this.options.coordination);
+      this.#definitions = definitions;
       const feeds = new DefinitionFeeds({
         cluster: this.name,
         definitions,
@@ -142,11 +155,36 @@ export class ClusterRuntime {
       });
       this.#feeds = feeds;
       await feeds.load();
-      return new StoreService(feeds, this.#writes);
+      return (this.#store = new StoreService(feeds, this.#writes));
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** Plans the writes of a `commit()` in a handler group. */
+  async planEffects(...given: Parameters<GroupHandler['planEffects']>): ReturnType<GroupHandler['planEffects']> {
+    const [what] = given;
+    if (!this.#store) throw new InvalidOptionsError(`${what}: the store is not loaded`);
+    const { conditions, operations, outcome } = await this.#store.planEffects(...given);
+    return {
+      conditions,
+      operations,
+      outcome: async (result) => {
+        const attempt = await outcome(result);
+        if (!attempt.applied) throw attempt.conflict;
+      },
+    };
+  }
+
+  /** True if the range contains keys of a definition with `secret`, or may contain them. */
+  isSecret({ kind, rawKey }: KeyRange): boolean {
+    const isCovered = (target: string, isPrefix: boolean): boolean =>
+      (kind === 'prefix' && target.startsWith(rawKey)) || (isPrefix ? rawKey.startsWith(target) : rawKey === target);
+    return (this.#definitions?.all ?? []).some(
+      ({ secret, target }) =>
+        secret && ('key' in target ? isCovered(rawKeyOf(target.key), false) : isCovered(rawKeyOf(target.prefix), true)),
+    );
   }
 
   /** Starts watching the configurations from the revisions of their initial lists. */

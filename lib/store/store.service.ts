@@ -9,11 +9,18 @@ import type { ConfigSubscription } from './changes/config-listeners.js';
 import type { ConfigRevision, HistoryOptions } from './writing/config-history.js';
 import { ConfigReader, type RequestedConfig } from './config-reader.js';
 import type { ConfigRef } from './config-ref.js';
-import { type ConfigTransaction, planTransaction } from './writing/config-transaction.js';
-import { type ValueOnly, writeArguments } from './writing/write-arguments.js';
+import type { ConfigTransaction, ValueOnly } from '../config-transaction.js';
+import { planTransaction } from './writing/planned-transaction.js';
+import { writeArguments } from './writing/write-arguments.js';
 import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
-import { type DeleteOptions, type PutOptions, type WriteResult, written } from './writing/config-writer.js';
+import {
+  type DeleteOptions,
+  type PreparedWrite,
+  type PutOptions,
+  type WriteResult,
+  written,
+} from './writing/config-writer.js';
 import type { WriteSide } from './writing/write-side.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { SchemaInput, SchemaOutput, StandardSchema } from '../dto/standard-schema.js';
@@ -213,6 +220,15 @@ export class StoreService {
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
     const planned = await planTransaction(build, this.#feedFor.bind(this));
     return written(await this.#writes.writer.apply({ what: 'transaction', ...planned }));
+  }
+
+  /**
+   * Plans the writes of a transaction that the caller sends together with others. There may be no writes.
+   * @internal
+   */
+  async planEffects(what: string, build: (tx: ConfigTransaction) => void): Promise<PreparedWrite> {
+    const planned = await planTransaction(build, this.#feedFor.bind(this), { mayBeEmpty: true });
+    return this.#writes.writer.prepare({ what, ...planned });
   }
 
   /**

@@ -56,4 +56,4 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
   };
 }
 
-const CLAIM_KINDS: readonly ClaimKind[] = ['election', 'cron', 'lock'];
+const CLAIM_KINDS: readonly ClaimKind[] = ['election', 'cron', 'lock', 'group'];

@@ -24,6 +24,10 @@ export class CoordinationTelemetry implements CoordinationObserver {
     this.counters.claimsLost.add(1, { ...this.#cluster, 'etcd_trigger.claim': kind });
   }
 
+  checkpointed(seconds: number): void {
+    this.counters.groupCheckpointDuration.record(seconds, this.#cluster);
+  }
+
   term(election: string, token: number, run: () => Promise<unknown>): Promise<unknown> {
     const attributes = { ...this.#cluster, 'etcd_trigger.election': election };
     this.counters.electionTerms.add(1, attributes);

@@ -78,6 +78,11 @@ export const INSTRUMENTS = {
     '{call}',
     'Calls of @ClusterCron methods that rejected, by job and error.type',
   ),
+  groupCheckpointDuration: histogram(
+    'etcd_trigger.group.checkpoint.duration',
+    's',
+    'Duration of the writes that store the cursors of handler groups',
+  ),
   writeDuration: histogram(
     'db.client.operation.duration',
     's',

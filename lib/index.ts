@@ -46,12 +46,14 @@ export type {
 } from './module/etcd-trigger.options.js';
 export {
   getEtcdClientToken,
+  getGroupRegistryToken,
   getLocksToken,
   getServicesToken,
   getStoreToken,
   getWatcherToken,
   getWatchKeyRegistryToken,
   InjectEtcdClient,
+  InjectGroupRegistry,
   InjectLocks,
   InjectServices,
   InjectStore,
@@ -65,6 +67,9 @@ export type { LeaseState } from './coordination/lease-keeper.js';
 export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
 export type { ClusterLock, LockOptions } from './coordination/cluster-lock.js';
 export { ClusterLocks } from './coordination/cluster-locks.js';
+export type { GroupCheckpointOptions, GroupOptions } from './coordination/groups/group-options.js';
+export type { GroupDescription, PartitionDescription } from './coordination/groups/group-description.js';
+export { GroupRegistry, type ParkedEvent } from './coordination/groups/group-registry.js';
 export { ClusterServices } from './coordination/cluster-services.js';
 export type { ServiceList, ServiceRegistration } from './coordination/service-list.js';
 export type { ClusterCronOptions, ClusterCronTick } from './coordination/cron-tick.js';
@@ -79,6 +84,7 @@ export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js'
 export { OnWatchResync } from './handlers/decorators/on-watch-resync.decorator.js';
 export {
   Event,
+  Fenced,
   Key,
   KeyParam,
   type ParameterPipe,
@@ -146,6 +152,7 @@ export {
   type ErrorDetails,
   EtcdTriggerError,
   FenceLostError,
+  GroupBusyError,
   HandlerTimeoutError,
   InvalidConfigError,
   InvalidOptionsError,

@@ -21,6 +21,8 @@ export type ClaimKind = 'election' | 'cron' | 'lock' | 'group';
 export interface ClaimObserver {
   /** A claim was lost before it was given up. */
   claimLost(kind: ClaimKind): void;
+  /** A handler group has parked an event. */
+  eventParked(group: string): void;
 }
 
 /** The parts of a cluster that all participants of its coordination use. */

@@ -238,6 +238,12 @@ export class ClusterRuntime {
         lag,
       })),
       definitions: this.feeds.map(({ subject, cache }) => ({ name: subject, ...cache.counts() })),
+      groups: (this.coordination?.groups.all ?? []).map(({ name, owned }) => ({
+        name,
+        partitions: owned.length,
+        lag: Math.max(0, ...owned.map(({ lag }) => lag)),
+        ageMs: Math.max(0, ...owned.map(({ cursor }) => cursor.progress.ageMs)),
+      })),
       claims: this.coordination?.claims,
     };
   }

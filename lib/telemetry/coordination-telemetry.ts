@@ -24,6 +24,10 @@ export class CoordinationTelemetry implements CoordinationObserver {
     this.counters.claimsLost.add(1, { ...this.#cluster, 'etcd_trigger.claim': kind });
   }
 
+  eventParked(group: string): void {
+    this.counters.groupParked.add(1, { ...this.#cluster, 'etcd_trigger.group': group });
+  }
+
   checkpointed(seconds: number): void {
     this.counters.groupCheckpointDuration.record(seconds, this.#cluster);
   }

@@ -78,6 +78,22 @@ export const INSTRUMENTS = {
     '{call}',
     'Calls of @ClusterCron methods that rejected, by job and error.type',
   ),
+  groupParked: counter('etcd_trigger.group.parked', '{event}', 'Events that this instance parked, by group'),
+  groupLag: gauge(
+    'etcd_trigger.group.lag',
+    '{revision}',
+    'Revisions of the target that the partitions of this instance have not handled, by group',
+  ),
+  groupAge: gauge(
+    'etcd_trigger.group.age',
+    's',
+    'Time since the oldest event was received that is not handled, by group',
+  ),
+  groupPartitions: gauge(
+    'etcd_trigger.group.partitions',
+    '{partition}',
+    'Partitions that this instance owns, by group',
+  ),
   groupCheckpointDuration: histogram(
     'etcd_trigger.group.checkpoint.duration',
     's',

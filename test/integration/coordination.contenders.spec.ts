@@ -42,7 +42,6 @@ describe('many contenders', () => {
           podName: `pod-${index}`,
           requestTimeoutMs: 5_000,
           limits: DEFAULT_LIMITS,
-          limits: DEFAULT_LIMITS,
         },
       );
       return { coordination, ranges };

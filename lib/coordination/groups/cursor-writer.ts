@@ -134,7 +134,7 @@ export class CursorWriter {
       try {
         const result = await abortable(keyValue.commit(this.#transaction(planned, stamp)), closing);
         onAnswer(undefined);
-        if (result.applied) return this.#applied(planned.cursor, result);
+        if (result.applied) return await this.#applied(planned.cursor, result);
         const outcome = await this.#refused(planned, stamp, result, lost);
         if (outcome) return outcome;
       } catch (error) {
@@ -179,9 +179,21 @@ export class CursorWriter {
     };
   }
 
-  #applied(cursor: GroupCursor, result: Applied): CursorOutcome {
+  async #applied(cursor: GroupCursor, result: Applied): Promise<CursorOutcome> {
+    if (await this.restored(cursor, result.revision)) return { kind: 'changed', record: undefined };
     this.stored(cursor, result.revision);
     return { kind: 'applied', result };
+  }
+
+  /**
+   * Returns true if a cursor was stored at a revision that it claims to have handled already: the store was restored, and
+   * had the claim and the cursor as they are. Then the former cursor is stored again.
+   */
+  async restored(cursor: GroupCursor, revision: number): Promise<boolean> {
+    if (revision > cursor.r) return false;
+    this.#revision = revision;
+    if (this.#cursor.r < revision) await this.send({ cursor: this.#cursor });
+    return true;
   }
 
   /** Returns `undefined` if the write is to be sent again. */

@@ -109,6 +109,10 @@ export class GroupCheckpoints {
       const result = await this.#options.keyValue.commit({ what, conditions, operations });
       if (!result.applied) return false;
       for (const { owner, plan } of plans) {
+        if (await owner.writer.restored(plan.cursor, result.revision)) {
+          owner.claim.lose();
+          continue;
+        }
         owner.writer.stored(plan.cursor, result.revision);
         owner.cursor.stored(plan);
         owner.delivery.admit();

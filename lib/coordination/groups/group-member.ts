@@ -13,13 +13,13 @@ import { FollowedRange } from '../followed-range.js';
 import { type InstanceIdentity, type Members, parseObject, textOf } from '../members.js';
 import type { Participant } from '../participant.js';
 import { isRefusal } from '../refusal.js';
-import { CallSlots } from './call-slots.js';
 import { CursorWriter } from './cursor-writer.js';
 import type { GroupCheckpoints } from './group-checkpoints.js';
 import { createGroup, type GroupConfig, mismatchOf, mismatchSentence } from './group-config.js';
 import type { CursorStamp } from './group-cursor.js';
 import type { GroupHandler } from './group-handler.js';
 import { GroupResume } from './group-resume.js';
+import { ParkedEvents } from './parked-events.js';
 import { parkedName, parkedRecordOf, serializeParked } from './parked-record.js';
 import { assignPartitions, claimRank } from './partition-assignment.js';
 import { type ClaimedPartition, CursorProblem, PartitionClaimer } from './partition-claimer.js';
@@ -52,11 +52,11 @@ export class GroupMember implements Participant {
   readonly #config: GroupConfig;
   readonly #claimer: PartitionClaimer;
   readonly #resume: GroupResume;
-  readonly #slots: CallSlots;
   readonly #stop = new AbortController();
   readonly #closing = new AbortController();
   readonly #owned = new Map<number, PartitionOwner>();
   readonly #claiming = new Set<number>();
+  readonly #claims = new Set<Promise<void>>();
   /** Partitions that are not claimed before a wait has ended. */
   readonly #waiting = new Map<number, () => void>();
   readonly #reasons = new Map<number, ResyncNotice['reason']>();
@@ -69,10 +69,12 @@ export class GroupMember implements Participant {
   /** The members when they were compared last. */
   #lastMembers = '';
   #isSettled = false;
+  /** Partitions that were claimed because the assigned owner did not do it. They stay until the members change. */
+  readonly #substituted = new Set<number>();
   #cancelSettle: (() => void) | undefined;
   #isCreating = false;
   #isPaused = false;
-  #parked = 0;
+  #parked: ParkedEvents | undefined;
 
   constructor(context: CoordinationContext, options: GroupMemberOptions) {
     const { handler, keys, instance, stamp, listWatcher } = options;
@@ -80,7 +82,6 @@ export class GroupMember implements Participant {
     this.#context = context;
     this.#options = options;
     this.#config = { target: handler.target, partitions, partitionBy };
-    this.#slots = new CallSlots(handler.delivery.concurrency);
     this.#claimer = new PartitionClaimer({
       group: name,
       partitions,
@@ -140,9 +141,14 @@ export class GroupMember implements Participant {
     return this.#configKey?.isListed === true && this.#ownerKeys?.isListed === true;
   }
 
-  /** Number of events that this instance has parked. */
+  /** Number of parked events of all instances, as last seen. */
   get parkedCount(): number {
-    return this.#parked;
+    return this.#parked?.count ?? 0;
+  }
+
+  /** The part of the options that etcd stores. */
+  get config(): GroupConfig {
+    return this.#config;
   }
 
   /** One sentence for each reason why this instance does not take part as it should. */
@@ -202,6 +208,15 @@ export class GroupMember implements Participant {
     const { keys, checkpoints } = this.#options;
     this.#configKey = new FollowedRange(ranges, KeyRange.of({ key: keyBytesOf(keys.config) }));
     this.#ownerKeys = new FollowedRange(ranges, this.ownersRange);
+    this.#parked = new ParkedEvents({
+      ranges,
+      keyValue: this.#context.keyValue,
+      prefix: keys.parked,
+      ownerOf: (key) => this.owned.find((owner) => owner.partition === this.partitionOf(key) && owner.isActive),
+      onUnavailable: (sentence) => {
+        this.#context.log.error(`${this.#options.handler.name}: ${sentence}`);
+      },
+    });
     this.#configKey.onChange(() => {
       this.#evaluate();
     });
@@ -221,6 +236,7 @@ export class GroupMember implements Participant {
 
   async drain(): Promise<void> {
     this.stop();
+    await Promise.all(this.#claims);
     await Promise.all(this.owned.map((owner) => owner.end()));
     await Promise.all(this.#announcements);
   }
@@ -239,6 +255,7 @@ export class GroupMember implements Participant {
     this.#closing.abort(new Error('the module is closed'));
     this.#configKey?.close();
     this.#ownerKeys?.close();
+    this.#parked?.close();
     for (const owner of this.owned) owner.follower?.close();
   }
 
@@ -266,9 +283,9 @@ export class GroupMember implements Participant {
     for (let partition = 0; partition < partitions; partition += 1) {
       const isAssigned = assignment.get(partition) === instance.id;
       const own = this.#owned.get(partition);
-      if (own && !isAssigned && this.#isSettled) void own.end();
+      if (own && !isAssigned && this.#isSettled && !this.#substituted.has(partition)) void own.end();
       if (own || this.#claiming.has(partition) || owners.has(partition)) continue;
-      if (isAssigned) void this.#claim(partition, stored.revision);
+      if (isAssigned) this.#beginClaim(partition, stored.revision);
       else this.#claimLater(partition, present);
     }
   }
@@ -282,7 +299,9 @@ export class GroupMember implements Participant {
       this.#waiting.delete(partition);
       const stored = this.#configKey?.records.get(this.#options.keys.config);
       const isFree = this.#ownerKeys?.records.has(this.#options.keys.owners + partitionName(partition)) === false;
-      if (this.#isActive && stored && isFree && this.#problems.size === 0) void this.#claim(partition, stored.revision);
+      if (!this.#isActive || !stored || !isFree || this.#problems.size > 0) return;
+      this.#substituted.add(partition);
+      this.#beginClaim(partition, stored.revision);
     });
     this.#waiting.set(partition, cancel);
   }
@@ -292,6 +311,7 @@ export class GroupMember implements Participant {
     const members = [...present].sort().join();
     if (members === this.#lastMembers) return;
     this.#lastMembers = members;
+    this.#substituted.clear();
     this.#isSettled = false;
     this.#cancelSettle?.();
     this.#cancelSettle = this.#options.clock.after(this.#options.settleMs, () => {
@@ -328,6 +348,12 @@ export class GroupMember implements Participant {
       }
     }
     this.#isCreating = false;
+  }
+
+  #beginClaim(partition: number, config: number): void {
+    const claim = this.#claim(partition, config);
+    this.#claims.add(claim);
+    void claim.finally(() => this.#claims.delete(claim));
   }
 
   async #claim(partition: number, config: number): Promise<void> {
@@ -373,12 +399,13 @@ export class GroupMember implements Participant {
       mayRepeat,
       writer,
       handler,
-      slots: this.#slots,
       rememberedPrefix: handler.options.remember === 'keys' ? keys.remembered : undefined,
       log,
       closing,
       parkOperations: (item, failure) => this.#parkOperations(item, failure),
-      onParked: () => (this.#parked += 1),
+      onParked: () => {
+        this.#context.observer?.eventParked(this.name);
+      },
       onUnsaved: () => {
         this.#options.checkpoints.request(handler.options.everyMs);
       },
@@ -416,6 +443,7 @@ export class GroupMember implements Participant {
         await this.#resume.resume(owners, this.#reasons);
         this.#problems.delete('group');
         for (const { partition } of owners) this.#reasons.delete(partition);
+        this.#parked?.redrive();
         return;
       } catch (error) {
         await this.#pauseAfter('group', error, failures);
@@ -443,7 +471,13 @@ export class GroupMember implements Participant {
     }
   }
 
-  #parkOperations({ subject, entry }: GroupItem, failure: ItemFailure): readonly Operation[] {
+  #parkOperations({ subject, entry, parked }: GroupItem, failure: ItemFailure): readonly Operation[] {
+    if (parked) {
+      const { rawKey, record } = parked;
+      const attempts = record.attempts + failure.attempts;
+      const value = serializeParked({ ...record, ...failure, attempts, redrive: undefined });
+      return [{ type: 'put', rawKey, value }];
+    }
     const { keys, handler, stamp } = this.#options;
     const { at } = stamp();
     const events = 'events' in subject ? subject.events : [subject];

@@ -4,6 +4,7 @@ import type { WallClock } from '../../backend/wall-clock.js';
 import type { CoordinationContext } from '../claim-keeper.js';
 import type { CoordinationKeys } from '../coordination-keys.js';
 import type { InstanceIdentity, Members } from '../members.js';
+import { GroupAdministration } from './group-administration.js';
 import { GroupCheckpoints } from './group-checkpoints.js';
 import type { CursorStamp } from './group-cursor.js';
 import type { GroupHandler } from './group-handler.js';
@@ -34,15 +35,18 @@ export class HandlerGroups {
   readonly #context: CoordinationContext;
   readonly #options: HandlerGroupsOptions;
   readonly #checkpoints: GroupCheckpoints;
+  readonly administration: GroupAdministration;
   readonly #members = new Map<string, GroupMember>();
   #writes = 0;
 
   constructor(context: CoordinationContext, options: HandlerGroupsOptions) {
     this.#context = context;
     this.#options = options;
-    const { clock, members, transactionOperations, observer } = options;
+    const { clock, members, transactionOperations, observer, keys, listWatcher } = options;
+    const { keyValue } = context;
+    this.administration = new GroupAdministration({ keyValue, listWatcher, keys, stamp: () => this.#stamp() });
     this.#checkpoints = new GroupCheckpoints({
-      keyValue: context.keyValue,
+      keyValue,
       clock,
       stamp: () => this.#stamp(),
       transactionOperations,

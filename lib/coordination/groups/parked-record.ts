@@ -2,7 +2,6 @@ import { keyBytesOf } from '../../backend/key-record.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import { hashOf } from '../rendezvous.js';
 import { parseObject, textOf } from '../members.js';
-import type { ItemFailure } from './partition-delivery.js';
 
 /** An event that was kept because the handler could not handle it. */
 export interface ParkedRecord {
@@ -34,7 +33,7 @@ export function parkedName(position: string, { rawKey, revision }: ChangeEvent):
 
 export function parkedRecordOf(
   { rawKey, type, revision, createRevision, version, value }: ChangeEvent,
-  { attempts, error }: ItemFailure,
+  { attempts, error }: { readonly attempts: number; readonly error: string },
   { mayStoreValue, at }: { readonly mayStoreValue: boolean; readonly at: number },
 ): ParkedRecord {
   const isStored = mayStoreValue && value !== undefined && value.length <= MAX_VALUE_BYTES;

@@ -109,12 +109,8 @@ export class PartitionCursor {
 
   finish(entry: ProgressEntry, subject: Deliverable): void {
     if (!entry.isFinished) this.#finished += entry.positions.length;
-    this.progress.finish(entry);
+    this.committed(entry);
     for (const [rawKey, isThere] of this.#keysOf(subject)) this.#keys.set(rawKey, isThere);
-    for (const position of entry.positions) {
-      this.#trying.delete(position);
-      this.#suspectsLeft.delete(position);
-    }
   }
 
   /** A list is being handled from now on. */
@@ -160,6 +156,10 @@ export class PartitionCursor {
   /** An event was handled and stored by one write. To be called before `stored`. */
   committed(entry: ProgressEntry): void {
     this.progress.finish(entry);
+    for (const position of entry.positions) {
+      this.#trying.delete(position);
+      this.#suspectsLeft.delete(position);
+    }
   }
 
   /** Ends the precautions when the events are handled at which an owner may have died. */

@@ -13,9 +13,9 @@ import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import { describeFailure, FinalFailure } from '../../watch/delivery/listener-failure.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { DeliveryContext, WatchFailure } from '../../watch/watch-event.js';
-import type { CallSlots } from './call-slots.js';
 import { GroupCall } from './group-call.js';
 import type { GroupHandler } from './group-handler.js';
+import type { ParkedRecord } from './parked-record.js';
 import type { PartitionProgress, ProgressEntry } from './partition-progress.js';
 
 /** An event or a batch on its way to the handler. */
@@ -27,8 +27,18 @@ export interface GroupItem {
   isFinished: boolean;
   /** True if the cursor that is stored says that it is finished. */
   isStored?: boolean;
+  /** Set for an event that was parked and is handled again. */
+  readonly parked?: ParkedSource;
+  /** Called once after the last call. */
+  readonly onEnd?: () => void;
   /** Set when the last attempt has failed, or instead of a call that is not made. */
   failure: ItemFailure | undefined;
+}
+
+/** The key of a parked event and its content. */
+export interface ParkedSource {
+  readonly rawKey: string;
+  readonly record: ParkedRecord;
 }
 
 export interface ItemFailure {
@@ -41,7 +51,6 @@ export interface PartitionDeliveryOptions {
   readonly group: Pick<GroupHandler, 'name' | 'handler' | 'delivery' | 'onError'>;
   readonly fence: Fence;
   readonly progress: PartitionProgress;
-  readonly slots: CallSlots;
   readonly log: InstanceLog;
   /** The maximum number of events from the first unfinished one on that have started. */
   readonly windowSize: () => number;
@@ -98,6 +107,7 @@ export class PartitionDelivery {
           this.#finished += 1;
           options.onFinished(item);
         }
+        item.onEnd?.();
         this.admit();
       },
       laneOf: delivery.order === 'target' ? () => '' : ({ subject }) => (subject as ChangeEvent).rawKey,
@@ -215,34 +225,22 @@ export class PartitionDelivery {
 
   #call(item: GroupItem, attempt: number): CallOutcome | PendingCall {
     const ready = this.#options.before(item);
-    if (!ready && this.#options.slots.tryTake()) return this.#attempt(item, attempt);
+    if (!ready) return this.#attempt(item, attempt);
     const call = new LaterCall();
-    const start = (): void => {
-      if (!this.#isStopped) {
-        call.follow(this.#attempt(item, attempt));
-        return;
-      }
-      this.#options.slots.release();
-      call.end('done');
-    };
-    void Promise.resolve(ready).then(() => {
-      this.#options.slots.whenFree(start);
+    void ready.then(() => {
+      if (this.#isStopped) call.end('done');
+      else call.follow(this.#attempt(item, attempt));
     });
     return call;
   }
 
-  /** A slot is taken. */
   #attempt(item: GroupItem, attempt: number): CallOutcome | PendingCall {
     if (attempt === 1) this.#begun += 1;
     // A call that was applied after its time limit is not repeated.
     const outcome = item.failure || item.isFinished ? 'done' : this.#runner.call(item, attempt);
-    if (typeof outcome === 'string') {
-      this.#options.slots.release();
-      return this.#ended(item, outcome);
-    }
+    if (typeof outcome === 'string') return this.#ended(item, outcome);
     const call = new LaterCall();
     outcome.whenEnded((late) => {
-      this.#options.slots.release();
       call.follow(this.#ended(item, late));
     });
     return call;

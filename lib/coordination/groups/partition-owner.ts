@@ -9,13 +9,13 @@ import { onAbort } from '../../timing/on-abort.js';
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
 import type { ResyncNotice, WatchFailure } from '../../watch/watch-event.js';
 import type { Claim } from '../claim.js';
-import type { CallSlots } from './call-slots.js';
 import type { CursorOutcome, CursorWriter } from './cursor-writer.js';
 import type { GroupCursor } from './group-cursor.js';
 import type { FollowingPartition, GroupFollower } from './group-follower.js';
 import type { GroupHandler } from './group-handler.js';
 import { PartitionCursor } from './partition-cursor.js';
-import { type GroupItem, type ItemFailure, PartitionDelivery } from './partition-delivery.js';
+import { serializeParked } from './parked-record.js';
+import { type GroupItem, type ItemFailure, type ParkedSource, PartitionDelivery } from './partition-delivery.js';
 import { PartitionIntake, type PlacedEvent } from './partition-intake.js';
 
 export interface PartitionOwnerOptions {
@@ -27,7 +27,6 @@ export interface PartitionOwnerOptions {
   readonly mayRepeat: boolean;
   readonly writer: CursorWriter;
   readonly handler: GroupHandler;
-  readonly slots: CallSlots;
   readonly rememberedPrefix: string | undefined;
   readonly log: InstanceLog;
   /** Ends all retries. */
@@ -66,7 +65,7 @@ export class PartitionOwner implements FollowingPartition {
   isNew = true;
 
   constructor(options: PartitionOwnerOptions) {
-    const { partition, claim, writer, handler, cursor, mayRepeat, rememberedPrefix, slots, log } = options;
+    const { partition, claim, writer, handler, cursor, mayRepeat, rememberedPrefix, log } = options;
     const { token } = claim.fence;
     this.#options = options;
     this.partition = partition;
@@ -78,7 +77,6 @@ export class PartitionOwner implements FollowingPartition {
       group: handler,
       fence: claim.fence,
       progress,
-      slots,
       log,
       windowSize: () => this.cursor.windowSize,
       isBlocked: () => this.cursor.unsaved >= handler.options.everyEvents || this.cursor.hasManyKeys,
@@ -118,6 +116,11 @@ export class PartitionOwner implements FollowingPartition {
     return this.#end !== undefined;
   }
 
+  /** True while it can handle events. */
+  get isActive(): boolean {
+    return this.isFollowing && !this.isEnding;
+  }
+
   /** Resolves when nothing of it is left. */
   get whenEnded(): Promise<void> {
     return this.#ended.promise;
@@ -130,6 +133,12 @@ export class PartitionOwner implements FollowingPartition {
 
   get follower(): GroupFollower | undefined {
     return this.#follower;
+  }
+
+  /** Revisions of the target that are not handled. */
+  get lag(): number {
+    const { progress } = this.cursor;
+    return Math.max(0, progress.revision - progress.snapshot().r) + (this.#follower?.lag ?? 0);
   }
 
   /** True if this instance has something to do for the partition. */
@@ -194,6 +203,31 @@ export class PartitionOwner implements FollowingPartition {
     this.#intake.live(batch, events);
     this.cursor.progress.seen(batch.revision);
     this.delivery.admit();
+  }
+
+  /** Calls the handler with an event that was parked. Resolves after the last call, or at the end of the partition. */
+  async handleParked(event: ChangeEvent, parked: ParkedSource): Promise<void> {
+    const { revision } = event;
+    const ended = new Deferred();
+    const isBatched = 'batch' in this.#options.handler.handler;
+    this.delivery.push({
+      subject: isBatched ? { revision, origin: 'live', events: [event] } : event,
+      // It is no part of the progress, and starts at once.
+      entry: { positions: [], revision, phaseKey: undefined, sequence: -1, isFinished: false, at: performance.now() },
+      redelivered: true,
+      isFinished: false,
+      failure: undefined,
+      parked,
+      onEnd: ended.resolve,
+    });
+    this.delivery.admit();
+    await Promise.race([ended.promise, this.whenEnded]);
+  }
+
+  /** Keeps an event parked that was redriven. */
+  async keepParked({ rawKey, record }: ParkedSource): Promise<void> {
+    const value = serializeParked({ ...record, redrive: undefined });
+    await this.#writeWith([{ type: 'put', rawKey, value }]);
   }
 
   fallBehind(revision: number): void {
@@ -275,8 +309,12 @@ export class PartitionOwner implements FollowingPartition {
     return outcome !== undefined && plan !== undefined && this.settle(outcome, plan);
   }
 
-  #finished({ entry, subject, isStored }: GroupItem): void {
+  #finished({ entry, subject, isStored, parked }: GroupItem): void {
     const { everyEvents } = this.#options.handler.options;
+    if (parked) {
+      if (isStored !== true) void this.#writeWith([{ type: 'delete', rawKey: parked.rawKey }]);
+      return;
+    }
     if (isStored !== true) this.cursor.finish(entry, subject);
     const { unsaved, hasManyKeys } = this.cursor;
     if (hasManyKeys || unsaved >= Math.ceil(everyEvents / 2)) void this.store();
@@ -322,6 +360,19 @@ export class PartitionOwner implements FollowingPartition {
     this.#options.onBehind(this);
   }
 
+  /** Writes in one transaction with the cursor. Resolves to false if nothing was written. */
+  async #writeWith(operations: readonly Operation[]): Promise<boolean> {
+    try {
+      return await this.#write(() => {
+        const plan = this.cursor.plan();
+        return { ...plan, operations: [...operations, ...(plan.operations ?? [])] };
+      });
+    } catch {
+      // `CursorWriter` has reported the refusal.
+      return false;
+    }
+  }
+
   #before({ entry, failure }: GroupItem): Promise<void> | undefined {
     return failure || !this.cursor.begin(entry) ? undefined : this.store().then(() => undefined);
   }
@@ -335,12 +386,14 @@ export class PartitionOwner implements FollowingPartition {
     let plan: ReturnType<PartitionCursor['plan']> | undefined;
     const outcome = await this.writer.write(() => {
       this.catchUp();
-      plan = this.cursor.plan({ also: { entry, subject } });
+      plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
       const { conditions } = effects;
-      return { cursor: plan.cursor, conditions, operations: [...effects.operations, ...(plan.operations ?? [])] };
+      const handled: Operation[] = item.parked ? [{ type: 'delete', rawKey: item.parked.rawKey }] : [];
+      const operations = [...effects.operations, ...(plan.operations ?? []), ...handled];
+      return { cursor: plan.cursor, conditions, operations };
     });
     if (!outcome || !plan) return;
-    if (outcome.kind === 'applied') this.cursor.committed(entry);
+    if (outcome.kind === 'applied' && !item.parked) this.cursor.committed(entry);
     if (this.settle(outcome, plan)) {
       item.isFinished = true;
       item.isStored = true;
@@ -361,11 +414,11 @@ export class PartitionOwner implements FollowingPartition {
       try {
         await this.#storeKeys();
         const isStored = await this.#write(() => {
-          const plan = this.cursor.plan({ also: { entry, subject } });
+          const plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
           return { ...plan, operations: [...parkOperations(item, failure), ...(plan.operations ?? [])] };
         });
         if (!isStored) return false;
-        this.cursor.committed(entry);
+        if (!item.parked) this.cursor.committed(entry);
         item.isStored = true;
         onParked();
         return true;

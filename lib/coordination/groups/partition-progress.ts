@@ -10,6 +10,8 @@ export interface ProgressEntry {
   /** Counts the entries of a partition. */
   readonly sequence: number;
   readonly isFinished: boolean;
+  /** When it was received, by `performance.now()`. */
+  readonly at: number;
 }
 
 type Entry = { -readonly [Name in keyof ProgressEntry]: ProgressEntry[Name] };
@@ -67,6 +69,12 @@ export class PartitionProgress {
     return this.#head === this.#entries.length;
   }
 
+  /** Milliseconds since the oldest event was received that is not finished; 0 without one. */
+  get ageMs(): number {
+    const first = this.#entries[this.#head];
+    return first ? performance.now() - first.at : 0;
+  }
+
   /** Number of entries after the first unfinished one, including that: finished ones among them must be remembered. */
   get window(): number {
     return this.#entries.length - this.#head;
@@ -95,7 +103,7 @@ export class PartitionProgress {
   /** An event, or the events of a batch, was received. `phaseKey`: the last key, for keys of a phase. */
   add(positions: readonly string[], revision: number, phaseKey?: string): ProgressEntry {
     const isFinished = this.#takeStored(positions);
-    const entry: Entry = { positions, revision, phaseKey, sequence: this.#sequence, isFinished };
+    const entry: Entry = { positions, revision, phaseKey, sequence: this.#sequence, isFinished, at: performance.now() };
     this.#sequence += 1;
     this.#entries.push(entry);
     if (isFinished) this.#finished += 1;

@@ -18,7 +18,8 @@ export interface DeliveryOptions {
    */
   readonly order?: 'key' | 'target' | 'none' | undefined;
   /**
-   * Maximum number of calls that run at the same time. Always 1 with `order: 'target'`.
+   * Maximum number of calls that run at the same time; in a handler group, for each partition. Always 1 with
+   * `order: 'target'`.
    * @default 16
    */
   readonly concurrency?: number | undefined;

@@ -52,12 +52,12 @@ export const INSTRUMENTS = {
   claimsHeld: gauge(
     'etcd_trigger.claims.held',
     '{claim}',
-    'Elections, cron jobs and locks that this instance owns, by claim',
+    'Elections, cron jobs, locks and partitions that this instance owns, by claim',
   ),
   claimsLost: counter(
     'etcd_trigger.claims.lost',
     '{claim}',
-    'Elections, cron jobs and locks that were lost before they were given up, by claim',
+    'Elections, cron jobs, locks and partitions that were lost before they were given up, by claim',
   ),
   electionTerms: counter('etcd_trigger.election.terms', '{term}', 'Terms of this instance as leader, by election'),
   electionFailures: counter(

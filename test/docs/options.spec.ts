@@ -23,6 +23,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
 const NESTED: Readonly<Record<string, string | readonly string[]>> = {
   boot: 'BootPolicy',
   coordination: 'CoordinationOptions',
+  group: 'GroupOptions',
+  checkpoint: 'GroupCheckpointOptions',
   handlers: 'HandlersOptions',
   limits: ['TransactionLimits', 'DocumentLimits'],
   snapshot: 'SnapshotOptions',

@@ -113,13 +113,18 @@ export class CursorWriter {
   }
 
   /**
-   * Stores what `plan` returns when the earlier writes have ended.
+   * Stores what `plan` returns when the earlier writes have ended. `onOutcome` is called before the next write is planned.
    * @throws EtcdTriggerError if etcd refuses the request; nothing was written
    */
-  write(plan: () => PlannedCursor | undefined): Promise<CursorOutcome | undefined> {
+  write<Planned extends PlannedCursor>(
+    plan: () => Planned,
+    onOutcome: (outcome: CursorOutcome, planned: Planned) => void = () => undefined,
+  ): Promise<CursorOutcome> {
     return this.exclusive(async () => {
       const planned = plan();
-      return planned && this.send(planned);
+      const outcome = await this.send(planned);
+      onOutcome(outcome, planned);
+      return outcome;
     });
   }
 

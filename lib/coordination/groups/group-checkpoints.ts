@@ -21,6 +21,8 @@ export interface GroupCheckpointsOptions {
 
 /** A write of the cursor takes the compares of the claim's creation and lease, and of the cursor's revision. */
 const COMPARES = 3;
+/** A partition whose cursor is being written is looked at again after this time, in milliseconds. */
+const BUSY_MS = 1_000;
 /** While nothing happens, the cursors are written at most that often, in milliseconds. */
 const IDLE_MS = 60_000;
 
@@ -77,6 +79,8 @@ export class GroupCheckpoints {
 
   async #store(owners: readonly PartitionOwner[]): Promise<void> {
     const free = owners.filter(({ writer, isEnding }) => !writer.isBusy && !isEnding);
+    // A write that is running may have been planned before the last events were finished.
+    if (free.length < owners.length) this.request(BUSY_MS);
     const size = Math.max(1, Math.floor(this.#options.transactionOperations / COMPARES));
     const single = free.filter(({ cursor }) => cursor.hasKeys);
     const together = free.filter(({ cursor }) => !cursor.hasKeys);

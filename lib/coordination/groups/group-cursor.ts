@@ -8,8 +8,8 @@ export interface CursorProgress {
   readonly done: readonly string[];
   /**
    * The keys of the list at `r` are being handled, in key order: `initial` all of them, `resync` those whose last write
-   * is not handled according to `base`. `initial` with `r` 0: not listed yet. `now`: begins at the revision of the key
-   * that stores the cursor.
+   * is not handled according to `base`. `initial` with `r` 0, and `now`: begins at the revision of the key that stores
+   * the cursor.
    */
   readonly phase?: 'initial' | 'resync' | 'now' | undefined;
   /** In a phase: the keys up to this raw key are handled. */
@@ -125,8 +125,9 @@ export function parseCursor(value: Buffer): StoredCursor | undefined {
 export function claimedCursor(cursor: GroupCursor, revision: number): GroupCursor {
   const { phase, trying = [], released, ...last } = cursor;
   const kept = { ...last, interrupted: undefined };
-  const next: GroupCursor =
-    phase === 'now' ? { ...kept, r: revision } : phase === undefined ? kept : { ...kept, phase };
+  const isNew = phase === 'now' || (phase === 'initial' && cursor.r === 0);
+  const r = isNew ? revision : cursor.r;
+  const next: GroupCursor = phase === undefined || phase === 'now' ? { ...kept, r } : { ...kept, r, phase };
   if (released === true) return { ...next, stalls: cursor.stalls };
   if (trying.length === 0) return { ...next, stalls: Math.max(1, cursor.stalls) };
   const { suspects } = cursor;

@@ -159,5 +159,6 @@ export class GroupFollower implements RangeListener {
       } else target.receive(batch, own, notice);
     }
     this.#dispatched = Math.max(this.#dispatched, revision);
+    if (this.isUnused) this.close();
   }
 }

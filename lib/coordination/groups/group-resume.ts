@@ -40,14 +40,12 @@ export class GroupResume {
   async resume(owners: readonly PartitionOwner[], reasons: ReadonlyMap<number, ResyncNotice['reason']>): Promise<void> {
     const waiting = owners.filter((owner) => !owner.isEnding && !owner.isFollowing);
     if (waiting.length === 0) return;
-    const now = await this.#now();
     const steady: PartitionOwner[] = [];
     const listed = new Map<number, PartitionOwner[]>();
     for (const owner of waiting) {
       const { progress } = owner.cursor;
       const reason = reasons.get(owner.partition);
-      if (reason !== undefined && !owner.hasResync) owner.beginResync(now, reason);
-      else if (progress.phase === 'initial' && progress.revision === 0) progress.beginPhase('initial', now, undefined);
+      if (reason !== undefined && !owner.hasResync) owner.beginResync(await this.#now(), reason);
       if (progress.phase === undefined) steady.push(owner);
       else listed.set(progress.revision, [...(listed.get(progress.revision) ?? []), owner]);
     }
@@ -118,7 +116,11 @@ export class GroupResume {
       owner.start(follower, events && { revision: list.revision, events });
     }
     follower.start(present);
-    for (const owner of present) owner.delivery.admit();
+    for (const owner of present) {
+      owner.delivery.admit();
+      // The next owner would list again, and not see each change since this list.
+      if (owner.cursor.progress.phase === 'resync') void owner.store();
+    }
     return present.length > 0;
   }
 

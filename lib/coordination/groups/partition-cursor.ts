@@ -100,8 +100,10 @@ export class PartitionCursor {
   }
 
   /** The next owner must know which events are being handled. Returns true if that is to be stored before the call. */
-  begin({ positions }: ProgressEntry): boolean {
-    if (this.#stalls === 0 || positions.every((position) => this.#trying.has(position))) return false;
+  begin({ positions, revision, phaseKey }: ProgressEntry): boolean {
+    // No former owner has tried what was written after it.
+    const isNew = phaseKey === undefined && revision > this.#token;
+    if (this.#stalls === 0 || isNew || positions.every((position) => this.#trying.has(position))) return false;
     for (const position of positions) this.#trying.add(position);
     this.#changes += 1;
     return true;
@@ -165,8 +167,8 @@ export class PartitionCursor {
   /** Ends the precautions when the events are handled at which an owner may have died. */
   #calm(): void {
     if (this.#stalls === 0) return;
-    const { progress } = this;
-    const isPast = progress.isIdle && progress.revision >= this.#token;
+    const { r, phase } = this.progress.snapshot();
+    const isPast = phase === undefined && r >= this.#token;
     if (!isPast && (this.#suspects.size === 0 || this.#suspectsLeft.size > 0)) return;
     this.#stalls = 0;
     this.#changes += 1;

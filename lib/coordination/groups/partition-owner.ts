@@ -59,6 +59,7 @@ export class PartitionOwner implements FollowingPartition {
   #held: [ChangeBatch, readonly PlacedEvent[], ResyncNotice | undefined][] = [];
   #isBehind = false;
   #notice: ResyncNotice | undefined;
+  #storingBegun: Promise<void> | undefined;
   #end: Promise<void> | undefined;
   readonly #ended = new Deferred();
   /** True until somebody lets it continue at its cursor. */
@@ -296,17 +297,19 @@ export class PartitionOwner implements FollowingPartition {
     while (this.cursor.hasKeys && (await this.store()));
   }
 
-  /** The outcome of a write of the cursor. Returns true if it is stored. */
-  settle(outcome: CursorOutcome, plan: ReturnType<PartitionCursor['plan']>): boolean {
-    if (outcome.kind === 'applied') this.cursor.stored(plan);
-    else if (outcome.kind !== 'refused') this.claim.lose();
-    return outcome.kind === 'applied';
+  /** Resolves to false if nothing was written. `onStored` is called before the next write is planned. */
+  async #write(make: () => CursorPlan, onStored: () => void = () => undefined): Promise<boolean> {
+    const { kind } = await this.writer.write(make, (outcome, plan) => {
+      this.#settle(outcome, plan, onStored);
+    });
+    return kind === 'applied';
   }
 
-  async #write(make: () => ReturnType<PartitionCursor['plan']>): Promise<boolean> {
-    let plan: ReturnType<PartitionCursor['plan']> | undefined;
-    const outcome = await this.writer.write(() => (plan = make()));
-    return outcome !== undefined && plan !== undefined && this.settle(outcome, plan);
+  #settle({ kind }: CursorOutcome, plan: CursorPlan, onStored: () => void): void {
+    if (kind === 'applied') {
+      onStored();
+      this.cursor.stored(plan);
+    } else if (kind !== 'refused') this.claim.lose();
   }
 
   #finished({ entry, subject, isStored, parked }: GroupItem): void {
@@ -341,6 +344,7 @@ export class PartitionOwner implements FollowingPartition {
           batch.revision,
           events.map(({ event }) => event),
         );
+        void this.store();
       } else {
         this.#intake.live(batch, events);
         progress.seen(batch.revision);
@@ -374,7 +378,19 @@ export class PartitionOwner implements FollowingPartition {
   }
 
   #before({ entry, failure }: GroupItem): Promise<void> | undefined {
-    return failure || !this.cursor.begin(entry) ? undefined : this.store().then(() => undefined);
+    return failure || !this.cursor.begin(entry) ? undefined : this.#storeBegun();
+  }
+
+  /** One write for all calls that begin before it is planned. */
+  #storeBegun(): Promise<void> {
+    return (this.#storingBegun ??= this.#write(() => {
+      this.#storingBegun = undefined;
+      this.catchUp();
+      return this.cursor.plan();
+    }).then(
+      () => undefined,
+      () => undefined,
+    ));
   }
 
   async #commit(item: GroupItem, build: (tx: ConfigTransaction) => void): Promise<void> {
@@ -383,27 +399,33 @@ export class PartitionOwner implements FollowingPartition {
     const what = `commit() of ${handler.name}`;
     const effects = await handler.planEffects(what, build);
     await this.#storeKeys();
-    let plan: ReturnType<PartitionCursor['plan']> | undefined;
-    const outcome = await this.writer.write(() => {
-      this.catchUp();
-      plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
-      const { conditions } = effects;
-      const handled: Operation[] = item.parked ? [{ type: 'delete', rawKey: item.parked.rawKey }] : [];
-      const operations = [...effects.operations, ...(plan.operations ?? []), ...handled];
-      return { cursor: plan.cursor, conditions, operations };
-    });
-    if (!outcome || !plan) return;
-    if (outcome.kind === 'applied' && !item.parked) this.cursor.committed(entry);
-    if (this.settle(outcome, plan)) {
-      item.isFinished = true;
-      item.isStored = true;
-    }
+    const outcome = await this.writer.write(
+      () => {
+        this.catchUp();
+        const plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
+        const handled: Operation[] = item.parked ? [{ type: 'delete', rawKey: item.parked.rawKey }] : [];
+        const operations = [...effects.operations, ...(plan.operations ?? []), ...handled];
+        return { ...plan, conditions: effects.conditions, operations };
+      },
+      (result, plan) => {
+        this.#settle(result, plan, () => {
+          this.#stored(item);
+        });
+      },
+    );
     if (outcome.kind === 'applied' || outcome.kind === 'refused') return effects.outcome(outcome.result);
     if (outcome.kind === 'unknown') throw outcome.error;
     const { name, token } = this.claim.fence;
     throw new FenceLostError(
       `${what}: this instance no longer owns ${quoted(name)} (token ${token}); nothing was written and nothing will be`,
     );
+  }
+
+  /** The item was handled, and the same write has stored that. */
+  #stored(item: GroupItem): void {
+    item.isFinished = true;
+    item.isStored = true;
+    if (!item.parked) this.cursor.committed(item.entry);
   }
 
   /** Resolves to false if the partition was lost before. */
@@ -413,13 +435,14 @@ export class PartitionOwner implements FollowingPartition {
     for (let failures = 0; !this.claim.isLost && !closing.aborted; failures += 1) {
       try {
         await this.#storeKeys();
-        const isStored = await this.#write(() => {
+        const make = (): CursorPlan => {
           const plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
           return { ...plan, operations: [...parkOperations(item, failure), ...(plan.operations ?? [])] };
+        };
+        const isStored = await this.#write(make, () => {
+          this.#stored(item);
         });
         if (!isStored) return false;
-        if (!item.parked) this.cursor.committed(entry);
-        item.isStored = true;
         onParked();
         return true;
       } catch (error) {
@@ -432,3 +455,5 @@ export class PartitionOwner implements FollowingPartition {
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'it failed unexpectedly');
+
+type CursorPlan = ReturnType<PartitionCursor['plan']>;

@@ -43,6 +43,8 @@ describe('the cursor of a partition', () => {
 
   it('begins at its own revision with "now"', () => {
     expect(claimedCursor(cursorAt({ r: 0, phase: 'now', released: true }), 77)).toEqual(cursorAt({ r: 77 }));
+    const initial = cursorAt({ r: 0, phase: 'initial' });
+    expect(claimedCursor({ ...initial, released: true }, 77)).toEqual({ ...initial, r: 77 });
   });
 
   it('counts no stall after a graceful release', () => {

@@ -1,9 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** Specs without processes, and without state of a module that others could see. They share the imports of a worker. */
-const UNITS =
-  'test/{backend,collections,coordination,dto,foreign,handlers,module,store,telemetry,timing,watch}/**/*.spec.ts';
+/** Specs that replace a module, or load one anew: each has modules of its own. The others share those of their worker. */
+const ISOLATED = ['test/etcd-trigger.errors.spec.ts', 'test/integration/etcd.three-addresses.spec.ts'];
 
 export default defineConfig({
   resolve: {
@@ -21,8 +20,8 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: 'units', include: [UNITS], isolate: false } },
-      { extends: true, test: { name: 'others', include: ['test/**/*.spec.ts'], exclude: [UNITS] } },
+      { extends: true, test: { name: 'shared', include: ['test/**/*.spec.ts'], exclude: ISOLATED, isolate: false } },
+      { extends: true, test: { name: 'isolated', include: ISOLATED } },
     ],
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['reflect-metadata'],

@@ -12,10 +12,11 @@ const LARGE = 1_000_000;
 export const keys: Benchmark = {
   name: 'keys',
   async run({ rounds, divisor }) {
-    const large = Math.max(SMALL, Math.floor(LARGE / divisor));
+    const small = divisor === 1 ? SMALL : SMALL / 10;
+    const large = divisor === 1 ? LARGE : small;
     await using etcd = await EtcdTestCluster.start({ args: ['--quota-backend-bytes=8000000000'] });
     const filling = { valueBytes: 0, value: documentOf };
-    await fill(etcd.hosts, { puts: SMALL, keys: SMALL, prefix: '/small/', ...filling });
+    await fill(etcd.hosts, { puts: small, keys: small, prefix: '/small/', ...filling });
     await fill(etcd.hosts, { puts: large, keys: large, prefix: '/large/', ...filling });
     const { ours = [] } = await interleave(
       [{ name: 'ours', program: 'prefix-reads', options: { hosts: etcd.hosts }, flags: ['--max-old-space-size=8192'] }],

@@ -1,5 +1,6 @@
 import type { Benchmark } from './benchmark.js';
 import { config } from './config.js';
+import { coordination } from './coordination.js';
 import { endurance } from './endurance.js';
 import { growth } from './growth.js';
 import { handlers } from './handlers.js';
@@ -12,6 +13,7 @@ import { outage } from './outage.js';
 import { scheduling } from './scheduling.js';
 import { store } from './store.js';
 import { stuckHandlers } from './stuck-handlers.js';
+import { targets } from './targets.js';
 import { number, printTable, type Row } from './report.js';
 import { saveResult, resultOf } from './results.js';
 import { watchReplay } from './watch-replay.js';
@@ -26,6 +28,7 @@ const ALL: readonly Benchmark[] = [
   live,
   latency,
   list,
+  targets,
   outage,
   scheduling,
   handlers,
@@ -34,6 +37,7 @@ const ALL: readonly Benchmark[] = [
   config,
   memory,
   keys,
+  coordination,
   growth,
   endurance,
 ];

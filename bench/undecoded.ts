@@ -25,7 +25,7 @@ export function countMessages(
 }
 
 /** etcdserverpb.WatchRequest: create_request with key, range_end and start_revision. */
-export function watchRequest({ fromRevision }: BytesOptions): Buffer {
+export function watchRequest({ fromRevision }: Pick<BytesOptions, 'fromRevision'>): Buffer {
   const range = [bytesField(1, Buffer.from('/b/')), bytesField(2, Buffer.from('/b0'))];
   const start = fromRevision === undefined ? [] : [numberField(3, fromRevision)];
   return bytesField(1, Buffer.concat([...range, ...start]));

@@ -4,7 +4,6 @@ export {
   type ClusterDescription,
   type CronDescription,
   type DefinitionDescription,
-  type DefinitionSchema,
   type EtcdTriggerDescription,
   EtcdTriggerInspector,
   type HandlerDescription,
@@ -12,6 +11,8 @@ export {
   type StoreDescription,
   type TargetDescription,
 } from './module/etcd-trigger.inspector.js';
+export type { DefinitionSchema } from './module/definition-schema.js';
+export type { EffectiveConfig } from './module/effective-config.js';
 export type {
   ClaimDescription,
   CoordinationDescription,
@@ -22,6 +23,8 @@ export type {
   RegistrationDescription,
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
+export type { ReferenceOptions } from './dto/references/reference-options.js';
+export { Secret } from './dto/secrets/secret.decorator.js';
 export type { DocumentLimits } from './dto/document-limits.js';
 export type {
   SchemaInput,
@@ -35,7 +38,17 @@ export type { ValueType } from './dto/value-type.js';
 export type { OptionalProperties } from './option-checks.js';
 export type { TransactionLimits } from './backend/transaction-limits.js';
 export { EtcdTriggerModule, type WithDefinitions } from './module/etcd-trigger.module.js';
+export { loadConfig, type LoadConfigOptions } from './module/load-config.js';
 export { getElectionToken, InjectElection } from './module/inject-election.decorator.js';
+export type { KeptReason, Live, LiveDescription } from './live/live.js';
+export {
+  type InjectedBy,
+  type LiveConfig,
+  type LiveContext,
+  type LiveDependency,
+  liveProvider,
+  type LiveProviderOptions,
+} from './module/live.provider.js';
 export { getConfigToken, InjectConfig, type UnderPrefix } from './module/inject-config.decorator.js';
 export type { StaticOptions } from './module/etcd-trigger.module-definition.js';
 export type {
@@ -131,6 +144,7 @@ export type { StoreStatus } from './store/definition-feeds.js';
 export type { ConfigRevision, HistoryOptions } from './store/writing/config-history.js';
 export type { LeaseOptions } from './store/writing/config-leases.js';
 export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
+export type { ConfigHealed, ConfigRefusal, ConfigRefused } from './store/changes/refusal-listeners.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { LiveValue } from './store/changes/projected-config.js';
 export type { ConfigRef, WritableValue } from './store/config-ref.js';

@@ -6,6 +6,7 @@ import { ConnectionError, UnknownOutcomeError } from '../etcd-trigger.errors.js'
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
+import { LateWrites } from './late-writes.js';
 import type { ProcessLease } from './process-lease.js';
 import { RefusedRemovals } from './refused-removals.js';
 
@@ -44,6 +45,8 @@ interface LeasedKey {
   readonly onLost: (() => void) | undefined;
   /** True if etcd has created the key, or may have. */
   mayExist: boolean;
+  /** True if the answer to a write was lost: etcd may apply that write later, even after the removal of the key. */
+  mayArriveLate: boolean;
   /** Revisions of the key; `undefined` while it is being created or removed. */
   known: { readonly createRevision: number; readonly revision: number } | undefined;
 }
@@ -55,12 +58,14 @@ export class LeasedKeys {
   readonly #keys = new Map<string, LeasedKey>();
   readonly #removals = new Map<string, Promise<void>>();
   readonly #refused: RefusedRemovals;
+  readonly #lateWrites: LateWrites;
 
   /** @param closing ends all retries */
   constructor(options: LeasedKeysOptions, closing: AbortSignal) {
     this.#options = options;
     this.#closing = closing;
     this.#refused = new RefusedRemovals(options.log);
+    this.#lateWrites = new LateWrites(options.log, closing);
   }
 
   /** One sentence for each key that etcd refuses to remove. Nobody else is let in there before the lease has expired. */
@@ -72,7 +77,7 @@ export class LeasedKeys {
     const { rawKey, onLost } = request;
     await this.#removals.get(rawKey);
     if (this.#keys.has(rawKey)) throw new Error(`the key ${quoted(keyText(rawKey))} is already used in this process`);
-    const key: LeasedKey = { lease, onLost, mayExist: false, known: undefined };
+    const key: LeasedKey = { lease, onLost, mayExist: false, mayArriveLate: false, known: undefined };
     this.#keys.set(rawKey, key);
     const attempt = async (): Promise<LeasedKeyOutcome> => {
       try {
@@ -80,7 +85,7 @@ export class LeasedKeys {
         key.mayExist = outcome.created;
         return outcome;
       } catch (error) {
-        if (error instanceof UnknownOutcomeError) key.mayExist = true;
+        if (error instanceof UnknownOutcomeError) key.mayExist = key.mayArriveLate = true;
         throw error;
       }
     };
@@ -113,6 +118,7 @@ export class LeasedKeys {
       this.#removals.delete(rawKey);
       this.#refused.forget(rawKey);
       this.#forget(rawKey, lease);
+      if (key?.mayArriveLate) this.#removeLate(lease, rawKey);
     });
     this.#removals.set(rawKey, removal);
     return removal;
@@ -152,9 +158,7 @@ export class LeasedKeys {
     if (found === undefined) return;
     for (const rawKey of found) {
       if (before.has(rawKey) || this.#keys.has(rawKey) || lease.loss !== undefined) continue;
-      this.#options.log.warn(
-        `${quoted(keyText(rawKey))} was left behind by a write whose answer was lost; removing it`,
-      );
+      this.#lateWrites.report(rawKey);
       void this.remove(lease, rawKey);
     }
     const present = new Set(found);
@@ -209,19 +213,41 @@ export class LeasedKeys {
 
   /** Nothing remains to be removed once etcd does not have the lease. */
   async #remove(lease: ProcessLease, rawKey: string): Promise<void> {
-    const transaction = {
+    if (lease.loss === 'gone') return;
+    await this.#untilAnswered(async () => {
+      try {
+        await this.#tryRemove(lease, rawKey);
+      } catch (error) {
+        this.#refused.failed(rawKey, error);
+        throw error;
+      }
+    });
+  }
+
+  async #tryRemove(lease: ProcessLease, rawKey: string): Promise<boolean> {
+    const { applied } = await this.#options.keyValue.commit({
       what: `remove ${quoted(keyText(rawKey))}`,
       key: keyText(rawKey),
       conditions: [{ rawKey, lease: lease.id }],
       operations: [{ type: 'delete', rawKey }],
-    } as const;
-    if (lease.loss === 'gone') return;
-    await this.#untilAnswered(async () => {
+    });
+    return applied;
+  }
+
+  /** A creation of the key waits for a check that is under way. */
+  #removeLate(lease: ProcessLease, rawKey: string): void {
+    const isObsolete = (): boolean => lease.loss !== undefined || this.#keys.has(rawKey);
+    void this.#lateWrites.remove(rawKey, isObsolete, async () => {
+      const check = this.#tryRemove(lease, rawKey);
+      const ended = check.then(
+        () => undefined,
+        () => undefined,
+      );
+      this.#removals.set(rawKey, ended);
       try {
-        await this.#options.keyValue.commit(transaction);
-      } catch (error) {
-        this.#refused.failed(rawKey, error);
-        throw error;
+        return await check;
+      } finally {
+        this.#removals.delete(rawKey);
       }
     });
   }

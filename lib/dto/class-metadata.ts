@@ -1,8 +1,9 @@
 import 'reflect-metadata';
 import { defaultMetadataStorage } from '#class-transformer/storage.js';
 import { getMetadataStorage, ValidationTypes } from 'class-validator';
-import { Type, type TypeHelpOptions, type TypeOptions } from 'class-transformer';
+import { type TransformFnParams, Type, type TypeHelpOptions, type TypeOptions } from 'class-transformer';
 import type { JsonObject } from './json-object.js';
+import { declaresSecrets } from './secrets/secret-names.js';
 
 export type AnyClass = abstract new (...args: never[]) => object;
 
@@ -93,15 +94,25 @@ export function usesDiscriminator(type: AnyClass, visited = new Set<AnyClass>())
   );
 }
 
-/** True if the class, or one of its properties, has `@Transform`, `@Expose` or `@Exclude`. */
+/** True if a document of the class is transformed by `@Transform`, `@Expose` or `@Exclude`. */
 export function hasTransformationMetadata(type: AnyClass): boolean {
   const { _exposeMetadatas, _excludeMetadatas, _transformMetadatas } = transformerStorage;
   for (let owner: unknown = type; isClass(owner); owner = Object.getPrototypeOf(owner)) {
-    const decorated = owner;
-    if ([_exposeMetadatas, _excludeMetadatas, _transformMetadatas].some((metadatas) => metadatas.has(decorated)))
-      return true;
+    const transforms = [...(_transformMetadatas.get(owner)?.values() ?? [])].flat();
+    const transformsDocuments = transforms.some(({ options }) => options?.toPlainOnly !== true);
+    if (_exposeMetadatas.has(owner) || _excludeMetadatas.has(owner) || transformsDocuments) return true;
   }
   return false;
+}
+
+/** True if the class or a nested class, as far as they are known without a document, has properties with `@Secret()`. */
+export function hasSecrets(type: unknown, visited = new Set<AnyClass>()): boolean {
+  if (!isClass(type) || visited.has(type)) return false;
+  visited.add(type);
+  return (
+    declaresSecrets(type.prototype as object) ||
+    [...propertiesOf(type).values()].some((property) => itemTypesOf(property).some((item) => hasSecrets(item, visited)))
+  );
 }
 
 /** Decorators run once, when the class is defined, so their metadata is read once per class. */
@@ -116,7 +127,7 @@ function propertyOf(type: AnyClass, name: string): PropertyMetadata {
     isValidated: validations.length > 0,
     isNested: validations.some((validation) => validation.type === ValidationTypes.NESTED_VALIDATION),
     isTyped: typing !== undefined,
-    isTransformed: transformerStorage.findTransformMetadatas(type, name, PLAIN_TO_CLASS).length > 0,
+    isTransformed: transformsOf(type, name).length > 0,
     designType: Reflect.getMetadata('design:type', type.prototype as object, name),
     container: typing?.reflectedType,
     // Read on each access, because a class that is declared later cannot be read at the first one.
@@ -130,6 +141,10 @@ function propertyOf(type: AnyClass, name: string): PropertyMetadata {
     discriminator: typing?.options?.discriminator,
   };
 }
+
+/** Returns the `@Transform()` decorators of a property that apply to documents. */
+export const transformsOf = (type: AnyClass, name: string): readonly TransformMetadata[] =>
+  transformerStorage.findTransformMetadatas(type, name, PLAIN_TO_CLASS);
 
 const validationsOf = (type: AnyClass) => getMetadataStorage().getTargetValidationMetadatas(type, '', false, false);
 
@@ -185,10 +200,15 @@ interface TransformerStorage {
   readonly _typeMetadatas: ReadonlyMap<unknown, ReadonlyMap<string, TypeMetadata>>;
   readonly _exposeMetadatas: ReadonlyMap<unknown, unknown>;
   readonly _excludeMetadatas: ReadonlyMap<unknown, unknown>;
-  readonly _transformMetadatas: ReadonlyMap<unknown, unknown>;
+  readonly _transformMetadatas: ReadonlyMap<unknown, ReadonlyMap<string, readonly TransformMetadata[]>>;
   findTypeMetadata(type: AnyClass, property: string): TypeMetadata | undefined;
   getExposedMetadatas(type: AnyClass): readonly ExposeMetadata[];
-  findTransformMetadatas(type: AnyClass, property: string, transformation: number): readonly unknown[];
+  findTransformMetadatas(type: AnyClass, property: string, transformation: number): readonly TransformMetadata[];
+}
+
+export interface TransformMetadata {
+  readonly transformFn: (params: TransformFnParams) => unknown;
+  readonly options?: { readonly toPlainOnly?: boolean };
 }
 
 interface ExposeMetadata {

@@ -1,9 +1,18 @@
 import { defaultOptions } from '#class-transformer/constants/default-options.constant.js';
 import { TransformOperationExecutor } from '#class-transformer/TransformOperationExecutor.js';
 import type { Type } from '@nestjs/common';
-import { type AnyClass, isClass, propertiesOf, type PropertyMetadata, usesDiscriminator } from './class-metadata.js';
+import { withoutAliases } from './transform-aliases.js';
+import {
+  type AnyClass,
+  isClass,
+  isConstrained,
+  propertiesOf,
+  type PropertyMetadata,
+  usesDiscriminator,
+} from './class-metadata.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 import { thawed } from './json-writer.js';
+import { WRITING_OPTIONS } from './secrets/writing.js';
 
 /** Like `plainToInstance` of class-transformer, in linear time. */
 export function toInstance<T extends object>(type: Type<T>, document: JsonObject): T {
@@ -18,7 +27,11 @@ export function toPlain(type: AnyClass, value: object): unknown {
   // class-transformer adds the discriminator to its source object, which may be frozen.
   const source = usesDiscriminator(type) ? withSubTypes(thawed(value), type) : value;
   const target = value instanceof type ? undefined : type;
-  return new LinearExecutor(CLASS_TO_PLAIN, defaultOptions).transform(undefined, source, target);
+  return new LinearExecutor(CLASS_TO_PLAIN, { ...defaultOptions, ...WRITING_OPTIONS }).transform(
+    undefined,
+    source,
+    target,
+  );
 }
 
 const PLAIN_TO_CLASS = 0;
@@ -26,11 +39,21 @@ const CLASS_TO_PLAIN = 1;
 
 /**
  * class-transformer compares each property name of an object with all others, to find those that its decorators
- * repeat. An object without a class has no decorators.
+ * repeat. An object without a class has no decorators. A name that only a `@Transform()` reads is no property.
  */
 class LinearExecutor extends TransformOperationExecutor {
+  constructor(
+    private readonly transformation: number,
+    options: object,
+  ) {
+    super(transformation, options);
+  }
+
   override getKeys(type: unknown, object: object, isMap: boolean | undefined): string[] {
-    return type === undefined ? Object.keys(object) : super.getKeys(type, object, isMap);
+    if (type === undefined) return Object.keys(object);
+    const keys = super.getKeys(type, object, isMap);
+    const isDocument = this.transformation === PLAIN_TO_CLASS && isMap !== true && isConstrained(type);
+    return isDocument ? withoutAliases(keys, object as JsonObject, type) : keys;
   }
 }
 

@@ -11,6 +11,7 @@ import { type Check, compileBuilder, type CompiledProperty } from './compiled-bu
 import { deepFreeze } from './deep-freeze.js';
 import { indexedFor } from './indexed-array.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
+import { isDeclaredSecret } from './secrets/secret-names.js';
 
 /** Returns a frozen instance of a valid document; `undefined` if class-transformer and class-validator must decide. */
 export type CompiledClass = (document: JsonObject) => object | undefined;
@@ -56,6 +57,8 @@ function compileProperty(
   const { name, isNested, isTyped, isValidated, designType } = property;
   if (!isValidated || !isPlainName(type, name)) return undefined;
   if (!isNested && (isTyped || !PLAIN_TYPES.has(designType))) return undefined;
+  // The parts of a secret are masked, too.
+  if (isDeclaredSecret(type.prototype as object, name) && !PRIMITIVES.has(designType)) return undefined;
   const nested = isNested ? compileNested(property, outer) : undefined;
   if (isNested && !nested) return undefined;
   const conditions: Check[] = [];
@@ -147,6 +150,8 @@ function compileNested(
 
 /** class-transformer does not convert values of these types without `@Type()`. */
 const PLAIN_TYPES: ReadonlySet<unknown> = new Set([undefined, String, Number, Boolean, Object, Array]);
+
+const PRIMITIVES: ReadonlySet<unknown> = new Set([String, Number, Boolean]);
 
 /**
  * False if a constructor throws or returns something else, or if instances have symbols, accessors, and properties that

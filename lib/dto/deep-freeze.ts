@@ -1,5 +1,5 @@
 import { isBinaryValue } from './dto-type.js';
-import { itemPath, propertyPath } from './property-path.js';
+import { forEachChild, visitObjects } from './value-walk.js';
 
 /**
  * Freezes a value deeply: objects and class instances with their symbol keys, arrays, and the contents of Maps and
@@ -42,39 +42,10 @@ const NO_PATHS: readonly string[] = [];
 /** Paths are needed only for values that cannot be frozen, so they are created in a second pass. */
 function binaryPathsOf(value: unknown): readonly string[] {
   const binary: string[] = [];
-  const visited = new Set<unknown>();
-  const pending: { readonly part: unknown; readonly path: string }[] = [{ part: value, path: '' }];
-  for (let next = pending.pop(); next; next = pending.pop()) {
-    const { part, path } = next;
-    if (typeof part !== 'object' || part === null || visited.has(part)) continue;
-    visited.add(part);
+  visitObjects(value, (part, path) => {
     if (isBinaryValue(part)) binary.push(path);
-    else forEachChild(part, (child, name) => pending.push({ part: child, path: pathOf(part, path, name) }));
-  }
+  });
   return binary;
-}
-
-/** Visits the data properties of an object, and the contents of a Map or Set; `name` is an index for items. */
-function forEachChild(value: object, visit: (child: unknown, name: string | symbol | number) => void): void {
-  for (const name of Reflect.ownKeys(value)) {
-    const property = Reflect.getOwnPropertyDescriptor(value, name);
-    if (property && 'value' in property) visit(property.value, name);
-  }
-  if (value instanceof Map) {
-    for (const [key, item] of value) {
-      const name = typeof key === 'string' ? key : '(key)';
-      visit(key, name);
-      visit(item, name);
-    }
-  } else if (value instanceof Set) {
-    let index = 0;
-    for (const item of value) visit(item, index++);
-  }
-}
-
-function pathOf(owner: object, path: string, name: string | symbol | number): string {
-  const isIndex = typeof name === 'number' || (Array.isArray(owner) && /^\d+$/.test(String(name)));
-  return isIndex ? itemPath(path, Number(name)) : propertyPath(path, String(name));
 }
 
 function mutatorsOf(value: object): readonly string[] {

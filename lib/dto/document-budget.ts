@@ -1,3 +1,4 @@
+import { jsonMethodOf } from './secrets/mask.js';
 import type { DocumentLimits } from './document-limits.js';
 import type { ViolationList } from './violation-list.js';
 
@@ -47,5 +48,5 @@ export function sizeOf(container: object): number {
   return container instanceof Map || container instanceof Set ? container.size : Object.keys(container).length;
 }
 
-export const hasToJson = (part: object): part is { toJSON(): unknown } =>
-  'toJSON' in part && typeof part.toJSON === 'function';
+/** False for an object whose `toJSON` only masks its secrets: its properties are written. */
+export const hasToJson = (part: object): boolean => jsonMethodOf(part) !== undefined;

@@ -3,17 +3,23 @@ import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import { toInstance, toPlain } from './class-transformer.js';
 import { compileClass, type CompiledClass } from './compiled-class.js';
 import type { DocumentBytes } from './formats/document-bytes.js';
-import { formatOf } from './formats/codecs.js';
+import { ASYNC_TIMEOUT_MS, formatOf } from './formats/codecs.js';
+import { keepDocument, keptDocumentOf, type ParsedValue } from './kept-document.js';
+import { andThen } from '../timing/and-then.js';
 import type { CodecChoice, DocumentFormat } from './formats/document-format.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.js';
+import type { ReferenceOptions } from './references/reference-options.js';
+import { ReferenceResolver, type Secrets } from './references/reference-resolver.js';
 import { deepFreeze } from './deep-freeze.js';
+import { concealDeclared, concealResolved, concealWhole } from './secrets/conceal.js';
 import { validateInstance } from './dto-validator.js';
 import { hasToJson } from './document-budget.js';
 import type { HeadDocument } from './document-overlay.js';
 import type { WrittenForm } from './plain-document.js';
 import type { JsonObject } from './json-object.js';
+import { hasSecrets } from './class-metadata.js';
 import { readDocument } from './formats/document-reader.js';
-import { stripUnknown } from './unknown-properties.js';
+import { stripUnknown, type StrippedPaths } from './unknown-properties.js';
 import { ViolationList } from './violation-list.js';
 
 /** A valid document, or its violations, which contain names but never values. */
@@ -25,7 +31,12 @@ export type ParseResult<T> =
       /** Paths of unknown properties, which were removed from `value`. */
       readonly stripped: readonly string[];
     }
-  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+  | {
+      readonly ok: false;
+      readonly violations: readonly ConfigViolation[];
+      /** True if a reference could not be resolved, so that the same document may be valid later. */
+      readonly isUnresolved?: boolean;
+    };
 
 export interface DtoParserOptions {
   /**
@@ -34,7 +45,7 @@ export interface DtoParserOptions {
    */
   readonly unknown?: 'strip' | 'refuse';
   /**
-   * Limit of all asynchronous validators together, in milliseconds.
+   * Limit of an asynchronous codec, and of all asynchronous validators together, in milliseconds.
    * @default 5_000
    */
   readonly asyncTimeoutMs?: number;
@@ -43,6 +54,16 @@ export interface DtoParserOptions {
    * @default 'json'
    */
   readonly codec?: CodecChoice;
+  /**
+   * True if the output of the values is masked, as for properties with `@Secret()`.
+   * @default false
+   */
+  readonly secret?: boolean;
+  /**
+   * Resolves references to secrets.
+   * @default none
+   */
+  readonly resolve?: ReferenceOptions | undefined;
   /**
    * @default DEFAULT_DOCUMENT_LIMITS
    */
@@ -53,57 +74,59 @@ export interface DtoParserOptions {
 export class DtoParser<T extends object> {
   readonly format: DocumentFormat;
   readonly limits: DocumentLimits;
+  readonly references: ReferenceResolver | undefined;
   readonly #unknown: 'strip' | 'refuse';
+  readonly #isSecret: boolean;
   readonly #asyncTimeoutMs: number;
   /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
+  #hasSecrets: boolean | undefined;
 
   constructor(
     readonly type: Type<T>,
-    { unknown = 'strip', asyncTimeoutMs = 5_000, codec = 'json', limits }: DtoParserOptions = {},
+    {
+      unknown = 'strip',
+      asyncTimeoutMs = ASYNC_TIMEOUT_MS,
+      codec = 'json',
+      secret = false,
+      resolve,
+      limits,
+    }: DtoParserOptions = {},
   ) {
-    this.format = formatOf(codec);
+    this.format = formatOf(codec, asyncTimeoutMs);
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
+    this.#isSecret = secret;
+    this.references = resolve && new ReferenceResolver(resolve, asyncTimeoutMs);
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
 
-  /** Never throws or rejects. Returns a promise only if a validator of the class is asynchronous. */
+  /**
+   * Never throws or rejects. Returns a promise only if a validator of the class or the codec is asynchronous.
+   */
   parse(bytes: DocumentBytes): ParseResult<T> | Promise<ParseResult<T>> {
-    const document = readDocument(bytes, this.format, this.limits);
-    if (!document.ok) return document;
-
-    const compiled = this.#parseCompiled(document.value);
-    if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
-
-    const { unknown: stripped, forbidden } = stripUnknown(document.value, this.type);
-    const refused: Refused = { unknown: this.#unknown === 'refuse' ? stripped : NO_PATHS, forbidden };
-    let instance: T;
-    try {
-      instance = toInstance(this.type, document.value);
-    } catch {
-      return rejected(refused, 'transform');
-    }
-    const violations = validateInstance(instance, this.#asyncTimeoutMs);
-    return violations instanceof Promise
-      ? violations.then((settled) => resultOf(instance, stripped, refused, settled))
-      : resultOf(instance, stripped, refused, violations);
+    return andThen(readDocument(bytes, this.format, this.limits), (document) =>
+      document.ok ? this.#parse(document.value) : document,
+    );
   }
 
   /** Returns a valid document without its unknown properties. */
-  documentOf(bytes: DocumentBytes): JsonObject | undefined {
+  documentOf({ value, bytes }: ParsedValue): JsonObject | undefined {
+    const kept = keptDocumentOf(value);
+    if (kept || bytes === undefined) return kept;
     const document = readDocument(bytes, this.format, this.limits);
-    if (!document.ok) return undefined;
-    stripUnknown(document.value, this.type);
-    return document.value;
+    return 'ok' in document && document.ok ? this.#knownPartOf(document.value) : undefined;
   }
 
   /** Returns a document, which may be invalid, and its known part; `undefined` if the class refuses unknown names. */
-  headDocumentOf(bytes: DocumentBytes): HeadDocument | undefined {
+  async headDocumentOf(bytes: DocumentBytes): Promise<HeadDocument | undefined> {
     if (this.#unknown === 'refuse') return undefined;
-    const document = readDocument(bytes, this.format, this.limits);
-    const known = this.documentOf(bytes);
-    return document.ok && known ? { document: document.value, known } : undefined;
+    const document = await readDocument(bytes, this.format, this.limits);
+    if (!document.ok) return undefined;
+    const known = structuredClone(document.value);
+    // A write keeps the names that only a transformation reads: other versions of the application may declare them.
+    stripUnknown(known, this.type, { keepsAliases: false });
+    return { document: document.value, known };
   }
 
   /** Converts with class-transformer; an object that is not of the class only if it has the form of the class. */
@@ -112,8 +135,80 @@ export class DtoParser<T extends object> {
     return isOfClass ? toPlain(this.type, value) : value;
   }
 
+  #parse(document: JsonObject): ParseResult<T> | Promise<ParseResult<T>> {
+    if (!this.references) return this.#parseResolved(document, NO_SECRETS);
+    // A reference in an unknown property is not resolved.
+    const paths = stripUnknown(document, this.type);
+    return andThen(this.references.resolve(document), (resolution) =>
+      resolution.ok ? this.#parseResolved(document, resolution.secrets, paths) : resolution,
+    );
+  }
+
+  #parseResolved(
+    document: JsonObject,
+    secrets: Secrets,
+    paths?: StrippedPaths,
+  ): ParseResult<T> | Promise<ParseResult<T>> {
+    const isKept = this.format.isCustom === true || secrets.size > 0;
+    const kept = isKept ? this.#knownPartOf(structuredClone(document)) : undefined;
+    return andThen(this.#parseDocument(document, secrets, paths), (result) => {
+      if (kept && result.ok) keepDocument(result.value, kept, secrets);
+      return result;
+    });
+  }
+
+  #parseDocument(
+    document: JsonObject,
+    secrets: Secrets,
+    paths?: StrippedPaths,
+  ): ParseResult<T> | Promise<ParseResult<T>> {
+    const isPlain = secrets.size === 0 && !paths?.unknown.length;
+    const compiled = isPlain ? this.#parseCompiled(document) : undefined;
+    if (compiled) return { ok: true, value: compiled, stripped: NO_PATHS };
+
+    const { unknown: stripped, forbidden } = paths ?? stripUnknown(document, this.type);
+    const refused: Refused = { unknown: this.#unknown === 'refuse' ? stripped : NO_PATHS, forbidden };
+    let instance: T;
+    try {
+      instance = toInstance(this.type, document);
+    } catch {
+      return rejected(refused, 'transform');
+    }
+    return andThen(validateInstance(instance, this.#asyncTimeoutMs), (violations) =>
+      this.#resultOf(instance, secrets, stripped, refused, violations),
+    );
+  }
+
+  #resultOf(
+    instance: T,
+    secrets: Secrets,
+    stripped: readonly string[],
+    refused: Refused,
+    violations: ViolationList,
+  ): ParseResult<T> {
+    addRefused(refused, violations);
+    if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
+    try {
+      if (this.#isSecret) concealWhole(instance);
+      else if ((this.#hasSecrets ??= hasSecrets(this.type))) concealDeclared(instance);
+      if (secrets.size > 0) concealResolved(instance, new Set(secrets.values()));
+      for (const path of deepFreeze(instance)) violations.add(path, 'binary');
+    } catch {
+      violations.add('', 'freeze');
+    }
+    return violations.isEmpty()
+      ? { ok: true, value: instance, stripped }
+      : { ok: false, violations: violations.toArray() };
+  }
+
+  /** Removes the unknown properties from the document itself. */
+  #knownPartOf(document: JsonObject): JsonObject {
+    stripUnknown(document, this.type);
+    return document;
+  }
+
   #parseCompiled(document: JsonObject): T | undefined {
-    this.#compiled ??= compileClass(this.type) ?? 'none';
+    this.#compiled ??= (this.#isSecret ? undefined : compileClass(this.type)) ?? 'none';
     if (this.#compiled === 'none') return undefined;
     try {
       return this.#compiled(document) as T | undefined;
@@ -125,6 +220,7 @@ export class DtoParser<T extends object> {
 }
 
 const NO_PATHS: readonly string[] = [];
+const NO_SECRETS: Secrets = new Map();
 
 /** Paths of properties that make a document invalid, whatever their values are. */
 interface Refused {
@@ -135,24 +231,6 @@ interface Refused {
 function addRefused({ unknown, forbidden }: Refused, violations: ViolationList): void {
   for (const path of unknown) violations.add(path, 'unknown');
   for (const path of forbidden) violations.add(path, 'forbiddenKey');
-}
-
-function resultOf<T extends object>(
-  instance: T,
-  stripped: readonly string[],
-  refused: Refused,
-  violations: ViolationList,
-): ParseResult<T> {
-  addRefused(refused, violations);
-  if (!violations.isEmpty()) return { ok: false, violations: violations.toArray() };
-  try {
-    for (const path of deepFreeze(instance)) violations.add(path, 'binary');
-  } catch {
-    violations.add('', 'freeze');
-  }
-  return violations.isEmpty()
-    ? { ok: true, value: instance, stripped }
-    : { ok: false, violations: violations.toArray() };
 }
 
 function rejected(refused: Refused, constraint: string): ParseResult<never> {

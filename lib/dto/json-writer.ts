@@ -1,5 +1,6 @@
 import { DocumentBudget, hasToJson, sizeOf } from './document-budget.js';
 import type { DocumentLimits } from './document-limits.js';
+import { jsonMethodOf } from './secrets/mask.js';
 import { isBinaryValue } from './dto-type.js';
 import { isForbiddenName, type JsonObject, MAX_DEPTH, MAX_PROPERTIES } from './json-object.js';
 import { ValueContainer } from './value-container.js';
@@ -69,7 +70,7 @@ export function toJson(value: unknown, violations: ViolationList, limits: Docume
     } else if (part instanceof Date && Number.isNaN(part.getTime())) {
       violations.add(pathAt(outer, segment), 'finite');
     } else if (hasToJson(part)) {
-      return convert(part.toJSON(), outer, segment);
+      return convert(jsonMethodOf(part)?.call(part), outer, segment);
     } else if (part instanceof Map || part instanceof Set) {
       violations.add(pathAt(outer, segment), 'serializable');
     } else if (budget.take(part)) {

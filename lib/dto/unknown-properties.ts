@@ -1,4 +1,5 @@
 import { type AnyClass, isConstrained, propertiesByDocumentName, type PropertyMetadata } from './class-metadata.js';
+import { aliasesOf } from './transform-aliases.js';
 import { isJsonObject, type JsonObject } from './json-object.js';
 import { itemPath, propertyPath } from './property-path.js';
 
@@ -6,14 +7,15 @@ import { itemPath, propertyPath } from './property-path.js';
 const MAX_PATHS = 100;
 
 /**
- * Removes unknown properties from a document: those without a class-validator decorator in its class or a nested class.
+ * Removes unknown properties from a document: those without a class-validator decorator in its class or a nested class,
+ * apart from names that a `@Transform()` of the class reads.
  * Finds the class of a nested value by the rules of class-transformer. Values of a property with `@Transform()` are not
  * searched.
  * @returns the first 100 paths of the removed properties, and of keys that class-transformer does not copy into a `Map`;
  * `...` stands for the others
  */
-export function stripUnknown(document: JsonObject, type: AnyClass): StrippedPaths {
-  const paths: StrippedPaths = { unknown: [], forbidden: [] };
+export function stripUnknown(document: JsonObject, type: AnyClass, { keepsAliases = true } = {}): StrippedPaths {
+  const paths = { unknown: [], forbidden: [], keepsAliases };
   stripObject(document, { type }, '', paths);
   return paths;
 }
@@ -21,6 +23,8 @@ export function stripUnknown(document: JsonObject, type: AnyClass): StrippedPath
 export interface StrippedPaths {
   readonly unknown: string[];
   readonly forbidden: string[];
+  /** True if a name that a `@Transform()` of the class reads is not removed. */
+  readonly keepsAliases: boolean;
 }
 
 /** Class of a value, and the property that selected it among the classes of a discriminator. */
@@ -38,7 +42,7 @@ function stripObject(object: JsonObject, { type, selector }: SelectedType, path:
       if (property.isNested && !property.isTransformed) {
         stripNested(value, property, property.itemTypeIn(object), propertyPath(path, name), paths);
       }
-    } else if (name !== selector) {
+    } else if (name !== selector && !(paths.keepsAliases && aliasesOf(type).has(name))) {
       Reflect.deleteProperty(object, name);
       addPath(paths.unknown, path, name);
     }

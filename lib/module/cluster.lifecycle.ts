@@ -36,6 +36,7 @@ export class ClusterLifecycle implements OnApplicationBootstrap, OnModuleDestroy
       cluster.coordination?.start();
     } catch (error) {
       await cluster.drain();
+      await cluster.live.close();
       cluster.close();
       throw error;
     }

@@ -14,6 +14,7 @@ import { Coordination } from '../coordination/coordination.js';
 import type { ResolvedCoordination } from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { InstanceLog } from '../etcd-trigger.log.js';
+import { LiveResources } from '../live/live-resources.js';
 import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
@@ -42,6 +43,7 @@ export class ClusterRuntime {
   readonly ranges: SharedRanges;
   /** `undefined` without the option `coordination`. */
   readonly coordination: Coordination | undefined;
+  readonly live: LiveResources;
   readonly #backend: ClusterBackend;
   readonly #writes: WriteSide;
   readonly #keyValue: KeyValueStore;
@@ -62,6 +64,7 @@ export class ClusterRuntime {
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
     this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
     this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry, options.keyPrefix);
+    this.live = new LiveResources(this.log, this.#telemetry);
     const fences = new FenceRegistry();
     this.watcher = new WatcherService(listWatcher, this.ranges, this.#keyValue, this.log, {
       requestTimeoutMs,
@@ -112,6 +115,7 @@ export class ClusterRuntime {
         ...this.watcher.busy,
         ...(this.#feeds?.busy ?? []),
         ...groups.flatMap(({ busy }) => busy),
+        ...this.live.busy,
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
       unattached: this.unattached(),
@@ -198,6 +202,7 @@ export class ClusterRuntime {
    */
   async drain(): Promise<void> {
     const { drainTimeoutMs } = this.options;
+    this.live.stop();
     const [running] = await Promise.all([this.watcher.drain(drainTimeoutMs), this.coordination?.drain(drainTimeoutMs)]);
     if (running === 0) return;
     this.log.warn(
@@ -206,10 +211,11 @@ export class ClusterRuntime {
   }
 
   /**
-   * Revokes the leases of this process, if etcd answers in time, and saves unsaved changes to the snapshot. Then closes
-   * everything.
+   * Disposes the live resources. Revokes the leases of this process, if etcd answers in time, and saves unsaved changes
+   * to the snapshot. Then closes everything.
    */
   async shutdown(): Promise<void> {
+    await this.live.close();
     await Promise.all([this.#writes.end(), this.#feeds?.save()]);
     this.close();
   }

@@ -71,6 +71,26 @@ function providerOf(request: ConfigRequest): FactoryProvider {
   };
 }
 
+/**
+ * Returns the reference that `owner` requests: of one key, or of a map with relative keys.
+ * @throws InvalidOptionsError naming `owner` if there is no such definition
+ */
+export function refOfRequest(
+  owner: string,
+  request: ConfigRequest,
+  store: Partial<StoreService>,
+  definitions: readonly ConfigDefinition[],
+): ConfigRef<unknown> {
+  const definition = findDefinition(request, definitions);
+  if (typeof definition === 'string') throw new InvalidOptionsError(`${owner} follows ${definition}`);
+  const { target, type, isRelative } = definition;
+  if ('key' in target || isRelative) return refOf(store, definition);
+  const example = `[${typeName(type)}, { under: ${quoted(target.prefix)} }]`;
+  throw new InvalidOptionsError(
+    `${owner} follows ${describeTarget(target)} as one configuration: use ${example} for the map of its keys`,
+  );
+}
+
 /** @throws InvalidOptionsError if the definition belongs to a module that was loaded after the store */
 function refOf(store: Partial<StoreService>, definition: Defined): ConfigRef<unknown> {
   const subject = `${describeTarget(definition.target)} (${typeName(definition.type)})`;

@@ -3,6 +3,7 @@ import type { CronJob } from '../coordination/cron-job.js';
 import type { CronJobStatus } from '../coordination/cron-job-status.js';
 import type { ElectionLeader } from '../coordination/election.js';
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import type { LiveDescription } from '../live/live.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { ConfigEntry } from '../store/cache/cache-entry.js';
@@ -12,9 +13,10 @@ import type { StreamState } from '../watch/sharing/range-listener.js';
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import { type CoordinationDescription, describeCoordination, describeOwner } from './coordination.description.js';
+import { type DefinitionSchema, definitionSchemas } from './definition-schema.js';
+import { type EffectiveConfig, effectiveConfigs } from './effective-config.js';
 import { instancesOf } from './module-graph.js';
 import { printable } from '../foreign/foreign-text.js';
-import { JsonSchemas } from '../dto/json-schema.js';
 import { typeName } from '../dto/value-type.js';
 
 /** A snapshot of all clusters of an application. Safe to log or display, because it contains no values. */
@@ -31,6 +33,8 @@ export interface ClusterDescription {
   readonly handlers: readonly HandlerDescription[];
   readonly store: StoreDescription;
   readonly crons: readonly CronDescription[];
+  /** The resources of `liveProvider`. */
+  readonly live: readonly LiveDescription[];
   /** `undefined` without the option `coordination`. */
   readonly coordination: CoordinationDescription | undefined;
   /**
@@ -109,22 +113,9 @@ export interface DefinitionDescription {
   /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   readonly required: boolean;
+  /** With `resolve`: `kept` while secrets cannot be refreshed, so that the last good ones stay. */
+  readonly secrets?: 'current' | 'kept';
   readonly keys: readonly KeyDescription[];
-}
-
-/** The JSON Schema of the documents of one definition. */
-export interface DefinitionSchema {
-  readonly cluster: string;
-  readonly target: { readonly key: string } | { readonly prefix: string };
-  /** Name of the class, or the kind of schema, such as `zod schema`. */
-  readonly type: string;
-  /** Format of the documents; `custom` for a codec of the application. */
-  readonly codec: 'json' | 'text' | 'yaml' | 'custom';
-  /**
-   * Draft 2020-12. `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
-   * represented.
-   */
-  readonly schema: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The state of one key of a definition, without its value. */
@@ -141,7 +132,7 @@ export interface KeyDescription {
   readonly violations?: readonly ConfigViolation[];
 }
 
-/** Describes the state of all clusters for diagnostics and health checks, as plain data without values. */
+/** Describes the state of all clusters for diagnostics and health checks, as plain data. */
 export class EtcdTriggerInspector {
   /** @internal */
   constructor(private readonly discovery: DiscoveryService) {}
@@ -152,21 +143,28 @@ export class EtcdTriggerInspector {
   }
 
   /**
+   * Returns the configuration that readers see, key by key, with its revision and source. `***` replaces secrets:
+   * properties with `@Secret()`, and all properties of a `secret` definition. All other values are included, so declare
+   * the secrets before you log it.
+   */
+  effective(): EffectiveConfig[] {
+    return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
+      feeds.flatMap((feed) => effectiveConfigs(name, feed)),
+    );
+  }
+
+  /**
    * Returns the JSON Schemas of all definitions, for editors and forms; available once the application is initialized.
    * The schema of a class comes from the package `class-validator-jsonschema`, that of a Standard Schema from its own
    * library.
    * @throws InvalidOptionsError if a definition has a class and `class-validator-jsonschema` is not installed
    */
   schema(): DefinitionSchema[] {
-    const schemas = new JsonSchemas();
     return instancesOf(this.discovery, ClusterRuntime).flatMap(({ name, feeds }) =>
-      feeds.map(({ definition: { target, type, codec, unknown } }) => ({
-        cluster: name,
-        target,
-        type: typeName(type),
-        codec: typeof codec === 'string' ? codec : 'custom',
-        schema: schemas.of(type, unknown),
-      })),
+      definitionSchemas(
+        name,
+        feeds.map(({ definition }) => definition),
+      ),
     );
   }
 }
@@ -181,6 +179,7 @@ function describeCluster(cluster: ClusterRuntime): ClusterDescription {
     handlers: describeHandlers(registry),
     store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
     crons: (coordination?.crons ?? []).map(describeCron),
+    live: cluster.live.describe(),
     coordination: coordination && describeCoordination(coordination),
     failing: ranges.failures.subjects.map(printable),
   };
@@ -219,10 +218,11 @@ const describeCron = ({ name, method, expression, owner, lastTick, nextTick, sta
   ...status,
 });
 
-const describeDefinition = ({ subject, definition, cache }: DefinitionFeed): DefinitionDescription => ({
+const describeDefinition = ({ subject, definition, cache, areSecretsKept }: DefinitionFeed): DefinitionDescription => ({
   target: subject,
   type: typeName(definition.type),
   required: definition.required,
+  ...(areSecretsKept !== undefined && { secrets: areSecretsKept ? 'kept' : 'current' }),
   keys: [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);
     return {

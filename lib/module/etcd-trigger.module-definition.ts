@@ -6,6 +6,7 @@ import { electionProviders } from './election.providers.js';
 import { EtcdTriggerInspector } from './etcd-trigger.inspector.js';
 import type { EtcdTriggerOptions } from './etcd-trigger.options.js';
 import { clusterProviders, definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
+import { getLiveHostToken, liveHostProvider } from './live.host.js';
 import {
   DEFAULT_CLUSTER,
   getEtcdClientToken,
@@ -54,6 +55,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           ...(definition.providers ?? []),
           ...clusterProviders(cluster),
           definitionsProvider(cluster, configs),
+          liveHostProvider(cluster),
           ...refs,
           ...elections,
         ],
@@ -66,6 +68,7 @@ export const { ConfigurableModuleClass, OPTIONS_TYPE, ASYNC_OPTIONS_TYPE } =
           getLocksToken(cluster),
           getServicesToken(cluster),
           getGroupRegistryToken(cluster),
+          getLiveHostToken(cluster),
           ...tokensOf(refs),
           ...tokensOf(elections),
         ],

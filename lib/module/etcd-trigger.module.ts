@@ -13,6 +13,7 @@ import {
 import { checkIsGiven } from './etcd-trigger.options.js';
 import { definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
+import { getLiveHostToken, liveHostProvider } from './live.host.js';
 import { clustersOf } from './module-graph.js';
 import { StoreRegistryModule } from './store.registry.js';
 import { quoted } from '../foreign/foreign-text.js';
@@ -70,8 +71,13 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
     const refs = configRefProviders(cluster, definitions);
     return {
       module: EtcdTriggerFeatureModule,
-      providers: [definitionsProvider(cluster, definitions), { provide: FEATURE_CLUSTER, useValue: cluster }, ...refs],
-      exports: tokensOf(refs),
+      providers: [
+        definitionsProvider(cluster, definitions),
+        { provide: FEATURE_CLUSTER, useValue: cluster },
+        liveHostProvider(cluster),
+        ...refs,
+      ],
+      exports: [getLiveHostToken(cluster), ...tokensOf(refs)],
     };
   }
 }

@@ -98,7 +98,7 @@ async function problemsOf(
     const failed = `${subject}: the initial list was read, but could not be applied; the log says why`;
     return [{ feed, problem: { cluster, subject, reason: 'failed', message: failed } }];
   }
-  const message = `${subject}: the validators of ${typeName(feed.definition.type)} did not finish within ${boot.timeoutMs} ms`;
+  const message = `${subject}: the validators or the codec of ${typeName(feed.definition.type)} did not finish within ${boot.timeoutMs} ms`;
   return [{ feed, problem: { cluster, subject, reason: 'failed', message } }];
 }
 

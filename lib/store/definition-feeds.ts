@@ -19,6 +19,8 @@ import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
+import { StatusListeners } from './status-listeners.js';
+import { type ConfigRefused, RefusalListeners } from './changes/refusal-listeners.js';
 import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
@@ -29,8 +31,8 @@ import type { ValueType } from '../dto/value-type.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
- * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update fails
- * unexpectedly. `degraded`: started without a required configuration or with an invalid one.
+ * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
+ * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -61,6 +63,8 @@ export class DefinitionFeeds implements FeedSink {
     },
   });
   readonly guard: ListenerGuard;
+  readonly refusals: RefusalListeners;
+  readonly statusListeners: StatusListeners<StoreStatus>;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
   readonly #interrupted = new Set<DefinitionFeed>();
@@ -73,6 +77,11 @@ export class DefinitionFeeds implements FeedSink {
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
     this.guard = new ListenerGuard(options.log, options.observer);
+    this.refusals = new RefusalListeners(this.guard, (prefix) => this.under(prefix).flatMap(refusedOf(prefix)));
+    this.statusListeners = new StatusListeners(() => this.status, this.guard);
+    options.ranges.failures.changed = () => {
+      this.statusListeners.changed();
+    };
     for (const definition of options.definitions.all) {
       const governs = (key: string): boolean => options.definitions.governing(key) === definition;
       this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
@@ -92,7 +101,7 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing;
+    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing || this.#hasKeptSecrets;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -162,6 +171,7 @@ export class DefinitionFeeds implements FeedSink {
       restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
+    this.statusListeners.changed();
     if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // A list that failed is retried after the start; an application that does not start leaves no retry behind.
@@ -196,6 +206,8 @@ export class DefinitionFeeds implements FeedSink {
       this.#options.ranges.release(watched);
     }
     this.listeners.close();
+    this.refusals.close();
+    this.statusListeners.close();
   }
 
   /**
@@ -213,7 +225,7 @@ export class DefinitionFeeds implements FeedSink {
     }
   }
 
-  updated(feed: DefinitionFeed, { changes, updates, rejected, healed }: CacheUpdate<object>): void {
+  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended }: CacheUpdate<object>): void {
     const { log, observer } = this.#options;
     try {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
@@ -234,14 +246,16 @@ export class DefinitionFeeds implements FeedSink {
       log.info('the configuration is now complete');
     }
     this.#options.snapshot?.changed();
+    this.statusListeners.changed();
+    this.refusals.notify([...rejected.map(refused), ...ended]);
     this.listeners.notify(changes, feed.definition.type);
   }
 
   #warnOfCoercion(): void {
-    const names = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
-    for (const name of names) {
+    const coerced = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
+    for (const property of coerced) {
       this.#options.log.warn(
-        `${name} has @Type(() => Boolean) or @Type(() => Number), which converts any value before it is validated: remove it`,
+        `${property}, which converts any value before it is validated: use a strict conversion (docs/configuration.md)`,
       );
     }
   }
@@ -271,6 +285,10 @@ export class DefinitionFeeds implements FeedSink {
     return this.#followed.some(({ feed }) => this.#failures.isFailing(feed));
   }
 
+  get #hasKeptSecrets(): boolean {
+    return this.#followed.some(({ feed }) => feed.areSecretsKept);
+  }
+
   get #failures(): DeliveryFailures {
     return this.#options.ranges.failures;
   }
@@ -280,12 +298,23 @@ export class DefinitionFeeds implements FeedSink {
     log.warn(`${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`);
   }
 
+  references(feed: DefinitionFeed, error: Error | undefined): void {
+    const { log } = this.#options;
+    if (error) {
+      log.warn(`${feed.subject}: secrets cannot be refreshed; the last good ones stay: ${describeThrown(error)}`);
+    } else {
+      log.info(`${feed.subject}: secrets are refreshed again`);
+    }
+  }
+
   interrupted(feed: DefinitionFeed): void {
     this.#interrupted.add(feed);
+    this.statusListeners.changed();
   }
 
   following(feed: DefinitionFeed): void {
     this.#interrupted.delete(feed);
+    this.statusListeners.changed();
   }
 
   async #prepare(feed: DefinitionFeed): Promise<void> {
@@ -338,5 +367,20 @@ const MAX_LOGGED_KEYS = 100;
 
 /** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;
+
+/** Returns the refused values of a definition under a prefix. */
+const refusedOf =
+  (prefix: string) =>
+  ({ cache }: DefinitionFeed): ConfigRefused[] =>
+    cache
+      .rejectedKeys()
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => {
+        const { rejectedRevision = 0, violations = [] } = cache.entry(key);
+        return refused({ key, revision: rejectedRevision, violations });
+      });
+
+const refused = ({ key, revision, violations }: Omit<ConfigRefused, 'type'>): ConfigRefused =>
+  Object.freeze({ type: 'refused', key, revision, violations });
 
 const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.cache !== undefined && isComplete(feed);

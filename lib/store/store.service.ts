@@ -5,6 +5,7 @@ import type { ConfigEntry } from './cache/cache-entry.js';
 import type { ConfigChange } from './changes/config-change.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { DefinitionFeeds, StoreStatus } from './definition-feeds.js';
+import type { ConfigRefusal } from './changes/refusal-listeners.js';
 import type { ConfigSubscription } from './changes/config-listeners.js';
 import type { ConfigRevision, HistoryOptions } from './writing/config-history.js';
 import { ConfigReader, type RequestedConfig } from './config-reader.js';
@@ -45,12 +46,20 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, or while an update
-   * fails unexpectedly. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
+   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
+   * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
    * becomes `ready` when it is complete.
    */
   get status(): StoreStatus {
     return this.#feeds.status;
+  }
+
+  /**
+   * The status now and after every change, as an observable; changes within one step are one. Completes after `closed`.
+   * Errors of subscribers are logged by class and place, and counted.
+   */
+  get status$(): Observable<StoreStatus> {
+    return this.#feeds.statusListeners.changes$;
   }
 
   /**
@@ -163,7 +172,7 @@ export class StoreService {
   ): Promise<WriteResult>;
   put<V extends object>(key: string, value: ValueOnly<V>, options?: PutOptions): Promise<WriteResult>;
   async put(key: string, ...given: readonly unknown[]): Promise<WriteResult> {
-    const { type, value, options } = writeArguments<PutOptions>(given);
+    const { type, value, options } = writeArguments<PutOptions>(key, given);
     return this.#put(key, type, value, options);
   }
 
@@ -275,6 +284,17 @@ export class StoreService {
    */
   changes$<T extends object = object>(prefix = '', options: ChangeOptions<T> = {}): Observable<ConfigChange<T>> {
     return this.#reader.changes$(prefix, options) as Observable<ConfigChange<T>>;
+  }
+
+  /**
+   * Calls the listener for each key under the prefix whose current value in etcd is invalid, in a microtask, and then
+   * whenever a value is refused, or a refused one is replaced by a valid value or deleted. A refusal contains the paths
+   * and constraints of its violations, and no value. Errors of the listener are logged and do not affect others.
+   *
+   * @throws InvalidOptionsError for an invalid argument
+   */
+  onRefused(prefix: string, listener: (refusal: ConfigRefusal) => unknown): ConfigSubscription {
+    return this.#feeds.refusals.add(prefix, listener);
   }
 
   /**

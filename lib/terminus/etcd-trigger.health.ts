@@ -35,9 +35,9 @@ export class EtcdTriggerHealthIndicator {
   /**
    * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
    * with `state: 'degraded'` if the store started degraded, a value is invalid, a watch is interrupted, a delivery
-   * inside of the library has failed unexpectedly and not succeeded since, a handler is halted, this instance leaves a
-   * cron job to others because of its last tick, or it cannot take part in elections, locks and cron jobs because etcd
-   * does not confirm its lease or refuses its keys.
+   * inside of the library has failed unexpectedly and not succeeded since, a handler is halted, a live resource is kept,
+   * this instance leaves a cron job to others because of its last tick, or it cannot take part in elections, locks and
+   * cron jobs because etcd does not confirm its lease or refuses its keys.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(
@@ -64,7 +64,7 @@ function failuresOf({ store: { status, definitions } }: ClusterDescription): str
     .map(({ target }) => `${target} is required but has no valid value`);
 }
 
-function warningsOf({ store, targets, handlers, crons, coordination, failing }: ClusterDescription): string[] {
+function warningsOf({ store, targets, handlers, crons, live, coordination, failing }: ClusterDescription): string[] {
   const invalid = store.definitions
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
@@ -74,6 +74,9 @@ function warningsOf({ store, targets, handlers, crons, coordination, failing }: 
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
+  const unrefreshed = store.definitions
+    .filter(({ secrets }) => secrets === 'kept')
+    .map(({ target }) => `the secrets of ${target} cannot be refreshed`);
   const unexpected = failing.map(
     (subject) => `the delivery of ${subject} has failed unexpectedly, and not succeeded since`,
   );
@@ -84,9 +87,23 @@ function warningsOf({ store, targets, handlers, crons, coordination, failing }: 
     if (state === 'behind') return [`the clock is behind the last tick of the cron job "${name}"`];
     return state === 'unreadable' ? [`the last tick of the cron job "${name}" cannot be read`] : [];
   });
+  const kept = live.flatMap(({ name, reason }) => {
+    if (reason === 'config-deleted') return [`${name} is kept, because its configuration was deleted`];
+    return reason ? [`${name} is kept, because it cannot be created from its configuration`] : [];
+  });
   const incomplete = store.status === 'degraded' ? ['the store started without some of its configuration'] : [];
   const problems = coordination?.problems ?? [];
-  return [...incomplete, ...shown, ...interrupted, ...unexpected, ...halted, ...waiting, ...problems];
+  return [
+    ...incomplete,
+    ...shown,
+    ...interrupted,
+    ...unrefreshed,
+    ...unexpected,
+    ...halted,
+    ...waiting,
+    ...kept,
+    ...problems,
+  ];
 }
 
 /** Number of invalid keys that the reasons name. */

@@ -132,6 +132,18 @@ describe('the keeper of the lease', () => {
     });
   });
 
+  it('removes a key that a write creates after its removal, without waiting for the next renewal', async () => {
+    using started = start([{ delayed: 3 }]);
+    const { fake, keeper } = started;
+    const lease = await keeper.lease(never);
+    await keeper.create(lease, { rawKey: KEY, value }, never);
+    await keeper.remove(lease, KEY);
+
+    expect(fake.get(KEY)).toMatchObject({ lease: lease.id });
+    await eventually(() => fake.get(KEY) === undefined);
+    expect(await keeper.create(lease, { rawKey: KEY, value }, never)).toMatchObject({ created: true });
+  });
+
   it.each(FATE_PAIRS)(
     'removes a key although answers are lost, before it creates it again: %j, %j',
     async (...fates) => {

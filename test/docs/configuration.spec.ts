@@ -2,7 +2,7 @@ import { join, resolve } from 'node:path';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
-import { StoreService } from 'nestjs-etcd-trigger';
+import { type ConfigCodec, StoreService } from 'nestjs-etcd-trigger';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
@@ -19,8 +19,12 @@ const TITLES = [
   'schemas.ts',
   'environment.module.ts',
   'reactions.ts',
+  'refusals.ts',
   'tenants.ts',
   'formats.module.ts',
+  'encrypted.module.ts',
+  'payment.module.ts',
+  'references.module.ts',
   'exact.module.ts',
   'client.test.ts',
   'before.ts',
@@ -159,6 +163,20 @@ describe('docs/configuration.md', () => {
     ]);
   });
 
+  it('notices refused values and the status of the store', async () => {
+    const alerts = await loadClass<{ open: Map<string, string>; statuses: string[] }>('refusals.js', 'Alerts');
+    await put('/shop/database', '{"host":"a","port":1}');
+    const app = await start([await loadClass('app.module.js', 'AppModule')], [alerts]);
+    const { open, statuses } = app.get(alerts);
+    await put('/shop/database', '{"host":"a","port":0}');
+    await eventually(() => open.size === 1);
+
+    expect([...open]).toEqual([['/shop/database', 'port: min']]);
+    await put('/shop/database', '{"host":"a","port":2}');
+    await eventually(() => open.size === 0);
+    expect(statuses).toEqual(['ready']);
+  });
+
   it('reads all keys at one revision while others are written', async () => {
     const tenants = await loadClass<{ report(write: (line: string) => Promise<void>): Promise<void> }>(
       'tenants.js',
@@ -204,6 +222,45 @@ describe('docs/configuration.md', () => {
       ['open', 'database.yaml', 'banner'].map((key) => etcd.direct.get(`/shop/${key}`).string()),
     );
     expect(written).toEqual(['off', 'host: db-2\nport: 5432\n', '5 Open again']);
+  });
+
+  it('reads and writes a value that a key-management service encrypts', async () => {
+    const codec = await load<ConfigCodec>('encrypted.module.js', 'encrypted');
+    await etcd.direct.put('/shop/signing').value(Buffer.from(await codec.encode({ key: 'sesame' })));
+    const app = await start([await loadClass('encrypted.module.js', 'EncryptedModule')]);
+    const signing = await loadClass<{ key: string }>('encrypted.module.js', 'Signing');
+    const store = app.get(StoreService);
+
+    expect(store.get('/shop/signing', signing)).toEqual({ key: 'sesame' });
+    await store.put('/shop/signing', signing, { key: 'open' });
+    expect(store.get('/shop/signing', signing)).toEqual({ key: 'open' });
+    expect(await etcd.direct.get('/shop/signing').string()).not.toContain('open');
+  });
+
+  it('logs the whole configuration at startup, without its secrets', async () => {
+    await put('/shop/payment', '{"url":"https://pay","timeoutMs":5,"apiKey":"sesame"}');
+    const app = await start([await loadClass('payment.module.js', 'PaymentModule')]);
+    const report = app.get<{ line: string }>(await loadClass('payment.module.js', 'StartupReport'));
+
+    expect(JSON.parse(report.line)).toMatchObject([
+      { key: '/shop/payment', value: { url: 'https://pay', timeoutMs: 5, apiKey: '***' }, source: 'etcd' },
+    ]);
+    const payment = await loadClass<{ apiKey: string }>('payment.module.js', 'PaymentConfig');
+    expect(app.get(StoreService).get('/shop/payment', payment)?.apiKey).toBe('sesame');
+  });
+
+  it('resolves a reference to a secret, and keeps the reference in etcd', async () => {
+    await put('/shop/mail', '{"host":"mail-1","password":"vault:mail#password"}');
+    const secrets = await load<Map<string, string>>('references.module.js', 'secrets');
+    const app = await start([await loadClass('references.module.js', 'ReferencesModule')]);
+    const mail = await loadClass<{ host: string; password: string }>('references.module.js', 'MailConfig');
+    const store = app.get(StoreService);
+
+    expect(store.get('/shop/mail', mail)?.password).toBe('first');
+    await store.update('/shop/mail', mail, (current) => ({ password: '', ...current, host: 'mail-2' }));
+    expect(await etcd.direct.get('/shop/mail').json()).toEqual({ host: 'mail-2', password: 'vault:mail#password' });
+    secrets.set('mail#password', 'second');
+    await eventually(() => store.get('/shop/mail', mail)?.password === 'second');
   });
 
   it('reads and writes integers that JavaScript would round, with a codec', async () => {

@@ -17,6 +17,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Watches: ['WatchOptions'],
   Delivery: ['DeliveryOptions'],
   'Cron jobs': ['ClusterCronOptions'],
+  Resources: ['LiveProviderOptions'],
+  loadConfig: ['LoadConfigOptions'],
   'Changes of the store': ['ChangeOptions'],
   'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions'],
 };

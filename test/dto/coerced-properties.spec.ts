@@ -16,8 +16,12 @@ class Server {
 }
 
 describe('the properties whose values are converted before validation', () => {
-  it('are those with the type Boolean or Number, also of nested classes', () => {
-    expect(coercedProperties(Server)).toEqual(['Server.on', 'Pool.sizes']);
+  it('are those with the type Boolean, Number or Date, also of nested classes', () => {
+    expect(coercedProperties(Server)).toEqual([
+      'Server.on has @Type(() => Boolean)',
+      'Server.since has @Type(() => Date)',
+      'Pool.sizes has @Type(() => Number)',
+    ]);
   });
 
   it('are none of a schema', () => {

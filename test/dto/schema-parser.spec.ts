@@ -375,7 +375,7 @@ describe('a schema', () => {
       { value: { a: 'changed' } },
     ]);
     expect(seen).toEqual([1, 1]);
-    expect(parser.documentOf(bytes)).toEqual({ a: 1 });
+    expect(parser.documentOf({ value: undefined, bytes })).toEqual({ a: 1 });
   });
 
   it('of an unknown library has violations without codes, because these could be values', () => {

@@ -85,7 +85,7 @@ describe('slow validators', () => {
     const start = startApp({ hosts: etcd.hosts, configs, boot: { timeoutMs: 2_000 } });
 
     await expect(start).rejects.toThrow(BootError);
-    await expect(start).rejects.toThrow(/the validators of Slow did not finish within 2000 ms/);
+    await expect(start).rejects.toThrow(/the validators or the codec of Slow did not finish within 2000 ms/);
 
     isOpen = true;
     await using app = await startApp({ hosts: etcd.hosts, configs });

@@ -11,6 +11,8 @@ describe('a process exits when its application', () => {
     ['fails at a handler', ['ETCD_BOOT', 'done']],
     ['is compiled and never initialised', ['ready', 'done']],
     ['is compiled degraded and never initialised', ['degraded', 'done']],
+    ['loads a configuration', expect.arrayContaining(['0 keys', 'done']) as string[]],
+    ['cannot load a configuration', ['ETCD_BOOT', 'done']],
     ['is closed while it starts', expect.arrayContaining(['done']) as string[]],
   ])('%s', async (name, lines) => {
     const child = spawn(process.execPath, ['test/fixtures/process-end.mjs', etcd.hosts.join(), name], {

@@ -3,14 +3,14 @@ import type { JsonObject } from '../json-object.js';
 import type { DocumentBytes } from './document-bytes.js';
 
 /**
- * Converts between the bytes of a configuration and its document. The messages of errors that it throws are never
- * reported.
+ * Converts between the bytes of a configuration and its document. Both methods may return a promise, which must settle
+ * within 5 seconds. An error that they throw, or reject with, is the violation `codec`; its message is never reported.
  */
 export interface ConfigCodec {
   /** Returns an object of plain data: values that JSON can represent. */
-  decode(bytes: Buffer): object;
+  decode(bytes: Buffer): object | PromiseLike<object>;
   /** Returns bytes that `decode` can read. */
-  encode(document: object): Uint8Array;
+  encode(document: object): Uint8Array | PromiseLike<Uint8Array>;
 }
 
 /**
@@ -33,9 +33,16 @@ export type DecodedDocument =
     }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
-/** A codec that never throws and never reports values. `read` returns a new tree of plain data. */
+/** The bytes of a document, or violations for one that the format cannot represent. */
+export type EncodedDocument = Buffer | { readonly violations: readonly ConfigViolation[] };
+
+/**
+ * A codec that never throws or rejects, and never reports values. `read` returns a new tree of plain data. Only the codec
+ * of an application returns promises.
+ */
 export interface DocumentFormat {
-  read(bytes: DocumentBytes): DecodedDocument;
-  /** Returns violations for a document that the format cannot represent. */
-  write(document: JsonObject): Buffer | { readonly violations: readonly ConfigViolation[] };
+  /** True for the codec of an application, which may be slow or asynchronous: each value is decoded once. */
+  readonly isCustom?: boolean;
+  read(bytes: DocumentBytes): DecodedDocument | Promise<DecodedDocument>;
+  write(document: JsonObject): EncodedDocument | Promise<EncodedDocument>;
 }

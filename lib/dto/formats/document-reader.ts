@@ -5,7 +5,8 @@ import { DocumentCount } from '../document-count.js';
 import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from '../document-limits.js';
 import { isForbiddenName, isJsonObject, type JsonObject, MAX_DEPTH, MAX_PROPERTIES } from '../json-object.js';
 import type { DocumentBytes } from './document-bytes.js';
-import type { DocumentFormat } from './document-format.js';
+import type { DecodedDocument, DocumentFormat } from './document-format.js';
+import { andThen } from '../../timing/and-then.js';
 import { rejected } from './document-text.js';
 import { JSON_FORMAT } from './json-format.js';
 
@@ -16,15 +17,19 @@ export type DocumentResult =
 /**
  * Decodes bytes into an object that is safe to transform. The violations of every format are `object`, `depth`,
  * `properties` (of one object), `forbiddenKey`, `finite`, `safeInteger`, `duplicateKey` and the names of the limits,
- * such as `limits.values`; each format adds its own, such as `utf8` and `json`.
+ * such as `limits.values`; each format adds its own, such as `utf8` and `json`. Never rejects. Returns a promise only if
+ * the codec of an application does.
  */
 export function readDocument(
   bytes: DocumentBytes,
   format: DocumentFormat = JSON_FORMAT,
   limits: DocumentLimits = DEFAULT_DOCUMENT_LIMITS,
-): DocumentResult {
+): DocumentResult | Promise<DocumentResult> {
   if (bytes.length > limits.documentBytes) return rejected('limits.documentBytes');
-  const decoded = format.read(bytes);
+  return andThen(format.read(bytes), (decoded) => checked(decoded, limits));
+}
+
+function checked(decoded: DecodedDocument, limits: DocumentLimits): DocumentResult {
   if (!decoded.ok) return decoded;
   const { value, isUnambiguous, findUnsafeIntegers } = decoded;
   if (!isJsonObject(value)) return rejected('object');

@@ -1,5 +1,6 @@
 import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { WatchOrigin } from '../../watch/watch-event.js';
+import type { ConfigHealed } from '../changes/refusal-listeners.js';
 import { changeOf, type ConfigChange, type Transition } from '../changes/config-change.js';
 import type { CacheEntry } from './cache-entry.js';
 
@@ -15,6 +16,8 @@ export class CacheUpdate<T> {
     readonly revision: number;
     readonly violations: readonly ConfigViolation[];
   }[] = [];
+  /** Keys whose current value is not rejected any more, with the state that they have. */
+  readonly ended: ConfigHealed[] = [];
   /** Keys whose rejected value was replaced by a valid one. */
   readonly healed: string[] = [];
 
@@ -29,9 +32,17 @@ export class CacheUpdate<T> {
     if (this.hasListeners) this.changes.push(changeOf(transition, this.origin));
   }
 
-  entryReplaced(key: string, before: CacheEntry<T> | undefined, after: CacheEntry<T> | undefined): void {
+  entryReplaced(
+    { key, revision }: { readonly key: string; readonly revision: number },
+    before: CacheEntry<T> | undefined,
+    after: CacheEntry<T> | undefined,
+  ): void {
     const rejection = after?.rejection;
     if (rejection && rejection.revision !== before?.rejection?.revision) this.rejected.push({ key, ...rejection });
+    if (before?.rejection && !rejection) {
+      const state = after === undefined || after.state === 'invalid' ? 'absent' : after.state;
+      this.ended.push(Object.freeze({ type: 'healed', key, revision, state }));
+    }
     if (after?.state === 'valid' && before?.state === 'invalid') this.healed.push(key);
   }
 }

@@ -19,6 +19,8 @@ export interface ChangeParserOptions {
   readonly stripped: (key: string, names: string) => void;
   /** Called once, for the first key that is not UTF-8. Such keys are skipped. */
   readonly unnamed: (escapedKey: string) => void;
+  /** Called for a value that is rejected because a reference could not be resolved. */
+  readonly unresolved: (write: Write) => void;
   /** Called if the parser has thrown unexpectedly; the value then counts as invalid. */
   readonly failed: (key: string, error: unknown) => void;
 }
@@ -93,6 +95,7 @@ export class ChangeParser {
   }
 
   #change(write: Write, result: ParseResult<object>, at: number): ParsedChange<object> {
+    if (!result.ok && result.isUnresolved) this.#options.unresolved(write);
     const names = result.ok ? this.#unknownReports.namesToReport(result.stripped) : undefined;
     if (names !== undefined) this.#options.stripped(write.key, names);
     return parsedPut(write, result, this.#options.parser.type, at);

@@ -1,8 +1,9 @@
 import type { WatchOrigin } from '../../watch/watch-event.js';
-import { bufferOf, type DocumentBytes } from '../../dto/formats/document-bytes.js';
+import { copySecrets, secretsOf } from '../../dto/kept-document.js';
+import { bufferOf } from '../../dto/formats/document-bytes.js';
 import { changedPaths } from '../../dto/document-diff.js';
 import { CacheUpdate } from './cache-update.js';
-import { type DocumentDiff, pathsOf } from '../changes/config-change.js';
+import { type DocumentDiff, pathsOf, type VisibleState } from '../changes/config-change.js';
 import {
   type ConfigEntry,
   type CacheEntry,
@@ -41,8 +42,8 @@ export interface ConfigCacheOptions<T> {
   /** Index that the caches of all definitions share, so that a read is one lookup. */
   readonly index?: Map<string, CacheEntry<T>>;
   readonly onDelete: 'remove' | 'keep-last';
-  /** Parses valid bytes into a document without unknown properties. Values are compared by their documents. */
-  readonly documentOf: (bytes: DocumentBytes) => unknown;
+  /** Returns the document of a valid value, without unknown properties. Values are compared by their documents. */
+  readonly documentOf: (state: VisibleState<unknown>) => unknown;
   /** Called if a comparison has thrown unexpectedly; the whole document then counts as changed. */
   readonly failed?: (error: unknown) => void;
   /** The default of a key, serialized and parsed like any value. */
@@ -57,6 +58,7 @@ export class ConfigCache<T> {
   readonly #readable = new SortedMap<T>();
   /** Entries without a value. */
   readonly #unreadable = new Map<string, CacheEntry<T>>();
+  #fallback: ConfigCacheOptions<T>['fallback'];
   /** Keys whose current value is rejected. */
   readonly #invalid = new Set<string>();
 
@@ -74,6 +76,7 @@ export class ConfigCache<T> {
   constructor(private readonly options: ConfigCacheOptions<T>) {
     this.#index = options.index ?? new Map<string, CacheEntry<T>>();
     const { fallback } = options;
+    this.#fallback = fallback;
     if (fallback) this.#set(fallback.key, this.#defaultEntry(fallback.key, now()));
   }
 
@@ -134,6 +137,11 @@ export class ConfigCache<T> {
     return [...this.#readable.keys(), ...this.#unreadable.keys()];
   }
 
+  /** Keys whose current value is rejected, sorted. */
+  rejectedKeys(): string[] {
+    return [...this.#invalid].sort();
+  }
+
   /** Keys whose current value is rejected and that never had a good value from etcd, in no particular order. */
   withoutGoodValue(): string[] {
     return [...this.#invalid].filter((key) => {
@@ -164,6 +172,25 @@ export class ConfigCache<T> {
       const before = isFirst ? undefined : this.#find(change.key);
       const next = change.state === 'valid' ? change : this.#entryWithout(change, isForeign ? undefined : before, at);
       this.#replace(update, change, before, next);
+    }
+    return update;
+  }
+
+  /** Entries whose value contains secrets of references, and the default if it does. */
+  resolvedEntries(): CacheEntry<T>[] {
+    const entries = this.#readable.keys().map((key) => this.#index.get(key));
+    const { key } = this.#fallback ?? {};
+    const fallback =
+      key === undefined || this.#find(key)?.source === 'default' ? undefined : this.#defaultEntry(key, now());
+    return [...entries, fallback].filter((entry) => entry !== undefined).filter(({ value }) => hasSecrets(value));
+  }
+
+  /** Replaces values that were parsed from the same bytes with other secrets. Ignores entries that have changed. */
+  refresh(replacements: readonly { readonly entry: CacheEntry<T>; readonly value: T }[]): CacheUpdate<T> {
+    const update = new CacheUpdate<T>('live', true);
+    for (const { entry, value } of replacements) {
+      if (entry.source === 'default' && this.#fallback) this.#fallback = { ...this.#fallback, value };
+      if (this.#find(entry.key) === entry) this.#replace(update, entry, entry, { ...entry, value });
     }
     return update;
   }
@@ -211,9 +238,9 @@ export class ConfigCache<T> {
   ): void {
     const changedPaths = pathsOf(before, next, this.#diff);
     const isSame = changedPaths.length === 0;
-    const after = next && isSame ? { ...next, value: before?.value } : next;
+    const after = next && isSame ? { ...next, value: sameValue(before, next) } : next;
     this.#set(key, after);
-    update.entryReplaced(key, before, after);
+    update.entryReplaced({ key, revision }, before, after);
     if (!isSame) update.valueChanged({ key, revision, before, after, diff: this.#diff, changedPaths });
   }
 
@@ -247,9 +274,9 @@ export class ConfigCache<T> {
 
   /** Returns the entry of the default; `undefined` if the key has none. */
   #defaultEntry(key: string, since: number): CacheEntry<T> | undefined {
-    const { fallback, type } = this.options;
-    if (fallback?.key !== key) return undefined;
-    const { value, bytes } = fallback;
+    const { type } = this.options;
+    if (this.#fallback?.key !== key) return undefined;
+    const { value, bytes } = this.#fallback;
     return {
       key,
       type,
@@ -277,4 +304,12 @@ export class ConfigCache<T> {
     if (entry && entry.value === undefined) this.#unreadable.set(key, entry);
     else this.#unreadable.delete(key);
   }
+}
+
+const hasSecrets = (value: unknown): boolean => secretsOf(value as object | undefined) !== undefined;
+
+/** The value that readers have, for an equal document. Its references may be others. */
+function sameValue<T>(before: CacheEntry<T> | undefined, { value }: CacheEntry<T>): T | undefined {
+  if (before?.value !== undefined && value !== undefined) copySecrets(value as object, before.value as object);
+  return before?.value;
 }

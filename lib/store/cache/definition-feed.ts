@@ -8,8 +8,8 @@ import type { WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
+import { ReferenceRefresh } from './reference-refresh.js';
 import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
-import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { CacheEntry, ParsedChange } from './cache-entry.js';
 import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
@@ -34,6 +34,8 @@ export interface FeedSink {
    * cluster.
    */
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void;
+  /** Called when the secrets of references cannot be refreshed, and with `undefined` when they can be again. */
+  references(feed: DefinitionFeed, error: Error | undefined): void;
   interrupted(feed: DefinitionFeed): void;
   following(feed: DefinitionFeed): void;
 }
@@ -52,11 +54,12 @@ export class DefinitionFeed implements RangeListener {
   readonly serializer: DtoSerializer<object>;
   readonly #sink: FeedSink;
   readonly #parser: ChangeParser;
+  readonly #refresh: ReferenceRefresh | undefined;
   readonly #governs: (key: string) => boolean;
   readonly #index: Map<string, CacheEntry<object>>;
   #cache: ConfigCache<object>;
   #registration: ListenerRegistration | undefined;
-  /** Parsing of the last batch, if a validator is asynchronous; each batch waits for the batch before it. */
+  /** Parsing of the last batch, if a validator or the codec is asynchronous; each batch waits for the batch before it. */
   #parsing: Promise<void> | undefined;
   /** Revision of the last applied batch. */
   #applied = 0;
@@ -91,7 +94,11 @@ export class DefinitionFeed implements RangeListener {
       unnamed: (escapedKey) => {
         sink.unnamed(this, escapedKey);
       },
+      unresolved: (write) => {
+        this.#refresh?.unresolved(write);
+      },
     });
+    this.#refresh = this.#referenceRefresh();
     this.serializer = new DtoSerializer(this.parser);
     this.#cache = this.#emptyCache();
   }
@@ -151,11 +158,18 @@ export class DefinitionFeed implements RangeListener {
   /** Ends all waits; the values stay readable. */
   close(): void {
     this.#closing.abort();
+    this.#refresh?.close();
     this.#wake();
   }
 
   registered(registration: ListenerRegistration): void {
     this.#registration = registration;
+    this.#refresh?.start();
+  }
+
+  /** True while the secrets of references cannot be refreshed; `undefined` without references. */
+  get areSecretsKept(): boolean | undefined {
+    return this.#refresh?.isFailing;
   }
 
   get isParsing(): boolean {
@@ -291,12 +305,30 @@ export class DefinitionFeed implements RangeListener {
   }
 
   #emptyCache(fallback?: ConfigCacheOptions<object>['fallback']): ConfigCache<object> {
-    const documentOf = (bytes: DocumentBytes): unknown => this.parser.documentOf(bytes);
+    const documentOf: ConfigCacheOptions<object>['documentOf'] = ({ value, bytes }) =>
+      this.parser.documentOf({ value: value as object | undefined, bytes });
     const { onDelete, type } = this.definition;
     const failed = (error: unknown): void => {
       this.#sink.parserFailed(this.definition.name, error);
     };
     return new ConfigCache({ onDelete, type, index: this.#index, documentOf, failed, fallback });
+  }
+
+  #referenceRefresh(): ReferenceRefresh | undefined {
+    const { references } = this.parser;
+    return (
+      references &&
+      new ReferenceRefresh({
+        references,
+        parser: this.parser,
+        cache: () => this.#cache,
+        visibleRevision: () => this.visibleRevision,
+        publish: this.#publish.bind(this),
+        report: (error) => {
+          this.#sink.references(this, error);
+        },
+      })
+    );
   }
 
   #apply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): void {

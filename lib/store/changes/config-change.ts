@@ -1,4 +1,5 @@
 import { type DocumentBytes, isSameBytes } from '../../dto/formats/document-bytes.js';
+import { secretsOf } from '../../dto/kept-document.js';
 import type { WatchOrigin } from '../../watch/watch-event.js';
 
 /** A change of the value that readers see. Frozen. */
@@ -37,8 +38,8 @@ export interface VisibleState<T> {
   readonly bytes: DocumentBytes | undefined;
 }
 
-/** Returns the paths of the differences between two documents. */
-export type DocumentDiff = (before: DocumentBytes, after: DocumentBytes) => readonly string[];
+/** Returns the paths of the differences between the documents of two states. */
+export type DocumentDiff = (before: VisibleState<unknown>, after: VisibleState<unknown>) => readonly string[];
 
 /** The states of a key before and after a change; `undefined` for no value. */
 export interface Transition<T> {
@@ -91,7 +92,13 @@ export function pathsOf<T>(
   after: VisibleState<T> | undefined,
   diff: DocumentDiff,
 ): readonly string[] {
-  const [from, to] = [before?.bytes, after?.bytes];
-  if (from === undefined || to === undefined) return from === to ? NO_PATHS : WHOLE;
-  return isSameBytes(from, to) ? NO_PATHS : Object.freeze(diff(from, to));
+  if (before?.bytes === undefined || after?.bytes === undefined) {
+    return before?.bytes === after?.bytes ? NO_PATHS : WHOLE;
+  }
+  return isSameBytes(before.bytes, after.bytes) && !isResolved(after.value)
+    ? NO_PATHS
+    : Object.freeze(diff(before, after));
 }
+
+/** True for a value with secrets, which may change although the bytes do not. */
+const isResolved = (value: unknown): boolean => secretsOf(value as object | undefined) !== undefined;

@@ -1,4 +1,6 @@
-import type { ValueType } from '../../dto/value-type.js';
+import { ConfigNotFoundError } from '../../etcd-trigger.errors.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { valueName, type ValueType } from '../../dto/value-type.js';
 import { freeze } from '../../dto/deep-freeze.js';
 import type { ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
 import type { ConfigDefinitions } from '../definitions/config-definitions.js';
@@ -51,6 +53,18 @@ export class ConfigView {
   get<T extends object>(key: string, type: ValueType<T>): T | undefined {
     const definition = this.#definitions.of(key, type);
     return key.startsWith(this.prefix) ? (this.#values.get(definition)?.get(key) as T | undefined) : undefined;
+  }
+
+  /**
+   * Like `get`, but never returns `undefined`.
+   * @throws ConfigNotFoundError if there was no configuration
+   */
+  getOrThrow<T extends object>(key: string, type: ValueType<T>): T {
+    const value = this.get(key, type);
+    if (value !== undefined) return value;
+    throw new ConfigNotFoundError(`${quoted(key)}: there was no valid ${valueName(type)} when the view was created`, {
+      key,
+    });
   }
 
   /** Keys with a configuration, sorted. */

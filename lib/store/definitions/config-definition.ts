@@ -1,6 +1,7 @@
 import type { Type } from '@nestjs/common';
 import type { DocumentLimits } from '../../dto/document-limits.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
+import type { ReferenceOptions } from '../../dto/references/reference-options.js';
 import type { SchemaInput, StandardSchema } from '../../dto/standard-schema.js';
 import type { OptionalProperties } from '../../option-checks.js';
 import type { ValueType } from '../../dto/value-type.js';
@@ -101,15 +102,22 @@ export interface DefinitionOptions {
   onInvalid?: 'fail' | 'skip' | undefined;
   /**
    * Format of the values, read and written: `'json'`; `'text'`, where the whole text is the property `value` of the
-   * document; `'yaml'`, which requires the package `yaml`; or `{ decode, encode }`.
+   * document; `'yaml'`, which requires the package `yaml`; or `{ decode, encode }`, which may return promises.
    * @default 'json'
    */
   codec?: CodecChoice | undefined;
   /**
-   * Excludes its values from an offline snapshot that is not encrypted.
+   * Masks all properties of its values in `JSON.stringify`, `util.inspect` and `EtcdTriggerInspector.effective()`, and
+   * excludes them from an offline snapshot that is not encrypted. `@Secret()` masks single properties.
    * @default false
    */
   secret?: boolean | undefined;
+  /**
+   * Resolves references to secrets, such as `vault:db#password`, while a value is parsed. The secrets are masked as those
+   * of `@Secret()`, and writes keep the references.
+   * @default none: every text is a value
+   */
+  resolve?: ReferenceOptions | undefined;
   /**
    * Limits of the documents, where they differ from those of the module.
    * @default the `limits` of the module

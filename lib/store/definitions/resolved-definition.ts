@@ -1,8 +1,9 @@
-import { isDeepStrictEqual } from 'node:util';
+import { isDeepStrictEqual, types } from 'node:util';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { checkKnown, checkOneOf, type OptionNames } from '../../option-checks.js';
+import { checkKnown, checkMilliseconds, checkOneOf, type OptionNames } from '../../option-checks.js';
 import { propertiesOf } from '../../dto/class-metadata.js';
 import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../../dto/document-limits.js';
+import type { ReferenceOptions } from '../../dto/references/reference-options.js';
 import { isStandardSchema } from '../../dto/standard-schema.js';
 import { type ValueType, valueTypeOf } from '../../dto/value-type.js';
 import type { ConfigDefinition } from './config-definition.js';
@@ -26,6 +27,7 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly unknown: 'strip' | 'refuse';
   readonly codec: CodecChoice;
   readonly secret: boolean;
+  readonly resolve: ReferenceOptions | undefined;
   readonly limits: DocumentLimits;
 }
 
@@ -41,6 +43,7 @@ const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
   unknown: true,
   codec: true,
   secret: true,
+  resolve: true,
   limits: true,
 };
 
@@ -99,6 +102,7 @@ export function resolveDefinition<T extends object>(
     unknown,
     codec,
     secret,
+    resolve: checkResolve(subject, definition.resolve),
     limits,
   };
 }
@@ -112,6 +116,7 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.unknown === b.unknown &&
   a.codec === b.codec &&
   a.secret === b.secret &&
+  a.resolve === b.resolve &&
   isDeepStrictEqual(a.limits, b.limits) &&
   isDeepStrictEqual(a.default, b.default);
 
@@ -185,6 +190,19 @@ function checkCodec(subject: string, type: ValueType, codec: unknown = 'json'): 
     throw new InvalidOptionsError(`"codec" of ${subject}: ${(error as InvalidOptionsError).message}`);
   }
   return codec;
+}
+
+const RESOLVE_OPTIONS: OptionNames<ReferenceOptions> = { pattern: true, get: true, refreshMs: true };
+
+function checkResolve(subject: string, resolve: ReferenceOptions | undefined): ReferenceOptions | undefined {
+  if (resolve === undefined) return undefined;
+  const { pattern, get, refreshMs } = isJsonObject(resolve) ? resolve : {};
+  if (!types.isRegExp(pattern) || typeof get !== 'function') {
+    throw new InvalidOptionsError(`"resolve" of ${subject} must be { pattern, get } with a RegExp and a function`);
+  }
+  checkKnown(resolve, RESOLVE_OPTIONS, { path: 'resolve.', owner: ` of ${subject}` });
+  checkMilliseconds(`"resolve.refreshMs" of ${subject}`, refreshMs, 1);
+  return resolve;
 }
 
 function isCodec(codec: unknown): codec is CodecChoice {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { someOf } from '../../collections/some-of.js';
+import { hasSecrets } from '../../dto/class-metadata.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
@@ -20,7 +21,8 @@ export interface SnapshotOptions {
    */
   readonly maxAgeMs?: number | undefined;
   /**
-   * 32 bytes, for AES-256-GCM. Without it the file is readable by its owner, and `secret` definitions are excluded.
+   * 32 bytes, for AES-256-GCM. Without it the file is readable by its owner, and definitions that are `secret`, or whose
+   * class has properties with `@Secret()`, are excluded.
    * @default none
    */
   readonly encryptionKey?: Buffer | undefined;
@@ -168,7 +170,9 @@ export class ConfigSnapshot {
     const read = feeds.filter(({ asOf }) => asOf !== undefined);
     const [clusterId, ...others] = new Set(read.map((feed) => feed.clusterId));
     if (clusterId === undefined || others.length > 0) return undefined;
-    const saved = read.filter(({ definition }) => !definition.secret || snapshot.encryptionKey !== undefined);
+    const saved = read.filter(
+      ({ definition: { secret, type } }) => snapshot.encryptionKey !== undefined || (!secret && !hasSecrets(type)),
+    );
     return {
       clusterId,
       cluster,

@@ -223,7 +223,7 @@ export async function plannedPut(
   content: PutContent,
   expected: number | undefined,
 ): Promise<KeyWrite> {
-  const serialized = await serialize(feed, content);
+  const serialized = await serialize(feed, key, content);
   if (!serialized.ok) throw new InvalidConfigError(`the value for ${quoted(key)}`, serialized.violations, { key });
   return { feed, key, operation: { type: 'put', rawKey: rawKeyOf(key), value: serialized.bytes }, expected };
 }
@@ -233,12 +233,13 @@ export type PutContent =
   { readonly value: unknown; readonly form: WrittenForm } | { readonly value: unknown; readonly head: Buffer };
 
 function serialize(
-  { serializer }: DefinitionFeed,
+  { serializer, cache }: DefinitionFeed,
+  key: string,
   content: PutContent,
 ): SerializeResult<object> | Promise<SerializeResult<object>> {
   return 'head' in content
     ? serializer.serializeOver(content.value, content.head)
-    : serializer.serialize(content.value, content.form);
+    : serializer.serialize(content.value, content.form, cache.headBytes(key));
 }
 
 export const plannedDelete = (feed: DefinitionFeed, key: string, expected: number | undefined): KeyWrite => ({

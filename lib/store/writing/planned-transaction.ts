@@ -43,7 +43,7 @@ export async function planTransaction(
   };
   const result = build({
     put: (key: string, ...given: readonly unknown[]) => {
-      const { type, value, options = {} } = writeArguments<TransactionPutOptions>(given);
+      const { type, value, options = {} } = writeArguments<TransactionPutOptions>(key, given);
       plan('put', { key, type, options }, (feed, _, expected) =>
         plannedPut(feed, key, { value, form: type ? 'class' : 'document' }, expected),
       );

@@ -4,7 +4,7 @@ import type { ClusterObserver } from '../sharing/cluster-observer.js';
 import { describeFailure } from './listener-failure.js';
 
 /** The ways in which the library calls listeners of the application, besides handlers. */
-export type ListenerKind = 'onChange' | 'changes$' | 'observe' | 'onResync' | 'onError' | 'projection';
+export type ListenerKind = 'onChange' | 'changes$' | 'observe' | 'onRefused' | 'onResync' | 'onError' | 'projection';
 
 /**
  * Calls listeners of the application. What a listener throws or rejects with is logged by class and place, counted, and

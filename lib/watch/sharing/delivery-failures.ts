@@ -10,6 +10,8 @@ import type { ClusterObserver } from './cluster-observer.js';
 export class DeliveryFailures {
   /** Subjects by delivery. */
   readonly #failing = new Map<object, string>();
+  /** Called when a delivery fails or works again. */
+  changed: () => void = () => undefined;
 
   constructor(
     private readonly log: InstanceLog,
@@ -38,7 +40,9 @@ export class DeliveryFailures {
   }
 
   recovered(delivery: object, subject: string | KeyRange): void {
-    if (this.#failing.delete(delivery)) this.log.info(`${String(subject)}: delivery works again`);
+    if (!this.#failing.delete(delivery)) return;
+    this.log.info(`${String(subject)}: delivery works again`);
+    this.changed();
   }
 
   isFailing(delivery: object): boolean {
@@ -53,6 +57,7 @@ export class DeliveryFailures {
   #failed(delivery: object, subject: string | KeyRange, event: string, error: unknown): void {
     const isKnown = this.#failing.has(delivery);
     this.#failing.set(delivery, String(subject));
+    this.changed();
     if (!isKnown) this.#log(subject, event, error);
     this.#count(subject);
   }

@@ -27,7 +27,7 @@ const gone = (key: string, revision: number): ParsedChange<Value> => ({ state: '
 const live = (...changes: ParsedChange<Value>[]): ParsedBatch<Value> => ({ origin: 'live', changes });
 
 const cacheOf = (options: Partial<ConfigCacheOptions<Value>> = {}): ConfigCache<Value> =>
-  new ConfigCache({ onDelete: 'remove', documentOf: (bytes) => JSON.parse(bytes.toString()) as unknown, ...options });
+  new ConfigCache({ onDelete: 'remove', documentOf: ({ bytes }) => JSON.parse(String(bytes)) as unknown, ...options });
 
 const fallback = { key: 'a', value: Object.freeze({ n: 0 }), bytes: Buffer.from('{"n":0}') };
 

@@ -43,6 +43,7 @@ function start(type: typeof Limit | typeof SlowLimit) {
     caughtUp: () => undefined,
     interrupted: () => undefined,
     following: () => undefined,
+    references: () => undefined,
   };
   const feed = new DefinitionFeed(resolveDefinition({ prefix: '/', type }), () => true, new Map(), sink);
   return { feed, story };

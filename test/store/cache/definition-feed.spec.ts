@@ -20,6 +20,7 @@ const nobody: FeedSink = {
   caughtUp: () => undefined,
   interrupted: () => undefined,
   following: () => undefined,
+  references: () => undefined,
 };
 
 const written = (rawKey: string, revision: number, n: number): KeyRecord => ({

@@ -19,7 +19,7 @@ class Other {}
 class Store {
   readonly cache = new ConfigCache<Value>({
     onDelete: 'remove',
-    documentOf: (bytes) => JSON.parse(bytes.toString()) as unknown,
+    documentOf: ({ bytes }) => JSON.parse(String(bytes)) as unknown,
   });
   readonly listeners = new ConfigListeners({ failed: () => undefined, succeeded: () => undefined });
   readonly logger = new CollectingLogger();

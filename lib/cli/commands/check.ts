@@ -1,0 +1,78 @@
+import { printable } from '../../foreign/foreign-text.js';
+import { typeName } from '../../dto/value-type.js';
+import type { ConfigViolation } from '../../etcd-trigger.errors.js';
+import { identityOf } from '../../store/definitions/resolved-definition.js';
+import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
+import { CliError } from '../cli.error.js';
+import type { Adapt, Session } from '../session.js';
+import { ExitCode, type Terminal } from '../terminal.js';
+import { violationLines } from '../violations.js';
+
+/** One finding of `check`. */
+export interface Finding {
+  /** The key, or the prefix of a definition without a valid key. */
+  readonly key: string;
+  readonly problem: 'missing' | 'invalid' | 'unknown';
+  readonly type: string;
+  /** Paths and constraints; for `unknown`, the properties that the class does not know. */
+  readonly violations: readonly ConfigViolation[];
+  readonly revision: number | undefined;
+}
+
+/** Lets the class refuse what it does not know, so that it can be reported. */
+export const refusing: Adapt = (definition) =>
+  definition.schema === undefined ? { ...definition, unknown: 'refuse' } : definition;
+
+/**
+ * Compares the definitions of an application with etcd. Needs a session whose classes refuse what they do not know.
+ * @throws CliError without an application
+ */
+export function findProblems({ feeds, declared }: Session): Finding[] {
+  if (!declared) throw new CliError('check needs --app, the compiled file of the root module');
+  return declared.all.flatMap((definition) => {
+    const feed = feeds.find(({ identity }) => identity === identityOf(definition.target));
+    if (!feed) return [];
+    return [...(definition.required ? missing(feed) : []), ...rejected(feed, definition.unknown === 'refuse')];
+  });
+}
+
+function missing({ definition, cache }: DefinitionFeed): Finding[] {
+  const { target, type } = definition;
+  const keys = [...cache.knownKeys()];
+  const isPresent = (key: string): boolean => cache.entry(key).state !== 'absent';
+  // A required prefix needs one valid key; an invalid key is a finding of its own.
+  if (keys.some(isPresent)) return [];
+  const key = 'key' in target ? target.key : target.prefix;
+  return [{ key, problem: 'missing', type: typeName(type), violations: [], revision: undefined }];
+}
+
+function rejected({ definition, cache }: DefinitionFeed, refuses: boolean): Finding[] {
+  return [...cache.knownKeys()].sort().flatMap((key): Finding[] => {
+    const { violations, rejectedRevision: revision } = cache.entry(key);
+    if (!violations) return [];
+    const isUnknown = !refuses && violations.every(({ constraints }) => constraints.join() === 'unknown');
+    return [{ key, problem: isUnknown ? 'unknown' : 'invalid', type: typeName(definition.type), violations, revision }];
+  });
+}
+
+/** Prints the findings. Unknown properties are a problem only if `strict` is set: applications ignore them. */
+export function printFindings(
+  findings: readonly Finding[],
+  { feeds }: Session,
+  { json, strict }: { readonly json: boolean; readonly strict: boolean },
+  terminal: Terminal,
+): ExitCode {
+  if (json) terminal.out(JSON.stringify({ findings }, undefined, 2));
+  else for (const finding of findings) for (const line of linesOf(finding)) terminal.out(line);
+  const problems = findings.filter(({ problem }) => strict || problem !== 'unknown');
+  const keys = feeds.reduce((sum, { cache }) => sum + [...cache.knownKeys()].length, 0);
+  terminal.note(`${problems.length} problems in ${keys} keys of ${feeds.length} definitions`);
+  return problems.length > 0 ? ExitCode.PROBLEM : ExitCode.OK;
+}
+
+function linesOf({ key, problem, type, violations, revision }: Finding): string[] {
+  const name = printable(key);
+  if (problem === 'missing') return [`missing  ${name} (${type})`];
+  const head = `${problem}  ${name} (${type}, revision ${revision ?? 0})`;
+  return [head, ...violationLines(violations).map((line) => `  ${line}`)];
+}

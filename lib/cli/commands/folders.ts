@@ -1,0 +1,110 @@
+import { changedPaths } from '../../dto/document-diff.js';
+import { printable, quoted } from '../../foreign/foreign-text.js';
+import type { ConfigTransaction } from '../../config-transaction.js';
+import { CliError } from '../cli.error.js';
+import type { FileFormat } from '../documents.js';
+import { type EtcdDocument, readDocuments } from '../etcd-documents.js';
+import { type FolderDocument, readFolder, writeToFolder } from '../folder.js';
+import type { Session } from '../session.js';
+import { ExitCode, type Terminal } from '../terminal.js';
+import { pretty } from './values.js';
+
+/** A difference between a folder and etcd. */
+export interface Difference {
+  readonly key: string;
+  /** `add`: only in the folder. `delete`: only in etcd. */
+  readonly type: 'add' | 'change' | 'delete';
+  /** Paths of the parts that differ; `''` is the whole document. */
+  readonly changedPaths: readonly string[];
+  readonly inFolder: FolderDocument | undefined;
+  readonly inEtcd: EtcdDocument | undefined;
+}
+
+/** Writes the documents of a prefix to files. Documents with secrets are left out, unless `reveal` is set. */
+export async function pull(
+  session: Session,
+  { prefix, folder, format, reveal }: { prefix: string; folder: string; format: FileFormat; reveal: boolean },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  let skipped = 0;
+  for (const { key, document, isSecret } of await readDocuments(session, prefix)) {
+    const reason = document === undefined ? 'it is no document' : isSecret && !reveal ? 'it has secrets' : undefined;
+    if (reason === undefined)
+      terminal.out(writeToFolder(terminal.directory, folder, { key, prefix, document, format }));
+    else terminal.note(`left out ${quoted(key)}: ${reason}`);
+    if (reason !== undefined) skipped += 1;
+  }
+  return skipped > 0 ? ExitCode.PROBLEM : ExitCode.OK;
+}
+
+/** Compares a folder with the documents of a prefix. */
+export async function compareFolder(
+  session: Session,
+  { prefix, folder }: { readonly prefix: string; readonly folder: string },
+  terminal: Terminal,
+): Promise<Difference[]> {
+  const files = new Map(readFolder(terminal.directory, folder, prefix).map((each) => [each.key, each]));
+  const documents = new Map((await readDocuments(session, prefix)).map((each) => [each.key, each]));
+  const keys = [...new Set([...files.keys(), ...documents.keys()])].sort();
+  return keys.flatMap((key): Difference[] => {
+    const inFolder = files.get(key);
+    const inEtcd = documents.get(key);
+    const paths = changedPaths(inEtcd?.document, inFolder?.document);
+    if (paths.length === 0) return [];
+    const type = !inFolder ? 'delete' : inEtcd ? 'change' : 'add';
+    return [{ key, type, changedPaths: paths, inFolder, inEtcd }];
+  });
+}
+
+/** Prints the differences, without values. */
+export function printDifferences(differences: readonly Difference[], json: boolean, terminal: Terminal): void {
+  const shown = differences.map(({ key, type, changedPaths: paths }) => ({ type, key, changedPaths: paths }));
+  if (json) {
+    terminal.out(pretty({ differences: shown }));
+    return;
+  }
+  for (const { type, key, changedPaths: paths } of shown) {
+    const details = type === 'change' ? `: ${paths.map((path) => path || '(document)').join(', ')}` : '';
+    terminal.out(`${type} ${printable(key)}${details}`);
+  }
+  terminal.note(differences.length === 0 ? 'no differences' : `${differences.length} differences`);
+}
+
+/**
+ * Writes the files of a folder to etcd, if etcd still is as it was compared, and deletes other keys only with `prune`.
+ * Everything is validated before anything is written.
+ */
+export async function push(
+  session: Session,
+  differences: readonly Difference[],
+  { prune, reveal }: { readonly prune: boolean; readonly reveal: boolean },
+  terminal: Terminal,
+): Promise<ExitCode> {
+  if (!session.declared) throw new CliError('push needs --app to validate the documents');
+  const kept = differences.filter(({ type, inEtcd }) => type === 'delete' && (!prune || (inEtcd?.isSecret && !reveal)));
+  for (const { key, inEtcd } of prune ? kept : []) {
+    terminal.note(
+      `kept ${quoted(key)}: ${inEtcd?.isSecret ? 'it has secrets; delete it with --reveal' : 'no --prune'}`,
+    );
+  }
+  const writes = differences.filter((difference) => !kept.includes(difference));
+  const batches = Math.ceil(writes.length / MOST_WRITES);
+  if (batches > 1) terminal.note(`${writes.length} writes need ${batches} transactions`);
+  for (let start = 0; start < writes.length; start += MOST_WRITES) {
+    const batch = writes.slice(start, start + MOST_WRITES);
+    const { revision } = await session.store.transaction((tx) => {
+      for (const difference of batch) add(tx, difference);
+    });
+    for (const { type, key } of batch) terminal.out(`${type} ${printable(key)} (revision ${revision})`);
+  }
+  return ExitCode.OK;
+}
+
+function add(tx: ConfigTransaction, { key, inFolder, inEtcd }: Difference): void {
+  const condition = inEtcd ? { ifRevision: inEtcd.revision } : { ifAbsent: true };
+  if (inFolder) tx.put(key, inFolder.document, condition);
+  else if (inEtcd) tx.delete(key, { ifRevision: inEtcd.revision });
+}
+
+/** Writes in one transaction: etcd allows 128, and `outcomes` needs one. */
+const MOST_WRITES = 120;

@@ -1,0 +1,99 @@
+import { maskedData } from '../../dto/secrets/masked-data.js';
+import { KeyNotFoundError } from '../../etcd-trigger.errors.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
+import type { WriteResult } from '../../store/writing/config-writer.js';
+import type { WatcherService } from '../../watch/watcher.service.js';
+import { CliError } from '../cli.error.js';
+import { type FileFormat, parseDocument } from '../documents.js';
+import type { Session } from '../session.js';
+import { ExitCode, type Terminal } from '../terminal.js';
+import { violationLines } from '../violations.js';
+
+/** How a value is printed. */
+export interface ShownAs {
+  readonly json: boolean;
+  /** Prints secrets instead of `***`. */
+  readonly reveal: boolean;
+}
+
+/** Prints the value of a key as applications read it; without an application, its text. */
+export async function get(
+  { watcher, declared, feedOf }: Session,
+  key: string,
+  shownAs: ShownAs,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  if (!declared) return getRaw(watcher, key, shownAs, terminal);
+  const feed = feedOf(key);
+  const { value, ...provenance } = feed.cache.entry(key);
+  const shown = value === undefined ? undefined : shownValue(feed, value, shownAs);
+  if (shownAs.json) terminal.out(pretty({ key, ...provenance, value: shown }));
+  else if (shown !== undefined) terminal.out(pretty(shown));
+  const { state, rejectedRevision = 0, violations = [] } = provenance;
+  if (state === 'absent') terminal.note(`${quoted(key)} does not exist`);
+  if (state === 'invalid') {
+    terminal.note(`${quoted(key)} is invalid at revision ${rejectedRevision}:`);
+    for (const line of violationLines(violations)) terminal.note(`  ${line}`);
+  }
+  return state === 'valid' ? ExitCode.OK : ExitCode.PROBLEM;
+}
+
+/** Returns plain data, in which `***` replaces secrets unless they are to be shown. */
+export const shownValue = ({ parser }: DefinitionFeed, value: object, { reveal }: ShownAs): unknown =>
+  reveal ? parser.plainOf(value, 'class') : maskedData(value);
+
+export const pretty = (value: unknown): string => JSON.stringify(value, undefined, 2);
+
+async function getRaw(watcher: WatcherService, key: string, { json }: ShownAs, terminal: Terminal): Promise<ExitCode> {
+  try {
+    const { value, revision } = await watcher.get(key);
+    terminal.out(json ? pretty({ key, revision, value: value.toString() }) : value.toString());
+    return ExitCode.OK;
+  } catch (error) {
+    if (!(error instanceof KeyNotFoundError)) throw error;
+    terminal.note(`${quoted(key)} does not exist`);
+    return ExitCode.PROBLEM;
+  }
+}
+
+/** A value to write, and the demanded state of its key. */
+export interface NewValue {
+  readonly text: Buffer;
+  readonly format: FileFormat;
+  readonly raw: boolean;
+  readonly ifRevision?: number;
+  readonly ifAbsent: boolean;
+}
+
+/** Validates and writes the document of a key; `raw` writes the bytes as they are. */
+export async function set(
+  { store, watcher, declared }: Session,
+  key: string,
+  { text, format, raw, ifRevision, ifAbsent }: NewValue,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  if (raw) {
+    if (ifRevision !== undefined || ifAbsent) throw new CliError('--raw writes without a condition');
+    const { revision } = await watcher.put(key, text);
+    return wrote(terminal, key, { revision });
+  }
+  if (!declared) throw new CliError('set needs --app to validate the value, or --raw to write it as it is');
+  const document = parseDocument(text, format, 'the value');
+  return wrote(terminal, key, await store.put(key, document, { ifRevision, ifAbsent }));
+}
+
+/** Writes the document that the key had at an earlier revision. */
+export async function rollback(
+  { store }: Session,
+  key: string,
+  revision: number,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  return wrote(terminal, key, await store.rollback(key, revision));
+}
+
+function wrote(terminal: Terminal, key: string, { revision }: Pick<WriteResult, 'revision'>): ExitCode {
+  terminal.out(`${quoted(key)} was written at revision ${revision}`);
+  return ExitCode.OK;
+}

@@ -1,0 +1,30 @@
+import {
+  AuthenticationError,
+  BootError,
+  ConnectionError,
+  EtcdTriggerError,
+  InvalidConfigError,
+  InvalidOptionsError,
+  PermissionDeniedError,
+} from '../etcd-trigger.errors.js';
+import { describeThrown } from '../foreign/foreign-error.js';
+import { CliError } from './cli.error.js';
+import { ExitCode } from './terminal.js';
+import { describeViolations } from './violations.js';
+
+/** The message of an error for the user; of a foreign error, only its class and place, since it may quote a value. */
+export function messageOf(error: unknown): string {
+  if (error instanceof InvalidConfigError) return `the value is invalid: ${describeViolations(error.violations)}`;
+  return error instanceof CliError || error instanceof EtcdTriggerError ? error.message : describeThrown(error);
+}
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof CliError) return error.exitCode;
+  if (error instanceof BootError) {
+    const isEtcd = error.problems.some(({ reason }) => ['unreachable', 'timeout', 'denied'].includes(reason));
+    return isEtcd ? ExitCode.ETCD : ExitCode.PROBLEM;
+  }
+  const isEtcd = [ConnectionError, AuthenticationError, PermissionDeniedError].some((type) => error instanceof type);
+  if (isEtcd) return ExitCode.ETCD;
+  return error instanceof InvalidOptionsError ? ExitCode.USAGE : ExitCode.PROBLEM;
+}

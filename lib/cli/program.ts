@@ -1,0 +1,218 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { PACKAGE_VERSION } from '../module/package-copy.js';
+import { readApplication } from './application.js';
+import { CliError } from './cli.error.js';
+import { findProblems, printFindings, refusing } from './commands/check.js';
+import { compareFolder, printDifferences, pull, push } from './commands/folders.js';
+import { history } from './commands/history.js';
+import { schema } from './commands/schema.js';
+import { get, rollback, set } from './commands/values.js';
+import { watch } from './commands/watch.js';
+import { type ConnectionFlags, readConfigFile } from './connection.js';
+import { type FileFormat, formatOfFile } from './documents.js';
+import { exitCodeOf, messageOf } from './failures.js';
+import { inSession } from './session.js';
+import { ExitCode, type Terminal } from './terminal.js';
+
+/** Flags of all commands. */
+interface Flags extends ConnectionFlags {
+  readonly json: boolean;
+}
+
+/**
+ * Runs the command line and returns its exit code. Never rejects: an error is one line on standard error.
+ * @param args without the names of Node and of the script
+ */
+export async function runProgram(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  let exitCode: ExitCode = ExitCode.OK;
+  const program = createProgram(terminal, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed its own message.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
+    terminal.note(`error: ${messageOf(error)}`);
+    return exitCodeOf(error);
+  }
+}
+
+function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Command {
+  const program = new Command('etcd-trigger')
+    .description('Checks, compares and edits the configuration of an application in etcd.')
+    .version(PACKAGE_VERSION)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        terminal.out(text.trimEnd());
+      },
+      writeErr: (text) => {
+        terminal.note(text.trimEnd());
+      },
+    })
+    .addHelpText('after', HELP);
+  const command = (usage: string, description: string, example: string): Command => {
+    const added = program.command(usage).description(description).addHelpText('after', `\nExample:\n  ${example}`);
+    for (const flag of connectionFlags()) added.addOption(flag);
+    return added;
+  };
+
+  command(
+    'check',
+    'compares the definitions of an application with etcd',
+    'etcd-trigger check --app dist/app.module.js',
+  )
+    .option('--strict', 'also fail for properties that the class does not know', false)
+    .action(async ({ strict, ...flags }: Flags & { strict: boolean }) => {
+      const run = (session: Parameters<typeof findProblems>[0]): Promise<ExitCode> =>
+        Promise.resolve(printFindings(findProblems(session), session, { json: flags.json, strict }, terminal));
+      ended(await inSession(flags, terminal, run, refusing));
+    });
+
+  command('get <key>', 'prints the value of a key', 'etcd-trigger get /shop/db --app dist/app.module.js')
+    .addOption(reveal())
+    .action(async (key: string, flags: Flags & { reveal: boolean }) => {
+      ended(await inSession(flags, terminal, (session) => get(session, key, flags, terminal)));
+    });
+
+  command('set <key> [value]', 'validates and writes a value', `etcd-trigger set /shop/db --file db.yaml`)
+    .option('--file <file>', 'read the value from a JSON or YAML file; "-" is standard input')
+    .option('--raw', 'write the value as it is, without validation', false)
+    .option('--if-revision <revision>', 'write only if the key is at this revision', integer)
+    .option('--if-absent', 'write only if the key does not exist', false)
+    .action(async (key: string, value: string | undefined, flags: Flags & SetFlags) => {
+      const given = await givenValue(value, flags.file, terminal);
+      ended(await inSession(flags, terminal, (session) => set(session, key, { ...flags, ...given }, terminal)));
+    });
+
+  command('history <key>', 'prints the values that etcd still has', 'etcd-trigger history /shop/db --limit 3')
+    .option('--limit <count>', 'number of values', integer, 10)
+    .addOption(reveal())
+    .action(async (key: string, flags: Flags & { limit: number; reveal: boolean }) => {
+      ended(await inSession(flags, terminal, (session) => history(session, key, flags, terminal)));
+    });
+
+  command('rollback <key>', 'writes an earlier value again', 'etcd-trigger rollback /shop/db 1234')
+    .argument('<revision>', 'revision of the value, as history prints it', integer)
+    .action(async (key: string, revision: number, flags: Flags) => {
+      ended(await inSession(flags, terminal, (session) => rollback(session, key, revision, terminal)));
+    });
+
+  command('pull <prefix> <folder>', 'writes the documents of a prefix to files', 'etcd-trigger pull /shop/ config')
+    .addOption(new Option('--format <format>', 'format of the files').choices(['json', 'yaml']).default('json'))
+    .addOption(reveal())
+    .action(async (prefix: string, folder: string, flags: Flags & { format: FileFormat; reveal: boolean }) => {
+      const options = { prefix, folder, format: flags.format, reveal: flags.reveal };
+      ended(await inSession(flags, terminal, (session) => pull(session, options, terminal)));
+    });
+
+  command('diff <prefix> <folder>', 'compares files with etcd', 'etcd-trigger diff /shop/ config').action(
+    async (prefix: string, folder: string, flags: Flags) => {
+      const differences = await inSession(flags, terminal, (session) =>
+        compareFolder(session, { prefix, folder }, terminal),
+      );
+      printDifferences(differences, flags.json, terminal);
+      ended(differences.length > 0 ? ExitCode.PROBLEM : ExitCode.OK);
+    },
+  );
+
+  command(
+    'push <prefix> <folder>',
+    'shows what would be written, or writes it',
+    'etcd-trigger push /shop/ config --apply',
+  )
+    .option('--apply', 'write; without it, nothing is changed', false)
+    .option('--prune', 'delete keys that have no file', false)
+    .addOption(reveal())
+    .action(async (prefix: string, folder: string, flags: Flags & PushFlags) => {
+      const run = async (session: Parameters<typeof push>[0]): Promise<ExitCode> => {
+        const differences = await compareFolder(session, { prefix, folder }, terminal);
+        if (flags.apply) return push(session, differences, flags, terminal);
+        printDifferences(differences, flags.json, terminal);
+        terminal.note('nothing was written: add --apply');
+        return ExitCode.OK;
+      };
+      ended(await inSession(flags, terminal, run));
+    });
+
+  command(
+    'schema',
+    'prints the JSON Schema of every definition',
+    'etcd-trigger schema --app dist/app.module.js',
+  ).action(async (flags: Flags) => {
+    const config = await readConfigFile(terminal.directory);
+    const app = flags.app ?? config.app;
+    if (app === undefined) throw new CliError('schema needs --app, the compiled file of the root module');
+    ended(schema(await readApplication(app, terminal.directory, flags.cluster ?? config.cluster), terminal));
+  });
+
+  command('watch [prefix]', 'prints every change until it is interrupted', 'etcd-trigger watch /shop/').action(
+    async (prefix: string | undefined, flags: Flags) => {
+      ended(await inSession(flags, terminal, (session) => watch(session, prefix ?? '', flags, terminal)));
+    },
+  );
+  return program;
+}
+
+interface SetFlags {
+  readonly file?: string;
+  readonly raw: boolean;
+  readonly ifRevision?: number;
+  readonly ifAbsent: boolean;
+}
+
+interface PushFlags {
+  readonly apply: boolean;
+  readonly prune: boolean;
+  readonly reveal: boolean;
+}
+
+const connectionFlags = (): Option[] => [
+  new Option('--app <file>', 'compiled file of the root module: its classes validate, its secrets are masked'),
+  new Option('--cluster <name>', 'cluster of the application, if it has several'),
+  new Option('--hosts <hosts>', 'members of etcd, such as http://localhost:2379 (ETCD_HOSTS)'),
+  new Option('--user <name>', 'user of etcd (ETCD_USER); its password is ETCD_PASSWORD'),
+  new Option('--cacert <file>', 'certificate of the authority that has signed those of etcd (ETCD_CACERT)'),
+  new Option('--cert <file>', 'certificate of the client (ETCD_CERT)'),
+  new Option('--key <file>', 'private key of the client (ETCD_KEY)'),
+  new Option('--key-prefix <prefix>', 'prefix of all keys (ETCD_KEY_PREFIX)'),
+  new Option('--json', 'print JSON').default(false, 'no'),
+];
+
+const reveal = (): Option => new Option('--reveal', 'include secrets').default(false, 'no');
+
+function integer(text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new InvalidArgumentError('it must be a positive integer.');
+}
+
+/** @throws CliError unless exactly one of both is given */
+async function givenValue(
+  value: string | undefined,
+  file: string | undefined,
+  terminal: Terminal,
+): Promise<{ readonly text: Buffer; readonly format: FileFormat }> {
+  if ((value === undefined) === (file === undefined)) throw new CliError('give either a value or --file');
+  if (value !== undefined) return { text: Buffer.from(value), format: 'json' };
+  if (file === '-') return { text: Buffer.from(await terminal.read()), format: 'json' };
+  try {
+    return { text: readFileSync(resolve(terminal.directory, file ?? '')), format: formatOfFile(file ?? '') ?? 'json' };
+  } catch {
+    throw new CliError(`the file of --file cannot be read: ${file ?? ''}`);
+  }
+}
+
+const HELP = `
+The connection comes from flags, else from environment variables, else from etcd-trigger.config.js, else from the options
+of the application.
+
+Exit codes:
+  0  done, no problem found
+  1  a problem was found, a key is absent, or a write was refused
+  2  wrong arguments, options or application
+  3  etcd cannot be reached, or denies access`;

@@ -1,0 +1,93 @@
+import type { LoggerService } from '@nestjs/common';
+import { backendSourceOf } from '../etcd/etcd-backend.js';
+import { ClusterRuntime } from '../module/cluster.runtime.js';
+import { type EtcdTriggerOptions, resolveOptions } from '../module/etcd-trigger.options.js';
+import type { DefinitionFeed } from '../store/cache/definition-feed.js';
+import type { ConfigDefinition } from '../store/definitions/config-definition.js';
+import type { StoreService } from '../store/store.service.js';
+import type { WatcherService } from '../watch/watcher.service.js';
+import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
+import { identityOf } from '../store/definitions/resolved-definition.js';
+import { quoted } from '../foreign/foreign-text.js';
+import { CliError } from './cli.error.js';
+import { readApplication } from './application.js';
+import { clientOf, type ConnectionFlags, readConfigFile } from './connection.js';
+import type { Terminal } from './terminal.js';
+
+/** What a command works with. */
+export interface Session {
+  readonly watcher: WatcherService;
+  /** The keys of the application's definitions; empty without an application. */
+  readonly store: StoreService;
+  readonly feeds: readonly DefinitionFeed[];
+  /**
+   * Returns the feed of the definition that governs the key.
+   * @throws CliError if there is none
+   */
+  readonly feedOf: (key: string) => DefinitionFeed;
+  /** The definitions as the application declares them; `undefined` without an application. */
+  readonly declared: ConfigDefinitions | undefined;
+}
+
+/** Changes definitions for a command. */
+export type Adapt = (definition: ConfigDefinition) => ConfigDefinition;
+
+/** Commands show an invalid value instead of failing, and read what is not there. */
+const tolerant: Adapt = (definition) => ({ ...definition, required: undefined, onInvalid: 'skip' });
+
+/** Commands report problems themselves. */
+const SILENT: LoggerService = {
+  log: () => undefined,
+  error: () => undefined,
+  warn: () => undefined,
+};
+
+/**
+ * Connects to etcd, reads the configurations of the application if there is one, runs the command, and closes everything.
+ * @throws CliError, the errors of the connection, and those of the command
+ */
+export async function inSession<T>(
+  flags: ConnectionFlags,
+  terminal: Terminal,
+  run: (session: Session) => Promise<T>,
+  adapt: Adapt = (definition) => definition,
+): Promise<T> {
+  const config = await readConfigFile(terminal.directory);
+  const app = flags.app ?? config.app;
+  const application =
+    app === undefined ? undefined : await readApplication(app, terminal.directory, flags.cluster ?? config.cluster);
+  const keyPrefix =
+    flags.keyPrefix ?? terminal.env.ETCD_KEY_PREFIX ?? config.keyPrefix ?? application?.options?.keyPrefix ?? '';
+  const client = clientOf(flags, terminal, config, application?.options);
+  const options = resolveOptions(moduleOptions(client, keyPrefix, application?.options));
+  const runtime = new ClusterRuntime(application?.cluster ?? 'default', options, backendSourceOf(client));
+  try {
+    const definitions = application?.definitions;
+    const configs = (definitions ?? []).map(tolerant).map(adapt);
+    const store = await runtime.loadStore(configs);
+    const { watcher, feeds } = runtime;
+    const declared = definitions && new ConfigDefinitions(definitions, options.limits);
+    const feedOf = (key: string): DefinitionFeed => {
+      const governing = declared?.governing(key);
+      const feed = governing && feeds.find(({ identity }) => identity === identityOf(governing.target));
+      if (feed) return feed;
+      throw new CliError(`no definition of the application covers ${quoted(key)}`);
+    };
+    return await run({ watcher, store, feeds, feedOf, declared });
+  } finally {
+    await runtime.shutdown();
+  }
+}
+
+const moduleOptions = (
+  client: EtcdTriggerOptions['client'],
+  keyPrefix: string,
+  application: EtcdTriggerOptions | undefined,
+): EtcdTriggerOptions => ({
+  client,
+  keyPrefix,
+  logger: SILENT,
+  serviceName: 'etcd-trigger-cli',
+  ...(application?.limits && { limits: application.limits }),
+  ...(application?.outcomes && { outcomes: application.outcomes }),
+});

@@ -1,0 +1,29 @@
+/** Where a command reads from and writes to. */
+export interface Terminal {
+  /** Writes a line to standard output: the result of the command. */
+  out(line: string): void;
+  /** Writes a line to standard error: progress, warnings and errors. */
+  note(line: string): void;
+  /** Reads all of standard input. */
+  read(): Promise<string>;
+  /** Environment variables. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Working directory. */
+  readonly directory: string;
+  /** Aborts when the user ends the command. */
+  readonly interrupted: AbortSignal;
+}
+
+/** The exit codes of the command. */
+export const ExitCode = {
+  /** The command has done its work and found no problem. */
+  OK: 0,
+  /** A problem was found, a key is absent, or a write was refused. */
+  PROBLEM: 1,
+  /** The arguments, the options or the application are wrong. */
+  USAGE: 2,
+  /** etcd cannot be reached, or denies access. */
+  ETCD: 3,
+} as const;
+
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];

@@ -1,0 +1,33 @@
+import { JsonSchemas } from '../dto/json-schema.js';
+import { typeName } from '../dto/value-type.js';
+import type { ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
+
+/** The JSON Schema of the documents of one definition. */
+export interface DefinitionSchema {
+  readonly cluster: string;
+  readonly target: { readonly key: string } | { readonly prefix: string };
+  /** Name of the class, or the kind of schema, such as `zod schema`. */
+  readonly type: string;
+  /** Format of the documents; `custom` for a codec of the application. */
+  readonly codec: 'json' | 'text' | 'yaml' | 'custom';
+  /**
+   * Draft 2020-12. `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
+   * represented.
+   */
+  readonly schema: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** @throws InvalidOptionsError as `EtcdTriggerInspector.schema` */
+export function definitionSchemas(
+  cluster: string,
+  definitions: readonly ResolvedConfigDefinition[],
+): DefinitionSchema[] {
+  const schemas = new JsonSchemas();
+  return definitions.map(({ target, type, codec, unknown }) => ({
+    cluster,
+    target,
+    type: typeName(type),
+    codec: typeof codec === 'string' ? codec : 'custom',
+    schema: schemas.of(type, unknown),
+  }));
+}

@@ -1,0 +1,230 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { eventually } from '../support/eventually.js';
+import { ownEtcd } from '../support/own-etcd.js';
+import { TemporaryFolder } from '../support/temporary-folder.js';
+import { cli } from './cli.js';
+
+const APP = join(import.meta.dirname, 'shop.module.ts');
+const DATABASE = { host: 'db', password: 'hunter2', pool: { size: 3 } };
+
+describe('the command line', () => {
+  const etcd = ownEtcd();
+  let folder: TemporaryFolder;
+  beforeEach(async () => {
+    folder = await TemporaryFolder.create();
+  });
+  afterEach(() => folder[Symbol.asyncDispose]());
+
+  const inFolder = () => ({ directory: folder.path });
+  const withApp = (...args: string[]) => cli([...args, '--app', APP, '--hosts', etcd.hosts.join()], inFolder());
+  const without = (...args: string[]) => cli([...args, '--hosts', etcd.hosts.join()], inFolder());
+  const stored = async (key: string): Promise<unknown> => JSON.parse((await etcd.direct.get(key).string()) ?? 'null');
+
+  it('check reports what is missing, invalid and unknown, by property and without values', async () => {
+    await etcd.put('/shop/flags/a', { enabled: 'CANARY' });
+    await etcd.put('/shop/flags/b', { enabled: true, colour: 'CANARY' });
+    const { exitCode, out, notes } = await withApp('check');
+
+    expect(out).toEqual([
+      'missing  /shop/db (Database)',
+      expect.stringMatching(/^invalid {2}\/shop\/flags\/a \(Flag, revision \d+\)$/),
+      '  enabled: isBoolean',
+      expect.stringMatching(/^unknown {2}\/shop\/flags\/b \(Flag, revision \d+\)$/),
+      '  colour: unknown',
+    ]);
+    expect(notes).toEqual(['2 problems in 2 keys of 3 definitions']);
+    expect(exitCode).toBe(1);
+    const json = JSON.parse((await withApp('check', '--json')).out.join('')) as { findings: { problem: string }[] };
+    expect(json.findings.map(({ problem }) => problem)).toEqual(['missing', 'invalid', 'unknown']);
+  });
+
+  it('check fails for unknown properties only if it is strict', async () => {
+    await etcd.put('/shop/db', { ...DATABASE, colour: 'red' });
+    expect((await withApp('check')).exitCode).toBe(0);
+    expect((await withApp('check', '--strict')).exitCode).toBe(1);
+  });
+
+  it('get masks secrets, unless they are asked for', async () => {
+    await etcd.put('/shop/db', DATABASE);
+    expect(JSON.parse((await withApp('get', '/shop/db')).out.join(''))).toEqual({ ...DATABASE, password: '***' });
+    expect(JSON.parse((await withApp('get', '/shop/db', '--reveal')).out.join(''))).toEqual(DATABASE);
+    expect(await withApp('get', '/shop/mail')).toMatchObject({
+      exitCode: 1,
+      out: [],
+      notes: ['"/shop/mail" does not exist'],
+    });
+    expect((await without('get', '/shop/db')).out).toEqual([JSON.stringify(DATABASE)]);
+  });
+
+  it('get names the violations of a value, and does not print it', async () => {
+    await etcd.put('/shop/db', { ...DATABASE, pool: { size: 1_000_000 } });
+    const { exitCode, out, notes } = await withApp('get', '/shop/db');
+    expect([exitCode, out, notes.slice(1)]).toEqual([1, [], ['  pool.size: max']]);
+  });
+
+  it('set validates the value, and writes only in the demanded state', async () => {
+    const invalid = await withApp('set', '/shop/db', '{"host":"CANARY"}');
+    expect(invalid.exitCode).toBe(1);
+    expect(invalid.notes).toEqual([expect.stringMatching(/^error: the value is invalid: .*password: isString/)]);
+    expect(invalid.notes.join()).not.toContain('CANARY');
+
+    expect((await withApp('set', '/shop/db', JSON.stringify(DATABASE), '--if-absent')).exitCode).toBe(0);
+    expect(await stored('/shop/db')).toEqual(DATABASE);
+    expect((await withApp('set', '/shop/db', JSON.stringify(DATABASE), '--if-absent')).exitCode).toBe(1);
+    expect((await without('set', '/shop/db', '{}')).exitCode).toBe(2);
+    expect((await without('set', '/shop/db', '{}', '--raw')).exitCode).toBe(0);
+    expect(await stored('/shop/db')).toEqual({});
+  });
+
+  it('set reads YAML files and standard input', async () => {
+    writeFileSync(join(folder.path, 'flag.yaml'), 'enabled: true\n');
+    expect((await withApp('set', '/shop/flags/a', '--file', 'flag.yaml')).exitCode).toBe(0);
+    const read = (): Promise<string> => Promise.resolve('{"enabled":false}');
+    const args = ['set', '/shop/flags/b', '--file', '-', '--app', APP, '--hosts', etcd.hosts.join()];
+    expect((await cli(args, { ...inFolder(), read })).exitCode).toBe(0);
+    expect([await stored('/shop/flags/a'), await stored('/shop/flags/b')]).toEqual([
+      { enabled: true },
+      { enabled: false },
+    ]);
+  });
+
+  it('history shows what each write has changed, and rollback writes a value again', async () => {
+    const first = await etcd.put('/shop/db', DATABASE);
+    await etcd.put('/shop/db', { ...DATABASE, pool: { size: 4 } });
+    await etcd.put('/shop/db', { ...DATABASE, pool: { size: 0 } });
+    const { out } = await withApp('history', '/shop/db');
+    const lines = out.filter((line) => line.startsWith('revision')).map((line) => line.replace(/\d+/, 'N'));
+    // Values before the deletion of the key follow.
+    expect(lines.slice(0, 3)).toEqual([
+      'revision N: invalid',
+      'revision N: changed pool.size',
+      expect.stringMatching(/^revision N: (the oldest value|changed|valid again|no change)/),
+    ]);
+    expect(out.join()).not.toContain('hunter2');
+
+    expect((await withApp('rollback', '/shop/db', String(first))).exitCode).toBe(0);
+    expect(await stored('/shop/db')).toEqual(DATABASE);
+    expect((await withApp('rollback', '/shop/db', String(first + 2))).exitCode).toBe(1);
+  });
+
+  it('pull writes files, which diff and push compare and write back', async () => {
+    await etcd.putTogether({
+      '/shop/flags/new-checkout': { enabled: true },
+      '/shop/flags/eu/beta': { enabled: false },
+      '/shop/flags/old': { enabled: true },
+    });
+    expect((await withApp('pull', '/shop/flags/', 'flags', '--format', 'yaml')).exitCode).toBe(0);
+    expect(readFileSync(join(folder.path, 'flags/eu/beta.yaml'), 'utf8')).toBe('enabled: false\n');
+    expect((await withApp('diff', '/shop/flags/', 'flags')).exitCode).toBe(0);
+
+    mkdirSync(join(folder.path, 'changed/eu'), { recursive: true });
+    writeFileSync(join(folder.path, 'changed/eu/beta.json'), '{"enabled":true}');
+    writeFileSync(join(folder.path, 'changed/added.yaml'), 'enabled: false');
+    const differences = [
+      'add /shop/flags/added',
+      'change /shop/flags/eu/beta: enabled',
+      'delete /shop/flags/new-checkout',
+      'delete /shop/flags/old',
+    ];
+    expect(await withApp('diff', '/shop/flags/', 'changed')).toMatchObject({ exitCode: 1, out: differences });
+    expect((await withApp('push', '/shop/flags/', 'changed')).out).toEqual(differences);
+    expect(await stored('/shop/flags/added')).toBeNull();
+
+    expect((await withApp('push', '/shop/flags/', 'changed', '--apply')).exitCode).toBe(0);
+    expect(await stored('/shop/flags/eu/beta')).toEqual({ enabled: true });
+    expect(await stored('/shop/flags/old')).toEqual({ enabled: true });
+    expect((await withApp('push', '/shop/flags/', 'changed', '--apply', '--prune')).exitCode).toBe(0);
+    expect(await stored('/shop/flags/old')).toBeNull();
+  });
+
+  it('push writes nothing if one of the documents is invalid', async () => {
+    mkdirSync(join(folder.path, 'invalid'));
+    writeFileSync(join(folder.path, 'invalid/a.json'), '{"enabled":true}');
+    writeFileSync(join(folder.path, 'invalid/b.json'), '{"enabled":"CANARY"}');
+    const { exitCode, notes } = await withApp('push', '/shop/flags/', 'invalid', '--apply');
+    expect([exitCode, notes.join()]).toEqual([1, expect.not.stringContaining('CANARY')]);
+    expect(await stored('/shop/flags/a')).toBeNull();
+  });
+
+  it('pull leaves out what has secrets, and prune does not delete it', async () => {
+    await etcd.put('/shop/db', DATABASE);
+    const { exitCode, out, notes } = await withApp('pull', '/shop/', 'pulled');
+    expect([exitCode, out, notes]).toEqual([1, [], ['left out "/shop/db": it has secrets']]);
+    mkdirSync(join(folder.path, 'pulled'), { recursive: true });
+    expect((await withApp('push', '/shop/', 'pulled', '--apply', '--prune')).exitCode).toBe(0);
+    expect(await stored('/shop/db')).toEqual(DATABASE);
+  });
+
+  it('watch prints changes by property until it is interrupted', async () => {
+    await etcd.put('/shop/db', DATABASE);
+    const lines: string[] = [];
+    const interruption = new AbortController();
+    const args = ['watch', '/shop/', '--app', APP, '--hosts', etcd.hosts.join()];
+    const out = (line: string): void => {
+      lines.push(line.replace(/\d+/, 'N'));
+    };
+    const running = cli(args, { ...inFolder(), out, interrupted: interruption.signal });
+    await eventually(() => lines.length === 1);
+    await etcd.put('/shop/db', { ...DATABASE, password: 'CANARY' });
+    await etcd.put('/shop/flags/a', { enabled: 'CANARY' });
+    await eventually(() => lines.length === 3);
+    interruption.abort();
+
+    expect((await running).exitCode).toBe(0);
+    expect(lines).toEqual([
+      'put /shop/db (revision N): (document)',
+      'put /shop/db (revision N): password',
+      'invalid /shop/flags/a (revision N): enabled: isBoolean',
+    ]);
+  });
+
+  it('schema prints JSON Schemas without a connection', async () => {
+    const { exitCode, out } = await cli(['schema', '--app', APP]);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out.join('\n'))).toMatchObject([
+      { target: { key: '/shop/db' }, schema: { properties: { host: { type: 'string' } } } },
+      { target: { key: '/shop/mail' } },
+      { target: { prefix: '/shop/flags/' } },
+    ]);
+  });
+
+  it('takes the connection from the environment and from a configuration file', async () => {
+    await etcd.put('/prod/shop/flags/a', { enabled: true });
+    const file = join(folder.path, 'etcd-trigger.config.json');
+    writeFileSync(file, JSON.stringify({ client: { hosts: etcd.hosts }, keyPrefix: '/prod', app: APP }));
+    const env = { ETCD_HOSTS: etcd.hosts.join(), ETCD_KEY_PREFIX: '/other' };
+    const get = ['get', '/shop/flags/a'];
+
+    expect((await cli(get, inFolder())).exitCode).toBe(0);
+    expect((await cli(get, { ...inFolder(), env })).exitCode).toBe(1);
+  });
+
+  it.each([
+    [['check', '--hosts', 'localhost:1'], 2, 'check needs --app'],
+    [['get', '/k'], 2, 'no etcd is named'],
+    [['get', '/k', '--hosts', '127.0.0.1:1'], 3, 'nothing listens at 127.0.0.1:1'],
+    [['get', '/k', '--hosts', 'ftp://x'], 2, 'ftp'],
+    [['get', '/k', '--hosts', '127.0.0.1:1', '--user', 'root'], 2, 'ETCD_PASSWORD'],
+    [['get', '/k', '--hosts', '127.0.0.1:1', '--cacert', 'missing.pem'], 2, '--cacert cannot be read: missing.pem'],
+    [['get', '/elsewhere', '--app', APP, '--hosts', 'HOSTS'], 2, 'no definition of the application covers'],
+    [['check', '--app', 'missing.js', '--hosts', 'HOSTS'], 2, 'missing.js cannot be loaded'],
+    [['check', '--app', APP, '--cluster', 'x', '--hosts', 'HOSTS'], 2, 'no cluster "x": its clusters are default'],
+    [['rollback', '/shop/db', 'x', '--app', APP, '--hosts', 'HOSTS'], 2, 'positive integer'],
+    [['chekc'], 2, 'Did you mean check?'],
+    [['get'], 2, "missing required argument 'key'"],
+  ])('%j ends with code %i and one sentence', async (args, expected, sentence) => {
+    const given = args.map((arg) => (arg === 'HOSTS' ? etcd.hosts.join() : arg));
+    const { exitCode, notes } = await cli(given, { directory: import.meta.dirname });
+    expect(notes.join('\n')).toContain(sentence);
+    expect(exitCode).toBe(expected);
+  });
+
+  it('prints help with examples and exit codes', async () => {
+    const { exitCode, out } = await cli(['--help']);
+    expect(exitCode).toBe(0);
+    expect(out.join('\n')).toContain('Exit codes:');
+    expect((await cli(['push', '--help'])).out.join('\n')).toContain('etcd-trigger push /shop/ config --apply');
+  });
+});

@@ -72,8 +72,8 @@ describe('a cursor whose writes lose their answers', () => {
   ] as Fault[][])('is written once: %o', async (...faults) => {
     using own = await start();
     own.faults.push(...faults);
-    expect((await own.effect(1))?.kind).toBe('applied');
-    expect((await own.effect(2))?.kind).toBe('applied');
+    expect((await own.effect(1)).kind).toBe('applied');
+    expect((await own.effect(2)).kind).toBe('applied');
     expect([own.fake.text('/effect'), own.fake.get('/effect')?.version]).toEqual(['2', 2]);
     expect(own.fake.get(CURSOR_KEY)?.revision).toBe(own.writer.revision);
   });
@@ -82,24 +82,24 @@ describe('a cursor whose writes lose their answers', () => {
     using own = await start();
     own.fake.put('/effect', 'theirs');
     own.faults.push('never');
-    expect((await own.effect(1, true))?.kind).toBe('refused');
+    expect((await own.effect(1, true)).kind).toBe('refused');
     own.faults.push('delayed', undefined);
-    expect((await own.effect(2, true))?.kind).toBe('refused');
+    expect((await own.effect(2, true)).kind).toBe('refused');
     own.fake.delete('/effect');
-    expect((await own.effect(3, true))?.kind).toBe('applied');
+    expect((await own.effect(3, true)).kind).toBe('applied');
     expect(own.fake.get('/effect')?.version).toBe(1);
   });
 
   it('is lost with the claim, and unknown if another owner has gone on since', async () => {
     using own = await start();
     own.fake.delete('/owner');
-    expect((await own.effect(1))?.kind).toBe('lost');
+    expect((await own.effect(1)).kind).toBe('lost');
     using other = await start();
     other.faults.push('never');
     const write = other.effect(1);
     other.fake.delete('/owner');
     other.fake.put(CURSOR_KEY, { v: 1, ...cursorAt(9), by: 'next/1', at: 0 });
-    expect((await write)?.kind).toBe('unknown');
+    expect((await write).kind).toBe('unknown');
     expect(other.fake.get('/effect')).toBe(undefined);
   });
 
@@ -112,7 +112,7 @@ describe('a cursor whose writes lose their answers', () => {
   it('is taken back if the store turns out to be an older one', async () => {
     using own = await start();
     const outcome = await own.effect(1_000);
-    expect(outcome?.kind).toBe('changed');
+    expect(outcome.kind).toBe('changed');
     expect(own.fake.json(CURSOR_KEY)).toMatchObject({ r: 0 });
   });
 });

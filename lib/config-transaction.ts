@@ -11,6 +11,11 @@ export interface TransactionPutOptions {
   readonly ifRevision?: number | undefined;
   /** Write only if the key is absent. */
   readonly ifAbsent?: boolean | undefined;
+  /**
+   * For a definition with layers: the layer to write. `ifRevision` and `ifAbsent` apply to it.
+   * @default the key, if it is one of the layers
+   */
+  readonly layer?: string | undefined;
 }
 
 /** Collects the writes of a transaction; nothing is sent before all of them are known. */
@@ -28,7 +33,7 @@ export interface ConfigTransaction {
    * Adds a deletion. If `ifRevision` does not hold, the transaction is not applied. Deleting an absent key has no
    * effect.
    */
-  delete(key: string, options?: Pick<TransactionPutOptions, 'ifRevision'>): void;
+  delete(key: string, options?: Pick<TransactionPutOptions, 'ifRevision' | 'layer'>): void;
   /**
    * The transaction is applied only if this instance still owns what the fence stands for. May be called once for each
    * fence.

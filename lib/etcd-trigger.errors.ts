@@ -80,7 +80,7 @@ export class KeyNotFoundError extends EtcdTriggerError {
   readonly code = 'ETCD_KEY_NOT_FOUND';
 }
 
-/** `StoreService.getOrThrow` found no valid configuration under the key. */
+/** `getOrThrow` found no valid configuration under the key, or the state of a join is not known yet. */
 export class ConfigNotFoundError extends EtcdTriggerError {
   readonly code = 'ETCD_CONFIG_NOT_FOUND';
 }
@@ -94,7 +94,20 @@ export interface ConfigViolation {
   readonly path: string;
   /** The names of the violated constraints, such as `['isInt', 'min']`; for a schema, the codes of its library. */
   readonly constraints: string[];
+  /** The part that the property comes from, in a configuration with layers or an override, if it is a single one. */
+  readonly origin?: ConfigOrigin;
 }
+
+/**
+ * A part of a configuration with layers or an override: the layer with this key, the override (with the environment
+ * variable, for `fromEnv`), the `default` of the definition, or the class or schema, whose initializers, defaults and
+ * transformations add properties.
+ */
+export type ConfigOrigin =
+  | { readonly source: 'layer'; readonly layer: string }
+  | { readonly source: 'override'; readonly variable?: string }
+  | { readonly source: 'default' }
+  | { readonly source: 'type' };
 
 /**
  * A value failed validation against its class. Has no `cause`, because errors of parsers and validators quote values.
@@ -255,9 +268,19 @@ const MAX_PROBLEMS = 100;
 function describeViolations(violations: readonly ConfigViolation[]): string {
   return violations
     .slice(0, MAX_VIOLATIONS)
-    .map(({ path, constraints }) => `${printable(path) || '(document)'} [${constraints.map(printable).join(', ')}]`)
+    .map(
+      ({ path, constraints, origin }) =>
+        `${printable(path) || '(document)'}${originText(origin)} [${constraints.map(printable).join(', ')}]`,
+    )
     .concat(furtherThan(MAX_VIOLATIONS, violations))
     .join('; ');
+}
+
+function originText(origin: ConfigOrigin | undefined): string {
+  if (!origin) return '';
+  if (origin.source === 'layer') return ` of layer ${quoted(origin.layer)}`;
+  if (origin.source !== 'override') return ` of the ${origin.source}`;
+  return origin.variable === undefined ? ' of the override' : ` of the variable ${printable(origin.variable)}`;
 }
 
 const describeProblems = (problems: readonly BootProblem[]): string =>

@@ -23,6 +23,7 @@ export type {
   RegistrationDescription,
 } from './module/coordination.description.js';
 export type { EtcdClientOptions, EtcdCredentials, EtcdUser } from './etcd/connection/etcd-client.js';
+export { type EnvOverride, fromEnv, type FromEnvOptions } from './dto/env/env-override.js';
 export type { ReferenceOptions } from './dto/references/reference-options.js';
 export { Secret } from './dto/secrets/secret.decorator.js';
 export type { DocumentLimits } from './dto/document-limits.js';
@@ -126,13 +127,14 @@ export type { ObserveOptions, WatchOptions, WatchSubscription } from './watch/de
 export type { StreamState } from './watch/sharing/range-listener.js';
 
 export type { ChangeOptions } from './store/changes/change-listener.js';
-export type { ConfigEntry } from './store/cache/cache-entry.js';
+export type { ConfigEntry, ConfigLayer } from './store/cache/cache-entry.js';
 export type { ConfigChange, ConfigDelete, ConfigPut } from './store/changes/config-change.js';
 export type {
   CheckedDefinition,
   CheckedDefinitions,
   ClassDefinition,
   ConfigDefinition,
+  ConfigOverride,
   DefinitionOptions,
   GivenValueType,
   InputOf,
@@ -141,12 +143,13 @@ export type {
   SchemaDefinition,
 } from './store/definitions/config-definition.js';
 export type { StoreStatus } from './store/definition-feeds.js';
-export type { ConfigRevision, HistoryOptions } from './store/writing/config-history.js';
+export type { ConfigRevision, HistoryOptions, RollbackOptions } from './store/writing/config-history.js';
 export type { LeaseOptions } from './store/writing/config-leases.js';
 export type { SnapshotOptions } from './store/snapshot/config-snapshot.js';
 export type { ConfigHealed, ConfigRefusal, ConfigRefused } from './store/changes/refusal-listeners.js';
 export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { LiveValue } from './store/changes/projected-config.js';
+export type { Joined, JoinedValue, JoinParts } from './store/joined-config.js';
 export type { ConfigRef, WritableValue } from './store/config-ref.js';
 export type { ConfigTransaction, TransactionPutOptions, ValueOnly } from './config-transaction.js';
 export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';
@@ -159,6 +162,7 @@ export {
   BootError,
   type BootProblem,
   ConfigNotFoundError,
+  type ConfigOrigin,
   type ConfigViolation,
   ConnectionClosedError,
   ConnectionError,

@@ -69,7 +69,7 @@ export interface KeyValueStore {
     options?: { readonly revision?: number },
   ): Promise<{ readonly record: KeyRecord | undefined; readonly revision: number }>;
   /**
-   * Atomic. Sent once, never retried.
+   * Atomic. Sent once, never retried; without operations it is a read, which is repeated if its answer is lost.
    * @throws UnknownOutcomeError if the answer was lost
    * @throws LeaseNotFoundError if one of its leases no longer exists
    * @throws WriteError if it exceeds etcd's limits (1.5 MiB, 128 operations), or etcd refused it

@@ -17,6 +17,11 @@ export type SerializeResult<T> =
   | { readonly ok: true; readonly bytes: Buffer; readonly value: T; readonly stripped: readonly string[] }
   | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
 
+/** A document, or the reasons why a value cannot be one. */
+export type DocumentOutcome =
+  | { readonly ok: true; readonly document: JsonObject }
+  | { readonly ok: false; readonly violations: readonly ConfigViolation[] };
+
 /** Serializes an instance or a plain object, and then parses the bytes with the parser of the readers. */
 export class DtoSerializer<T extends object> {
   constructor(private readonly parser: ValueParser<T>) {}
@@ -54,6 +59,21 @@ export class DtoSerializer<T extends object> {
     if (whole === document) return replaced;
     const written = await this.#write(whole);
     return written.ok && !isDeepStrictEqual(written.value, replaced.value) ? replaced : written;
+  }
+
+  /**
+   * Converts a value to a document, without a check by the class or schema. Secrets of references become the references
+   * again. Never throws.
+   */
+  documentOf(value: unknown, form: WrittenForm): DocumentOutcome {
+    const violations = new ViolationList();
+    const given = this.#documentOf(value, form, violations);
+    if (!given) return { ok: false, violations: violations.toArray() };
+    // Properties that are undefined are left out.
+    const document = JSON.parse(JSON.stringify(given)) as JsonObject;
+    const { references } = this.parser;
+    if (references) restoreReferences(document, undefined, references, violations);
+    return violations.isEmpty() ? { ok: true, document } : { ok: false, violations: violations.toArray() };
   }
 
   async #writeReferences(document: JsonObject, replaced: DocumentBytes | undefined): Promise<SerializeResult<T>> {

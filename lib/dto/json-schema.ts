@@ -20,7 +20,7 @@ export class JsonSchemas {
    * @throws InvalidOptionsError for a class, if the package `class-validator-jsonschema` is not installed
    */
   of(type: ValueType, unknown: 'strip' | 'refuse'): JsonObject | undefined {
-    return isStandardSchema(type) ? ofSchema(type) : this.#ofClass(type, unknown);
+    return isStandardSchema(type) ? jsonSchemaOf(type) : this.#ofClass(type, unknown);
   }
 
   #ofClass(type: AnyClass, unknown: 'strip' | 'refuse'): JsonObject | undefined {
@@ -76,7 +76,8 @@ interface JsonSchemaSource {
   readonly jsonSchema?: { input(options: { readonly target: 'draft-2020-12' }): JsonObject } | undefined;
 }
 
-function ofSchema({ '~standard': standard }: StandardSchema): JsonObject | undefined {
+/** Returns the JSON Schema of the documents of a schema; `undefined` if its library has none, or cannot represent it. */
+export function jsonSchemaOf({ '~standard': standard }: StandardSchema): JsonObject | undefined {
   try {
     return (standard as JsonSchemaSource).jsonSchema?.input({ target: 'draft-2020-12' });
   } catch {

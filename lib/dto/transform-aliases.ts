@@ -1,4 +1,4 @@
-import type { TransformFnParams } from 'class-transformer';
+import { TransformationType, type TransformFnParams } from 'class-transformer';
 import { ignoreRejection } from '../foreign/thenable.js';
 import { type AnyClass, propertiesByDocumentName, propertiesOf, transformsOf } from './class-metadata.js';
 import { isForbiddenName, type JsonObject } from './json-object.js';
@@ -41,13 +41,23 @@ const aliasesByClass = new WeakMap<AnyClass, TransformAliases>();
 
 function namesReadBy(type: AnyClass, key: string): ReadonlySet<string> {
   const names = new Set<string>();
-  const record = (name: string | symbol): undefined => {
+  const record = (name: string | symbol): boolean => {
     if (typeof name === 'string') names.add(name);
+    return false;
   };
-  const obj = new Proxy<JsonObject>({}, { get: (_, name) => record(name), has: (_, name) => (record(name), false) });
+  const obj = new Proxy<JsonObject>(
+    {},
+    { get: (_, name) => (record(name) ? name : undefined), has: (_, name) => record(name) },
+  );
   for (const { transformFn } of transformsOf(type, key)) {
     try {
-      const params = { value: undefined, key, obj, type: 0, options: {} } satisfies TransformFnParams;
+      const params = {
+        value: undefined,
+        key,
+        obj,
+        type: TransformationType.PLAIN_TO_CLASS,
+        options: {},
+      } satisfies TransformFnParams;
       ignoreRejection(transformFn(params));
     } catch {
       // The names that it has read until then count.

@@ -47,12 +47,14 @@ export class EtcdKeyValue implements KeyValueStore {
       {
         what,
         key,
-        isIdempotent: false,
-        lost: (cause) =>
-          new UnknownOutcomeError(
-            `${what}: the answer was lost, so it may or may not have been applied; it was not sent again`,
-            { key, cause },
-          ),
+        isIdempotent: operations.length === 0,
+        ...(operations.length > 0 && {
+          lost: (cause) =>
+            new UnknownOutcomeError(
+              `${what}: the answer was lost, so it may or may not have been applied; it was not sent again`,
+              { key, cause },
+            ),
+        }),
       },
     );
     if (!succeeded)

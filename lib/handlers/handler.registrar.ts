@@ -17,6 +17,7 @@ import { HandlerListeners } from './handler.listeners.js';
 import { type HandlerPlan, planOf } from './handler.plan.js';
 import { faultsIn, methodProblem, type MethodRegistrar, type MethodsPlan } from './method-registrar.js';
 import { describeHandlerTarget, handlerTargetOf } from './handler-target.js';
+import { type Pin, pinnedHandler } from './pinned-handler.js';
 import { unknownCluster } from './unknown-cluster.js';
 import { WatchKeyHandler } from './watch-key.handler.js';
 import type { WatchKeyRegistry } from './watch-key.registry.js';
@@ -34,6 +35,8 @@ export interface HandlerRegistrarOptions {
   readonly groups: GroupAttacher;
   /** Limits of the payloads of handlers with a `type`. */
   readonly limits: DocumentLimits;
+  /** Set if the reads of each call are pinned. */
+  readonly pin?: Pin | undefined;
 }
 
 interface Entry {
@@ -105,7 +108,7 @@ export class HandlerRegistrar implements MethodRegistrar {
   }
 
   async #attach({ plan, handler }: Entry, boot: BootPolicy): Promise<BootProblem | undefined> {
-    const { log, application, cluster, limits } = this.options;
+    const { log, application, cluster, limits, pin } = this.options;
     const { name, target, options } = plan;
     const onResyncs = this.#listeners.onResync(target);
     const onFailure = this.#listeners.onError(target);
@@ -116,7 +119,7 @@ export class HandlerRegistrar implements MethodRegistrar {
         onResyncs(notice),
       ]);
     try {
-      const invoker = invokerOf(plan, { log, counters: handler.counters, application, limits });
+      const invoker = pinnedHandler(invokerOf(plan, { log, counters: handler.counters, application, limits }), pin);
       if (options.group !== undefined) {
         const onError = (failure: WatchFailure): Promise<unknown> =>
           Promise.all([

@@ -22,6 +22,7 @@ import type { ConfigDefinition } from '../store/definitions/config-definition.js
 import { describeTarget, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
+import type { PinnedReads } from '../store/joint/pinned-reads.js';
 import { StoreService } from '../store/store.service.js';
 import { WriteSide } from '../store/writing/write-side.js';
 import type { ClusterGaugeValues } from '../telemetry/cluster-gauges.js';
@@ -95,6 +96,11 @@ export class ClusterRuntime {
     return this.#backend.client?.() ?? absentClient();
   }
 
+  /** `undefined` until the store is loaded. */
+  get pinnedReads(): PinnedReads | undefined {
+    return this.#feeds?.pinnedReads;
+  }
+
   /** Empty until the store is loaded. */
   get feeds(): readonly DefinitionFeed[] {
     return this.#feeds?.all ?? [];
@@ -120,10 +126,11 @@ export class ClusterRuntime {
       ],
       unattached: this.unattached(),
       due: [
-        ...crons.filter(({ isDue }) => isDue).map(({ method: name, range }) => ({ name, range })),
+        ...crons.filter(({ isDue }) => isDue).map(({ method, range }) => ({ name: `${method}: due`, range })),
         ...groups
           .filter(({ isDue }) => isDue)
-          .map(({ handler, ownersRange: range }) => ({ name: handler.name, range })),
+          .map(({ handler, ownersRange: range }) => ({ name: `${handler.name}: due`, range })),
+        ...(this.#feeds?.reading ?? []),
       ],
       candidates: this.coordination?.elections ?? [],
     };
@@ -151,6 +158,7 @@ export class ClusterRuntime {
         cluster: this.name,
         definitions,
         source: this.#backend.listWatcher,
+        keyValue: this.#backend.keyValue,
         ranges: this.ranges,
         boot: this.options.boot,
         log: this.log,
@@ -159,6 +167,7 @@ export class ClusterRuntime {
       });
       this.#feeds = feeds;
       await feeds.load();
+      if (this.options.pinRequests) feeds.pinnedReads.prepare();
       return (this.#store = new StoreService(feeds, this.#writes));
     } catch (error) {
       this.close();
@@ -263,7 +272,10 @@ export class ClusterRuntime {
 /** @throws InvalidOptionsError if the store would parse keys of the coordination as configurations */
 function checkOverlap({ all }: ConfigDefinitions, coordination: ResolvedCoordination | undefined): void {
   const prefix = coordination && `${coordination.prefix}/`;
-  const overlapping = all.find(({ target }) => prefix !== undefined && overlaps(target, prefix));
+  const overlapping = all.find(
+    ({ target, layers = [] }) =>
+      prefix !== undefined && (overlaps(target, prefix) || layers.some((key) => overlaps({ key }, prefix))),
+  );
   if (!overlapping) return;
   throw new InvalidOptionsError(
     `${describeTarget(overlapping.target)} of a definition overlaps "coordination.prefix": use a separate prefix for the coordination`,

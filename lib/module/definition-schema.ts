@@ -6,6 +6,11 @@ import type { ResolvedConfigDefinition } from '../store/definitions/resolved-def
 export interface DefinitionSchema {
   readonly cluster: string;
   readonly target: { readonly key: string } | { readonly prefix: string };
+  /**
+   * Keys of the documents that are merged; `undefined` for a definition without layers and override. The schema is that of
+   * the merged document: a layer may lack any property, and have `null` for it.
+   */
+  readonly layers?: readonly string[];
   /** Name of the class, or the kind of schema, such as `zod schema`. */
   readonly type: string;
   /** Format of the documents; `custom` for a codec of the application. */
@@ -23,9 +28,10 @@ export function definitionSchemas(
   definitions: readonly ResolvedConfigDefinition[],
 ): DefinitionSchema[] {
   const schemas = new JsonSchemas();
-  return definitions.map(({ target, type, codec, unknown }) => ({
+  return definitions.map(({ target, type, codec, unknown, layers }) => ({
     cluster,
     target,
+    ...(layers && { layers }),
     type: typeName(type),
     codec: typeof codec === 'string' ? codec : 'custom',
     schema: schemas.of(type, unknown),

@@ -14,8 +14,8 @@ export interface EffectiveConfig extends Omit<ConfigEntry<unknown>, 'value'> {
 }
 
 /** Returns the configurations of one definition, sorted by key. */
-export const effectiveConfigs = (cluster: string, { cache, definition }: DefinitionFeed): EffectiveConfig[] =>
-  [...cache.knownKeys()].sort().map((key) => {
-    const { value, ...provenance } = cache.entry(key);
-    return { cluster, key, type: typeName(definition.type), value: maskedData(value), ...provenance };
+export const effectiveConfigs = (cluster: string, feed: DefinitionFeed): EffectiveConfig[] =>
+  [...feed.cache.knownKeys()].sort().map((key) => {
+    const { value, ...provenance } = feed.entry(key);
+    return { cluster, key, type: typeName(feed.definition.type), value: maskedData(value), ...provenance };
   });

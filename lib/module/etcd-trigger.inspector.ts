@@ -6,7 +6,7 @@ import type { ConfigViolation } from '../etcd-trigger.errors.js';
 import type { LiveDescription } from '../live/live.js';
 import type { WatchKeyHandler } from '../handlers/watch-key.handler.js';
 import type { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
-import type { ConfigEntry } from '../store/cache/cache-entry.js';
+import type { ConfigEntry, ConfigLayer } from '../store/cache/cache-entry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { StoreStatus } from '../store/definition-feeds.js';
 import type { StreamState } from '../watch/sharing/range-listener.js';
@@ -115,6 +115,8 @@ export interface DefinitionDescription {
   readonly required: boolean;
   /** With `resolve`: `kept` while secrets cannot be refreshed, so that the last good ones stay. */
   readonly secrets?: 'current' | 'kept';
+  /** The layers that are merged, with their revisions; `undefined` for a definition without layers and override. */
+  readonly layers?: readonly ConfigLayer[];
   readonly keys: readonly KeyDescription[];
 }
 
@@ -218,12 +220,20 @@ const describeCron = ({ name, method, expression, owner, lastTick, nextTick, sta
   ...status,
 });
 
-const describeDefinition = ({ subject, definition, cache, areSecretsKept }: DefinitionFeed): DefinitionDescription => ({
-  target: subject,
-  type: typeName(definition.type),
-  required: definition.required,
-  ...(areSecretsKept !== undefined && { secrets: areSecretsKept ? 'kept' : 'current' }),
-  keys: [...cache.knownKeys()].sort().map((key) => {
+const describeDefinition = (feed: DefinitionFeed): DefinitionDescription => ({
+  target: feed.subject,
+  type: typeName(feed.definition.type),
+  required: feed.definition.required,
+  ...(feed.areSecretsKept !== undefined && { secrets: feed.areSecretsKept ? 'kept' : 'current' }),
+  ...(feed.definition.layers && { layers: describeLayers(feed) }),
+  keys: describeKeys(feed),
+});
+
+const describeLayers = (feed: DefinitionFeed): ConfigLayer[] =>
+  (feed.definition.layers ?? []).map((key) => ({ key: printable(key), revision: feed.headRevision(key) }));
+
+const describeKeys = ({ cache }: DefinitionFeed): KeyDescription[] =>
+  [...cache.knownKeys()].sort().map((key) => {
     const { value, ...entry } = cache.entry(key);
     return {
       key: printable(key),
@@ -231,5 +241,4 @@ const describeDefinition = ({ subject, definition, cache, areSecretsKept }: Defi
       value: value === undefined ? undefined : 'masked',
       ageMs: cache.ageMs(key),
     };
-  }),
-});
+  });

@@ -86,6 +86,13 @@ export interface EtcdTriggerOptions {
   /** Options of all `@WatchKey` methods. */
   readonly handlers?: HandlersOptions | undefined;
   /**
+   * True if each request and each call of a `@WatchKey` method reads one state of all configurations, from its
+   * interceptors to its end, as in `StoreService.pinned`. Each change of a configuration is then compared with the other
+   * definitions in etcd.
+   * @default false
+   */
+  readonly pinRequests?: boolean | undefined;
+  /**
    * Saves the last valid configuration to a file, so that the application can start while etcd is unreachable.
    * @default none
    */
@@ -143,6 +150,7 @@ export interface ResolvedOptions {
   readonly snapshot: SnapshotOptions | undefined;
   readonly watchDefaults: DeliveryOptions;
   readonly handlers: ResolvedHandlers;
+  readonly pinRequests: boolean;
   readonly logger: LoggerService;
 }
 
@@ -159,6 +167,7 @@ const OPTIONS: OptionNames<EtcdTriggerOptions> = {
   shutdown: true,
   watchDefaults: true,
   handlers: true,
+  pinRequests: true,
   snapshot: true,
   limits: true,
   logger: true,
@@ -214,6 +223,7 @@ export function resolveOptions(given: EtcdTriggerOptions | null | undefined): Re
     drainTimeoutMs: checkMilliseconds('shutdown.drainTimeoutMs', given.shutdown?.drainTimeoutMs ?? 10_000),
     watchDefaults: checkWatchDefaults(given.watchDefaults ?? {}),
     handlers: checkHandlers(given.handlers ?? {}),
+    pinRequests: checkBoolean('pinRequests', given.pinRequests ?? false),
     snapshot: given.snapshot && checkSnapshot(given.snapshot),
     logger: given.logger ?? new Logger(),
   };

@@ -24,6 +24,7 @@ import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker, instancesO
 import { optionsCycleCheck } from './options-cycle.check.js';
 import { GroupRegistrar } from './group.registrar.js';
 import { type InterruptedWork, ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
+import { PinningInterceptor } from './pinning.interceptor.js';
 import { StoreRegistry } from './store.registry.js';
 
 /** The options of the application, unchecked. */
@@ -93,6 +94,9 @@ export const clusterProviders = (cluster: string): Provider[] => [
       moduleRef: ModuleRef,
     ) => {
       const { log, options, registry, watcher, coordination } = runtime;
+      const pinning = options.pinRequests ? new PinningInterceptor(() => runtime.pinnedReads) : undefined;
+      // Nest reads the global interceptors when it registers the routes, before any lifecycle hook.
+      if (pinning) moduleRef['container'].applicationConfig?.addGlobalInterceptor(pinning);
       const application = options.handlers.useGlobalEnhancers ? moduleRef['container'].applicationConfig : undefined;
       const clusters = clustersOf(discovery);
       const handlers = new HandlerRegistrar(explorer, watcher, registry, {
@@ -110,6 +114,7 @@ export const clusterProviders = (cluster: string): Provider[] => [
         }),
         application,
         log,
+        pin: pinning && ((run) => runtime.pinnedReads?.run(run) ?? Promise.resolve(run())),
       });
       const elections = new ElectionRegistrar({ cluster, clusters, coordination, log });
       const crons = new CronRegistrar({ cluster, clusters, coordination, application, log });

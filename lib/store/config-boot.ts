@@ -7,6 +7,7 @@ import {
 } from '../etcd-trigger.errors.js';
 import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-policy.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
+import type { ConfigEntry } from './cache/cache-entry.js';
 import { quoted } from '../foreign/foreign-text.js';
 import { typeName, valueName } from '../dto/value-type.js';
 
@@ -122,7 +123,11 @@ const failingKeysOf = (feed: LoadedFeed): string[] =>
   feed.definition.onInvalid === 'fail' || !hasRequired(feed) ? feed.cache.withoutGoodValue().sort() : [];
 
 const hasRequired = ({ cache, definition }: LoadedFeed): boolean =>
-  !definition.required || cache.knownKeys().some((key) => cache.entry(key).state === 'valid');
+  !definition.required || cache.knownKeys().some((key) => isUsable(cache.entry(key)));
+
+/** A required definition has no `default`, so that its default can only be a complete override. */
+const isUsable = ({ state, source, value }: ConfigEntry<object>): boolean =>
+  state === 'valid' || (state === 'absent' && source === 'default' && value !== undefined);
 
 /** Returns the invalid keys that stop a start, or the missing required configuration. */
 function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[] {
@@ -133,6 +138,7 @@ function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[]
     return { feed, problem: { cluster, subject: key, reason: 'invalid', message: error.message, error } };
   });
   if (invalid.length > 0 || hasRequired(feed)) return invalid;
-  const message = `${subject} is required and missing: write a ${valueName(definition.type)} there`;
+  const where = definition.layers ? `in its layers ${definition.layers.map(quoted).join(', ')}` : 'there';
+  const message = `${subject} is required and missing: write a ${valueName(definition.type)} ${where}`;
   return [{ feed, problem: { cluster, subject: definition.name, reason: 'missing', message } }];
 }

@@ -11,6 +11,7 @@ import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { ReadonlySortedMap } from '../collections/sorted-map.js';
 import { GuardedObservable } from '../watch/delivery/guarded-observable.js';
 import { freeze } from '../dto/deep-freeze.js';
+import { JoinedConfig, joinIdentity, type JoinParts } from './joined-config.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { ValueType } from '../dto/value-type.js';
 
@@ -22,21 +23,33 @@ export interface RequestedConfig extends Pick<ResolvedConfigDefinition, 'target'
 
 /** Implements the reads of `StoreService` beyond a single value: lists, views, references and changes. */
 export class ConfigReader {
+  /** A join lives as long as the store, so equal ones are one. */
+  readonly #joined = new Map<string, JoinedConfig>();
+
   constructor(private readonly feeds: DefinitionFeeds) {}
 
   keys(prefix: string): string[] {
-    return inOrder(this.feeds.under(prefix).map(({ cache }) => cache.keys(prefix)));
+    const pinned = this.feeds.pins.current;
+    return inOrder(
+      this.feeds.under(prefix).map((feed) => (pinned ? pinned.viewOf(feed).keys(prefix) : feed.cache.keys(prefix))),
+    );
   }
 
   /** @throws InvalidOptionsError if no definition of this class has keys under the prefix */
   entries<T extends object>(prefix: string, type: ValueType<T>): ReadonlyMap<string, T> {
-    return entriesOf(prefix, this.#under(prefix, type).map(viewOf));
+    return entriesOf(prefix, this.#under(prefix, type).map(this.#viewOf));
   }
 
   view(prefix: string): ConfigView {
+    const pinned = this.feeds.pins.current;
     const viewed = this.feeds.under(prefix).map((feed) => {
       const { definition, visibleRevision } = feed;
-      return { definition, target: definition.target, revision: visibleRevision, values: viewOf(feed) };
+      return {
+        definition,
+        target: definition.target,
+        revision: pinned?.revision ?? visibleRevision,
+        values: this.#viewOf(feed),
+      };
     });
     return new ConfigView(prefix, this.feeds.definitions, viewed);
   }
@@ -53,18 +66,24 @@ export class ConfigReader {
     }
     const { prefix } = target;
     const feeds = this.#under(prefix, type);
-    let views = feeds.map(viewOf);
-    const read = (): readonly ReadonlySortedMap<object>[] => {
-      if (feeds.some((feed, index) => viewOf(feed) !== views[index])) views = feeds.map(viewOf);
-      return views;
-    };
+    const current = sameViews(feeds, viewOf);
+    const pinned = sameViews(feeds, this.#viewOf);
+    const read = (): readonly ReadonlySortedMap<object>[] => (this.feeds.pins.current ? pinned() : current());
     const isAffectedBy = ({ key }: ConfigChange): boolean => key.startsWith(prefix);
-    const { listeners, guard } = this.feeds;
-    const source = { read, isAffectedBy, listeners, guard, subject: describeTarget(target) };
+    const source = { read, isAffectedBy, ...this.#reading, subject: describeTarget(target) };
     return new StoreRef(source, (all) => {
       const entries = entriesOf(prefix, all);
       return isRelative ? withoutPrefix(prefix, entries) : entries;
     });
+  }
+
+  /** @throws InvalidOptionsError if a part is invalid, or no definition covers its key with its class */
+  join(parts: JoinParts): JoinedConfig {
+    const id = joinIdentity(parts);
+    for (const [key, type] of Object.values(parts)) this.feeds.of(key, type);
+    let joined = this.#joined.get(id);
+    if (!joined) this.#joined.set(id, (joined = new JoinedConfig(this.feeds, parts)));
+    return joined;
   }
 
   /** @throws InvalidOptionsError for an invalid option */
@@ -101,15 +120,27 @@ export class ConfigReader {
 
   #sourceOf<T extends object>(key: string, type: ValueType<T>) {
     this.feeds.of(key, type);
-    const { listeners, guard } = this.feeds;
     return {
       read: () => this.feeds.read(key, type) as T | undefined,
       isAffectedBy: (change: ConfigChange) => change.key === key,
-      listeners,
-      guard,
+      ...this.#reading,
       subject: describeTarget({ key }),
     };
   }
+
+  /** The part of the source of a reference that all references share. */
+  get #reading() {
+    const { listeners, guard, pins } = this.feeds;
+    return {
+      listeners,
+      guard,
+      isPinned: () => pins.current !== undefined,
+      unpinned: <T>(run: () => T): T => pins.outside(run),
+    };
+  }
+
+  readonly #viewOf = (feed: DefinitionFeed): ReadonlySortedMap<object> =>
+    this.feeds.pins.current?.viewOf(feed) ?? viewOf(feed);
 
   #under(prefix: string, type: ValueType): DefinitionFeed[] {
     const feeds = this.feeds.under(prefix).filter(({ definition }) => definition.type === type);
@@ -130,3 +161,15 @@ const withoutPrefix = <T>(prefix: string, entries: ReadonlyMap<string, T>): Read
   freeze(new Map(Array.from(entries, ([key, value]) => [key.slice(prefix.length), value])));
 
 const viewOf = ({ cache }: DefinitionFeed): ReadonlySortedMap<object> => cache.view();
+
+/** Returns a function that returns the same array until a view changes. */
+function sameViews(
+  feeds: readonly DefinitionFeed[],
+  view: (feed: DefinitionFeed) => ReadonlySortedMap<object>,
+): () => readonly ReadonlySortedMap<object>[] {
+  let views: readonly ReadonlySortedMap<object>[] = [];
+  return () => {
+    if (views.length === 0 || feeds.some((feed, index) => view(feed) !== views[index])) views = feeds.map(view);
+    return views;
+  };
+}

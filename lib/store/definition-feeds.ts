@@ -9,16 +9,23 @@ import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { DeliveryFailures } from '../watch/sharing/delivery-failures.js';
 import { describeThrown } from '../foreign/foreign-error.js';
+import { type FollowedFeed, FollowedTarget } from './followed-feed.js';
+import { LayeredFeed } from './layers/layered-feed.js';
+import { LayerReader } from './layers/layer-reader.js';
+import type { KeyValueStore } from '../backend/key-value-store.js';
 import { KeyRange } from '../backend/key-range.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
-import { withAnySignal } from '../timing/any-signal.js';
-import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
+import { someOf } from '../collections/some-of.js';
+import { SuspensionMonitor } from './suspension-monitor.js';
 import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
 import type { ConfigDefinitions } from './definitions/config-definitions.js';
+import { JointStates } from './joint/joint-states.js';
+import { PinnedReads } from './joint/pinned-reads.js';
+import { Pins } from './joint/pins.js';
 import { StatusListeners } from './status-listeners.js';
 import { type ConfigRefused, RefusalListeners } from './changes/refusal-listeners.js';
 import { ConfigListeners } from './changes/config-listeners.js';
@@ -32,7 +39,8 @@ import { ListenerGuard } from '../watch/delivery/listener-guard.js';
 
 /**
  * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
- * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration or with an invalid one.
+ * unexpectedly, while secrets of references cannot be refreshed, or after the process was suspended, until its values
+ * are compared with etcd. `degraded`: started without a required configuration or with an invalid one.
  */
 export type StoreStatus = 'starting' | 'ready' | 'stale' | 'degraded' | 'closed';
 
@@ -40,16 +48,12 @@ export interface DefinitionFeedsOptions {
   readonly cluster: string;
   readonly definitions: ConfigDefinitions;
   readonly source: ListWatcher;
+  readonly keyValue: KeyValueStore;
   readonly ranges: SharedRanges;
   readonly boot: BootPolicy;
   readonly log: InstanceLog;
   readonly observer?: ClusterObserver | undefined;
   readonly snapshot: ConfigSnapshot | undefined;
-}
-
-interface FollowedFeed {
-  readonly feed: DefinitionFeed;
-  readonly watched: SharedRange;
 }
 
 /** All definitions of a store, each of which follows its target. Loads them together and finds them by key. */
@@ -61,9 +65,17 @@ export class DefinitionFeeds implements FeedSink {
     succeeded: () => {
       this.#failures.recovered(this.listeners, 'listeners of the store');
     },
+    crowded: (count, place = 'an unknown place') => {
+      this.#options.log.warn(
+        `${count} subscriptions to the configuration are open, the last one by ${place}: close each, or read "value" in providers that are created for each request`,
+      );
+    },
   });
   readonly guard: ListenerGuard;
   readonly refusals: RefusalListeners;
+  readonly joints: JointStates;
+  readonly pins = new Pins();
+  readonly pinnedReads: PinnedReads;
   readonly statusListeners: StatusListeners<StoreStatus>;
   readonly #options: DefinitionFeedsOptions;
   readonly #feeds = new Map<ResolvedConfigDefinition, DefinitionFeed>();
@@ -71,11 +83,27 @@ export class DefinitionFeeds implements FeedSink {
   /** Entries with a value of all definitions. */
   readonly #index = new Map<string, CacheEntry<object>>();
   readonly #abort = new AbortController();
+  readonly #suspension = new SuspensionMonitor({
+    isCurrent: async () =>
+      (await Promise.all(this.#followed.map((followed) => this.#isCurrent(followed)))).every(Boolean),
+    suspended: (seconds) => {
+      this.#options.log.warn(
+        `the process has not run for ${seconds} s: the configuration is stale until it is compared with etcd`,
+      );
+      this.statusListeners.changed();
+    },
+    confirmed: () => {
+      this.#options.log.info('the configuration is current again');
+      this.statusListeners.changed();
+    },
+  });
   #followed: readonly FollowedFeed[] = [];
   #state: Exclude<StoreStatus, 'stale'> = 'starting';
 
   constructor(options: DefinitionFeedsOptions) {
     this.#options = options;
+    this.joints = new JointStates(options.source);
+    this.pinnedReads = new PinnedReads(this.pins, this.joints, () => this.#followed.map(({ feed }) => feed));
     this.guard = new ListenerGuard(options.log, options.observer);
     this.refusals = new RefusalListeners(this.guard, (prefix) => this.under(prefix).flatMap(refusedOf(prefix)));
     this.statusListeners = new StatusListeners(() => this.status, this.guard);
@@ -83,8 +111,7 @@ export class DefinitionFeeds implements FeedSink {
       this.statusListeners.changed();
     };
     for (const definition of options.definitions.all) {
-      const governs = (key: string): boolean => options.definitions.governing(key) === definition;
-      this.#feeds.set(definition, new DefinitionFeed(definition, governs, this.#index, this));
+      this.#feeds.set(definition, this.#feedOf(definition));
     }
   }
 
@@ -101,7 +128,12 @@ export class DefinitionFeeds implements FeedSink {
   }
 
   get status(): StoreStatus {
-    const isStale = this.#interrupted.size > 0 || this.isOffline || this.#isFailing || this.#hasKeptSecrets;
+    const isStale =
+      this.#interrupted.size > 0 ||
+      this.isOffline ||
+      this.#isFailing ||
+      this.#hasKeptSecrets ||
+      this.#suspension.isSuspected;
     return this.#state === 'ready' && isStale ? 'stale' : this.#state;
   }
 
@@ -109,7 +141,8 @@ export class DefinitionFeeds implements FeedSink {
   get busy(): string[] {
     return [...this.#feeds.values()]
       .filter(({ isParsing }) => isParsing)
-      .map(({ subject }) => `${subject}: validating`);
+      .map(({ subject }) => `${subject}: validating`)
+      .concat(this.joints.isBusy ? ['joint state: comparing'] : []);
   }
 
   /**
@@ -117,6 +150,8 @@ export class DefinitionFeeds implements FeedSink {
    * @throws InvalidOptionsError if no definition covers the key, or its definition has another class
    */
   read(key: string, type: ValueType): object | undefined {
+    const pinned = this.pins.current;
+    if (pinned) return pinned.viewOf(this.of(key, type)).get(key);
     const entry = this.#index.get(key);
     // Without an entry, a type that JavaScript has left out must not pass for that of the entry.
     if (entry === undefined) return this.of(key, type).cache.get(key);
@@ -143,7 +178,7 @@ export class DefinitionFeeds implements FeedSink {
     const definition = this.definitions.governing(key);
     if (!definition) {
       throw new InvalidOptionsError(
-        `${what}: no definition covers the key; add one to "configs" or forFeature(), or work with bytes: WatcherService.put`,
+        `${what}: no definition covers the key${this.definitions.layerHint(key) || '; add one to "configs" or forFeature(), or work with bytes: WatcherService.put'}`,
         { key },
       );
     }
@@ -151,18 +186,40 @@ export class DefinitionFeeds implements FeedSink {
     return this.#feeds.get(definition) as DefinitionFeed;
   }
 
+  /** Returns the feeds that merge the layer. */
+  withLayer(layer: string): LayeredFeed[] {
+    const feeds = this.definitions.withLayer(layer).map((definition) => this.#feeds.get(definition));
+    return feeds.filter((feed) => feed instanceof LayeredFeed);
+  }
+
+  /** Ranges that are being read beside their streams. */
+  get reading(): { readonly name: string; readonly range: KeyRange }[] {
+    return this.#followed.flatMap((followed) =>
+      followed instanceof LayerReader
+        ? followed.reading.map((range) => ({ name: `${followed.feed.subject}: its layers are read`, range }))
+        : [],
+    );
+  }
+
+  /**
+   * Resolves when readers see at least the state of a linearizable read of the layers from now on.
+   * @throws ConnectionTimeoutError after the limit
+   */
+  async refresh(feed: LayeredFeed, key: string, timeoutMs: number): Promise<void> {
+    const reader = this.#followed.find((followed) => followed instanceof LayerReader && followed.feed === feed);
+    if (reader instanceof LayerReader && (await reader.refresh(timeoutMs))) return;
+    throw new ConnectionTimeoutError(`fresh ${quoted(key)}: its layers were not read within ${timeoutMs} ms`, { key });
+  }
+
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
     this.#warnOfCoercion();
-    const { cluster, boot, log, ranges, snapshot } = this.#options;
+    const { cluster, boot, log, snapshot } = this.#options;
     const startedAt = performance.now();
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
-    this.#followed = feeds.map((feed) => {
-      const watched = ranges.acquire(KeyRange.of(feed.definition.target), { paused: true });
-      feed.registered(watched.register(feed, { initial: true }));
-      return { feed, watched };
-    });
+    this.#warnOfVariables();
+    this.#followed = feeds.map((feed) => this.#follow(feed));
     const problems = await bootFeeds(feeds, {
       cluster,
       boot,
@@ -170,23 +227,26 @@ export class DefinitionFeeds implements FeedSink {
       restore: async (incomplete) => (await snapshot?.restore(incomplete, feeds)) ?? false,
       restoreKeys: async (keysOf) => snapshot?.restoreKeys(keysOf, feeds),
     });
+    await this.joints.loaded(this.#followed, Math.max(1, boot.timeoutMs - (performance.now() - startedAt)));
     this.#state = problems.length > 0 ? 'degraded' : 'ready';
     this.statusListeners.changed();
     if (feeds.length > 0) log.info(startupLine(feeds, performance.now() - startedAt));
     for (const { message } of problems) log.warn(`started degraded: ${message}`);
     // A list that failed is retried after the start; an application that does not start leaves no retry behind.
-    if (this.isOffline) for (const { watched } of this.#followed) watched.pause();
+    if (this.isOffline) for (const followed of this.#followed) followed.pause();
     snapshot?.startSaving(feeds);
   }
 
   /** True while a definition is not listed. */
   get isOffline(): boolean {
-    return this.#followed.some(({ watched }) => !watched.cache);
+    return this.#followed.some(({ isListed }) => !isListed);
   }
 
   /** Starts to follow every definition from its list on. */
   open(): void {
-    for (const { watched } of this.#followed) watched.resume();
+    for (const followed of this.#followed) followed.resume();
+    if (this.#followed.length > 0 && this.#state !== 'closed') this.#suspension.start();
+    this.joints.opened();
   }
 
   /** Saves pending changes to the offline snapshot. */
@@ -199,12 +259,13 @@ export class DefinitionFeeds implements FeedSink {
     if (this.#state === 'closed') return;
     this.#options.snapshot?.abandon();
     this.#state = 'closed';
+    this.#suspension.close();
     this.#abort.abort();
-    for (const { feed, watched } of this.#followed) {
-      feed.registration?.unregister();
-      feed.close();
-      this.#options.ranges.release(watched);
+    for (const followed of this.#followed) {
+      followed.close();
+      followed.feed.close();
     }
+    this.joints.close();
     this.listeners.close();
     this.refusals.close();
     this.statusListeners.close();
@@ -225,7 +286,7 @@ export class DefinitionFeeds implements FeedSink {
     }
   }
 
-  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended }: CacheUpdate<object>): void {
+  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended, origin }: CacheUpdate<object>): void {
     const { log, observer } = this.#options;
     try {
       observer?.stored(feed.subject, { updates, rejections: rejected.length });
@@ -241,6 +302,9 @@ export class DefinitionFeeds implements FeedSink {
       log.error(`${feed.subject}: ${rejected.length - MAX_LOGGED_KEYS} more values are not valid`);
     }
     for (const key of healed.slice(0, MAX_LOGGED_KEYS)) log.info(`${quoted(key)} is valid again`);
+    if (healed.length > MAX_LOGGED_KEYS) {
+      log.info(`${feed.subject}: ${healed.length - MAX_LOGGED_KEYS} more values are valid again`);
+    }
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
       log.info('the configuration is now complete');
@@ -249,6 +313,7 @@ export class DefinitionFeeds implements FeedSink {
     this.statusListeners.changed();
     this.refusals.notify([...rejected.map(refused), ...ended]);
     this.listeners.notify(changes, feed.definition.type);
+    this.joints.updated(feed, origin !== 'live');
   }
 
   #warnOfCoercion(): void {
@@ -258,6 +323,17 @@ export class DefinitionFeeds implements FeedSink {
         `${property}, which converts any value before it is validated: use a strict conversion (docs/configuration.md)`,
       );
     }
+  }
+
+  /** Warns of variables that are named like an override, but set no property of any definition. */
+  #warnOfVariables(): void {
+    const read = this.all.flatMap((feed) => (feed instanceof LayeredFeed ? (feed.merger.environment ?? []) : []));
+    const known = new Set(read.flatMap((environment) => [...environment.known]));
+    const unknown = new Set(read.flatMap((environment) => environment.unknown).filter((name) => !known.has(name)));
+    if (unknown.size === 0) return;
+    this.#options.log.warn(
+      `these variables set no property of a configuration, and are ignored: ${someOf([...unknown])}`,
+    );
   }
 
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void {
@@ -305,6 +381,7 @@ export class DefinitionFeeds implements FeedSink {
     } else {
       log.info(`${feed.subject}: secrets are refreshed again`);
     }
+    this.statusListeners.changed();
   }
 
   interrupted(feed: DefinitionFeed): void {
@@ -317,6 +394,24 @@ export class DefinitionFeeds implements FeedSink {
     this.statusListeners.changed();
   }
 
+  #feedOf(definition: ResolvedConfigDefinition): DefinitionFeed {
+    const { layers: layerKeys } = definition;
+    if (layerKeys)
+      return new LayeredFeed(definition, { layerKeys, sharing: this.withLayer.bind(this) }, this.#index, this);
+    const governs = (key: string): boolean => this.definitions.governing(key) === definition;
+    return new DefinitionFeed(definition, governs, this.#index, this);
+  }
+
+  #follow(feed: DefinitionFeed): FollowedFeed {
+    const { source, ranges, keyValue, log } = this.#options;
+    if (feed instanceof LayeredFeed) return new LayerReader(feed, { keyValue, ranges, log });
+    const watched = ranges.acquire(KeyRange.of(feed.definition.target), { paused: true });
+    const release = (): void => {
+      ranges.release(watched);
+    };
+    return new FollowedTarget(feed, { source, watched, release });
+  }
+
   async #prepare(feed: DefinitionFeed): Promise<void> {
     const violations = await feed.prepare();
     if (violations.length === 0) return;
@@ -324,29 +419,22 @@ export class DefinitionFeeds implements FeedSink {
     throw new InvalidOptionsError(message, { key: feed.definition.name });
   }
 
-  /** Compares an idle range with etcd, because its stream may report progress only after minutes. */
-  async #isVisible({ feed, watched }: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
+  async #isVisible(followed: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
+    const { feed } = followed;
     const until = performance.now() + timeoutMs;
     while (feed.visibleRevision < revision) {
       const left = until - performance.now();
       if (left <= 0 || this.#abort.signal.aborted) return false;
-      if (await this.#hasCaughtUp(watched, revision, left)) return feed.parsedWithin(until - performance.now());
+      if (await followed.hasCaughtUp(revision, left)) return feed.parsedWithin(until - performance.now());
       await feed.nextUpdate(Math.min(left, RECHECK_MS));
     }
     return true;
   }
 
-  async #hasCaughtUp(watched: SharedRange, revision: number, withinMs: number): Promise<boolean> {
-    const limit = AbortSignal.timeout(Math.ceil(withinMs));
-    try {
-      const current = await withAnySignal([this.#abort.signal, limit], (signal) =>
-        this.#options.source.stamps(watched.range, { signal }),
-      );
-      return current.revision >= revision && watched.cache?.matches(current.stamps) === true;
-    } catch {
-      // etcd is unreachable: wait for the stream or the next comparison.
-      return false;
-    }
+  /** Compares what a definition shows with what etcd has now. */
+  async #isCurrent(followed: FollowedFeed): Promise<boolean> {
+    const revision = await followed.currentRevision(COMPARE_LIMIT_MS);
+    return revision !== undefined && (await this.#isVisible(followed, revision, COMPARE_LIMIT_MS));
   }
 
   /** Describes the value that readers see instead of a rejected one. */
@@ -368,6 +456,9 @@ const MAX_LOGGED_KEYS = 100;
 /** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
 const RECHECK_MS = 100;
 
+/** Limit of one comparison with etcd after a suspension, in milliseconds. */
+const COMPARE_LIMIT_MS = 5_000;
+
 /** Returns the refused values of a definition under a prefix. */
 const refusedOf =
   (prefix: string) =>
@@ -383,4 +474,4 @@ const refusedOf =
 const refused = ({ key, revision, violations }: Omit<ConfigRefused, 'type'>): ConfigRefused =>
   Object.freeze({ type: 'refused', key, revision, violations });
 
-const hasRecovered = ({ feed, watched }: FollowedFeed): boolean => watched.cache !== undefined && isComplete(feed);
+const hasRecovered = ({ feed, isListed }: FollowedFeed): boolean => isListed && isComplete(feed);

@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { ConfigNotFoundError } from '../etcd-trigger.errors.js';
+import { ConfigNotFoundError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ChangeOptions } from './changes/change-listener.js';
 import type { ConfigEntry } from './cache/cache-entry.js';
 import type { ConfigChange } from './changes/config-change.js';
@@ -7,8 +7,10 @@ import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { DefinitionFeeds, StoreStatus } from './definition-feeds.js';
 import type { ConfigRefusal } from './changes/refusal-listeners.js';
 import type { ConfigSubscription } from './changes/config-listeners.js';
-import type { ConfigRevision, HistoryOptions } from './writing/config-history.js';
+import type { ConfigRevision, HistoryOptions, RollbackOptions } from './writing/config-history.js';
+import { LayeredFeed } from './layers/layered-feed.js';
 import { ConfigReader, type RequestedConfig } from './config-reader.js';
+import type { Joined, JoinParts } from './joined-config.js';
 import type { ConfigRef } from './config-ref.js';
 import type { ConfigTransaction, ValueOnly } from '../config-transaction.js';
 import { planTransaction } from './writing/planned-transaction.js';
@@ -46,9 +48,10 @@ export class StoreService {
   }
 
   /**
-   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update fails
-   * unexpectedly, or while secrets of references cannot be refreshed. `degraded`: started without a required configuration, or with one that is invalid or unreachable;
-   * becomes `ready` when it is complete.
+   * `ready`: complete and following. `stale`: complete, but interrupted, from an offline snapshot, while an update
+   * fails unexpectedly, while secrets of references cannot be refreshed, or after the process was suspended, until its
+   * values are compared with etcd. `degraded`: started without a required configuration, or with one that is invalid or
+   * unreachable; becomes `ready` when it is complete.
    */
   get status(): StoreStatus {
     return this.#feeds.status;
@@ -93,7 +96,7 @@ export class StoreService {
    * @throws InvalidOptionsError as `get`
    */
   entry<T extends object>(key: string, type: ValueType<T>): ConfigEntry<T> {
-    return this.#feeds.of(key, type).cache.entry(key) as ConfigEntry<T>;
+    return this.#feeds.of(key, type).entry(key) as ConfigEntry<T>;
   }
 
   /**
@@ -127,6 +130,28 @@ export class StoreService {
     return this.#reader.select(key, type, project);
   }
 
+  /**
+   * Returns a reference to several keys that change together, also keys of different definitions. It shows only states
+   * that existed at one revision: all writes of a transaction, or none of them. A change is shown when the other keys
+   * are known to be as new, which may take a request to etcd. While the value of one key is invalid, the whole join keeps
+   * its last state. It cannot be written.
+   *
+   * @throws InvalidOptionsError for an invalid part, or as `get`
+   */
+  join<const Parts extends JoinParts>(parts: Parts): ConfigRef<Joined<Parts>, never> {
+    return this.#reader.join(parts) as ConfigRef<Joined<Parts>, never>;
+  }
+
+  /**
+   * Calls a function in which `get`, `getOrThrow`, `entries`, `keys`, `snapshot` and the `value` of every reference show
+   * one state of all definitions, which existed at one revision, until its promise has settled: what it has read, it
+   * reads again. A function within it reads the same state. `entry`, `fresh`, writes, listeners and what it leaves running
+   * see the newest values. A definition that etcd has refused to show for some time is left out of the comparison.
+   */
+  async pinned<R>(run: () => R | Promise<R>): Promise<R> {
+    return this.#feeds.pinnedReads.run(run);
+  }
+
   /** @internal */
   ref(requested: RequestedConfig): ConfigRef<unknown> {
     const { type } = requested;
@@ -146,8 +171,10 @@ export class StoreService {
    */
   async fresh<T extends object>(key: string, type: ValueType<T>): Promise<T | undefined> {
     this.#feeds.of(key, type);
-    await this.#writes.fresh.read(this.#feeds.feedForRequest('fresh', key), key);
-    return this.get(key, type);
+    const feed = this.#feeds.feedForRequest('fresh', key);
+    if (feed instanceof LayeredFeed) await this.#feeds.refresh(feed, key, this.#writes.fresh.timeoutMs);
+    else await this.#writes.fresh.read(feed, key);
+    return this.#feeds.pins.outside(() => this.get(key, type));
   }
 
   /**
@@ -182,7 +209,7 @@ export class StoreService {
    * @throws InvalidOptionsError, RevisionConflictError, FenceLostError, UnknownOutcomeError as `put`
    */
   async delete(key: string, options: DeleteOptions = {}): Promise<WriteResult & { deleted: boolean }> {
-    return this.#writes.writer.delete(this.#feeds.feedForRequest('delete', key), key, options);
+    return this.#writes.delete(this.#feeds.feedForRequest('delete', key), key, options);
   }
 
   /**
@@ -228,7 +255,7 @@ export class StoreService {
    */
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
     const planned = await planTransaction(build, this.#feedFor.bind(this));
-    return written(await this.#writes.writer.apply({ what: 'transaction', ...planned }));
+    return written(await this.#writes.layers.apply({ what: 'transaction', ...planned }));
   }
 
   /**
@@ -237,7 +264,9 @@ export class StoreService {
    */
   async planEffects(what: string, build: (tx: ConfigTransaction) => void): Promise<PreparedWrite> {
     const planned = await planTransaction(build, this.#feedFor.bind(this), { mayBeEmpty: true });
-    return this.#writes.writer.prepare({ what, ...planned });
+    const [layered] = planned.changes;
+    if (layered) throw new InvalidOptionsError(`${what}: a definition with layers cannot be written in it`);
+    return this.#writes.prepare({ what, ...planned });
   }
 
   /**
@@ -259,8 +288,8 @@ export class StoreService {
    * @throws RevisionUnavailableError if etcd has compacted the revision, or the key did not exist at that revision
    * @throws RevisionConflictError, UnknownOutcomeError as `put`
    */
-  async rollback(key: string, revision: number): Promise<WriteResult> {
-    return this.#writes.history.rollback(this.#feeds.feedForRequest('rollback', key), key, revision);
+  async rollback(key: string, revision: number, options: RollbackOptions = {}): Promise<WriteResult> {
+    return this.#writes.history.rollback(this.#feeds.feedForRequest('rollback', key), key, revision, options);
   }
 
   /**
@@ -310,7 +339,7 @@ export class StoreService {
   }
 
   async #put(key: string, type: ValueType | undefined, value: unknown, options?: PutOptions): Promise<WriteResult> {
-    return this.#writes.writer.put(
+    return this.#writes.put(
       this.#feedFor('put', key, type),
       key,
       { value, form: type ? 'class' : 'document' },
@@ -324,7 +353,7 @@ export class StoreService {
     change: ConfigUpdate<object>,
     options: UpdateOptions = {},
   ): Promise<WriteResult> {
-    return this.#writes.updater.update(this.#feedFor('update', key, type), key, change, options);
+    return this.#writes.update(this.#feedFor('update', key, type), key, change, options);
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class or schema */

@@ -64,7 +64,7 @@ async function pendingWorkOf({ backend, ranges, busy, due = [] }: ClusterActivit
     if (isSettled) return [];
     return [`${range.range.toString()}: ${range.state === 'interrupted' ? 'interrupted' : 'changes are missing'}`];
   });
-  return [...busy, ...begins.map(({ name }) => `${name}: due`), ...(await Promise.all(pendingRanges)).flat()];
+  return [...busy, ...begins.map(({ name }) => name), ...(await Promise.all(pendingRanges)).flat()];
 }
 
 const isSettledOnFake = (fake: FakeBackend, range: RangeActivity): boolean =>

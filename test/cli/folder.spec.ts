@@ -7,7 +7,7 @@ import { fileOfKey, keyOfFile } from '../../lib/cli/folder.js';
 const PREFIX = '/shop/';
 const PART = fc.oneof(
   fc.constantFrom('..', '.', '...', 'a.json', '%2E', '%', '*', '\\', 'CON:', 'é', '\u0000', '~', ' '),
-  fc.string({ minLength: 1 }).filter((part) => !part.includes('/') && part.isWellFormed()),
+  fc.string({ minLength: 1 }).filter((part) => !part.includes('/') && Buffer.from(part).toString() === part),
 );
 
 describe('the file of a key', () => {

@@ -2,12 +2,14 @@ import { join, resolve } from 'node:path';
 import type { INestApplicationContext, Type } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import { Test } from '@nestjs/testing';
-import { type ConfigCodec, StoreService } from 'nestjs-etcd-trigger';
+import { type ConfigCodec, type ConfigDefinition, StoreService } from 'nestjs-etcd-trigger';
+import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { compileSnippets, namelessSnippetsIn, snippetsOf } from '../readme/snippets.js';
 import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
 import { quiet } from '../support/quiet-logger.js';
+import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
 const GUIDE = 'docs/configuration.md';
@@ -21,10 +23,13 @@ const TITLES = [
   'reactions.ts',
   'refusals.ts',
   'tenants.ts',
+  'credentials.ts',
+  'invoice.ts',
   'formats.module.ts',
   'encrypted.module.ts',
   'payment.module.ts',
   'references.module.ts',
+  'strict.ts',
   'exact.module.ts',
   'client.test.ts',
   'before.ts',
@@ -200,6 +205,39 @@ describe('docs/configuration.md', () => {
     expect(lines).toEqual([`at revision ${revision}`, '/tenants/a on a', '/tenants/b on b']);
   });
 
+  it('shows keys together that one transaction changes, and pins what a function reads', async () => {
+    const user = await loadClass<object>('credentials.js', 'User');
+    const password = await loadClass<object>('credentials.js', 'Password');
+    interface Credentials {
+      readonly logins: string[];
+      replace(name: string, text: string): Promise<void>;
+    }
+    const credentials = await loadClass<Credentials>('credentials.js', 'Credentials');
+    const invoices = await loadClass<{ create(render: () => Promise<void>): Promise<string> }>(
+      'invoice.js',
+      'Invoices',
+    );
+    await put('/shop/user', '{"name":"a"}');
+    await put('/shop/password', '{"text":"a"}');
+    const { EtcdTriggerModule } = await import('nestjs-etcd-trigger');
+    const configs = [
+      { key: '/shop/user', type: user },
+      { key: '/shop/password', type: password },
+    ];
+    const root = EtcdTriggerModule.forRoot({ client: { hosts: etcd.hosts }, configs, pinRequests: true });
+    const module = await Test.createTestingModule({ imports: [root], providers: [credentials, invoices] })
+      .setLogger(quiet)
+      .compile();
+    opened.push(await module.init());
+    const { logins } = module.get(credentials);
+    const invoice = await module.get(invoices).create(async () => {
+      await module.get(credentials).replace('b', 'b');
+      await eventually(() => logins.length === 2);
+    });
+
+    expect([invoice, logins]).toEqual(['a:a', ['a:a', 'b:b']]);
+  });
+
   it('reads and writes other formats', async () => {
     await put('/shop/open', 'on');
     await put('/shop/database.yaml', 'host: db-1 # the old one\nport: 5432\n');
@@ -261,6 +299,27 @@ describe('docs/configuration.md', () => {
     expect(await etcd.direct.get('/shop/mail').json()).toEqual({ host: 'mail-2', password: 'vault:mail#password' });
     secrets.set('mail#password', 'second');
     await eventually(() => store.get('/shop/mail', mail)?.password === 'second');
+  });
+
+  it('converts texts of one form, rejects all others, and reads a former name', async () => {
+    const job = await loadClass<object>('strict.js', 'JobConfig');
+    const pool = await loadClass<object>('strict.js', 'PoolConfig');
+    const configs: ConfigDefinition[] = [
+      { key: '/job', type: job },
+      { key: '/pool', type: pool, unknown: 'refuse' },
+    ];
+    const valid = { enabled: 'true', size: '12', since: '2024-02-29T00:00:00Z', timeoutMs: '30s' };
+    const cluster = new FakeCluster({ '/job': valid, '/pool': { maxConnections: 5 } });
+    await using started = await startApp({ hosts: '', client: cluster, configs });
+    const { store } = started;
+    const seen = { enabled: true, size: 12, since: new Date('2024-02-29T00:00:00Z'), timeoutMs: 30_000 };
+
+    expect([store.get('/job', job), store.get('/pool', pool)]).toEqual([seen, { size: 5 }]);
+    await store.put('/job', job, store.getOrThrow('/job', job));
+    expect(store.get('/job', job)).toEqual(seen);
+    const invalid = { enabled: 'off', size: '', since: '2024-02-30T00:00:00Z', timeoutMs: '30' };
+    await store.waitForRevision(cluster.put('/job', invalid).revision);
+    expect(store.entry('/job', job).violations?.map(({ path }) => path)).toEqual(Object.keys(invalid));
   });
 
   it('reads and writes integers that JavaScript would round, with a codec', async () => {

@@ -20,7 +20,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Resources: ['LiveProviderOptions'],
   loadConfig: ['LoadConfigOptions'],
   'Changes of the store': ['ChangeOptions'],
-  'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions'],
+  'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions', 'RollbackOptions'],
 };
 const NESTED: Readonly<Record<string, string | readonly string[]>> = {
   boot: 'BootPolicy',

@@ -117,6 +117,24 @@ describe('with user and password', () => {
     expect(await deniedCalls(secured.etcd)).toBe(denied + 1);
   });
 
+  it('a role that can only read the layers of a definition can follow them', async () => {
+    const { admin } = secured;
+    const reader = { username: 'layers', password: 'layers-password' };
+    await grant(admin, reader, { permission: 'Read', key: '/layers/base' });
+    const role = admin.role(reader.username);
+    await role.grant({ permission: 'Read', key: '/layers/prod' });
+    await admin.put('/layers/base').value('{"count":1}');
+    const configs = [{ key: '/limit', type: Limit, required: true, layers: ['/layers/base', '/layers/prod'] }];
+    await using app = await start(reader, { configs });
+    await admin.put('/layers/prod').value('{"count":2}');
+    await eventually(() => app.store.get('/limit', Limit)?.count === 2);
+    await role.revoke({ permission: 'Read', key: '/layers/prod' });
+    await admin.put('/layers/base').value('{}');
+    await eventually(() => app.store.status === 'stale');
+
+    expect(app.store.entry('/limit', Limit)).toMatchObject({ state: 'valid', value: { count: 2 } });
+  });
+
   it('a denied request causes a PermissionDeniedError with the key', async () => {
     await using app = await start(APP);
 

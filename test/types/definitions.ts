@@ -1,6 +1,6 @@
 /* Compiled by `public-types.spec.ts` with the settings of several applications, and never run. */
 import { IsInt, IsString } from 'class-validator';
-import { type ConfigDefinition, EtcdTriggerModule, type EtcdTriggerOptions } from 'nestjs-etcd-trigger';
+import { type ConfigDefinition, EtcdTriggerModule, type EtcdTriggerOptions, fromEnv } from 'nestjs-etcd-trigger';
 import * as v from 'valibot';
 import { z } from 'zod';
 
@@ -23,6 +23,10 @@ EtcdTriggerModule.forFeature([
   { key: '/flag', schema: Flag, default: { on: true, since: '2026-01-01' }, onInvalid: 'skip' },
   { prefix: '/names/', schema: Name, required: true, secret: true, codec: 'yaml' },
   { prefix: '/limits/', type: Limit, unknown: 'refuse', limits: { values: 10 } },
+]);
+EtcdTriggerModule.forFeature([
+  { key: '/db', type: Database, layers: ['/base/db', '/prod/db'], override: fromEnv('DB_') },
+  { key: '/flag', schema: Flag, override: () => ({ on: false }) },
 ]);
 EtcdTriggerModule.forFeature(
   ['a', 'b'].map((name) => ({ key: `/${name}`, type: Limit })),
@@ -48,6 +52,12 @@ EtcdTriggerModule.forFeature([one, { key: '/limit', type: Limit, default: DATABA
 EtcdTriggerModule.forFeature([{ key: '/flag', schema: Flag, default: { on: true, since: new Date() } }]);
 // @ts-expect-error a default needs a key
 EtcdTriggerModule.forFeature([{ prefix: '/db/', type: Database, default: DATABASE }]);
+// @ts-expect-error layers need a key
+EtcdTriggerModule.forFeature([{ prefix: '/db/', type: Database, layers: ['/base/'] }]);
+// @ts-expect-error an override needs a key
+EtcdTriggerModule.forFeature([{ prefix: '/db/', type: Database, override: fromEnv('DB_') }]);
+// @ts-expect-error layers are a list of keys
+EtcdTriggerModule.forFeature([{ key: '/db', type: Database, layers: '/base/db' }]);
 // @ts-expect-error both a key and a prefix
 EtcdTriggerModule.forFeature([{ key: '/db', prefix: '/db/', type: Database }]);
 // @ts-expect-error neither a key nor a prefix

@@ -8,6 +8,7 @@ import {
   type EtcdTriggerOptions,
   getConfigToken,
   InjectConfig,
+  loadConfig,
   type StandardSchema,
   type StoreService,
   type WatcherService,
@@ -145,4 +146,24 @@ export async function acceptsUndefined(none: undefined): Promise<EtcdTriggerOpti
     watchDefaults: { order: none, backoff: none } as EtcdTriggerOptions['watchDefaults'],
     configs: [{ key: '/db', type: Database, default: none, required: none, limits: { values: none } }],
   };
+}
+
+export async function joinsAndLoads(): Promise<void> {
+  const join = store.join({ db: ['/db', Database], flag: ['/flag', Flag] });
+  expectTypeOf(join.value).toEqualTypeOf<{
+    readonly db: Database | undefined;
+    readonly flag: { on: boolean; since: Date } | undefined;
+  }>();
+  // @ts-expect-error a join cannot be written
+  await join.put({ db: undefined, flag: undefined });
+  // @ts-expect-error a part is a pair
+  store.join({ db: '/db' });
+  expectTypeOf(await store.pinned(() => 1)).toEqualTypeOf<number>();
+  expectTypeOf(await store.pinned(() => Promise.resolve('a'))).toEqualTypeOf<string>();
+
+  const client = { hosts: 'etcd:2379' };
+  const loaded = await loadConfig({ client, configs: [{ key: '/db', type: Database, default: { host: 'a' } }] });
+  expectTypeOf(loaded.getOrThrow('/db', Database)).toEqualTypeOf<Database>();
+  // @ts-expect-error a default of another class
+  await loadConfig({ client, configs: [{ key: '/db', type: Database, default: { count: 1 } }] });
 }

@@ -1,4 +1,4 @@
-import type { ConfigViolation } from '../../etcd-trigger.errors.js';
+import type { ConfigOrigin, ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { ParseResult } from '../../dto/dto-parser.js';
 import type { DocumentBytes } from '../../dto/formats/document-bytes.js';
 import type { VisibleState } from '../changes/config-change.js';
@@ -21,6 +21,20 @@ export interface ConfigEntry<T> {
   readonly source: 'etcd' | 'default' | 'snapshot';
   /** Reasons of the rejection; they contain names but never values. */
   readonly violations?: readonly ConfigViolation[];
+  /**
+   * For a definition with layers or an override: the origin of each property of `value`, by path, such as `pool.max`.
+   * Arrays and empty objects are listed as a whole.
+   */
+  readonly from?: Readonly<Record<string, ConfigOrigin>>;
+  /** For a definition with layers or an override: its layers, as they were last read. */
+  readonly layers?: readonly ConfigLayer[];
+}
+
+/** One layer of a configuration. */
+export interface ConfigLayer {
+  readonly key: string;
+  /** Revision of the last write of its document, for `ifRevision`; 0 if there is none. */
+  readonly revision: number;
 }
 
 /** A write whose value was rejected. */

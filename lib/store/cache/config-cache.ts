@@ -1,6 +1,6 @@
 import type { WatchOrigin } from '../../watch/watch-event.js';
 import { copySecrets, secretsOf } from '../../dto/kept-document.js';
-import { bufferOf } from '../../dto/formats/document-bytes.js';
+import { bufferOf, type DocumentBytes } from '../../dto/formats/document-bytes.js';
 import { changedPaths } from '../../dto/document-diff.js';
 import { CacheUpdate } from './cache-update.js';
 import { type DocumentDiff, pathsOf, type VisibleState } from '../changes/config-change.js';
@@ -99,6 +99,11 @@ export class ConfigCache<T> {
   headBytes(key: string): Buffer | undefined {
     const entry = this.#find(key);
     return entry?.state === 'valid' && entry.bytes !== undefined ? bufferOf(entry.bytes) : undefined;
+  }
+
+  /** Bytes of the value that readers see. */
+  visibleBytes(key: string): DocumentBytes | undefined {
+    return this.#index.get(key)?.bytes;
   }
 
   /** The value that readers would see if the key were deleted now. */

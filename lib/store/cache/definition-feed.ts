@@ -4,13 +4,13 @@ import type { KeyRecord } from '../../backend/key-record.js';
 import type { RangeListener, ListenerRegistration } from '../../watch/sharing/range-listener.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import { within } from '../../timing/time-limit.js';
-import type { WatchOrigin } from '../../watch/watch-event.js';
+import type { ResyncNotice, WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
-import { ChangeParser } from './change-parser.js';
+import { type Change, ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
 import { ReferenceRefresh } from './reference-refresh.js';
 import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
-import type { CacheEntry, ParsedChange } from './cache-entry.js';
+import type { CacheEntry, ConfigEntry, ParsedChange, Write } from './cache-entry.js';
 import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
 import { onAbort } from '../../timing/on-abort.js';
@@ -46,6 +46,9 @@ export interface RestoredFrom {
   readonly asOf: number;
 }
 
+/** A valid document of a snapshot. */
+export type RestoredValue = ConfigDocument & { readonly value: object };
+
 /**
  * Follows the target of one definition: parses and validates its values, and updates the cache once for each revision.
  */
@@ -63,6 +66,7 @@ export class DefinitionFeed implements RangeListener {
   #parsing: Promise<void> | undefined;
   /** Revision of the last applied batch. */
   #applied = 0;
+  #histories = 0;
   readonly #closing = new AbortController();
   /** True while an asynchronous batch cannot be applied. */
   #isFailing = false;
@@ -81,7 +85,8 @@ export class DefinitionFeed implements RangeListener {
     this.#governs = governs;
     this.#index = index;
     this.#sink = sink;
-    this.parser = valueParserOf(definition.type, definition);
+    // The documents of layers are merged and then parsed as JSON.
+    this.parser = valueParserOf(definition.type, definition.layers ? { ...definition, codec: 'json' } : definition);
     this.#parser = new ChangeParser({
       parser: this.parser,
       governs,
@@ -105,6 +110,26 @@ export class DefinitionFeed implements RangeListener {
 
   get cache(): ConfigCache<object> {
     return this.#cache;
+  }
+
+  /** State of a key, as applications see it. */
+  entry(key: string): ConfigEntry<object> {
+    return this.#cache.entry(key);
+  }
+
+  /** Revision of the last write of a key in etcd, valid or not; 0 if the key is absent. */
+  headRevision(key: string): number {
+    return this.#cache.headRevision(key);
+  }
+
+  /** The documents that an offline snapshot contains. */
+  documents(): ConfigDocument[] {
+    return this.#cache.documents();
+  }
+
+  /** Parses the value of a key. */
+  parseValue(_key: string, bytes: Buffer): ReturnType<ValueParser<object>['parse']> {
+    return this.parser.parse(bytes);
   }
 
   /** Name for messages, such as `key "/app/db"`. */
@@ -140,6 +165,16 @@ export class DefinitionFeed implements RangeListener {
     return this.#interruptedAt ?? Date.now();
   }
 
+  /** Revision of the last applied change or list. */
+  get appliedRevision(): number {
+    return this.#applied;
+  }
+
+  /** Number of times that the store of etcd was restored or replaced: earlier revisions are of another history. */
+  get histories(): number {
+    return this.#histories;
+  }
+
   /** Readers see all changes up to this revision. */
   get visibleRevision(): number {
     return this.#parsing ? this.#applied : (this.#registration?.revision ?? 0);
@@ -151,15 +186,20 @@ export class DefinitionFeed implements RangeListener {
     if (value === undefined) return [];
     const result = await this.serializer.serialize(value, 'class');
     if (!result.ok) return result.violations;
-    this.#cache = this.#emptyCache({ key: name, value: result.value, bytes: result.bytes });
+    this.useFallback({ key: name, value: result.value, bytes: result.bytes });
     return [];
+  }
+
+  /** Makes a value visible while the key is absent, before any value is delivered. */
+  protected useFallback(fallback: ConfigCacheOptions<object>['fallback']): void {
+    this.#cache = this.#emptyCache(fallback);
   }
 
   /** Ends all waits; the values stay readable. */
   close(): void {
     this.#closing.abort();
     this.#refresh?.close();
-    this.#wake();
+    this.wake();
   }
 
   registered(registration: ListenerRegistration): void {
@@ -172,6 +212,7 @@ export class DefinitionFeed implements RangeListener {
     return this.#refresh?.isFailing;
   }
 
+  /** True while received values are validated asynchronously. */
   get isParsing(): boolean {
     return this.#parsing !== undefined;
   }
@@ -182,13 +223,16 @@ export class DefinitionFeed implements RangeListener {
    */
   async restore(documents: readonly ConfigDocument[], from: RestoredFrom, keys?: readonly string[]): Promise<void> {
     const governed = documents.filter(({ key }) => this.#governs(key) && (keys?.includes(key) ?? true));
-    const results = await Promise.all(governed.map(async ({ bytes }) => this.parser.parse(bytes)));
-    const valid = governed.flatMap((document, index) => {
-      const result = results[index];
-      return result?.ok ? [{ ...document, value: result.value }] : [];
-    });
+    const results = await Promise.all(governed.map((document) => this.parseRestored(document)));
+    const valid = results.flatMap((result) => result ?? []);
     if (!this.#isListed) this.#restored = from;
     this.#publish(this.#cache.restore(valid, this.#isListed));
+  }
+
+  /** Parses a document of a snapshot; resolves with `undefined` for one that is not valid. */
+  protected async parseRestored(document: ConfigDocument): Promise<RestoredValue | undefined> {
+    const result = await this.parser.parse(document.bytes);
+    return result.ok ? { ...document, value: result.value } : undefined;
   }
 
   /** Resolves when all received revisions are parsed. */
@@ -253,9 +297,21 @@ export class DefinitionFeed implements RangeListener {
     this.#parser.onPage(records);
   }
 
-  deliver(batch: ChangeBatch): void {
-    const { revision, origin } = batch;
-    const changes = this.#parser.parse(batch);
+  deliver(batch: ChangeBatch, notice?: ResyncNotice): void {
+    if (notice && notice.reason !== 'compacted') this.#histories += 1;
+    this.deliverChanges(batch, this.#parser.parse(batch));
+  }
+
+  /** Parses a value again later, whose reference could not be resolved. */
+  protected retryUnresolved(write: Write): void {
+    this.#refresh?.unresolved(write);
+  }
+
+  /** Applies the changes of one revision when they are parsed, after all revisions before it. */
+  protected deliverChanges(
+    { revision, origin }: Pick<ChangeBatch, 'revision' | 'origin'>,
+    changes: readonly Change[],
+  ): void {
     if (!this.#parsing && !changes.some((change) => change instanceof Promise)) {
       this.#apply(revision, origin, changes as ParsedChange<object>[]);
       return;
@@ -357,10 +413,11 @@ export class DefinitionFeed implements RangeListener {
 
   #publish(update: CacheUpdate<object>): void {
     this.#sink.updated(this, update);
-    this.#wake();
+    this.wake();
   }
 
-  #wake(): void {
+  /** Ends the waits for the next update. */
+  wake(): void {
     for (const done of [...this.#waiters]) done();
   }
 }

@@ -1,4 +1,5 @@
 import type { ValueType } from '../../dto/value-type.js';
+import { callingPlace } from './subscription-place.js';
 import type { ConfigChange } from './config-change.js';
 
 /** A listener of `StoreService.onChange`. */
@@ -23,18 +24,25 @@ export interface NotificationOutcome {
   failed(error: unknown): void;
   /** Called if no listener has thrown. */
   succeeded(): void;
+  /** Called once, when more listeners are open than an application has that closes them. */
+  crowded(count: number, place: string | undefined): void;
 }
 
 export class ConfigListeners {
   /** Never modified in place, so a notification continues with the listeners that it started with. */
   #listeners: readonly ConfigListener[] = [];
   #isClosed = false;
+  #isCrowded = false;
 
   constructor(private readonly outcome: NotificationOutcome) {}
 
   add(listener: ConfigListener): ConfigSubscription {
     if (this.#isClosed) complete(listener);
     else this.#listeners = [...this.#listeners, listener];
+    if (this.#listeners.length >= CROWD && !this.#isCrowded) {
+      this.#isCrowded = true;
+      this.outcome.crowded(this.#listeners.length, callingPlace());
+    }
     return {
       close: () => {
         this.#listeners = this.#listeners.filter((other) => other !== listener);
@@ -73,3 +81,6 @@ function complete(listener: ConfigListener): void {
   listener.close();
   listener.completed();
 }
+
+/** Number of open listeners that is reported. */
+const CROWD = 1_000;

@@ -31,6 +31,10 @@ export interface RefSource<S> {
   readonly read: () => S;
   /** True if a change may affect the state. */
   readonly isAffectedBy: (change: ConfigChange) => boolean;
+  /** True if `read` returns a pinned state, and not the current one. */
+  readonly isPinned: () => boolean;
+  /** Calls the function in a context whose reads are not pinned. */
+  readonly unpinned: <T>(run: () => T) => T;
   readonly listeners: ConfigListeners;
   readonly guard: ListenerGuard;
   /** Name for messages, such as `key "/app/db"`. */
@@ -43,6 +47,7 @@ export interface RefSource<S> {
  */
 export class ProjectedConfig<S, R> implements LiveValue<R> {
   readonly changes$: Observable<R>;
+  #pinnedMemo: { readonly from: S; readonly result: R } | undefined;
   #memo: { readonly from: S; readonly result: R } | undefined;
 
   constructor(
@@ -55,7 +60,7 @@ export class ProjectedConfig<S, R> implements LiveValue<R> {
     };
     this.changes$ = new GuardedObservable(guarded, (subscriber) => {
       const listener = new RefListener(source, {
-        read: () => this.value,
+        read: () => source.unpinned(() => this.value),
         next: (value) => {
           subscriber.next(value);
         },
@@ -75,9 +80,19 @@ export class ProjectedConfig<S, R> implements LiveValue<R> {
     const from = this.source.read();
     const memo = this.#memo;
     if (memo && Object.is(memo.from, from)) return memo.result;
+    if (this.source.isPinned()) return this.#pinnedResult(from);
     const projected = this.project(from);
     const result = memo && this.isSame(memo.result, projected) ? memo.result : projected;
     this.#memo = { from, result };
+    return result;
+  }
+
+  /** Readers of the newest state and pinned readers alternate, so each has its own memory. */
+  #pinnedResult(from: S): R {
+    const memo = this.#pinnedMemo;
+    if (memo && Object.is(memo.from, from)) return memo.result;
+    const result = this.project(from);
+    this.#pinnedMemo = { from, result };
     return result;
   }
 
@@ -85,7 +100,7 @@ export class ProjectedConfig<S, R> implements LiveValue<R> {
     const { guard, listeners, subject } = this.source;
     if (typeof listener !== 'function') throw new InvalidOptionsError(`the listener of ${subject} must be a function`);
     const calls = new RefListener<R>(this.source, {
-      read: () => this.value,
+      read: () => this.source.unpinned(() => this.value),
       next: (value) => {
         guard.call(
           'onChange',

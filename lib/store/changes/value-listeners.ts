@@ -7,6 +7,11 @@ import type { ConfigSubscription } from './config-listeners.js';
 export interface ValueSource<T> {
   /** Returns the current value; the same object until it changes. */
   readonly read: () => T;
+  /**
+   * False while there is no value yet: listeners wait for the first one.
+   * @default always true
+   */
+  readonly isKnown?: () => boolean;
   readonly guard: ListenerGuard;
   /** Name for messages, such as `the status of the store`. */
   readonly subject: string;
@@ -23,12 +28,12 @@ export class ValueListeners<T> {
 
   constructor(source: ValueSource<T>) {
     this.#source = source;
-    const { guard, subject, read } = source;
+    const { guard, subject } = source;
     const guarded = (call: () => unknown): void => {
       guard.call('changes$', () => `a subscriber of ${subject} failed`, call);
     };
     this.changes$ = new GuardedObservable(guarded, (subscriber) => {
-      const listener = new ValueListener(read, (value) => {
+      const listener = new ValueListener(source, (value) => {
         subscriber.next(value);
       });
       listener.start();
@@ -54,9 +59,9 @@ export class ValueListeners<T> {
    * @throws InvalidOptionsError if the listener is not a function
    */
   onChange(call: (value: T) => unknown): ConfigSubscription {
-    const { guard, subject, read } = this.#source;
+    const { guard, subject } = this.#source;
     if (typeof call !== 'function') throw new InvalidOptionsError(`the listener of ${subject} must be a function`);
-    const listener = new ValueListener(read, (value) => {
+    const listener = new ValueListener(this.#source, (value) => {
       guard.call(
         'onChange',
         () => `a listener of ${subject} failed`,
@@ -95,7 +100,7 @@ class ValueListener<T> {
   #isClosed = false;
 
   constructor(
-    private readonly read: () => T,
+    private readonly source: Pick<ValueSource<T>, 'read' | 'isKnown'>,
     private readonly next: (value: T) => void,
   ) {}
 
@@ -105,8 +110,8 @@ class ValueListener<T> {
   }
 
   update(): void {
-    if (!this.#isStarted || this.#isClosed) return;
-    const value = this.read();
+    if (!this.#isStarted || this.#isClosed || this.source.isKnown?.() === false) return;
+    const value = this.source.read();
     if (this.#last && Object.is(value, this.#last.value)) return;
     this.#last = { value };
     this.next(value);

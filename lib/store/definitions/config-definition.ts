@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import type { EnvOverride } from '../../dto/env/env-override.js';
 import type { DocumentLimits } from '../../dto/document-limits.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
 import type { ReferenceOptions } from '../../dto/references/reference-options.js';
@@ -36,11 +37,24 @@ export type InputOf<Given> =
 
 /** Defines one key. */
 export interface KeyDefinition<Input> {
-  /** A single key; takes precedence over every prefix that covers it. */
+  /** A single key; takes precedence over every prefix that covers it. With `layers`, a name for readers. */
   key: string;
   prefix?: undefined;
   /**
-   * Value while the key is absent; only for `key`, and validated at startup like any value.
+   * Keys whose documents are merged from left to right into the value: objects deeply, `null` removes a property, and
+   * any other value replaces the one before it. `key` itself is read only if it is one of them. At most 16.
+   * @default none: the value is the document at `key`
+   */
+  layers?: readonly string[] | undefined;
+  /**
+   * Laid over the documents from etcd: `fromEnv('DB_')` for environment variables, an object, or a function that returns
+   * one and is called once, at startup.
+   * @default none
+   */
+  override?: ConfigOverride | undefined;
+  /**
+   * Value while the key is absent; only for `key`, and validated at startup like any value. With `layers` or `override`,
+   * the documents are merged over it.
    * @default none: an absent key is `undefined`
    */
   default?: Input | undefined;
@@ -55,7 +69,12 @@ export interface PrefixDefinition {
   prefix: string;
   key?: undefined;
   default?: undefined;
+  layers?: undefined;
+  override?: undefined;
 }
+
+/** Local properties that are laid over the documents from etcd, in the form of a document. */
+export type ConfigOverride = EnvOverride | object | (() => object);
 
 /** Validates the values by a class. */
 export interface ClassDefinition<T extends object> {

@@ -17,6 +17,8 @@ import { typeName, type ValueType } from '../../dto/value-type.js';
 export class ConfigDefinitions {
   readonly #keys = new Map<string, ResolvedConfigDefinition>();
   readonly #prefixes = new Map<string, ResolvedConfigDefinition>();
+  /** Definitions with layers by each of their layers. */
+  readonly #layers = new Map<string, readonly ResolvedConfigDefinition[]>();
   /** Lengths of the prefixes, longest first, so that a lookup takes one step per length and not per prefix. */
   readonly #lengths: readonly number[];
   /** Definitions by name; a key and a prefix may have the same name. */
@@ -27,6 +29,7 @@ export class ConfigDefinitions {
     this.#lengths = [...new Set(Array.from(this.#prefixes.keys(), ({ length }) => length))].sort((a, b) => b - a);
     for (const definition of this.all) {
       this.#names.set(definition.name, [...(this.#names.get(definition.name) ?? []), definition]);
+      for (const layer of definition.layers ?? []) this.#addLayer(layer, definition);
     }
   }
 
@@ -35,9 +38,17 @@ export class ConfigDefinitions {
     return [...this.#keys.values(), ...this.#prefixes.values()];
   }
 
-  /** Returns the definition of a key. A key takes precedence over a prefix, and a longer prefix over a shorter one. */
+  /**
+   * Returns the definition of a key. A key takes precedence over a prefix, and a longer prefix over a shorter one. A layer
+   * is a part of the definitions that list it, and no value of its own: no prefix governs it.
+   */
   governing(key: string): ResolvedConfigDefinition | undefined {
-    return this.#keys.get(key) ?? this.governingPrefix(key);
+    return this.#keys.get(key) ?? (this.#layers.has(key) ? undefined : this.governingPrefix(key));
+  }
+
+  /** Returns the definitions that list the key as a layer. */
+  withLayer(layer: string): readonly ResolvedConfigDefinition[] {
+    return this.#layers.get(layer) ?? [];
   }
 
   /** Returns the definition with the longest prefix that covers every key under `prefix`. */
@@ -59,12 +70,23 @@ export class ConfigDefinitions {
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   of<T extends object>(key: string, type: ValueType<T>): ResolvedConfigDefinition<T> {
-    return withClass('key', key, this.governing(key), type);
+    return withClass('key', key, this.governing(key), type, this.layerHint(key));
+  }
+
+  /** Ends a message about a key without a definition that is a layer; `''` for other keys. */
+  layerHint(key: string): string {
+    const [owner] = this.withLayer(key);
+    return owner && !this.#keys.has(key) ? `; it is a layer of ${describeTarget(owner.target)}: use that key` : '';
   }
 
   /** @throws InvalidOptionsError if no definition covers the prefix, or its definition has another class */
   ofPrefix<T extends object>(prefix: string, type: ValueType<T>): ResolvedConfigDefinition<T> {
     return withClass('prefix', prefix, this.governingPrefix(prefix), type);
+  }
+
+  #addLayer(layer: string, owner: ResolvedConfigDefinition): void {
+    checkOwner(layer, owner, this.#keys.get(layer));
+    this.#layers.set(layer, [...this.withLayer(layer), owner]);
   }
 
   #add(definition: ResolvedConfigDefinition): void {
@@ -81,14 +103,26 @@ export class ConfigDefinitions {
   }
 }
 
+/** @throws InvalidOptionsError if the layer is a key whose document another definition reads as a whole */
+function checkOwner(layer: string, owner: ResolvedConfigDefinition, own: ResolvedConfigDefinition | undefined): void {
+  // The key of a definition with layers is no document, or a part as well.
+  if (!own || own.layers) return;
+  throw new InvalidOptionsError(
+    `${quoted(layer)} is a layer of ${describeTarget(owner.target)} and has a definition of its own, which would validate a part as a whole: give that definition another key, with "layers: [${quoted(layer)}]"`,
+    { key: layer },
+  );
+}
+
 function withClass<T extends object>(
   kind: 'key' | 'prefix',
   key: string,
   found: ResolvedConfigDefinition | undefined,
   type: ValueType<T>,
+  hint = '',
 ): ResolvedConfigDefinition<T> {
   if (found && hasType(found, type)) return found;
-  throw new InvalidOptionsError(`${kind} ${quoted(key)} was requested ${requestFault(kind, found, type)}`, { key });
+  const fault = requestFault(kind, found, type);
+  throw new InvalidOptionsError(`${kind} ${quoted(key)} was requested ${fault}${found ? '' : hint}`, { key });
 }
 
 function requestFault(kind: string, found: ResolvedConfigDefinition | undefined, type: ValueType): string {

@@ -6,7 +6,8 @@ import { checkDocumentLimits, DOCUMENT_LIMITS, type DocumentLimits } from '../..
 import type { ReferenceOptions } from '../../dto/references/reference-options.js';
 import { isStandardSchema } from '../../dto/standard-schema.js';
 import { type ValueType, valueTypeOf } from '../../dto/value-type.js';
-import type { ConfigDefinition } from './config-definition.js';
+import type { ConfigDefinition, ConfigOverride } from './config-definition.js';
+import { checkLayers, isSameOverride, layersOf } from './definition-layers.js';
 import { isJsonObject } from '../../dto/json-object.js';
 import { formatOf } from '../../dto/formats/codecs.js';
 import type { CodecChoice } from '../../dto/formats/document-format.js';
@@ -29,6 +30,9 @@ export interface ResolvedConfigDefinition<T extends object = object> {
   readonly secret: boolean;
   readonly resolve: ReferenceOptions | undefined;
   readonly limits: DocumentLimits;
+  /** Keys that are merged; `[key]` for a definition with an override only. `undefined`: neither layers nor override. */
+  readonly layers: readonly string[] | undefined;
+  readonly override: ConfigOverride | undefined;
 }
 
 const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
@@ -45,6 +49,8 @@ const DEFINITION_OPTIONS: OptionNames<ConfigDefinition> = {
   secret: true,
   resolve: true,
   limits: true,
+  layers: true,
+  override: true,
 };
 
 /**
@@ -87,6 +93,7 @@ export function resolveDefinition<T extends object>(
     );
   }
   checkUnknown(subject, type, definition.unknown);
+  checkLayers(subject, definition);
   const codec = checkCodec(subject, type, definition.codec);
   checkKnown(definition.limits ?? {}, DOCUMENT_LIMITS, { path: 'limits.', owner: ` of ${subject}` });
   const limits = checkDocumentLimits(definition.limits ?? {}, ` of ${subject}`, moduleLimits);
@@ -104,6 +111,8 @@ export function resolveDefinition<T extends object>(
     secret,
     resolve: checkResolve(subject, definition.resolve),
     limits,
+    layers: layersOf(definition),
+    override: definition.override,
   };
 }
 
@@ -118,6 +127,8 @@ export const isSameDefinition = (a: ResolvedConfigDefinition, b: ResolvedConfigD
   a.secret === b.secret &&
   a.resolve === b.resolve &&
   isDeepStrictEqual(a.limits, b.limits) &&
+  isDeepStrictEqual(a.layers, b.layers) &&
+  isSameOverride(a.override, b.override) &&
   isDeepStrictEqual(a.default, b.default);
 
 /** Name of a target for messages, such as `key "/app/db"`. */

@@ -179,7 +179,7 @@ export class ConfigSnapshot {
       keyPrefix,
       asOf: saved.reduce((oldest, { asOf = 0 }) => Math.min(oldest, asOf), Date.now()),
       definitions: saved.map(({ identity }) => identity),
-      documents: saved.flatMap(({ cache }) => cache.documents()),
+      documents: saved.flatMap((feed) => feed.documents()),
     };
   }
 }

@@ -6,6 +6,10 @@ import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.
 import { lastLifeBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
 import { type ConfigWriter, type WriteResult, written } from './config-writer.js';
+import { LayeredFeed } from '../layers/layered-feed.js';
+import { layerHistory } from './layer-history.js';
+import { checkNoLayer, layerOf } from './layer-options.js';
+import type { LayerWriter } from './layer-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
@@ -29,28 +33,39 @@ export interface HistoryOptions<T extends object> {
   readonly type?: ValueType<T> | undefined;
 }
 
+/** Options of `StoreService.rollback`. */
+export interface RollbackOptions {
+  /**
+   * For a definition with layers: the layer whose document is written again.
+   * @default the key, if it is one of the layers
+   */
+  readonly layer?: string | undefined;
+}
+
+const ROLLBACK_OPTIONS: OptionNames<RollbackOptions> = { layer: true };
 const HISTORY_OPTIONS: OptionNames<HistoryOptions<object>> = { limit: true, type: true };
 
 /** Reads earlier values of a key from etcd's own revisions, until etcd compacts them. */
 export class ConfigHistory {
   readonly #keyValue: KeyValueStore;
   readonly #writer: ConfigWriter;
+  readonly #layers: LayerWriter;
 
-  constructor(keyValue: KeyValueStore, writer: ConfigWriter) {
+  constructor(keyValue: KeyValueStore, writer: ConfigWriter, layers: LayerWriter) {
     this.#keyValue = keyValue;
     this.#writer = writer;
+    this.#layers = layers;
   }
 
   /** Returns the newest revision first. */
-  async list(
-    { parser }: DefinitionFeed,
-    key: string,
-    options: HistoryOptions<object>,
-  ): Promise<ConfigRevision<object>[]> {
+  async list(feed: DefinitionFeed, key: string, options: HistoryOptions<object>): Promise<ConfigRevision<object>[]> {
+    const { parser } = feed;
     const what = `history ${quoted(key)}`;
     checkKnown(options, HISTORY_OPTIONS, { owner: ` of ${what}` });
     const { limit = DEFAULT_LIMIT } = options;
     checkInteger(`${what}: limit`, limit, { min: 1, key });
+    if (feed instanceof LayeredFeed)
+      return layerHistory(this.#keyValue, feed, await this.#writesOf(feed, limit), limit);
     const revisions: Promise<ConfigRevision<object>>[] = [];
     // Each value is parsed when it is read, so that the event loop runs between them.
     for await (const record of this.#walk(rawKeyOf(key))) if (revisions.push(parsed(parser, record)) === limit) break;
@@ -58,9 +73,17 @@ export class ConfigHistory {
   }
 
   /** Compares with the current revision of the key: a concurrent write by another client is a conflict. */
-  async rollback(feed: DefinitionFeed, key: string, revision: number): Promise<WriteResult> {
+  async rollback(
+    feed: DefinitionFeed,
+    key: string,
+    revision: number,
+    options: RollbackOptions = {},
+  ): Promise<WriteResult> {
     const what = `rollback ${quoted(key)} to revision ${revision}`;
     checkInteger(`rollback ${quoted(key)}: revision`, revision, { min: 1, key });
+    checkKnown(options, ROLLBACK_OPTIONS, { owner: ` of ${what}` });
+    if (feed instanceof LayeredFeed) return this.#rollbackLayer(what, feed, revision, options);
+    checkNoLayer(what, feed, options);
     const rawKey = rawKeyOf(key);
     const [{ record: current }, old] = await Promise.all([this.#keyValue.get(rawKey), this.#at(what, key, revision)]);
     const parsed = await feed.parser.parse(old.value);
@@ -71,6 +94,30 @@ export class ConfigHistory {
     return written(
       await this.#writer.apply({ what, writes: [{ feed, key, operation, expected: current?.revision ?? 0 }] }),
     );
+  }
+
+  /** The whole with the old document of the layer is validated before the write. */
+  async #rollbackLayer(
+    what: string,
+    feed: LayeredFeed,
+    revision: number,
+    options: RollbackOptions,
+  ): Promise<WriteResult> {
+    const layer = layerOf(what, feed, options);
+    const rawKey = rawKeyOf(layer);
+    const [{ record: current }, old] = await Promise.all([this.#keyValue.get(rawKey), this.#at(what, layer, revision)]);
+    const change = { feed, layer, expected: current?.revision ?? 0, next: () => old.value };
+    return written(await this.#layers.apply({ what, writes: [], changes: [change] }));
+  }
+
+  /** Returns the newest revisions at which a layer was written. */
+  async #writesOf({ layerKeys }: LayeredFeed, limit: number): Promise<number[]> {
+    const revisions: number[] = [];
+    for (const layer of layerKeys) {
+      const last = revisions.length + limit;
+      for await (const { revision } of this.#walk(rawKeyOf(layer))) if (revisions.push(revision) === last) break;
+    }
+    return revisions;
   }
 
   async #at(what: string, key: string, revision: number): Promise<KeyRecord> {

@@ -24,7 +24,7 @@ export interface LeasedPut {
   readonly lease: Lease;
   readonly revision: number;
   /** The feed of the key, which shows later writes. */
-  readonly feed: Pick<DefinitionFeed, 'cache' | 'visibleRevision'>;
+  readonly feed: Pick<DefinitionFeed, 'headRevision' | 'visibleRevision'>;
 }
 
 /**
@@ -189,8 +189,7 @@ class LeasedKey {
 
   /** True if the store has seen no later write of the key. */
   isCurrent(): boolean {
-    const { cache, visibleRevision } = this.#feed;
-    return visibleRevision < this.#revision || cache.headRevision(this.key) === this.#revision;
+    return this.#feed.visibleRevision < this.#revision || this.#feed.headRevision(this.key) === this.#revision;
   }
 
   replaceLease(lease: Lease, revision: number): void {

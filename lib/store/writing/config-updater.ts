@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fence, fencesOf } from '../../backend/fence.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import { type ConfigWriter, plannedPut, type PutContent, type WriteResult, written } from './config-writer.js';
+import { KeyedQueue } from './keyed-queue.js';
+import { checkNoLayer } from './layer-options.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { checkKnown, type OptionNames } from '../../option-checks.js';
 import { quoted } from '../../foreign/foreign-text.js';
@@ -13,18 +15,22 @@ export type ConfigUpdate<T, Next = T> = (current: T | undefined) => Next | Promi
 export interface UpdateOptions {
   /** Write only if this instance still owns what the fence stands for. */
   readonly fence?: Fence | undefined;
+  /**
+   * For a definition with layers: the layer into which the differences are written.
+   * @default the key, if it is one of the layers
+   */
+  readonly layer?: string | undefined;
 }
 
-const UPDATE_OPTIONS: OptionNames<UpdateOptions> = { fence: true };
+export const UPDATE_OPTIONS: OptionNames<UpdateOptions> = { fence: true, layer: true };
 
 /** Attempts per update. */
-const MAX_TRIES = 50;
+export const MAX_TRIES = 50;
 
 /** Updates a key by compare-and-swap. Retries with jitter after a conflict; runs one update per key at a time. */
 export class ConfigUpdater {
   readonly #writer: ConfigWriter;
-  /** The last pending update of each key. */
-  readonly #last = new Map<string, Promise<unknown>>();
+  readonly #queue = new KeyedQueue();
 
   constructor(writer: ConfigWriter) {
     this.#writer = writer;
@@ -38,16 +44,9 @@ export class ConfigUpdater {
   ): Promise<WriteResult> {
     const what = `update ${quoted(key)}`;
     checkKnown(options, UPDATE_OPTIONS, { owner: ` of ${what}` });
+    checkNoLayer(what, feed, options);
     const fences = fencesOf(what, options, key);
-    const before = this.#last.get(key) ?? Promise.resolve();
-    const updating = before.then(() => this.#update(feed, key, change, fences));
-    const ended = updating.catch(() => undefined);
-    this.#last.set(key, ended);
-    try {
-      return await updating;
-    } finally {
-      if (this.#last.get(key) === ended) this.#last.delete(key);
-    }
+    return this.#queue.run(key, () => this.#update(feed, key, change, fences));
   }
 
   async #update(
@@ -64,7 +63,7 @@ export class ConfigUpdater {
       if (tries === MAX_TRIES) throw result.conflict;
       // The response of a failed compare is a linearizable read of the conflicting value.
       ({ value, revision, bytes } = await stateOf(feed, key, result.current));
-      await sleep(Math.random() * Math.min(MAX_PAUSE_MS, 4 * 2 ** tries));
+      await sleep(conflictPause(tries));
     }
   }
 
@@ -85,6 +84,9 @@ interface KeyState {
   readonly revision: number;
   readonly bytes: Buffer | undefined;
 }
+
+/** Milliseconds to wait after a conflict, with jitter. */
+export const conflictPause = (tries: number): number => Math.random() * Math.min(MAX_PAUSE_MS, 4 * 2 ** tries);
 
 const MAX_PAUSE_MS = 200;
 

@@ -19,6 +19,7 @@ import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import type { SerializeResult } from '../../dto/dto-serializer.js';
 import type { WrittenForm } from '../../dto/plain-document.js';
+import { checkNoLayer } from './layer-options.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
 /** A write waits at most this long until readers of this process see it. */
@@ -37,6 +38,11 @@ export interface PutOptions {
   readonly lease?: LeaseOptions | undefined;
   /** Write only if this instance still owns what the fence stands for. */
   readonly fence?: Fence | undefined;
+  /**
+   * For a definition with layers: the layer to write. `ifRevision` and `ifAbsent` apply to it.
+   * @default the key, if it is one of the layers
+   */
+  readonly layer?: string | undefined;
 }
 
 /** Condition of a `StoreService.delete`. */
@@ -45,6 +51,11 @@ export interface DeleteOptions {
   readonly ifRevision?: number | undefined;
   /** Delete only if this instance still owns what the fence stands for. */
   readonly fence?: Fence | undefined;
+  /**
+   * For a definition with layers: the layer to delete. `ifRevision` applies to it.
+   * @default the key, if it is one of the layers
+   */
+  readonly layer?: string | undefined;
 }
 
 /** The parts that all operations of a write share. */
@@ -55,6 +66,8 @@ export interface WriteRequest {
   readonly fences?: readonly Fence[];
   /** Attached to all puts. */
   readonly lease?: Lease | undefined;
+  /** Keys that are not written, and must still be at this revision; 0: absent. */
+  readonly guards?: readonly { readonly key: string; readonly revision: number }[];
 }
 
 /** A write that was applied. */
@@ -65,8 +78,8 @@ export interface WriteResult {
   readonly visible: boolean;
 }
 
-const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true };
-const PUT_OPTIONS: OptionNames<PutOptions> = { ...DELETE_OPTIONS, ifAbsent: true, lease: true };
+export const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true, layer: true };
+export const PUT_OPTIONS: OptionNames<PutOptions> = { ...DELETE_OPTIONS, ifAbsent: true, lease: true };
 
 /** One validated operation of a write. */
 export interface KeyWrite {
@@ -75,6 +88,11 @@ export interface KeyWrite {
   readonly operation: Operation;
   /** Revision that the key must have; 0: the key must be absent; `undefined`: no condition. */
   readonly expected: number | undefined;
+  /**
+   * Other feeds that show the key.
+   * @default none
+   */
+  readonly shownBy?: readonly DefinitionFeed[];
 }
 
 export type AppliedWrite = WriteResult & { readonly applied: true; readonly deleted: readonly string[] };
@@ -115,9 +133,11 @@ export class ConfigWriter {
     const what = `put ${quoted(key)}`;
     checkKnown(options, PUT_OPTIONS, { owner: ` of ${what}` });
     if (options.lease) checkKnown(options.lease, { ttlSeconds: true }, { path: 'lease.', owner: ` of ${what}` });
+    checkNoLayer(what, feed, options);
     const write = await plannedPut(feed, key, content, expectedRevision(what, key, options));
     const request = { what, writes: [write], fences: fencesOf(what, options, key) };
-    return options.lease ? this.#putLeased(request, key, options.lease) : written(await this.apply(request));
+    if (!options.lease) return written(await this.apply(request));
+    return this.withLease(key, options.lease, (lease) => this.apply({ ...request, lease }));
   }
 
   async delete(
@@ -127,6 +147,7 @@ export class ConfigWriter {
   ): Promise<WriteResult & { readonly deleted: boolean }> {
     const what = `delete ${quoted(key)}`;
     checkKnown(options, DELETE_OPTIONS, { owner: ` of ${what}` });
+    checkNoLayer(what, feed, options);
     const write = plannedDelete(feed, key, expectedRevision(what, key, options));
     const { revision, visible, deleted } = await this.apply({
       what,
@@ -146,32 +167,34 @@ export class ConfigWriter {
    * Applies all writes or none, and returns a conflict of revisions instead of throwing it.
    * @throws FenceLostError, InvalidOptionsError for a fence of another cluster
    */
-  async attempt({ what, writes, fences = [], lease }: WriteRequest): Promise<WriteAttempt> {
-    const { conditions, operations, key, outcome } = this.prepare({ what, writes, fences, lease });
-    return outcome(await this.#keyValue.commit({ what, key, conditions, operations }));
+  async attempt(request: WriteRequest): Promise<WriteAttempt> {
+    const { conditions, operations, key, outcome } = this.prepare(request);
+    return outcome(await this.#keyValue.commit({ what: request.what, key, conditions, operations }));
   }
 
   /**
    * Prepares a write that the caller sends, perhaps with further conditions and operations after its own ones.
    * @throws InvalidOptionsError for a fence of another cluster
    */
-  prepare({ what, writes, fences = [], lease }: WriteRequest): PreparedWrite {
+  prepare({ what, writes, fences = [], lease, guards = [] }: WriteRequest): PreparedWrite {
     const [only] = writes;
     const key = writes.length === 1 ? only?.key : undefined;
     const fenced = fences.map((fence) => this.#fences.conditionOf(what, fence));
     const conditional = writes.filter(({ expected }) => expected !== undefined);
+    const conditions = [...conditional.map(conditionOf), ...fenced, ...guards.map(guardOf)];
     return {
       key,
-      conditions: [...conditional.map(conditionOf), ...fenced],
+      conditions,
       operations: writes.map(({ operation }) =>
         operation.type === 'put' ? { ...operation, lease: lease?.id } : operation,
       ),
       outcome: async (result) => {
         if (result.applied) return this.#applied(writes, lease, result);
-        const records = result.current.slice(conditional.length);
+        const current = result.current.slice(0, conditions.length);
+        const records = current.slice(conditional.length);
         const lost = fences[fenced.findIndex((condition, index) => !isMet(condition, records[index]))];
         if (lost) throw fenceLost(what, lost, key);
-        return conflictOf(conditional, result.current);
+        return conflictOf(conditional, current, guards);
       },
     };
   }
@@ -184,7 +207,7 @@ export class ConfigWriter {
     for (const write of writes) this.#noteLease(write, lease, revision);
     // Deleting an absent key causes no change that readers could see.
     const effective = writes.filter(({ operation: { type, rawKey } }) => type === 'put' || deleted.includes(rawKey));
-    const feeds = new Set(effective.map(({ feed }) => feed));
+    const feeds = new Set(effective.flatMap(({ feed, shownBy = [] }) => [feed, ...shownBy]));
     const visible = await Promise.all([...feeds].map((feed) => feed.whenVisible(revision, VISIBLE_LIMIT_MS)));
     return { applied: true, revision, deleted, visible: !visible.includes(false) };
   }
@@ -196,10 +219,15 @@ export class ConfigWriter {
     return result;
   }
 
-  async #putLeased(request: WriteRequest, key: string, options: LeaseOptions): Promise<WriteResult> {
+  /** Grants a lease for a put of the key. */
+  async withLease(
+    key: string,
+    options: LeaseOptions,
+    put: (lease: Lease) => Promise<AppliedWrite>,
+  ): Promise<WriteResult> {
     const lease = await this.#leases.grant(key, options);
     try {
-      return written(await this.apply({ ...request, lease }));
+      return written(await put(lease));
     } catch (error) {
       // A write that may have been applied expires with its lease, unless the application repeats it.
       if (!(error instanceof UnknownOutcomeError)) this.#leases.discard(lease);
@@ -263,20 +291,41 @@ export function expectedRevision(
   return ifRevision;
 }
 
+const guardOf = ({ key, revision }: { readonly key: string; readonly revision: number }): Condition => ({
+  rawKey: rawKeyOf(key),
+  revision,
+});
+
 const conditionOf = ({ operation: { rawKey }, expected = 0 }: KeyWrite): Condition => ({ rawKey, revision: expected });
 
 /** Describes the first key with an unexpected revision. */
 async function conflictOf(
   conditional: readonly KeyWrite[],
   records: readonly (KeyRecord | undefined)[],
+  guards: NonNullable<WriteRequest['guards']>,
 ): Promise<WriteAttempt & { readonly applied: false }> {
   const isAsExpected = ({ expected }: KeyWrite, index: number): boolean => (records[index]?.revision ?? 0) === expected;
   const index = conditional.findIndex((write, at) => !isAsExpected(write, at));
-  const { feed, key, expected } = conditional[index] as KeyWrite;
+  const failed = conditional[index];
+  if (!failed) return guardConflict(guards, records.slice(-guards.length));
+  const { feed, key, expected } = failed;
   const current = records[index];
-  const parsed = current && (await feed.parser.parse(current.value));
+  const parsed = current && (await feed.parseValue(key, current.value));
   const value = parsed?.ok ? parsed.value : undefined;
   const demanded = expected ? `at revision ${expected}` : 'absent';
   const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => value, feed.definition.type);
+  return { applied: false, conflict, current };
+}
+
+/** Describes the first key that is not at the revision of its guard. */
+function guardConflict(
+  guards: NonNullable<WriteRequest['guards']>,
+  records: readonly (KeyRecord | undefined)[],
+): WriteAttempt & { readonly applied: false } {
+  const index = guards.findIndex(({ revision }, at) => (records[at]?.revision ?? 0) !== revision);
+  const { key = '', revision = 0 } = guards[index] ?? {};
+  const current = records[index];
+  const demanded = revision ? `at revision ${revision}` : 'absent';
+  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => undefined, undefined);
   return { applied: false, conflict, current };
 }

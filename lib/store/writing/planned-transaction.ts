@@ -3,6 +3,9 @@ import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { ignoreRejection, isThenable } from '../../foreign/thenable.js';
 import type { Fence } from '../../backend/fence.js';
 import { expectedRevision, type KeyWrite, plannedDelete, plannedPut, type PutOptions } from './config-writer.js';
+import { LayeredFeed } from '../layers/layered-feed.js';
+import { checkNoLayer, layerOf } from './layer-options.js';
+import { type LayerChange, plannedLayerDelete, plannedLayerPut } from './layer-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import type { ValueType } from '../../dto/value-type.js';
 import { writeArguments } from './write-arguments.js';
@@ -12,6 +15,7 @@ import { quoted } from '../../foreign/foreign-text.js';
 /** The content of a transaction. */
 export interface PlannedTransaction {
   readonly writes: readonly KeyWrite[];
+  readonly changes: readonly LayerChange[];
   readonly fences: readonly Fence[];
 }
 
@@ -26,30 +30,49 @@ export async function planTransaction(
   { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {},
 ): Promise<PlannedTransaction> {
   const planned = new Map<string, () => Promise<KeyWrite>>();
+  const changes = new Map<string, LayerChange>();
   const fences = new Set<Fence>();
   let isOpen = true;
-  const plan = (operation: 'put' | 'delete', { key, type, options }: WriteCall, write: PlanWrite): void => {
+  const plan = (operation: 'put' | 'delete', call: WriteCall, { write, change }: Plans): void => {
+    const { key, type, options } = call;
     const what = `${operation} ${quoted(key)} in a transaction`;
     if (!isOpen)
       throw new InvalidOptionsError(`${what}: the transaction has already been sent; build it synchronously`, { key });
-    if (planned.has(key))
-      throw new InvalidOptionsError(`${what}: the transaction already writes the key, and can write it only once`, {
-        key,
-      });
     const feed = feedOf(operation, key, type);
     checkKnown(options, operation === 'put' ? PUT_OPTIONS : DELETE_OPTIONS, { owner: ` of ${what}` });
     const expected = expectedRevision(what, key, options);
-    planned.set(key, () => write(feed, key, expected));
+    const written = feed instanceof LayeredFeed ? layerOf(what, feed, options) : key;
+    if (planned.has(written) || changes.has(written)) {
+      throw new InvalidOptionsError(`${what}: the transaction already writes the key, and can write it only once`, {
+        key: written,
+      });
+    }
+    if (feed instanceof LayeredFeed) {
+      changes.set(written, change(feed, written, expected));
+    } else {
+      checkNoLayer(what, feed, options);
+      planned.set(written, () => write(feed, written, expected));
+    }
   };
   const result = build({
     put: (key: string, ...given: readonly unknown[]) => {
       const { type, value, options = {} } = writeArguments<TransactionPutOptions>(key, given);
-      plan('put', { key, type, options }, (feed, _, expected) =>
-        plannedPut(feed, key, { value, form: type ? 'class' : 'document' }, expected),
+      const content = { value, form: type ? ('class' as const) : ('document' as const) };
+      plan(
+        'put',
+        { key, type, options },
+        {
+          write: (feed, _, expected) => plannedPut(feed, key, content, expected),
+          change: (feed, layer, expected) => plannedLayerPut(feed, layer, content, expected),
+        },
       );
     },
     delete: (key, options = {}) => {
-      plan('delete', { key, options }, (...planned) => Promise.resolve(plannedDelete(...planned)));
+      plan(
+        'delete',
+        { key, options },
+        { write: (...planned) => Promise.resolve(plannedDelete(...planned)), change: plannedLayerDelete },
+      );
     },
     requireFence: (fence) => {
       if (!isOpen) {
@@ -67,13 +90,15 @@ export async function planTransaction(
       'transaction: the build function returned a promise; build the transaction synchronously',
     );
   }
-  if (planned.size === 0 && !mayBeEmpty)
+  if (planned.size + changes.size === 0 && !mayBeEmpty) {
     throw new InvalidOptionsError('transaction: it contains no write; call put or delete');
-  return { writes: await Promise.all(Array.from(planned.values(), (write) => write())), fences: [...fences] };
+  }
+  const writes = await Promise.all(Array.from(planned.values(), (write) => write()));
+  return { writes, changes: [...changes.values()], fences: [...fences] };
 }
 
 /** A fence applies to the whole transaction: `requireFence`. */
-const DELETE_OPTIONS = { ifRevision: true } as const;
+const DELETE_OPTIONS = { ifRevision: true, layer: true } as const;
 const PUT_OPTIONS = { ...DELETE_OPTIONS, ifAbsent: true } as const;
 
 /** The arguments of a `put` or `delete`, without its value. */
@@ -83,4 +108,8 @@ interface WriteCall {
   readonly options: PutOptions;
 }
 
-type PlanWrite = (feed: DefinitionFeed, key: string, expected: number | undefined) => Promise<KeyWrite>;
+/** Plan a write of a key, or of a layer. */
+interface Plans {
+  readonly write: (feed: DefinitionFeed, key: string, expected: number | undefined) => Promise<KeyWrite>;
+  readonly change: (feed: LayeredFeed, layer: string, expected: number | undefined) => LayerChange;
+}

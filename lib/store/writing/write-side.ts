@@ -9,8 +9,17 @@ import { MarkerLease } from './marker-lease.js';
 import type { ConfigDefinitions } from '../definitions/config-definitions.js';
 import { ConfigHistory } from './config-history.js';
 import { ConfigLeases } from './config-leases.js';
-import { ConfigUpdater } from './config-updater.js';
-import { ConfigWriter } from './config-writer.js';
+import { type ConfigUpdate, ConfigUpdater, type UpdateOptions } from './config-updater.js';
+import {
+  ConfigWriter,
+  type DeleteOptions,
+  type PutContent,
+  type PutOptions,
+  type WriteResult,
+} from './config-writer.js';
+import type { DefinitionFeed } from '../cache/definition-feed.js';
+import { LayeredFeed } from '../layers/layered-feed.js';
+import { LayerWriter } from './layer-writer.js';
 import { FreshRead } from './fresh-read.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
@@ -24,8 +33,12 @@ export interface WriteSideOptions {
 
 /** The parts of a store that send requests to etcd. */
 export class WriteSide {
-  readonly writer: ConfigWriter;
-  readonly updater: ConfigUpdater;
+  /** Writes layers, and the transactions that contain them. */
+  readonly layers: LayerWriter;
+  /** Prepares writes that are sent together with others. */
+  readonly prepare: ConfigWriter['prepare'];
+  readonly #writer: ConfigWriter;
+  readonly #updater: ConfigUpdater;
   readonly history: ConfigHistory;
   readonly fresh: FreshRead;
   readonly #options: WriteSideOptions;
@@ -35,9 +48,11 @@ export class WriteSide {
   constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, fences: FenceRegistry, options: WriteSideOptions) {
     this.#options = options;
     this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log);
-    this.writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences);
-    this.updater = new ConfigUpdater(this.writer);
-    this.history = new ConfigHistory(backend.keyValue, this.writer);
+    this.#writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences);
+    this.prepare = this.#writer.prepare.bind(this.#writer);
+    this.#updater = new ConfigUpdater(this.#writer);
+    this.layers = new LayerWriter(backend.keyValue, this.#writer);
+    this.history = new ConfigHistory(backend.keyValue, this.#writer, this.layers);
     this.fresh = new FreshRead(backend.keyValue, options);
   }
 
@@ -52,6 +67,29 @@ export class WriteSide {
     throw new InvalidOptionsError(
       `"outcomes.prefix" is under the prefix ${quoted(covering.name)} of a definition: use a separate prefix for the markers`,
     );
+  }
+
+  put(feed: DefinitionFeed, key: string, content: PutContent, options: PutOptions): Promise<WriteResult> {
+    return feed instanceof LayeredFeed
+      ? this.layers.put(feed, key, content, options)
+      : this.#writer.put(feed, key, content, options);
+  }
+
+  delete(feed: DefinitionFeed, key: string, options: DeleteOptions): ReturnType<ConfigWriter['delete']> {
+    return feed instanceof LayeredFeed
+      ? this.layers.delete(feed, key, options)
+      : this.#writer.delete(feed, key, options);
+  }
+
+  update(
+    feed: DefinitionFeed,
+    key: string,
+    change: ConfigUpdate<object>,
+    options: UpdateOptions,
+  ): Promise<WriteResult> {
+    return feed instanceof LayeredFeed
+      ? this.layers.update(feed, key, change, options)
+      : this.#updater.update(feed, key, change, options);
   }
 
   /** Revokes the leases of this process, if etcd answers in time, and then closes. */

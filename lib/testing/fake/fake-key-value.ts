@@ -44,7 +44,7 @@ export class FakeKeyValue implements KeyValueStore {
           rawKey,
         })),
       ],
-      isWrite: true,
+      isWrite: operations.length > 0,
       serve: () => {
         const result = this.#connection.server.commit(what, compared, whole);
         return result.applied

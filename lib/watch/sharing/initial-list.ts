@@ -13,23 +13,23 @@ export interface InitialListWait {
   readonly isFinal: (error: EtcdTriggerError) => boolean;
 }
 
-interface Waiter {
+interface Waiter<T> {
   readonly isFinal: InitialListWait['isFinal'];
-  readonly list: Deferred<RangeCache>;
+  readonly list: Deferred<T>;
 }
 
 /** The initial list of a range. Each caller waits for it within its own limits. */
-export class InitialList {
-  #cache: RangeCache | undefined;
+export class InitialList<T extends RangeCache | true = RangeCache> {
+  #cache: T | undefined;
   #failure: EtcdTriggerError | undefined;
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Set<Waiter<T>>();
 
   /** Undefined before the list is complete. */
-  get cache(): RangeCache | undefined {
+  get cache(): T | undefined {
     return this.#cache;
   }
 
-  complete(cache: RangeCache): void {
+  complete(cache: T): void {
     this.#cache = cache;
     this.#failure = undefined;
     for (const { list } of this.#waiters) list.resolve(cache);
@@ -51,11 +51,11 @@ export class InitialList {
    * @throws ConnectionTimeoutError after `timeoutMs`, with the last failure as `cause`
    * @throws unknown the signal's reason
    */
-  async wait({ what, timeoutMs, signal, isFinal }: InitialListWait): Promise<RangeCache> {
+  async wait({ what, timeoutMs, signal, isFinal }: InitialListWait): Promise<T> {
     signal?.throwIfAborted();
     if (this.#cache) return this.#cache;
     if (this.#failure && isFinal(this.#failure)) throw this.#failure;
-    const waiter: Waiter = { isFinal, list: new Deferred() };
+    const waiter: Waiter<T> = { isFinal, list: new Deferred() };
     const stopListening = onAbort(signal, () => {
       waiter.list.reject(signal?.reason);
     });

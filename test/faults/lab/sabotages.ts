@@ -155,7 +155,7 @@ export const SABOTAGES: readonly Sabotage[] = [
     rule: '11 writes',
     name: 'a write is retried',
     file: 'etcd/etcd-key-value.ts',
-    line: 'isIdempotent: false,',
+    line: 'isIdempotent: operations.length === 0,',
     instead: 'isIdempotent: true,',
     run: 'silent links and lost responses',
   },

@@ -21,7 +21,11 @@ class Store {
     onDelete: 'remove',
     documentOf: ({ bytes }) => JSON.parse(String(bytes)) as unknown,
   });
-  readonly listeners = new ConfigListeners({ failed: () => undefined, succeeded: () => undefined });
+  readonly listeners = new ConfigListeners({
+    failed: () => undefined,
+    succeeded: () => undefined,
+    crowded: () => undefined,
+  });
   readonly logger = new CollectingLogger();
   #revision = 0;
 

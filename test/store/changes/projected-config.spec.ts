@@ -11,7 +11,11 @@ import { CollectingLogger } from '../../support/collecting-logger.js';
 class Source {
   readonly logger = new CollectingLogger();
   readonly counted: string[] = [];
-  readonly listeners = new ConfigListeners({ failed: () => undefined, succeeded: () => undefined });
+  readonly listeners = new ConfigListeners({
+    failed: () => undefined,
+    succeeded: () => undefined,
+    crowded: () => undefined,
+  });
   readonly #guard = new ListenerGuard(new InstanceLog(this.logger, { serviceName: 'test', podName: 'test' }), {
     listenerFailed: (kind) => this.counted.push(kind),
   });
@@ -19,6 +23,8 @@ class Source {
     {
       read: () => this.#value,
       isAffectedBy: () => true,
+      isPinned: () => false,
+      unpinned: (run) => run(),
       listeners: this.listeners,
       guard: this.#guard,
       subject: 'key "/a"',

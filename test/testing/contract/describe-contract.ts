@@ -5,6 +5,7 @@ import { cronContract } from './cron.contract.js';
 import { groupsContract } from './groups.contract.js';
 import { handlersContract } from './handlers.contract.js';
 import { keyValueContract } from './key-value.contract.js';
+import { layersContract } from './layers.contract.js';
 import { leasesContract } from './leases.contract.js';
 import { listWatcherContract } from './list-watcher.contract.js';
 import { locksContract } from './locks.contract.js';
@@ -28,6 +29,7 @@ export function describeContract(name: string, start: () => Promise<ContractClus
     listWatcherContract(current);
     watcherContract(current);
     storeContract(current);
+    layersContract(current);
     handlersContract(current);
     coordinationContract(current);
     locksContract(current);

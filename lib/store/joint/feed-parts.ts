@@ -1,0 +1,71 @@
+import { KeyRange } from '../../backend/key-range.js';
+import type { ListWatcher } from '../../backend/list-watcher.js';
+import type { ReadonlySortedMap } from '../../collections/sorted-map.js';
+import type { SharedRange } from '../../watch/sharing/shared-range.js';
+import type { DefinitionFeed } from '../cache/definition-feed.js';
+import type { JointPart } from './part-history.js';
+
+/** A definition and what it follows. */
+export interface FollowedDefinition {
+  readonly feed: DefinitionFeed;
+  /** `undefined` for a definition of several layers. */
+  readonly watched?: SharedRange;
+  resume(): void;
+  hasCaughtUp(revision: number, withinMs: number): Promise<boolean>;
+}
+
+/** One key of a definition. A refused value holds the joint state back. */
+export function keyPart(followed: FollowedDefinition, key: string, lists: ListWatcher): JointPart<object | undefined> {
+  const range = KeyRange.of({ key });
+  const { feed, watched } = followed;
+  return {
+    ...followedPart(feed),
+    read: () => feed.cache.get(key),
+    isRefused: () => feed.cache.entry(key).state === 'invalid',
+    since: () => (watched && feed.cache.headRevision(key)) || feed.appliedRevision,
+    compare: async (signal, target) => {
+      if (!watched) return compareLayers(followed, target);
+      const { revision, clusterId, stamps } = await lists.stamps(range, { signal });
+      const known = watched.cache?.get(range.rawKey);
+      const [found] = stamps;
+      const isSame = known?.revision === found?.revision && known?.createRevision === found?.createRevision;
+      return isSame && isCurrent(feed, clusterId) ? revision : undefined;
+    },
+  };
+}
+
+/** All keys of a definition. A refused value is represented by the last good one. */
+export const definitionPart = (
+  followed: FollowedDefinition,
+  lists: ListWatcher,
+): JointPart<ReadonlySortedMap<object>> => ({
+  ...followedPart(followed.feed),
+  read: () => followed.feed.cache.view(),
+  isRefused: () => false,
+  since: () => {
+    const { feed, watched } = followed;
+    const { target } = feed.definition;
+    return (watched && 'key' in target && feed.cache.headRevision(target.key)) || feed.appliedRevision;
+  },
+  compare: async (signal, target) => {
+    const { feed, watched } = followed;
+    if (!watched) return compareLayers(followed, target);
+    const { revision, clusterId, stamps } = await lists.stamps(watched.range, { signal });
+    return watched.cache?.matches(stamps) === true && isCurrent(feed, clusterId) ? revision : undefined;
+  },
+});
+
+const followedPart = (feed: DefinitionFeed) => ({
+  source: feed,
+  appliedTo: () => feed.visibleRevision,
+  history: () => feed.histories,
+});
+
+/** True if the values of the definition are those of its range, and of the cluster that has answered. */
+const isCurrent = ({ isParsing, registration, clusterId }: DefinitionFeed, answered: string): boolean =>
+  !isParsing && registration?.isLagging === false && clusterId === answered;
+
+const compareLayers = async (followed: FollowedDefinition, target: number): Promise<number | undefined> =>
+  (await followed.hasCaughtUp(target, COMPARE_LIMIT_MS)) && !followed.feed.isParsing ? target : undefined;
+
+const COMPARE_LIMIT_MS = 2_000;

@@ -22,7 +22,7 @@ export function keyPart(followed: FollowedDefinition, key: string, lists: ListWa
     ...followedPart(feed),
     read: () => feed.cache.get(key),
     isRefused: () => feed.cache.entry(key).state === 'invalid',
-    since: () => (watched && feed.cache.headRevision(key)) || feed.appliedRevision,
+    since: () => lastWriteOf(followed, key),
     compare: async (signal, target) => {
       if (!watched) return compareLayers(followed, target);
       const { revision, clusterId, stamps } = await lists.stamps(range, { signal });
@@ -43,9 +43,8 @@ export const definitionPart = (
   read: () => followed.feed.cache.view(),
   isRefused: () => false,
   since: () => {
-    const { feed, watched } = followed;
-    const { target } = feed.definition;
-    return (watched && 'key' in target && feed.cache.headRevision(target.key)) || feed.appliedRevision;
+    const { target } = followed.feed.definition;
+    return 'key' in target ? lastWriteOf(followed, target.key) : followed.feed.appliedRevision;
   },
   compare: async (signal, target) => {
     const { feed, watched } = followed;
@@ -64,6 +63,12 @@ const followedPart = (feed: DefinitionFeed) => ({
 /** True if the values of the definition are those of its range, and of the cluster that has answered. */
 const isCurrent = ({ isParsing, registration, clusterId }: DefinitionFeed, answered: string): boolean =>
   !isParsing && registration?.isLagging === false && clusterId === answered;
+
+/** The revision of the last write of a key, or, if that is unknown, of the last change of its definition. */
+function lastWriteOf({ feed, watched }: FollowedDefinition, key: string): number {
+  const head = watched ? feed.cache.headRevision(key) : 0;
+  return head > 0 ? head : feed.appliedRevision;
+}
 
 const compareLayers = async (followed: FollowedDefinition, target: number): Promise<number | undefined> =>
   (await followed.hasCaughtUp(target, COMPARE_LIMIT_MS)) && !followed.feed.isParsing ? target : undefined;

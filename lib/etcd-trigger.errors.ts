@@ -210,6 +210,11 @@ export class FenceLostError extends WriteError {
   override readonly code = 'ETCD_FENCE_LOST';
 }
 
+/** A handler group cannot be changed now, because instances are using it. Nothing was changed. */
+export class GroupBusyError extends WriteError {
+  override readonly code = 'ETCD_GROUP_BUSY';
+}
+
 /** Nobody released the lock within `waitMs`, or etcd did not answer within it. This instance no longer waits for it. */
 export class LockTimeoutError extends EtcdTriggerError {
   readonly code = 'ETCD_LOCK_TIMEOUT';
@@ -306,6 +311,7 @@ for (const [family, type] of Object.entries({
   RevisionConflictError,
   UnknownOutcomeError,
   FenceLostError,
+  GroupBusyError,
   LockLostError,
   LockTimeoutError,
   HandlerTimeoutError,

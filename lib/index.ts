@@ -60,12 +60,14 @@ export type {
 } from './module/etcd-trigger.options.js';
 export {
   getEtcdClientToken,
+  getGroupRegistryToken,
   getLocksToken,
   getServicesToken,
   getStoreToken,
   getWatcherToken,
   getWatchKeyRegistryToken,
   InjectEtcdClient,
+  InjectGroupRegistry,
   InjectLocks,
   InjectServices,
   InjectStore,
@@ -79,6 +81,9 @@ export type { LeaseState } from './coordination/lease-keeper.js';
 export type { Election, ElectionLeader, ElectionState } from './coordination/election.js';
 export type { ClusterLock, LockOptions } from './coordination/cluster-lock.js';
 export { ClusterLocks } from './coordination/cluster-locks.js';
+export type { GroupCheckpointOptions, GroupOptions } from './coordination/groups/group-options.js';
+export type { GroupDescription, PartitionDescription } from './coordination/groups/group-description.js';
+export { GroupRegistry, type ParkedEvent } from './coordination/groups/group-registry.js';
 export { ClusterServices } from './coordination/cluster-services.js';
 export type { ServiceList, ServiceRegistration } from './coordination/service-list.js';
 export type { ClusterCronOptions, ClusterCronTick } from './coordination/cron-tick.js';
@@ -93,6 +98,7 @@ export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js'
 export { OnWatchResync } from './handlers/decorators/on-watch-resync.decorator.js';
 export {
   Event,
+  Fenced,
   Key,
   KeyParam,
   type ParameterPipe,
@@ -145,11 +151,10 @@ export type { ConfigSubscription } from './store/changes/config-listeners.js';
 export type { LiveValue } from './store/changes/projected-config.js';
 export type { Joined, JoinedValue, JoinParts } from './store/joined-config.js';
 export type { ConfigRef, WritableValue } from './store/config-ref.js';
-export type { ConfigTransaction, TransactionPutOptions } from './store/writing/config-transaction.js';
+export type { ConfigTransaction, TransactionPutOptions, ValueOnly } from './config-transaction.js';
 export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';
 export type { ConfigView, ConfigViewPart } from './store/changes/config-view.js';
 export type { DeleteOptions, PutOptions, WriteResult } from './store/writing/config-writer.js';
-export type { ValueOnly } from './store/writing/write-arguments.js';
 export { StoreService } from './store/store.service.js';
 
 export {
@@ -165,6 +170,7 @@ export {
   type ErrorDetails,
   EtcdTriggerError,
   FenceLostError,
+  GroupBusyError,
   HandlerTimeoutError,
   InvalidConfigError,
   InvalidOptionsError,

@@ -15,12 +15,14 @@ import type { LeaseKeeper } from './lease-keeper.js';
 import { isRefusal } from './refusal.js';
 
 /** The kinds of what an instance can own. */
-export type ClaimKind = 'election' | 'cron' | 'lock';
+export type ClaimKind = 'election' | 'cron' | 'lock' | 'group';
 
 /** Observes claims for metrics. */
 export interface ClaimObserver {
   /** A claim was lost before it was given up. */
   claimLost(kind: ClaimKind): void;
+  /** A handler group has parked an event. */
+  eventParked(group: string): void;
 }
 
 /** The parts of a cluster that all participants of its coordination use. */

@@ -1,4 +1,5 @@
 import { described } from '../option-checks.js';
+import type { KeyRange } from '../backend/key-range.js';
 import { rawKeyOf } from '../backend/key-record.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 
@@ -9,6 +10,11 @@ export class CoordinationKeys {
   /** @param prefix without a trailing slash */
   constructor(prefix: string) {
     this.#prefix = rawKeyOf(`${prefix}/v1/`);
+  }
+
+  /** True if the range contains keys of the coordination, or may contain them. */
+  overlaps({ kind, rawKey }: KeyRange): boolean {
+    return rawKey.startsWith(this.#prefix) || (kind === 'prefix' && this.#prefix.startsWith(rawKey));
   }
 
   /** The prefix of the list of instances, with a trailing slash. */
@@ -34,11 +40,35 @@ export class CoordinationKeys {
     return `${this.#prefix}services/${name}/`;
   }
 
+  /** The keys of a handler group. The prefixes end with a slash. */
+  group(name: string): GroupKeys {
+    const prefix = `${this.#prefix}groups/${name}/`;
+    return {
+      config: `${prefix}config`,
+      owners: `${prefix}owners/`,
+      cursors: `${prefix}cursors/`,
+      remembered: `${prefix}keys/`,
+      parked: `${prefix}parked/`,
+    };
+  }
+
   cron(name: string): { readonly owner: string; readonly last: string } {
     const prefix = `${this.#prefix}crons/${name}/`;
     return { owner: `${prefix}owner`, last: `${prefix}last` };
   }
 }
+
+/** The keys of one handler group. */
+export interface GroupKeys {
+  readonly config: string;
+  readonly owners: string;
+  readonly cursors: string;
+  readonly remembered: string;
+  readonly parked: string;
+}
+
+/** The end of the keys of a partition: `007`. */
+export const partitionName = (partition: number): string => String(partition).padStart(3, '0');
 
 /**
  * Names become parts of keys.

@@ -20,6 +20,12 @@ export interface CoordinationOptions {
    * @default a fifth of the time to live
    */
   readonly marginMs?: number;
+  /**
+   * Milliseconds that the list of instances must be unchanged before partitions of handler groups move to a newcomer.
+   * Those of an instance that has ended move at once.
+   * @default 5_000
+   */
+  readonly settleMs?: number;
 }
 
 /** Validated options with all defaults. */
@@ -29,6 +35,7 @@ export interface ResolvedCoordination {
   readonly ttlSeconds: number;
   /** `undefined`: a fifth of the granted time to live. */
   readonly marginMs: number | undefined;
+  readonly settleMs: number;
 }
 
 /** @throws InvalidOptionsError naming the first invalid option */
@@ -36,15 +43,16 @@ export function resolveCoordination(given: unknown): ResolvedCoordination {
   if (typeof given !== 'object' || given === null) {
     throw new InvalidOptionsError(`"coordination" must be an object such as { prefix: '/coordination/my-app' }`);
   }
-  const { prefix, ttlSeconds = 15, marginMs } = given as Partial<CoordinationOptions>;
+  const { prefix, ttlSeconds = 15, marginMs, settleMs = 5_000 } = given as Partial<CoordinationOptions>;
   checkInteger('"coordination.ttlSeconds"', ttlSeconds, { min: 5, max: 300 });
   checkMilliseconds('"coordination.marginMs"', marginMs, 0);
+  checkMilliseconds('"coordination.settleMs"', settleMs, 0);
   if (marginMs !== undefined && marginMs >= ttlSeconds * 500) {
     throw new InvalidOptionsError(
       `"coordination.marginMs" must be below half of "coordination.ttlSeconds", which is ${ttlSeconds * 500} ms`,
     );
   }
-  return { prefix: checkPrefix(prefix), ttlSeconds, marginMs };
+  return { prefix: checkPrefix(prefix), ttlSeconds, marginMs, settleMs };
 }
 
 function checkPrefix(given: unknown): string {

@@ -3,7 +3,9 @@ import type { ClusterBackend } from '../backend/cluster-backend.js';
 import type { Fence, FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { type LeaseClock, SYSTEM_LEASE_CLOCK } from '../backend/lease-clock.js';
+import type { TransactionLimits } from '../backend/transaction-limits.js';
 import { SYSTEM_WALL_CLOCK } from '../backend/wall-clock.js';
+import { ConnectionClosedError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { within } from '../timing/time-limit.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
@@ -15,14 +17,17 @@ import { ElectionCandidate, type ElectionObserver } from './election-candidate.j
 import { CronJob } from './cron-job.js';
 import type { CronObserver } from './cron-job-status.js';
 import type { CronTermOptions } from './cron-term.js';
+import type { GroupHandler } from './groups/group-handler.js';
+import type { GroupMember } from './groups/group-member.js';
+import { type GroupObserver, HandlerGroups } from './groups/handler-groups.js';
 import { LeaseKeeper } from './lease-keeper.js';
 import { type LockObserver, Locks } from './locks.js';
 import { type InstanceIdentity, Members } from './members.js';
-import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
+import { ABORT_GRACE_MS, type Participant, RELEASE_LIMIT_MS } from './participant.js';
 import { ServiceDirectory } from './service-directory.js';
 
 /** Observes everything that this process shares with the other instances. */
-export type CoordinationObserver = ElectionObserver & LockObserver & CronObserver & ClaimObserver;
+export type CoordinationObserver = ElectionObserver & LockObserver & CronObserver & ClaimObserver & GroupObserver;
 
 /** Something that this process owns. */
 export interface OwnClaim {
@@ -32,7 +37,7 @@ export interface OwnClaim {
 }
 
 export interface CoordinationDependencies {
-  readonly backend: Pick<ClusterBackend, 'leases' | 'leaseClock' | 'wallClock'>;
+  readonly backend: Pick<ClusterBackend, 'leases' | 'leaseClock' | 'wallClock' | 'listWatcher'>;
   readonly keyValue: KeyValueStore;
   readonly ranges: SharedRanges;
   readonly fences: FenceRegistry;
@@ -41,6 +46,7 @@ export interface CoordinationDependencies {
   readonly requestTimeoutMs: number;
   readonly serviceName: string;
   readonly podName: string;
+  readonly limits: Pick<TransactionLimits, 'transactionOperations'>;
 }
 
 /** Everything that this process shares with the other instances in one cluster. Writes nothing before it is used. */
@@ -52,6 +58,7 @@ export class Coordination {
   readonly clock: LeaseClock;
   readonly locks: Locks;
   readonly services: ServiceDirectory;
+  readonly groups: HandlerGroups;
   readonly #backend: CoordinationDependencies['backend'];
   readonly #observer: CoordinationDependencies['observer'];
   readonly #participants: Participant[] = [];
@@ -60,7 +67,8 @@ export class Coordination {
   #state: 'idle' | 'started' | 'stopped' = 'idle';
 
   constructor(options: ResolvedCoordination, dependencies: CoordinationDependencies) {
-    const { backend, keyValue, ranges, fences, log, observer, serviceName, podName, requestTimeoutMs } = dependencies;
+    const { backend, keyValue, ranges, fences, log, observer, serviceName, podName, requestTimeoutMs, limits } =
+      dependencies;
     const { leases, leaseClock: clock = SYSTEM_LEASE_CLOCK } = backend;
     this.clock = clock;
     this.keys = new CoordinationKeys(options.prefix);
@@ -73,9 +81,21 @@ export class Coordination {
     const { keys, instance } = this;
     this.locks = new Locks(this.context, { keys, instance, clock, observer, requestTimeoutMs });
     this.services = new ServiceDirectory(this.context, keys, instance);
+    this.groups = new HandlerGroups(this.context, {
+      keys,
+      instance,
+      members: this.members,
+      clock,
+      wallClock: backend.wallClock ?? SYSTEM_WALL_CLOCK,
+      listWatcher: backend.listWatcher,
+      settleMs: options.settleMs,
+      ttlMs: options.ttlSeconds * 1_000,
+      transactionOperations: limits.transactionOperations,
+      observer,
+    });
   }
 
-  /** The elections, cron jobs and locks that this process owns, until etcd has confirmed that they are given up. */
+  /** The elections, cron jobs, locks and partitions that this process owns, until etcd has confirmed that they are given up. */
   get claims(): readonly OwnClaim[] {
     const owned = (kind: ClaimKind, { claim }: { readonly claim: Claim | undefined }): OwnClaim[] =>
       claim && !claim.isReleased ? [{ kind, fence: claim.fence, isLost: claim.isLost }] : [];
@@ -85,6 +105,7 @@ export class Coordination {
       ...this.locks.all.flatMap(({ state, fence }): OwnClaim[] =>
         fence ? [{ kind: 'lock', fence, isLost: state === 'lost' }] : [],
       ),
+      ...this.groups.owned.flatMap((owner) => owned('group', owner)),
     ];
   }
 
@@ -93,7 +114,8 @@ export class Coordination {
     const { keeper } = this.context;
     if (this.#state === 'stopped') return [];
     const participants = [this.members, ...this.elections, ...this.crons];
-    return [...keeper.problems, ...participants.flatMap(({ problem }) => problem ?? [])];
+    const groups = this.groups.all.flatMap(({ problems }) => problems);
+    return [...keeper.problems, ...participants.flatMap(({ problem }) => problem ?? []), ...groups];
   }
 
   /** All elections in which this instance is a candidate. */
@@ -138,6 +160,13 @@ export class Coordination {
     this.add(job);
   }
 
+  /** Makes this instance take part in a handler group, whose name no other handler uses. */
+  group(handler: GroupHandler, onUnexpected: (error: unknown) => void): GroupMember {
+    const member = this.groups.add(handler, onUnexpected);
+    this.add(member);
+    return member;
+  }
+
   /** Adds a participant, which is started with the application, or at once if that has started. */
   add(participant: Participant): void {
     this.#participants.push(participant);
@@ -159,6 +188,7 @@ export class Coordination {
   stop(): void {
     if (this.#state === 'stopped') return;
     this.#state = 'stopped';
+    this.groups.stop();
     for (const participant of this.#all) participant.stop();
   }
 
@@ -169,7 +199,11 @@ export class Coordination {
   async drain(withinMs: number): Promise<void> {
     this.stop();
     const participants = this.#all;
-    await within(Promise.all(participants.map((participant) => participant.drain())), withinMs);
+    const drained = Promise.all(participants.map((participant) => participant.drain()));
+    if (!(await within(drained, withinMs))) {
+      for (const participant of participants) participant.abort?.(new ConnectionClosedError('the module is closed'));
+      await within(drained, ABORT_GRACE_MS);
+    }
     const kept = participants.flatMap(({ busyKeys }) => busyKeys);
     if (kept.length > 0) {
       this.context.log.warn(

@@ -8,6 +8,7 @@ import { KeptKey } from './kept-key.js';
 import { isRefusal } from './refusal.js';
 import { type Participant, RELEASE_LIMIT_MS } from './participant.js';
 import { within } from '../timing/time-limit.js';
+import { weightOf } from './rendezvous.js';
 
 /** Milliseconds between the attempts of two instances. Enough for the first to succeed and the second to see it. */
 const RANK_MS = 25;
@@ -21,7 +22,7 @@ export interface InstanceIdentity {
 }
 
 /** The kinds of work that an instance can take part in. */
-export type WorkKind = 'elections' | 'crons';
+export type WorkKind = 'elections' | 'crons' | 'groups';
 
 /** A running instance of the application, with the names of the work that it takes part in. */
 export type Member = InstanceIdentity & Readonly<Record<WorkKind, readonly string[]>>;
@@ -35,7 +36,12 @@ export class Members implements Participant {
   readonly #instance: InstanceIdentity;
   readonly #prefix: string;
   readonly #own: KeptKey;
-  readonly #work: Record<WorkKind, Set<string>> = { elections: new Set(), crons: new Set() };
+  readonly #work: Record<WorkKind, Set<string>> = {
+    elections: new Set(),
+    crons: new Set(),
+    groups: new Set(),
+  };
+  readonly #listeners = new Set<() => void>();
   readonly #parsed = new WeakMap<FollowedRecord, Member>();
   #refusal: string | undefined;
   #followed: FollowedRange | undefined;
@@ -56,14 +62,34 @@ export class Members implements Participant {
     this.#own.update(this.#value());
   }
 
+  /** Takes work of this instance out of its entry. */
+  withdraw(kind: WorkKind, name: string): void {
+    if (this.#work[kind].delete(name)) this.#own.update(this.#value());
+  }
+
+  /** Calls the listener after each change of the list. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
   start(): void {
-    this.#followed ??= new FollowedRange(this.#context.ranges, KeyRange.of({ prefix: keyBytesOf(this.#prefix) }));
+    if (!this.#followed) {
+      this.#followed = new FollowedRange(this.#context.ranges, KeyRange.of({ prefix: keyBytesOf(this.#prefix) }));
+      this.#followed.onChange(() => {
+        for (const listener of this.#listeners) listener();
+      });
+    }
     this.#own.start();
   }
 
   /** All known instances, in no particular order. Empty before `start`. */
   get all(): readonly Member[] {
     return Array.from(this.#followed?.records.values() ?? [], (record) => this.#memberOf(record));
+  }
+
+  /** Ids of the known instances that take part in the work, in no particular order. */
+  with(kind: WorkKind, name: string): string[] {
+    return this.all.filter((member) => member[kind].includes(name)).map(({ id }) => id);
   }
 
   /** Resolves when the list contains this instance, or when the signal aborts. */
@@ -120,13 +146,15 @@ export class Members implements Participant {
     const refusal = `this instance cannot be listed: ${error.message}`;
     if (refusal === this.#refusal) return;
     this.#refusal = refusal;
-    this.#context.log.warn(`${refusal}; it takes no part in elections and cron jobs until then; retrying`);
+    this.#context.log.warn(
+      `${refusal}; it takes no part in elections, cron jobs and handler groups until then; retrying`,
+    );
   }
 
   #value(): Buffer {
     const { pod, service } = this.#instance;
-    const { elections, crons } = this.#work;
-    return Buffer.from(JSON.stringify({ v: 1, pod, service, elections: [...elections], crons: [...crons] }));
+    const work = Object.entries(this.#work).map(([kind, names]) => [kind, [...names]] as const);
+    return Buffer.from(JSON.stringify({ v: 1, pod, service, ...Object.fromEntries(work) }));
   }
 
   #memberOf(record: FollowedRecord): Member {
@@ -139,13 +167,14 @@ export class Members implements Participant {
 
 /** A value that this version cannot read makes a member without work. */
 function parseMember(id: string, value: Buffer): Member {
-  const { pod, service, elections, crons } = parseObject(value);
+  const { pod, service, elections, crons, groups } = parseObject(value);
   return {
     id,
     pod: textOf(pod),
     service: textOf(service),
     elections: listOf(elections),
     crons: listOf(crons),
+    groups: listOf(groups),
   };
 }
 
@@ -173,12 +202,3 @@ export const textOf = (value: unknown): string => (typeof value === 'string' ? v
 
 const listOf = (value: unknown): string[] =>
   Array.isArray(value) ? value.filter((entry): entry is string => typeof entry === 'string') : [];
-
-/** Rendezvous hashing: FNV-1a with the final mix of MurmurHash3, because FNV alone orders similar ids alike. */
-function weightOf(name: string, id: string): number {
-  let hash = 0x811c9dc5;
-  for (const char of `${name}/${id}`) hash = Math.imul(hash ^ char.charCodeAt(0), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
-}

@@ -12,6 +12,8 @@ export interface Participant {
    * nothing is owned any more. Must not reject.
    */
   drain(): Promise<void>;
+  /** Aborts the signals of the calls that are still running at the drain limit. */
+  abort?(reason: unknown): void;
   /**
    * Step 3: the raw keys of claims whose calls are still running. They are not deleted, so that nobody else is let in
    * before the lease expires.
@@ -23,3 +25,6 @@ export interface Participant {
 
 /** Limit of the requests that release keys at shutdown, in milliseconds. After that they go with the lease. */
 export const RELEASE_LIMIT_MS = 2_000;
+
+/** Time that calls have to end after their signals have aborted, in milliseconds. */
+export const ABORT_GRACE_MS = 500;

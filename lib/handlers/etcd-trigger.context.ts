@@ -1,4 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
+import type { Fence } from '../backend/fence.js';
+import type { ConfigTransaction } from '../config-transaction.js';
 import type { ClusterCronTick } from '../coordination/cron-tick.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { DeliveryContext, WatchBatch, WatchEvent } from '../watch/watch-event.js';
@@ -48,6 +50,21 @@ export class EtcdTriggerContext implements DeliveryContext {
     if ('events' in subject)
       throw new InvalidOptionsError(`${this.handler} receives batches: read "batch" instead of "event"`);
     return subject;
+  }
+
+  /** The proof that this instance owns the partition of the event, or the cron job. `undefined` without them. */
+  get fence(): Fence | undefined {
+    return this.#invocation.delivery.fence;
+  }
+
+  /** True if another owner of the partition may have handled the event before. */
+  get redelivered(): boolean {
+    return this.#invocation.delivery.redelivered;
+  }
+
+  /** See `DeliveryContext.commit`. */
+  commit(build: (tx: ConfigTransaction) => void): Promise<void> {
+    return this.#invocation.delivery.commit(build);
   }
 
   /** Aborts when the call exceeds its `timeoutMs` or the drain limit of the shutdown. At a tick, the tick's signal. */

@@ -1,4 +1,5 @@
 import type { Type } from '@nestjs/common';
+import { checkGroupHandler, resolveGroup } from '../coordination/groups/group-options.js';
 import { isConstrained } from '../dto/class-metadata.js';
 import { valueTypeOf } from '../dto/value-type.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
@@ -33,7 +34,7 @@ export function tickFaultsOf(method: DecoratedMethod): string[] {
   return [...faults, `a tick has no ${decorator}: use @Payload() (the tick) and @Signal()`];
 }
 
-function optionFaults({ name, options }: HandlerPlan): string[] {
+function optionFaults({ name, options, target }: HandlerPlan): string[] {
   const { type, schema, onInvalid, unknown, batch } = options;
   const isTyped = type !== undefined || schema !== undefined;
   const faults = [
@@ -43,6 +44,9 @@ function optionFaults({ name, options }: HandlerPlan): string[] {
     ...faultOf(() => {
       resolveDelivery(options, {}, batch === true ? 'batch' : 'event');
       if (isTyped) valueTypeOf(name, options);
+    }),
+    ...faultOf(() => {
+      checkGroup(options, target);
     }),
     ...faultOf(() => {
       checkOneOf('"onInvalid"', onInvalid, ['skip', 'error']);
@@ -64,6 +68,21 @@ function optionFaults({ name, options }: HandlerPlan): string[] {
     );
   }
   return faults;
+}
+
+/** @throws InvalidOptionsError */
+function checkGroup(options: HandlerPlan['options'], target: HandlerPlan['target']): void {
+  const { group, onExhausted } = options;
+  if (group === undefined) {
+    if (onExhausted === 'park') throw new InvalidOptionsError(`"onExhausted": 'park' needs "group"`);
+    return;
+  }
+  const { partitionBy } = resolveGroup(group);
+  checkGroupHandler({ ...options });
+  if (partitionBy === undefined || target.pattern?.parameters.includes(partitionBy) === true) return;
+  throw new InvalidOptionsError(
+    `"group.partitionBy": ${describeHandlerTarget(target)} has no ${quoted(`:${partitionBy}`)}`,
+  );
 }
 
 function faultOf(check: () => void): string[] {
@@ -100,9 +119,11 @@ function parameterFaults({ parameters, target, options }: HandlerPlan): string[]
         `@KeyParam('${printable(String(data))}'): ${describeHandlerTarget(target)} has no ${quoted(`:${String(data)}`)}`,
       );
     }
-    if (options.batch === true && kind !== undefined && !['payload', 'signal'].includes(kind)) {
-      faults.push('a method with "batch" supports only the decorators @Payload() (the batch) and @Signal()');
+    if (options.batch === true && kind !== undefined && !['payload', 'signal', 'fence'].includes(kind)) {
+      faults.push('a method with "batch" supports only the decorators @Payload() (the batch), @Signal() and @Fenced()');
     }
+    if (kind === 'fence' && options.group === undefined)
+      faults.push('@Fenced() needs "group": without it, the method is called on every instance');
   }
   const decorated = new Set(parameters.map(({ index }) => index));
   const undecorated = [...Array(Math.max(...decorated, -1) + 1).keys()].find((index) => !decorated.has(index));
@@ -156,6 +177,7 @@ function expectedType({ kind }: HandlerParameter, { type, schema, batch }: Handl
     case 'signal':
       return AbortSignal;
     case 'context':
+    case 'fence':
     case undefined:
       return undefined;
   }

@@ -6,6 +6,7 @@ import type { DeliveryContext, WatchBatch, WatchEvent, WatchHandler } from '../w
 import type { DecoratedMethod, Method } from './decorated-method.js';
 import { defineParameters, type HandlerParameterKind, parametersOf } from './decorators/parameters.decorator.js';
 import { declaredEnhancers, isEnhanced } from './enhancers/declared-enhancers.js';
+import { commitRefused } from '../watch/delivery/handler-runner.js';
 import { HandlerEnhancers } from './enhancers/handler.enhancers.js';
 import { HandlerScope, isSingleton, moduleRefOf, scopedMethodOf } from './enhancers/handler.scope.js';
 import { EtcdTriggerContext, type HandlerInvocation } from './etcd-trigger.context.js';
@@ -55,7 +56,8 @@ export function tickInvokerOf(method: DecoratedMethod, options: CallOptions): (t
   const key = parameters.length > 0 ? PARAMETERS : positionalParametersKey(method, 'tick');
   const invoke = enhancedInvoke({ method, parameters }, key, options);
   return (subject) => {
-    const delivery = { signal: subject.signal, attempt: 1 };
+    const { signal, fence } = subject;
+    const delivery = { signal, fence, attempt: 1, redelivered: false, commit: () => Promise.reject(commitRefused()) };
     return invoke({ subject, delivery, keyParameters: undefined, typed: undefined });
   };
 }

@@ -3,7 +3,11 @@ import type { DocumentLimits } from '../dto/document-limits.js';
 import { BootError, type BootProblem, EtcdTriggerError, WatchError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { type BootPolicy, bootProblem, bootWait } from '../watch/sharing/boot-policy.js';
+import type { ResyncNotice, WatchFailure } from '../watch/watch-event.js';
 import type { WatcherService } from '../watch/watcher.service.js';
+import { resolveGroup } from '../coordination/groups/group-options.js';
+import { quoted } from '../foreign/foreign-text.js';
+import type { GroupAttacher } from './group-attacher.js';
 import { classesWithoutArguments } from './constructor-arguments.js';
 import type { DecoratedMethod } from './decorated-method.js';
 import type { HandlerExplorer } from './handler.explorer.js';
@@ -27,6 +31,8 @@ export interface HandlerRegistrarOptions {
   /** Provides the global enhancers; `undefined` unless `handlers.useGlobalEnhancers` is set. */
   readonly application: ApplicationConfig | undefined;
   readonly log: InstanceLog;
+  /** Connects the handlers that have a group. */
+  readonly groups: GroupAttacher;
   /** Limits of the payloads of handlers with a `type`. */
   readonly limits: DocumentLimits;
   /** Set if the reads of each call are pinned. */
@@ -60,6 +66,7 @@ export class HandlerRegistrar implements MethodRegistrar {
       ...classesWithoutArguments(methods).map(({ name, fault }) => methodProblem(cluster, name, fault)),
       ...methods.flatMap((method) => this.#problemsOf(method)),
     ];
+    if (problems.length === 0) problems.push(...this.options.groups.problemsOf(this.#plansOf(methods)));
     return {
       problems,
       apply: () => {
@@ -86,34 +93,49 @@ export class HandlerRegistrar implements MethodRegistrar {
   }
 
   #add(methods: readonly DecoratedMethod[]): void {
-    const { cluster, log } = this.options;
-    const entries = methods
-      .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
-      .filter((plan) => plan.cluster === cluster)
-      .map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
+    const { log } = this.options;
+    const entries = this.#plansOf(methods).map((plan): Entry => ({ plan, handler: new WatchKeyHandler(plan) }));
     for (const entry of entries) this.#entries.push(entry);
     const targets = this.#entries.map(({ plan }) => plan.target);
     for (const line of this.#listeners.add(methods, targets)) log.warn(line);
     this.registry.fill(this.#entries.map(({ handler }) => handler));
   }
 
+  #plansOf(methods: readonly DecoratedMethod[]): HandlerPlan[] {
+    return methods
+      .flatMap((method) => method.watchKeys.map((watchKey) => planOf(method, watchKey)))
+      .filter((plan) => plan.cluster === this.options.cluster);
+  }
+
   async #attach({ plan, handler }: Entry, boot: BootPolicy): Promise<BootProblem | undefined> {
     const { log, application, cluster, limits, pin } = this.options;
     const { name, target, options } = plan;
-    const onResync = this.#listeners.onResync(target);
+    const onResyncs = this.#listeners.onResync(target);
+    const onFailure = this.#listeners.onError(target);
+    const { guard } = this.watcher;
+    const onResync = (notice: ResyncNotice): Promise<unknown> =>
+      Promise.all([
+        guard.settle('onResync', `onResync of ${name}`, () => options.onResync?.(notice)),
+        onResyncs(notice),
+      ]);
     try {
+      const invoker = pinnedHandler(invokerOf(plan, { log, counters: handler.counters, application, limits }), pin);
+      if (options.group !== undefined) {
+        const onError = (failure: WatchFailure): Promise<unknown> =>
+          Promise.all([
+            guard.settle('onError', `onError of ${name}`, () => options.onError?.(failure)),
+            onFailure(failure),
+          ]);
+        handler.attached(this.options.groups.attach(plan, invoker, { onResync, onError }));
+        const { name: group } = resolveGroup(options.group);
+        log.info(`${name} handles ${handler.targetName} on one instance, as group ${quoted(group)}`);
+        return undefined;
+      }
       const { subscription, listed } = this.watcher.attach(
         target.range.target,
-        pinnedHandler(invokerOf(plan, { log, counters: handler.counters, application, limits }), pin),
-        {
-          ...options,
-          onResync: (notice) =>
-            Promise.all([
-              this.watcher.guard.settle('onResync', `onResync of ${name}`, () => options.onResync?.(notice)),
-              onResync(notice),
-            ]),
-        },
-        { name, onFailure: this.#listeners.onError(target), wait: bootWait(boot) },
+        invoker,
+        { ...options, onResync },
+        { name, onFailure, wait: bootWait(boot) },
       );
       handler.attached(subscription);
       log.info(`${name} watches ${handler.targetName}`);

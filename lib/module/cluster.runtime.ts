@@ -4,6 +4,9 @@ import {
   type ClusterBackend,
   OPEN_BACKEND,
 } from '../backend/cluster-backend.js';
+import type { KeyRange } from '../backend/key-range.js';
+import { rawKeyOf } from '../backend/key-record.js';
+import type { GroupHandler } from '../coordination/groups/group-handler.js';
 import { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { absentClient } from '../etcd/connection/absent-client.js';
@@ -47,6 +50,8 @@ export class ClusterRuntime {
   readonly #keyValue: KeyValueStore;
   readonly #telemetry: ClusterTelemetry | undefined;
   #feeds: DefinitionFeeds | undefined;
+  #definitions: ConfigDefinitions | undefined;
+  #store: StoreService | undefined;
 
   constructor(
     readonly name: string,
@@ -108,18 +113,23 @@ export class ClusterRuntime {
   /** The work in progress, for tests that wait until the cluster is idle. */
   get activity(): ClusterActivity {
     const crons = this.coordination?.crons ?? [];
+    const groups = this.coordination?.groups.all ?? [];
     return {
       backend: this.#backend,
       ranges: this.ranges.all,
       busy: [
         ...this.watcher.busy,
         ...(this.#feeds?.busy ?? []),
+        ...groups.flatMap(({ busy }) => busy),
         ...this.live.busy,
         ...crons.filter(({ status }) => status.running).map(({ method }) => `${method}: a tick`),
       ],
       unattached: this.unattached(),
       due: [
         ...crons.filter(({ isDue }) => isDue).map(({ method, range }) => ({ name: `${method}: due`, range })),
+        ...groups
+          .filter(({ isDue }) => isDue)
+          .map(({ handler, ownersRange: range }) => ({ name: `${handler.name}: due`, range })),
         ...(this.#feeds?.reading ?? []),
       ],
       candidates: this.coordination?.elections ?? [],
@@ -143,6 +153,7 @@ export class ClusterRuntime {
       const definitions = new ConfigDefinitions(configs, this.options.limits);
       this.#writes.checkMarkers(definitions);
       checkOverlap(definitions, this.options.coordination);
+      this.#definitions = definitions;
       const feeds = new DefinitionFeeds({
         cluster: this.name,
         definitions,
@@ -157,11 +168,36 @@ export class ClusterRuntime {
       this.#feeds = feeds;
       await feeds.load();
       if (this.options.pinRequests) feeds.pinnedReads.prepare();
-      return new StoreService(feeds, this.#writes);
+      return (this.#store = new StoreService(feeds, this.#writes));
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** Plans the writes of a `commit()` in a handler group. */
+  async planEffects(...given: Parameters<GroupHandler['planEffects']>): ReturnType<GroupHandler['planEffects']> {
+    const [what] = given;
+    if (!this.#store) throw new InvalidOptionsError(`${what}: the store is not loaded`);
+    const { conditions, operations, outcome } = await this.#store.planEffects(...given);
+    return {
+      conditions,
+      operations,
+      outcome: async (result) => {
+        const attempt = await outcome(result);
+        if (!attempt.applied) throw attempt.conflict;
+      },
+    };
+  }
+
+  /** True if the range contains keys of a definition with `secret`, or may contain them. */
+  isSecret({ kind, rawKey }: KeyRange): boolean {
+    const isCovered = (target: string, isPrefix: boolean): boolean =>
+      (kind === 'prefix' && target.startsWith(rawKey)) || (isPrefix ? rawKey.startsWith(target) : rawKey === target);
+    return (this.#definitions?.all ?? []).some(
+      ({ secret, target }) =>
+        secret && ('key' in target ? isCovered(rawKeyOf(target.key), false) : isCovered(rawKeyOf(target.prefix), true)),
+    );
   }
 
   /** Starts watching the configurations from the revisions of their initial lists. */
@@ -217,6 +253,12 @@ export class ClusterRuntime {
         lag,
       })),
       definitions: this.feeds.map(({ subject, cache }) => ({ name: subject, ...cache.counts() })),
+      groups: (this.coordination?.groups.all ?? []).map(({ name, owned }) => ({
+        name,
+        partitions: owned.length,
+        lag: Math.max(0, ...owned.map(({ lag }) => lag)),
+        ageMs: Math.max(0, ...owned.map(({ cursor }) => cursor.progress.ageMs)),
+      })),
       claims: this.coordination?.claims,
     };
   }

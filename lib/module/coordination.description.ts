@@ -1,6 +1,7 @@
 import type { ClaimKind } from '../coordination/claim-keeper.js';
 import type { Coordination } from '../coordination/coordination.js';
 import type { ElectionLeader } from '../coordination/election.js';
+import { describeGroup, type GroupDescription } from '../coordination/groups/group-description.js';
 import type { LeaseState } from '../coordination/lease-keeper.js';
 import type { OwnLock } from '../coordination/locks.js';
 import { printable } from '../foreign/foreign-text.js';
@@ -10,13 +11,15 @@ export interface CoordinationDescription {
   /** Id of this instance, as in `ElectionLeader.instance`. */
   readonly instance: string;
   readonly lease: LeaseDescription;
-  /** The elections, cron jobs and locks of this instance, until etcd has confirmed that they are given up. */
+  /** The elections, cron jobs, locks and partitions of this instance, until etcd has confirmed that they are given up. */
   readonly claims: readonly ClaimDescription[];
   readonly elections: readonly ElectionDescription[];
   /** The locks that this instance holds or waits for. */
   readonly locks: readonly LockDescription[];
   /** The registrations of this instance. */
   readonly registrations: readonly RegistrationDescription[];
+  /** The handler groups that this instance takes part in. */
+  readonly groups: readonly GroupDescription[];
   /** The services that this instance follows. */
   readonly followedServices: readonly FollowedServiceDescription[];
   /** One sentence for each reason why this instance cannot take part as it should. */
@@ -38,7 +41,7 @@ export interface LeaseDescription {
   readonly remainingMs: number | undefined;
 }
 
-/** An election that this instance leads, a cron job that it owns, or a lock that it has acquired. */
+/** An election that this instance leads, a cron job or partition that it owns, or a lock that it has acquired. */
 export interface ClaimDescription {
   readonly kind: ClaimKind;
   readonly name: string;
@@ -84,7 +87,7 @@ export interface FollowedServiceDescription {
 
 /** Names come from the application, and pods from the values of other instances. */
 export function describeCoordination(coordination: Coordination): CoordinationDescription {
-  const { instance, context, claims, elections, locks, services, problems } = coordination;
+  const { instance, context, claims, elections, locks, groups, services, problems } = coordination;
   const { state, current } = context.keeper;
   return {
     instance: instance.id,
@@ -98,6 +101,7 @@ export function describeCoordination(coordination: Coordination): CoordinationDe
     })),
     locks: locks.all.map(({ name, state: lock, fence }) => ({ name, state: lock, token: fence?.token })),
     registrations: services.registered.map(({ service, id, isWritten }) => ({ service, id, isRegistered: isWritten })),
+    groups: groups.all.map(describeGroup),
     followedServices: services.followed.map(({ service, value }) => ({ service, instances: value.length })),
     problems,
   };

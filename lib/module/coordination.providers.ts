@@ -6,7 +6,8 @@ import type { Coordination } from '../coordination/coordination.js';
 import { coordinationMissing } from '../coordination/coordination-options.js';
 import { ClusterRuntime } from './cluster.runtime.js';
 import { dependentsOf } from './election.providers.js';
-import { getLocksToken, getServicesToken } from './etcd-trigger.tokens.js';
+import { GroupRegistry } from '../coordination/groups/group-registry.js';
+import { getGroupRegistryToken, getLocksToken, getServicesToken } from './etcd-trigger.tokens.js';
 
 /** Provides the services of the coordination. Without the option `coordination`, nothing can inject them. */
 export const coordinationProviders = (cluster: string): FactoryProvider[] => [
@@ -19,6 +20,11 @@ export const coordinationProviders = (cluster: string): FactoryProvider[] => [
     name: 'ClusterServices',
     token: getServicesToken(cluster),
     create: (coordination) => new ClusterServices(coordination?.services, cluster),
+  }),
+  providerOf(cluster, {
+    name: 'GroupRegistry',
+    token: getGroupRegistryToken(cluster),
+    create: (coordination) => new GroupRegistry(coordination?.groups, cluster),
   }),
 ];
 

@@ -181,6 +181,7 @@ const NESTED_OPTIONS = {
     prefix: true,
     ttlSeconds: true,
     marginMs: true,
+    settleMs: true,
   } satisfies OptionNames<CoordinationOptions>,
   limits: {
     ...DOCUMENT_LIMITS,

@@ -22,6 +22,7 @@ import {
 } from './etcd-trigger.tokens.js';
 import { ClusterMarker, clustersOf, definitionsOf, DefinitionsMarker, instancesOf } from './module-graph.js';
 import { optionsCycleCheck } from './options-cycle.check.js';
+import { GroupRegistrar } from './group.registrar.js';
 import { type InterruptedWork, ShutdownHooksReminder } from './shutdown-hooks.reminder.js';
 import { PinningInterceptor } from './pinning.interceptor.js';
 import { StoreRegistry } from './store.registry.js';
@@ -103,6 +104,14 @@ export const clusterProviders = (cluster: string): Provider[] => [
         clusters,
         boot: () => runtime.handlersBoot,
         limits: options.limits,
+        groups: new GroupRegistrar({
+          cluster,
+          coordination,
+          watcher,
+          delivery: options.watchDefaults,
+          planEffects: runtime.planEffects.bind(runtime),
+          isSecret: runtime.isSecret.bind(runtime),
+        }),
         application,
         log,
         pin: pinning && ((run) => runtime.pinnedReads?.run(run) ?? Promise.resolve(run())),

@@ -1,6 +1,7 @@
 import { Inject, type InjectionToken } from '@nestjs/common';
 import { ClusterLocks } from '../coordination/cluster-locks.js';
 import { ClusterServices } from '../coordination/cluster-services.js';
+import { GroupRegistry } from '../coordination/groups/group-registry.js';
 import { Etcd3 } from '../etcd/connection/etcd-client.js';
 import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import { StoreService } from '../store/store.service.js';
@@ -33,6 +34,10 @@ export const getLocksToken = (cluster = DEFAULT_CLUSTER): InjectionToken => toke
 export const getServicesToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
   tokenOf(ClusterServices, 'services', cluster);
 
+/** Token of a cluster's `GroupRegistry`. For the default cluster, this is the class itself. */
+export const getGroupRegistryToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
+  tokenOf(GroupRegistry, 'groups', cluster);
+
 /** Injects a cluster's `Etcd3`. */
 export const InjectEtcdClient = (cluster?: string): ParameterDecorator & PropertyDecorator =>
   Inject(getEtcdClientToken(cluster));
@@ -54,6 +59,10 @@ export const InjectLocks = (cluster?: string): ParameterDecorator & PropertyDeco
 /** Injects a cluster's `ClusterServices`. Requires the option `coordination`. */
 export const InjectServices = (cluster?: string): ParameterDecorator & PropertyDecorator =>
   Inject(getServicesToken(cluster));
+
+/** Injects a cluster's `GroupRegistry`. Requires the option `coordination`. */
+export const InjectGroupRegistry = (cluster?: string): ParameterDecorator & PropertyDecorator =>
+  Inject(getGroupRegistryToken(cluster));
 
 const tokenOf = (type: InjectionToken, role: string, cluster: string): InjectionToken =>
   cluster === DEFAULT_CLUSTER ? type : `nestjs-etcd-trigger:${role}:${cluster}`;

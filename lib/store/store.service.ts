@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import { ConfigNotFoundError } from '../etcd-trigger.errors.js';
+import { ConfigNotFoundError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ChangeOptions } from './changes/change-listener.js';
 import type { ConfigEntry } from './cache/cache-entry.js';
 import type { ConfigChange } from './changes/config-change.js';
@@ -12,11 +12,18 @@ import { LayeredFeed } from './layers/layered-feed.js';
 import { ConfigReader, type RequestedConfig } from './config-reader.js';
 import type { Joined, JoinParts } from './joined-config.js';
 import type { ConfigRef } from './config-ref.js';
-import { type ConfigTransaction, planTransaction } from './writing/config-transaction.js';
-import { type ValueOnly, writeArguments } from './writing/write-arguments.js';
+import type { ConfigTransaction, ValueOnly } from '../config-transaction.js';
+import { planTransaction } from './writing/planned-transaction.js';
+import { writeArguments } from './writing/write-arguments.js';
 import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
-import { type DeleteOptions, type PutOptions, type WriteResult, written } from './writing/config-writer.js';
+import {
+  type DeleteOptions,
+  type PreparedWrite,
+  type PutOptions,
+  type WriteResult,
+  written,
+} from './writing/config-writer.js';
 import type { WriteSide } from './writing/write-side.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { SchemaInput, SchemaOutput, StandardSchema } from '../dto/standard-schema.js';
@@ -249,6 +256,17 @@ export class StoreService {
   async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
     const planned = await planTransaction(build, this.#feedFor.bind(this));
     return written(await this.#writes.layers.apply({ what: 'transaction', ...planned }));
+  }
+
+  /**
+   * Plans the writes of a transaction that the caller sends together with others. There may be no writes.
+   * @internal
+   */
+  async planEffects(what: string, build: (tx: ConfigTransaction) => void): Promise<PreparedWrite> {
+    const planned = await planTransaction(build, this.#feedFor.bind(this), { mayBeEmpty: true });
+    const [layered] = planned.changes;
+    if (layered) throw new InvalidOptionsError(`${what}: a definition with layers cannot be written in it`);
+    return this.#writes.prepare({ what, ...planned });
   }
 
   /**

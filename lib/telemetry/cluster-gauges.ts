@@ -17,6 +17,12 @@ export interface ClusterGaugeValues {
     readonly lag: number;
   }[];
   readonly definitions: readonly { readonly name: string; readonly keys: number; readonly invalid: number }[];
+  readonly groups: readonly {
+    readonly name: string;
+    readonly partitions: number;
+    readonly lag: number;
+    readonly ageMs: number;
+  }[];
   /** `undefined` without the option `coordination`. */
   readonly claims: readonly { readonly kind: ClaimKind; readonly isLost: boolean }[] | undefined;
 }
@@ -30,7 +36,7 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
   const observables = Object.values(gauges);
   const clusterAttributes = { 'etcd_trigger.cluster': cluster };
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-    const { targets, handlers, definitions, claims } = read();
+    const { targets, handlers, definitions, claims, groups } = read();
     for (const { target, confirmedAgoMs } of targets) {
       const attributes = { ...clusterAttributes, 'etcd_trigger.target': target };
       result.observe(gauges.confirmationAge, confirmedAgoMs / 1_000, attributes);
@@ -45,6 +51,12 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
       result.observe(gauges.storeKeys, keys, attributes);
       result.observe(gauges.storeInvalid, invalid, attributes);
     }
+    for (const { name, partitions, lag, ageMs } of groups) {
+      const attributes = { ...clusterAttributes, 'etcd_trigger.group': name };
+      result.observe(gauges.groupPartitions, partitions, attributes);
+      result.observe(gauges.groupLag, lag, attributes);
+      result.observe(gauges.groupAge, ageMs / 1_000, attributes);
+    }
     for (const kind of claims ? CLAIM_KINDS : []) {
       const held = claims?.filter((claim) => claim.kind === kind && !claim.isLost).length ?? 0;
       result.observe(gauges.claimsHeld, held, { ...clusterAttributes, 'etcd_trigger.claim': kind });
@@ -56,4 +68,4 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
   };
 }
 
-const CLAIM_KINDS: readonly ClaimKind[] = ['election', 'cron', 'lock'];
+const CLAIM_KINDS: readonly ClaimKind[] = ['election', 'cron', 'lock', 'group'];

@@ -24,6 +24,14 @@ export class CoordinationTelemetry implements CoordinationObserver {
     this.counters.claimsLost.add(1, { ...this.#cluster, 'etcd_trigger.claim': kind });
   }
 
+  eventParked(group: string): void {
+    this.counters.groupParked.add(1, { ...this.#cluster, 'etcd_trigger.group': group });
+  }
+
+  checkpointed(seconds: number): void {
+    this.counters.groupCheckpointDuration.record(seconds, this.#cluster);
+  }
+
   term(election: string, token: number, run: () => Promise<unknown>): Promise<unknown> {
     const attributes = { ...this.#cluster, 'etcd_trigger.election': election };
     this.counters.electionTerms.add(1, attributes);

@@ -52,12 +52,12 @@ export const INSTRUMENTS = {
   claimsHeld: gauge(
     'etcd_trigger.claims.held',
     '{claim}',
-    'Elections, cron jobs and locks that this instance owns, by claim',
+    'Elections, cron jobs, locks and partitions that this instance owns, by claim',
   ),
   claimsLost: counter(
     'etcd_trigger.claims.lost',
     '{claim}',
-    'Elections, cron jobs and locks that were lost before they were given up, by claim',
+    'Elections, cron jobs, locks and partitions that were lost before they were given up, by claim',
   ),
   electionTerms: counter('etcd_trigger.election.terms', '{term}', 'Terms of this instance as leader, by election'),
   electionFailures: counter(
@@ -77,6 +77,27 @@ export const INSTRUMENTS = {
     'etcd_trigger.cron.failures',
     '{call}',
     'Calls of @ClusterCron methods that rejected, by job and error.type',
+  ),
+  groupParked: counter('etcd_trigger.group.parked', '{event}', 'Events that this instance parked, by group'),
+  groupLag: gauge(
+    'etcd_trigger.group.lag',
+    '{revision}',
+    'Revisions of the target that the partitions of this instance have not handled, by group',
+  ),
+  groupAge: gauge(
+    'etcd_trigger.group.age',
+    's',
+    'Time since the oldest event was received that is not handled, by group',
+  ),
+  groupPartitions: gauge(
+    'etcd_trigger.group.partitions',
+    '{partition}',
+    'Partitions that this instance owns, by group',
+  ),
+  groupCheckpointDuration: histogram(
+    'etcd_trigger.group.checkpoint.duration',
+    's',
+    'Duration of the writes that store the cursors of handler groups',
   ),
   writeDuration: histogram(
     'db.client.operation.duration',

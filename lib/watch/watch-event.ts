@@ -1,4 +1,6 @@
+import type { Fence } from '../backend/fence.js';
 import type { WatchTarget } from '../backend/key-range.js';
+import type { ConfigTransaction } from '../config-transaction.js';
 
 /**
  * `initial`: read by the initial list. `live`: received from the stream. `resync`: part of the difference after lost
@@ -60,6 +62,15 @@ export interface ResyncNotice {
    * cluster.
    */
   readonly reason: 'compacted' | 'restored' | 'cluster-changed';
+  /**
+   * True if the difference contains the keys that were deleted meanwhile. False for a handler group that no instance ran
+   * at that time, unless it remembers its keys.
+   */
+  readonly deletionsKnown: boolean;
+  /** The handler group whose partition has lost history. */
+  readonly group?: string | undefined;
+  /** The partition of the group, from 0. */
+  readonly partition?: number | undefined;
 }
 
 /** A key as `WatcherService.get` reads it. */
@@ -79,6 +90,24 @@ export interface DeliveryContext {
   readonly signal: AbortSignal;
   /** 1 for the first call with an event, increased by each retry. */
   readonly attempt: number;
+  /** In a handler group, the proof that this instance owns the partition of the event. `undefined` in other handlers. */
+  readonly fence: Fence | undefined;
+  /**
+   * True if another owner of the partition may have handled the event before, in part or as a whole. Always false in
+   * handlers without a group.
+   */
+  readonly redelivered: boolean;
+  /**
+   * In a handler group: applies writes, and stores in the same transaction that the event is handled, or all events of
+   * the batch. So the effect is there exactly once, whatever fails. May be applied once in a call; after a refusal it
+   * may be called again. Without writes, it only stores that the event is handled.
+   *
+   * @throws RevisionConflictError if a demanded revision does not hold; nothing was written
+   * @throws FenceLostError if this instance no longer owns the partition; nothing was written
+   * @throws UnknownOutcomeError if the answer was lost and another owner has gone on since
+   * @throws InvalidOptionsError without a group, after the end of the call, and for invalid writes
+   */
+  commit(build: (tx: ConfigTransaction) => void): Promise<void>;
 }
 
 /** A handler for single events, or for whole revisions. */

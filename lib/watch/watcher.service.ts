@@ -200,6 +200,8 @@ export class WatcherService {
     checkHandler(handler);
     checkStart(options);
     const delivery = resolveDelivery(options, this.#options.delivery, 'batch' in handler ? 'batch' : 'event');
+    if (delivery.onExhausted === 'park')
+      throw new InvalidOptionsError(`onExhausted: 'park' needs a handler group: use "skip" or "halt" in watch()`);
     this.#registrar.checkOpen(`watch ${range.toString()}`);
     const { signal } = options;
     const stopListening = onAbort(signal, () => {
@@ -231,6 +233,31 @@ export class WatcherService {
     subscription.registered(registration, unregister);
     this.#subscriptions.add(subscription);
     return { subscription, listed };
+  }
+
+  /**
+   * Wraps a handler that somebody else calls, so that its calls are observed. `gaveUp` is to be called when its last
+   * attempt has failed.
+   * @internal
+   */
+  instrument(
+    handler: WatchHandler,
+    about: { readonly name: string; readonly range: KeyRange },
+  ): { readonly handler: WatchHandler; readonly gaveUp: (failure: WatchFailure) => void } {
+    const { observer } = this.#options;
+    checkHandler(handler);
+    return {
+      handler: observer?.observed(handler, about) ?? handler,
+      gaveUp: (failure) => observer?.gaveUp(failure, about.range),
+    };
+  }
+
+  /**
+   * Reports that the delivery to a handler has failed unexpectedly.
+   * @internal
+   */
+  reportUnexpected(name: string, error: unknown): void {
+    this.#failures.report(name, error);
   }
 
   async #subscribe(target: WatchTarget, handler: WatchHandler, options: WatchOptions): Promise<WatchSubscription> {

@@ -58,6 +58,7 @@ describe('the options of the coordination', () => {
       prefix: '/co',
       ttlSeconds: 15,
       marginMs: undefined,
+      settleMs: 5_000,
     });
   });
 

@@ -25,6 +25,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
 const NESTED: Readonly<Record<string, string | readonly string[]>> = {
   boot: 'BootPolicy',
   coordination: 'CoordinationOptions',
+  group: 'GroupOptions',
+  checkpoint: 'GroupCheckpointOptions',
   handlers: 'HandlersOptions',
   limits: ['TransactionLimits', 'DocumentLimits'],
   snapshot: 'SnapshotOptions',

@@ -48,6 +48,27 @@ describe('every snippet of docs/pods.md', () => {
     expect(fake.keys('/invoices/')).toEqual([1, 2, 3, 4].map((day) => `/invoices/2000-01-0${day}`));
   });
 
+  it('writes one invoice for each order, and keeps the orders that fail', async () => {
+    const fake = new FakeCluster();
+    const { Billing, Invoice } = (await import(join(FOLDER, 'billing.js'))) as Record<string, Type>;
+    const ParkedOrders = await load('parked-orders.js', 'ParkedOrders');
+    fake.put('/orders/1', { customer: 'a', cents: 500 });
+    const invoices = EtcdTriggerModule.forFeature([{ prefix: '/invoices/', type: Invoice as Type<object> }]);
+    const apps = [
+      await startOn(fake, [Billing as Type, ParkedOrders], [invoices]),
+      await startOn(fake, [Billing as Type], [invoices]),
+    ];
+    await settled(fake);
+    fake.put('/orders/2', { customer: 'b', cents: 700 });
+    await settled(fake);
+    expect(fake.keys('/invoices/').map((key) => [key, fake.json(key), fake.get(key)?.version])).toEqual([
+      ['/invoices/orders/1', { order: '/orders/1', cents: 500 }, 1],
+      ['/invoices/orders/2', { order: '/orders/2', cents: 700 }, 1],
+    ]);
+    expect(await apps[0]?.get<{ retry(): Promise<string[]> }>(ParkedOrders).retry()).toEqual([]);
+    for (const app of apps) await app.close();
+  });
+
   it('takes articles under a lock, one caller at a time, and lists the shops', async () => {
     const Stock = await load('stock.js', 'Stock');
     const Shops = await load('shop.js', 'Shops');

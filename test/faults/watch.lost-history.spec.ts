@@ -52,7 +52,13 @@ describe('a watch whose history is lost', () => {
       ['put', '/k/recreated', 'before', 'before', recreated, 1],
     ]);
     expect(recorder.notices).toEqual([
-      { target: { prefix: '/k/' }, fromRevision: listed + 1, toRevision: head, reason: 'compacted' },
+      {
+        target: { prefix: '/k/' },
+        fromRevision: listed + 1,
+        toRevision: head,
+        reason: 'compacted',
+        deletionsKnown: true,
+      },
     ]);
     expect(recorder.events.at(-1)?.origin).toBe('live');
   });

@@ -4,6 +4,7 @@ import { Coordination } from '../../lib/coordination/coordination.js';
 import type { ElectionCandidate } from '../../lib/coordination/election-candidate.js';
 import type { QueuedLock } from '../../lib/coordination/queued-lock.js';
 import { InstanceLog } from '../../lib/etcd-trigger.log.js';
+import { DEFAULT_LIMITS } from '../../lib/backend/transaction-limits.js';
 import { SharedRanges } from '../../lib/watch/sharing/shared-ranges.js';
 import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
@@ -30,7 +31,7 @@ describe('many contenders', () => {
       const { keyValue, listWatcher } = backend;
       const ranges = new SharedRanges(listWatcher, log);
       const coordination = new Coordination(
-        { prefix: '/contenders', ttlSeconds: 300, marginMs: undefined },
+        { prefix: '/contenders', ttlSeconds: 300, marginMs: undefined, settleMs: 5_000 },
         {
           backend,
           keyValue,
@@ -40,6 +41,7 @@ describe('many contenders', () => {
           serviceName: 's',
           podName: `pod-${index}`,
           requestTimeoutMs: 5_000,
+          limits: DEFAULT_LIMITS,
         },
       );
       return { coordination, ranges };

@@ -205,7 +205,8 @@ describe('the health of an application that shares work', () => {
 
     expect(app.coordination.problems).toEqual([expect.stringMatching(refusal)]);
     expect(app.health).toMatchObject({ state: 'degraded' });
-    const warning = /this instance cannot be listed: .*; it takes no part in elections and cron jobs until then/g;
+    const warning =
+      /this instance cannot be listed: .*; it takes no part in elections, cron jobs and handler groups until then/g;
     expect(app.logger.text.match(warning)).toHaveLength(1);
     fake.allow();
   });

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 /** The folders, or single files, of lib that the files of a folder may import from; sub-folders are listed separately. */
 const DIRECTION: Readonly<Record<string, readonly string[]>> = {
+  '.': ['backend'],
   timing: ['collections'],
   collections: [],
   foreign: [],
@@ -67,6 +68,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   'store/definitions': ['collections', 'dto', 'dto/env', 'dto/formats', 'dto/references'],
   handlers: [
     'backend',
+    'coordination/groups/group-options',
     'coordination/cron-tick',
     'dto',
     'handlers/decorators',
@@ -77,6 +79,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   ],
   'handlers/decorators': [
     'backend',
+    'coordination/groups/group-options',
     'coordination/cron-tick',
     'dto',
     'handlers/nest-metadata',
@@ -90,8 +93,17 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
     'handlers/nest-metadata',
     'watch/delivery',
   ],
+  coordination: ['backend', 'coordination/groups', 'dto', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
+  'coordination/groups': [
+    'backend',
+    'collections',
+    'coordination',
+    'timing',
+    'watch/delivery',
+    'watch/sharing',
+    'watch/stream',
+  ],
   live: ['store/changes', 'timing', 'watch/delivery'],
-  coordination: ['backend', 'dto', 'timing', 'watch/delivery', 'watch/sharing', 'watch/stream'],
   telemetry: ['backend', 'coordination', 'timing', 'watch/sharing'],
   module: ['*'],
   cli: ['*'],
@@ -104,6 +116,8 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that import nothing but errors and types of the public API: every folder may import them. */
 const LEAVES = [
+  'config-transaction',
+  'dto/standard-schema',
   'etcd-trigger.errors',
   'etcd-trigger.inspect',
   'etcd-trigger.log',

@@ -77,6 +77,14 @@ class Job {
   }
 }
 
+@Injectable()
+class Invoices {
+  @WatchKey('/invoices/', { group: { name: 'billing', partitions: 2 }, onExhausted: 'park' })
+  on(): void {
+    throw new TypeError(`the total is ${SECRET}`);
+  }
+}
+
 describe('telemetry with a registered OpenTelemetry SDK', () => {
   const spans = new InMemorySpanExporter();
   const exporter = new PrometheusExporter({ preventServerStart: true });
@@ -174,6 +182,17 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     await module.close();
   };
 
+  /** Parks an event of a handler group, and stores its cursor. */
+  const park = async (): Promise<TestingModule> => {
+    const module = await startCoordination([Invoices]);
+    const fake = module.get(FakeCluster);
+    fake.put('/invoices/1', String(SECRET));
+    await settled(module);
+    fake.advance(1_000);
+    await eventually(async () => (await scrape()).includes('etcd_trigger_group_checkpoint_duration'));
+    return module;
+  };
+
   /** Acquires a lock and loses it. */
   const loseLock = async (): Promise<void> => {
     const module = await startCoordination();
@@ -191,7 +210,9 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     await lead();
     await tick();
     await loseLock();
+    const group = await park();
     const text = await scrape();
+    await group.close();
 
     for (const { name } of Object.values(INSTRUMENTS)) expect(text).toContain(`\n${name.replaceAll('.', '_')}`);
     expect(text).toMatch(/etcd_trigger_listener_failures.*etcd_trigger_listener="changes\$",error_type="TypeError"/);
@@ -204,6 +225,9 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     for (const name of ['ticks', 'missed', 'skipped', 'failures']) {
       expect(text).toMatch(new RegExp(`etcd_trigger_cron_${name}.*etcd_trigger_job="report".* 1\\n`));
     }
+    expect(text).toMatch(/etcd_trigger_group_parked.*etcd_trigger_group="billing".* 1\n/);
+    expect(text).toMatch(/etcd_trigger_group_partitions.*etcd_trigger_group="billing".* 2\n/);
+    expect(text).toMatch(/etcd_trigger_claims_held.*etcd_trigger_claim="group".* 2\n/);
     expect(text).toMatch(/etcd_trigger_claims_lost.*etcd_trigger_claim="lock".* 1\n/);
     expect(text).toMatch(/etcd_trigger_lock_wait_duration_count.*etcd_trigger_outcome="acquired".* 1\n/);
     expect(text).toMatch(/etcd_trigger_store_invalid.* 1\n/);

@@ -1,6 +1,6 @@
 import { changedPaths } from '../../dto/document-diff.js';
 import { printable, quoted } from '../../foreign/foreign-text.js';
-import type { ConfigTransaction } from '../../store/writing/config-transaction.js';
+import type { ConfigTransaction } from '../../config-transaction.js';
 import { CliError } from '../cli.error.js';
 import type { FileFormat } from '../documents.js';
 import { type EtcdDocument, readDocuments } from '../etcd-documents.js';

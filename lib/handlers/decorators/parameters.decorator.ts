@@ -3,7 +3,8 @@ import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { PARAMETERS } from '../nest-metadata.js';
 import { className } from '../../foreign/class-name.js';
 
-export type HandlerParameterKind = 'payload' | 'previous' | 'event' | 'key' | 'key-parameter' | 'signal' | 'context';
+export type HandlerParameterKind =
+  'payload' | 'previous' | 'event' | 'key' | 'key-parameter' | 'signal' | 'context' | 'fence';
 
 /** A pipe for one parameter: an instance, or a class that Nest resolves from the module of the handler. */
 export type ParameterPipe = Type<PipeTransform> | PipeTransform;
@@ -32,6 +33,7 @@ const KIND_NUMBERS = {
   'key-parameter': 204,
   signal: 205,
   context: 206,
+  fence: 207,
 } as const;
 
 /** For messages. */
@@ -43,6 +45,7 @@ export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>
   'key-parameter': '@KeyParam()',
   signal: '@Signal()',
   context: 'the context',
+  fence: '@Fenced()',
 };
 
 /**
@@ -69,6 +72,9 @@ export const KeyParam = (name: string, ...pipes: ParameterPipe[]): ParameterDeco
 
 /** Injects the `AbortSignal` of the call. */
 export const Signal = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('signal', undefined, pipes);
+
+/** Injects the `Fence` of the event's partition. Only in a handler with `group`. */
+export const Fenced = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('fence', undefined, pipes);
 
 /** Returns the decorated parameters of a method in any order, inherited ones included. */
 export function parametersOf(type: object, method: string): readonly HandlerParameter[] {

@@ -1,5 +1,6 @@
 import type { Type } from '@nestjs/common';
 import type { WatchTarget } from '../../backend/key-range.js';
+import type { GroupOptions } from '../../coordination/groups/group-options.js';
 import type { StandardSchema } from '../../dto/standard-schema.js';
 import type { OptionNames } from '../../option-checks.js';
 import { WATCH_OPTIONS, type WatchOptions } from '../../watch/delivery/watch-options.js';
@@ -41,6 +42,12 @@ export interface WatchKeyOptions extends WatchOptions {
    * @default 'default'
    */
   readonly cluster?: string | undefined;
+  /**
+   * Shares the events among the instances of the application: one of them handles each event, and a cursor in etcd
+   * remembers the progress when none is running. A string is the name of the group. Requires the option `coordination`.
+   * @default none: every instance handles every event
+   */
+  readonly group?: string | GroupOptions | undefined;
 }
 
 /** Options that name the class or the schema of the values. */
@@ -58,6 +65,7 @@ export const WATCH_KEY_OPTIONS: OptionNames<WatchKeyOptions> = {
   unknown: true,
   batch: true,
   cluster: true,
+  group: true,
 };
 
 export interface WatchKeyMetadata {

@@ -121,6 +121,8 @@ const PARAMETER_VALUES: ParamsFactory = {
         return context.keyParameters[data as string];
       case 'signal':
         return context.signal;
+      case 'fence':
+        return context.fence;
       case 'context':
         return context;
       default:

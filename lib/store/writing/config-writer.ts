@@ -7,7 +7,13 @@ import {
 import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.js';
 import { type Fence, fenceLost, type FenceRegistry, fencesOf } from '../../backend/fence.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
-import { type Condition, isMet, type KeyValueStore, type Operation } from '../../backend/key-value-store.js';
+import {
+  type Condition,
+  isMet,
+  type KeyValueStore,
+  type Operation,
+  type TransactionResult,
+} from '../../backend/key-value-store.js';
 import type { Lease } from '../../backend/lease-store.js';
 import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
@@ -98,6 +104,19 @@ export type WriteAttempt =
   | AppliedWrite
   | { readonly applied: false; readonly conflict: RevisionConflictError; readonly current: KeyRecord | undefined };
 
+/** A write that has not been sent. */
+export interface PreparedWrite {
+  readonly key: string | undefined;
+  readonly conditions: readonly Condition[];
+  readonly operations: readonly Operation[];
+  /**
+   * Interprets the result of the transaction, whose first conditions are those of the write. Resolves when readers of
+   * this process see the write.
+   * @throws FenceLostError
+   */
+  readonly outcome: (result: TransactionResult) => Promise<WriteAttempt>;
+}
+
 /** Validates a value, writes it once, and waits until readers of this process see it. */
 export class ConfigWriter {
   readonly #keyValue: KeyValueStore;
@@ -148,25 +167,43 @@ export class ConfigWriter {
    * Applies all writes or none, and returns a conflict of revisions instead of throwing it.
    * @throws FenceLostError, InvalidOptionsError for a fence of another cluster
    */
-  async attempt({ what, writes, fences = [], lease, guards = [] }: WriteRequest): Promise<WriteAttempt> {
+  async attempt(request: WriteRequest): Promise<WriteAttempt> {
+    const { conditions, operations, key, outcome } = this.prepare(request);
+    return outcome(await this.#keyValue.commit({ what: request.what, key, conditions, operations }));
+  }
+
+  /**
+   * Prepares a write that the caller sends, perhaps with further conditions and operations after its own ones.
+   * @throws InvalidOptionsError for a fence of another cluster
+   */
+  prepare({ what, writes, fences = [], lease, guards = [] }: WriteRequest): PreparedWrite {
     const [only] = writes;
+    const key = writes.length === 1 ? only?.key : undefined;
     const fenced = fences.map((fence) => this.#fences.conditionOf(what, fence));
     const conditional = writes.filter(({ expected }) => expected !== undefined);
-    const result = await this.#keyValue.commit({
-      what,
-      key: writes.length === 1 ? only?.key : undefined,
-      conditions: [...conditional.map(conditionOf), ...fenced, ...guards.map(guardOf)],
+    const conditions = [...conditional.map(conditionOf), ...fenced, ...guards.map(guardOf)];
+    return {
+      key,
+      conditions,
       operations: writes.map(({ operation }) =>
         operation.type === 'put' ? { ...operation, lease: lease?.id } : operation,
       ),
-    });
-    if (!result.applied) {
-      const records = result.current.slice(conditional.length);
-      const lost = fences[fenced.findIndex((condition, index) => !isMet(condition, records[index]))];
-      if (lost) throw fenceLost(what, lost, writes.length === 1 ? only?.key : undefined);
-      return conflictOf(conditional, result.current, guards);
-    }
-    const { revision, deleted } = result;
+      outcome: async (result) => {
+        if (result.applied) return this.#applied(writes, lease, result);
+        const current = result.current.slice(0, conditions.length);
+        const records = current.slice(conditional.length);
+        const lost = fences[fenced.findIndex((condition, index) => !isMet(condition, records[index]))];
+        if (lost) throw fenceLost(what, lost, key);
+        return conflictOf(conditional, current, guards);
+      },
+    };
+  }
+
+  async #applied(
+    writes: readonly KeyWrite[],
+    lease: Lease | undefined,
+    { revision, deleted }: TransactionResult & { readonly applied: true },
+  ): Promise<AppliedWrite> {
     for (const write of writes) this.#noteLease(write, lease, revision);
     // Deleting an absent key causes no change that readers could see.
     const effective = writes.filter(({ operation: { type, rawKey } }) => type === 'put' || deleted.includes(rawKey));

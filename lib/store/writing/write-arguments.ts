@@ -1,12 +1,8 @@
-import type { Type } from '@nestjs/common';
 import { isClass } from '../../dto/class-metadata.js';
-import { isStandardSchema, type StandardSchema } from '../../dto/standard-schema.js';
+import { isStandardSchema } from '../../dto/standard-schema.js';
 import type { ValueType } from '../../dto/value-type.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
-
-/** A value; not a class or a schema, which a value must follow. */
-export type ValueOnly<V extends object> = V extends Type<object> | StandardSchema ? never : V;
 
 /** The arguments of a write after the key. */
 export interface WriteArguments<Options> {

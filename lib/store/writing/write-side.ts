@@ -35,6 +35,8 @@ export interface WriteSideOptions {
 export class WriteSide {
   /** Writes layers, and the transactions that contain them. */
   readonly layers: LayerWriter;
+  /** Prepares writes that are sent together with others. */
+  readonly prepare: ConfigWriter['prepare'];
   readonly #writer: ConfigWriter;
   readonly #updater: ConfigUpdater;
   readonly history: ConfigHistory;
@@ -47,6 +49,7 @@ export class WriteSide {
     this.#options = options;
     this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log);
     this.#writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences);
+    this.prepare = this.#writer.prepare.bind(this.#writer);
     this.#updater = new ConfigUpdater(this.#writer);
     this.layers = new LayerWriter(backend.keyValue, this.#writer);
     this.history = new ConfigHistory(backend.keyValue, this.#writer, this.layers);

@@ -12,6 +12,8 @@ import { VirtualClock } from './virtual-clock.js';
 export interface ServerWatch {
   /** Buffers the store's new changes. */
   collect(): void;
+  /** Buffers the store's revision, up to which everything was buffered before. */
+  bookmark(): void;
   /** Delivers buffered messages as far as the link and the reader permit. */
   flush(): void;
   /** Ends the watch, because its connection is lost. */
@@ -29,6 +31,7 @@ export class FakeServer {
   readonly #store = new FakeStore();
   readonly #watches = new Set<ServerWatch>();
   #flushing: Promise<void> | undefined;
+  #bookmarkedAt = 0;
 
   get revision(): number {
     return this.#store.revision;
@@ -97,6 +100,15 @@ export class FakeServer {
     this.cut();
   }
 
+  /** Advances the clock. Like a real client, the watches learn the revision of a quiet store about once a minute. */
+  advance(ms: number): void {
+    this.clock.advance(ms);
+    if (this.clock.now < this.#bookmarkedAt + BOOKMARK_MS) return;
+    this.#bookmarkedAt = this.clock.now;
+    for (const watch of this.#watches) watch.bookmark();
+    this.flushSoon();
+  }
+
   /** Cuts every open watch. */
   cut(): void {
     for (const watch of [...this.#watches]) watch.lost();
@@ -146,6 +158,9 @@ export class FakeServer {
     this.#changed();
   }
 }
+
+/** Virtual milliseconds between two bookmarks. */
+const BOOKMARK_MS = 60_000;
 
 const includes = ({ kind, rawKey }: FakeRange, key: string): boolean =>
   kind === 'key' ? key === rawKey : key.startsWith(rawKey);

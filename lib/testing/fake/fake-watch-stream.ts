@@ -93,6 +93,11 @@ export class FakeWatchStream implements WatchStream, ServerWatch {
     this.#buffer.push({ revision: this.#server.revision, fragment: false, changes });
   }
 
+  bookmark(): void {
+    if (this.#state !== 'accepted') return;
+    this.#buffer.push({ revision: this.#server.revision, fragment: false, changes: [] });
+  }
+
   flush(): void {
     if (this.#server.link.state !== 'connected') return;
     if (this.#state === 'pending') this.#admit();

@@ -18,7 +18,8 @@ export interface DeliveryOptions {
    */
   readonly order?: 'key' | 'target' | 'none' | undefined;
   /**
-   * Maximum number of calls that run at the same time. Always 1 with `order: 'target'`.
+   * Maximum number of calls that run at the same time; in a handler group, for each partition. Always 1 with
+   * `order: 'target'`.
    * @default 16
    */
   readonly concurrency?: number | undefined;
@@ -42,10 +43,11 @@ export interface DeliveryOptions {
   readonly timeoutMs?: number | undefined;
   /**
    * Behaviour after the last attempt has failed. `skip`: continue with the next event. `halt`: start no further calls
-   * until `resume()`, which continues with the event that failed.
+   * until `resume()`, which continues with the event that failed. `park`: only in a handler group; the event is stored
+   * in etcd for `GroupRegistry.redrive`, and the next event follows.
    * @default 'skip'
    */
-  readonly onExhausted?: 'skip' | 'halt' | undefined;
+  readonly onExhausted?: 'skip' | 'halt' | 'park' | undefined;
   /**
    * The types of events that the handler is called for. `previous` is the value before the event, whether or not the
    * handler was called for it.
@@ -170,7 +172,7 @@ export function checkDelivery(options: DeliveryOptions, path = ''): void {
   checkOneOf(`"${path}delivery"`, options.delivery, ['every', 'latest']);
   checkRetry(`${path}retry`, options.retry);
   checkMilliseconds(`"${path}timeoutMs"`, options.timeoutMs, 1);
-  checkOneOf(`"${path}onExhausted"`, options.onExhausted, ['skip', 'halt']);
+  checkOneOf(`"${path}onExhausted"`, options.onExhausted, ['skip', 'halt', 'park']);
   checkOneOf(`"${path}events"`, options.events, ['put', 'delete', 'both']);
   checkMilliseconds(`"${path}debounceMs"`, options.debounceMs, 0);
   if (options.delivery === 'every' && (options.debounceMs ?? 0) > 0) {

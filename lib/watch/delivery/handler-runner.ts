@@ -1,4 +1,4 @@
-import { HandlerTimeoutError } from '../../etcd-trigger.errors.js';
+import { HandlerTimeoutError, InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { Clock } from '../../timing/clock.js';
 import { adopted, isThenable } from '../../foreign/thenable.js';
 import type { DeliveryContext } from '../watch-event.js';
@@ -113,6 +113,12 @@ export class HandlerRunner<Item> {
   }
 }
 
+/** The error of `commit()` in a call that has no cursor. */
+export const commitRefused = (): InvalidOptionsError =>
+  new InvalidOptionsError(
+    `commit() stores the progress of a handler group: add { group: 'name' } to the options of @WatchKey`,
+  );
+
 /** One handler call, and the context that the handler receives. The signal is created when it is first read. */
 export class RunningCall implements DeliveryContext {
   attempt = 1;
@@ -124,6 +130,13 @@ export class RunningCall implements DeliveryContext {
   #abort: AbortController | undefined;
   #outcome: CallOutcome | undefined;
   #onEnd: ((outcome: CallOutcome) => void) | undefined;
+
+  readonly fence = undefined;
+  readonly redelivered = false;
+
+  commit(): Promise<void> {
+    return Promise.reject(commitRefused());
+  }
 
   get signal(): AbortSignal {
     return (this.#abort ??= new AbortController()).signal;

@@ -30,6 +30,8 @@ export class CatchUpFollower implements ReflectorSink {
     listener: RangeListener,
     /** `initial`: the listener receives the newest list first. */
     from: NonNullable<ReflectorOptions['from']> | 'initial',
+    /** The listener receives the list at its revision first. */
+    wantsInitial: boolean,
     /** Returns true if the shared stream has seen the same changes. The listener has then rejoined it. */
     rejoinIfCaughtUp: (cache: RangeCache) => boolean,
     private readonly failures: DeliveryFailures,
@@ -37,7 +39,7 @@ export class CatchUpFollower implements ReflectorSink {
     this.#listener = listener;
     this.#subject = range;
     this.#isRefused = failures.isFailing(listener);
-    this.#wantsInitial = from === 'initial';
+    this.#wantsInitial = wantsInitial || from === 'initial';
     this.#rejoinIfCaughtUp = rejoinIfCaughtUp;
     // A cache comes from the shared stream, which was followed until now.
     const cache = typeof from === 'object' && 'cache' in from ? from.cache : undefined;

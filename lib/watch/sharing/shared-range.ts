@@ -115,10 +115,17 @@ export class SharedRange implements ReflectorSink, RangeOwner {
     return registration;
   }
 
-  /** The listener receives every change from `revision` on. It lags if the shared stream is past that revision. */
-  registerFrom(revision: number, listener: RangeListener): ListenerRegistration {
-    if (this.cache?.canJoinAt(revision)) return this.register(listener, { initial: false });
-    const registration = this.#add(listener, false);
+  /**
+   * The listener receives every change from `revision` on. It lags if the shared stream is past that revision. With
+   * `initial`, it receives the records before that revision first.
+   */
+  registerFrom(
+    revision: number,
+    listener: RangeListener,
+    { initial = false }: { readonly initial?: boolean } = {},
+  ): ListenerRegistration {
+    if (this.cache?.canJoinAt(revision)) return this.register(listener, { initial });
+    const registration = this.#add(listener, initial);
     this.#startCatchUp(registration, { revision: revision - 1 });
     return registration;
   }
@@ -282,6 +289,7 @@ export class SharedRange implements ReflectorSink, RangeOwner {
       this.range,
       listener,
       from,
+      typeof from === 'object' && 'revision' in from && registration.wantsInitial,
       rejoinIfCaughtUp,
       this.#failures,
     );

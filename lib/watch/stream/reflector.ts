@@ -208,7 +208,13 @@ export class Reflector {
         origin: 'resync',
         ...(reason !== 'compacted' && { clusterId: list.clusterId }),
       },
-      { target: this.#range.target, fromRevision: cache.next, toRevision: list.revision, reason },
+      {
+        target: this.#range.target,
+        fromRevision: cache.next,
+        toRevision: list.revision,
+        reason,
+        deletionsKnown: true,
+      },
     );
   }
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { ContractCluster } from './contract-cluster.js';
 import { coordinationContract } from './coordination.contract.js';
 import { cronContract } from './cron.contract.js';
+import { groupsContract } from './groups.contract.js';
 import { handlersContract } from './handlers.contract.js';
 import { keyValueContract } from './key-value.contract.js';
 import { layersContract } from './layers.contract.js';
@@ -34,5 +35,6 @@ export function describeContract(name: string, start: () => Promise<ContractClus
     locksContract(current);
     servicesContract(current);
     cronContract(current);
+    groupsContract(current);
   });
 }

@@ -139,7 +139,13 @@ export function watcherContract(cluster: () => ContractCluster): void {
         'resync put /wc/new 3 (was -) r3 c3 v1',
       ]);
       expect(recorder.notices).toEqual([
-        { target: { prefix: '/wc/' }, fromRevision: base + 1, toRevision: head, reason: 'compacted' },
+        {
+          target: { prefix: '/wc/' },
+          fromRevision: base + 1,
+          toRevision: head,
+          reason: 'compacted',
+          deletionsKnown: true,
+        },
       ]);
     });
 
@@ -218,7 +224,13 @@ export function watcherContract(cluster: () => ContractCluster): void {
         'resync delete /ww/old - (was 0) r0 c0 v0',
       ]);
       expect(recorder.notices).toEqual([
-        { target: { prefix: '/ww/' }, fromRevision: base + 1, toRevision: head, reason: 'restored' },
+        {
+          target: { prefix: '/ww/' },
+          fromRevision: base + 1,
+          toRevision: head,
+          reason: 'restored',
+          deletionsKnown: true,
+        },
       ]);
     });
   });

@@ -2,49 +2,15 @@ import { checkKnown } from '../../option-checks.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { ignoreRejection, isThenable } from '../../foreign/thenable.js';
 import type { Fence } from '../../backend/fence.js';
-import {
-  type DeleteOptions,
-  expectedRevision,
-  type KeyWrite,
-  plannedDelete,
-  plannedPut,
-  type PutOptions,
-} from './config-writer.js';
+import { expectedRevision, type KeyWrite, plannedDelete, plannedPut, type PutOptions } from './config-writer.js';
 import { LayeredFeed } from '../layers/layered-feed.js';
 import { checkNoLayer, layerOf } from './layer-options.js';
 import { type LayerChange, plannedLayerDelete, plannedLayerPut } from './layer-writer.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
-import type { SchemaInput, StandardSchema } from '../../dto/standard-schema.js';
 import type { ValueType } from '../../dto/value-type.js';
-import { type ValueOnly, writeArguments } from './write-arguments.js';
-import type { Type } from '@nestjs/common';
+import { writeArguments } from './write-arguments.js';
+import type { ConfigTransaction, TransactionPutOptions } from '../../config-transaction.js';
 import { quoted } from '../../foreign/foreign-text.js';
-
-/** The conditions of a write in a transaction. */
-export type TransactionPutOptions = Pick<PutOptions, 'ifRevision' | 'ifAbsent' | 'layer'>;
-
-/** Collects the writes of a transaction; nothing is sent before all of them are known. */
-export interface ConfigTransaction {
-  /**
-   * Adds a write of a value, which is validated. If `ifRevision` or `ifAbsent` does not hold, the transaction is not
-   * applied.
-   */
-  put<V extends object>(key: string, value: ValueOnly<V>, options?: TransactionPutOptions): void;
-  /** The same, with a value that the compiler checks against the class of the key. */
-  put<T extends object>(key: string, type: Type<T>, value: NoInfer<T>, options?: TransactionPutOptions): void;
-  /** The same, with a value that the compiler checks against the schema of the key. */
-  put<S extends StandardSchema>(key: string, schema: S, value: SchemaInput<S>, options?: TransactionPutOptions): void;
-  /**
-   * Adds a deletion. If `ifRevision` does not hold, the transaction is not applied. Deleting an absent key has no
-   * effect.
-   */
-  delete(key: string, options?: Pick<DeleteOptions, 'ifRevision' | 'layer'>): void;
-  /**
-   * The transaction is applied only if this instance still owns what the fence stands for. May be called once for each
-   * fence.
-   */
-  requireFence(fence: Fence): void;
-}
 
 /** The content of a transaction. */
 export interface PlannedTransaction {
@@ -54,12 +20,14 @@ export interface PlannedTransaction {
 }
 
 /**
- * Collects the writes of a transaction and validates each value with the definition of its key.
+ * Collects the writes of a transaction and validates each value with the definition of its key. `mayBeEmpty`: the
+ * transaction needs no write.
  * @throws InvalidOptionsError, InvalidConfigError
  */
 export async function planTransaction(
   build: (tx: ConfigTransaction) => unknown,
   feedOf: (operation: string, key: string, type: ValueType | undefined) => DefinitionFeed,
+  { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {},
 ): Promise<PlannedTransaction> {
   const planned = new Map<string, () => Promise<KeyWrite>>();
   const changes = new Map<string, LayerChange>();
@@ -122,7 +90,7 @@ export async function planTransaction(
       'transaction: the build function returned a promise; build the transaction synchronously',
     );
   }
-  if (planned.size + changes.size === 0) {
+  if (planned.size + changes.size === 0 && !mayBeEmpty) {
     throw new InvalidOptionsError('transaction: it contains no write; call put or delete');
   }
   const writes = await Promise.all(Array.from(planned.values(), (write) => write()));

@@ -1,0 +1,185 @@
+import { KeyRange } from '../../backend/key-range.js';
+import { keyBytesOf, type KeyRecord } from '../../backend/key-record.js';
+import type { Condition, KeyValueStore, Operation } from '../../backend/key-value-store.js';
+import type { ListWatcher } from '../../backend/list-watcher.js';
+import { GroupBusyError, InvalidOptionsError, WriteError } from '../../etcd-trigger.errors.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { type CoordinationKeys, type GroupKeys, partitionName } from '../coordination-keys.js';
+import { cursorKeys, firstCursor, type GroupConfig, parseConfig, serializeConfig } from './group-config.js';
+import { type CursorStamp, type GroupCursor, parseCursor, revisionOf, serializeCursor } from './group-cursor.js';
+import { type ParkedRecord, parseParked, serializeParked } from './parked-record.js';
+
+export interface GroupAdministrationOptions {
+  readonly keyValue: KeyValueStore;
+  readonly listWatcher: Pick<ListWatcher, 'list'>;
+  readonly keys: CoordinationKeys;
+  readonly stamp: () => CursorStamp;
+}
+
+/** A cursor as it is stored, with the key and revision of that. */
+interface FoundCursor {
+  readonly condition: Condition;
+  readonly cursor: GroupCursor;
+}
+
+/** The most keys that one transaction deletes. */
+const MAX_KEYS = 100;
+
+/** Changes what etcd stores of groups, whether or not this instance takes part in them. */
+export class GroupAdministration {
+  readonly #options: GroupAdministrationOptions;
+
+  constructor(options: GroupAdministrationOptions) {
+    this.#options = options;
+  }
+
+  /** The parked events by raw key, oldest first. */
+  async parked(name: string): Promise<{ readonly key: KeyRecord; readonly record: ParkedRecord }[]> {
+    const records = await this.#list(this.#keysOf(name).parked);
+    return records
+      .flatMap((key) => {
+        const record = parseParked(key.value);
+        return record ? [{ key, record }] : [];
+      })
+      .sort((a, b) => a.record.revision - b.record.revision);
+  }
+
+  /** Marks all parked events, so that the owners of their partitions call the handler again. Returns their number. */
+  async redrive(name: string): Promise<number> {
+    let count = 0;
+    for (const { key, record } of await this.parked(name)) {
+      const { rawKey, revision } = key;
+      const operation: Operation = { type: 'put', rawKey, value: serializeParked({ ...record, redrive: true }) };
+      const what = `redrive an event of the group ${quoted(name)}`;
+      // An event that was handled meanwhile is not parked any more.
+      const { applied } = await this.#options.keyValue.commit({
+        what,
+        conditions: [{ rawKey, revision }],
+        operations: [operation],
+      });
+      if (applied) count += 1;
+    }
+    return count;
+  }
+
+  /** @throws GroupBusyError, InvalidOptionsError */
+  async repartition(name: string, partitions: number): Promise<void> {
+    const what = `repartition the group ${quoted(name)}`;
+    const keys = this.#keysOf(name);
+    const { config, condition } = await this.#config(what, keys);
+    if (config.partitions === partitions) return;
+    const found = await Promise.all(cursorKeys(keys, config.partitions).map((rawKey) => this.#cursor(what, rawKey)));
+    const cursors = found.map(({ cursor }) => cursor);
+    const next = cursors.every(isUntouched) ? firstCursor(fromOf(cursors[0])) : this.#joined(what, config, cursors);
+    const stamp = this.#options.stamp();
+    const kept = cursorKeys(keys, partitions);
+    const removed = cursorKeys(keys, config.partitions).slice(partitions);
+    const result = await this.#options.keyValue.commit({
+      what,
+      conditions: [condition, { rawKey: keys.owners, noneCreatedBefore: 0 }, ...found.map((each) => each.condition)],
+      operations: [
+        { type: 'put', rawKey: keys.config, value: serializeConfig({ ...config, partitions }) },
+        ...kept.map((rawKey): Operation => ({ type: 'put', rawKey, value: serializeCursor(next, stamp) })),
+        ...removed.map((rawKey): Operation => ({ type: 'delete', rawKey })),
+      ],
+    });
+    if (result.applied) return;
+    const hasOwner = result.current[1] !== undefined;
+    throw new GroupBusyError(
+      `${what}: ${hasOwner ? 'instances own partitions; stop all instances with the former number of partitions first' : 'somebody else has changed it meanwhile; try again'}`,
+    );
+  }
+
+  /** @param own the configuration of this instance, if it has the handler */
+  async reset(name: string, from: 'existing' | 'now', own: GroupConfig | undefined): Promise<void> {
+    const what = `reset the group ${quoted(name)}`;
+    const keys = this.#keysOf(name);
+    const { config, condition } = await this.#config(what, keys);
+    const next = own ?? config;
+    const stamp = this.#options.stamp();
+    await this.#forgetKeys(what, keys);
+    const former = cursorKeys(keys, config.partitions).slice(next.partitions);
+    const owners = Array.from(
+      { length: Math.max(config.partitions, next.partitions) },
+      (_, partition) => keys.owners + partitionName(partition),
+    );
+    const cursor = serializeCursor(firstCursor(from), stamp);
+    const puts: Operation[] = [
+      { type: 'put', rawKey: keys.config, value: serializeConfig(next) },
+      ...cursorKeys(keys, next.partitions).map((rawKey): Operation => ({ type: 'put', rawKey, value: cursor })),
+    ];
+    const deletes = [...owners, ...former].map((rawKey): Operation => ({ type: 'delete', rawKey }));
+    const result = await this.#options.keyValue.commit({
+      what,
+      conditions: [condition],
+      operations: [...puts, ...deletes],
+    });
+    if (!result.applied) throw new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
+  }
+
+  /** One cursor that begins where the one that is furthest behind is, and knows what the others have handled. */
+  #joined(what: string, { partitions }: GroupConfig, cursors: readonly GroupCursor[]): GroupCursor {
+    const highest = Math.max(...cursors.map(({ r }) => r));
+    const isUnfinished = cursors.some(
+      ({ phase, was, r }) =>
+        phase !== undefined || was?.cursors.some((former) => Math.max(former.r, ...former.done.map(revisionOf)) > r),
+    );
+    if (isUnfinished) {
+      throw new GroupBusyError(
+        `${what}: a list, or the last change of the partitions, is not handled yet; let the instances handle it first`,
+      );
+    }
+    const isReleased = cursors.every(({ released, interrupted }) => released === true && interrupted !== true);
+    return {
+      r: Math.min(...cursors.map(({ r }) => r)),
+      done: [],
+      stalls: 0,
+      cluster: cursors[0]?.cluster ?? '',
+      released: isReleased ? true : undefined,
+      was: cursors.every(({ r, done }) => r === highest && done.length === 0)
+        ? undefined
+        : { partitions, cursors: cursors.map(({ r, done }) => ({ r, done })) },
+    };
+  }
+
+  #keysOf(name: string): GroupKeys {
+    return this.#options.keys.group(name);
+  }
+
+  async #config(
+    what: string,
+    { config: rawKey }: GroupKeys,
+  ): Promise<{ readonly config: GroupConfig; readonly condition: Condition }> {
+    const { record } = await this.#options.keyValue.get(rawKey);
+    if (!record) throw new InvalidOptionsError(`${what}: etcd has no such group; no instance has used it yet`);
+    const config = parseConfig(record.value);
+    if (config) return { config, condition: { rawKey, revision: record.revision } };
+    throw new WriteError(`${what}: another version of this library has stored it; update this instance`);
+  }
+
+  async #cursor(what: string, rawKey: string): Promise<FoundCursor> {
+    const { record } = await this.#options.keyValue.get(rawKey);
+    const found = record && parseCursor(record.value);
+    if (found) return { condition: { rawKey, revision: record.revision }, cursor: found.cursor };
+    throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
+  }
+
+  async #forgetKeys(what: string, { remembered }: GroupKeys): Promise<void> {
+    const keys = (await this.#list(remembered)).map(({ rawKey }) => rawKey);
+    while (keys.length > 0) {
+      const operations = keys.splice(0, MAX_KEYS).map((rawKey): Operation => ({ type: 'delete', rawKey }));
+      await this.#options.keyValue.commit({ what, operations });
+    }
+  }
+
+  async #list(prefix: string): Promise<KeyRecord[]> {
+    const range = KeyRange.of({ prefix: keyBytesOf(prefix) });
+    const { signal } = new AbortController();
+    return [...(await this.#options.listWatcher.list(range, { signal })).records.values()];
+  }
+}
+
+/** True for a cursor of a group that nobody has begun to handle. */
+const isUntouched = ({ phase, r }: GroupCursor): boolean => phase === 'now' || (phase === 'initial' && r === 0);
+
+const fromOf = (cursor: GroupCursor | undefined): 'existing' | 'now' => (cursor?.phase === 'now' ? 'now' : 'existing');

@@ -1,0 +1,90 @@
+import type { Fence } from '../../backend/fence.js';
+import type { ConfigTransaction } from '../../config-transaction.js';
+import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import type { DeliveryContext } from '../../watch/watch-event.js';
+
+export interface GroupCallOptions {
+  /** `Class.method`, for messages. */
+  readonly name: string;
+  readonly fence: Fence;
+  readonly redelivered: boolean;
+  /** Applies the writes, and stores that the event is handled. */
+  readonly commit: (build: (tx: ConfigTransaction) => void) => Promise<void>;
+}
+
+/** The context of one call of a group's handler. */
+export class GroupCall implements DeliveryContext {
+  readonly attempt: number;
+  readonly #call: Pick<DeliveryContext, 'signal'>;
+  readonly #options: GroupCallOptions;
+  #state: 'open' | 'committing' | 'committed' | 'ended' = 'open';
+  #commit: Promise<void> | undefined;
+
+  constructor(call: Pick<DeliveryContext, 'signal' | 'attempt'>, options: GroupCallOptions) {
+    this.#call = call;
+    this.#options = options;
+    this.attempt = call.attempt;
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.signal;
+  }
+
+  get fence(): Fence {
+    return this.#options.fence;
+  }
+
+  get redelivered(): boolean {
+    return this.#options.redelivered;
+  }
+
+  get isCommitted(): boolean {
+    return this.#state === 'committed';
+  }
+
+  commit(build: (tx: ConfigTransaction) => void): Promise<void> {
+    const isFirst = this.#state === 'open';
+    const commit = this.#apply(build);
+    // A method that does not wait for the commit fails with its error: see `end`.
+    commit.catch(() => undefined);
+    if (isFirst) this.#commit = commit;
+    return commit;
+  }
+
+  /** The method has ended. Returns a promise if a commit has not been answered yet. */
+  end(): Promise<void> | undefined {
+    if (this.#state === 'committing') return this.#whenCommitted();
+    if (this.#state === 'open') this.#state = 'ended';
+    return undefined;
+  }
+
+  async #whenCommitted(): Promise<void> {
+    try {
+      await this.#commit;
+    } finally {
+      void this.end();
+    }
+  }
+
+  async #apply(build: (tx: ConfigTransaction) => void): Promise<void> {
+    if (this.#state !== 'open') throw this.#misuse();
+    this.#state = 'committing';
+    try {
+      await this.#options.commit(build);
+      this.#state = 'committed';
+    } catch (error) {
+      this.#state = 'open';
+      throw error;
+    }
+  }
+
+  #misuse(): InvalidOptionsError {
+    const reason = {
+      open: '',
+      committing: 'another commit() of this call is running; put all writes into one',
+      committed: 'the call has applied a commit(), and can do it once; put all writes into one',
+      ended: 'the call has ended; wait for commit() in the method',
+    }[this.#state];
+    return new InvalidOptionsError(`commit() of ${this.#options.name}: ${reason}`);
+  }
+}

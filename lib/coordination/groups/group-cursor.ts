@@ -1,0 +1,148 @@
+import { hashOf } from '../rendezvous.js';
+import { parseObject, textOf } from '../members.js';
+
+/** The events of a partition that are handled: everything up to the revision `r`, and the positions in `done`. */
+export interface CursorProgress {
+  readonly r: number;
+  /** Handled events after `r`: see `positionOf` and `keyPosition`. */
+  readonly done: readonly string[];
+  /**
+   * The keys of the list at `r` are being handled, in key order: `initial` all of them, `resync` those whose last write
+   * is not handled according to `base`. `initial` with `r` 0, and `now`: begins at the revision of the key that stores
+   * the cursor.
+   */
+  readonly phase?: 'initial' | 'resync' | 'now' | undefined;
+  /** In a phase: the keys up to this raw key are handled. */
+  readonly after?: string | undefined;
+  /** In the phase `resync`: the progress before it. `undefined`: nothing is known of it. */
+  readonly base?: CursorProgress | undefined;
+}
+
+/** The progress of one partition of a group, as etcd stores it. */
+export interface GroupCursor extends CursorProgress {
+  /** Positions of the calls that have started. Stored only if `stalls` is not 0. */
+  readonly trying?: readonly string[] | undefined;
+  /** The positions that were tried each time an owner has died. */
+  readonly suspects?: readonly string[] | undefined;
+  /** Number of owners in a row that died, as far as one of the suspects was tried. */
+  readonly stalls: number;
+  /** The cursors before the number of partitions was changed. */
+  readonly was?: FormerPartitions | undefined;
+  /** Id of the cluster; empty if it is unknown. */
+  readonly cluster: string;
+  /** True if the last owner gave the partition up, and did not die. */
+  readonly released?: boolean | undefined;
+  /** True if the last owner gave the partition up while an event was not handled whose call had begun. */
+  readonly interrupted?: boolean | undefined;
+}
+
+/** Progress under another number of partitions. */
+export interface FormerPartitions {
+  readonly partitions: number;
+  readonly cursors: readonly { readonly r: number; readonly done: readonly string[] }[];
+}
+
+/** The write of a cursor: the instance and its count. */
+export interface CursorStamp {
+  readonly by: string;
+  /** When the cursor was written, by the clock of the writer, in milliseconds since 1970. */
+  readonly at: number;
+}
+
+/** A cursor as etcd stores it. */
+export interface StoredCursor extends CursorStamp {
+  readonly cursor: GroupCursor;
+}
+
+/** At this number of stalls, the suspect is parked. */
+export const MAX_STALLS = 5;
+
+/** From this number of stalls on, a partition calls its handler with one event at a time. */
+export const SINGLE_CALL_STALLS = 3;
+
+/**
+ * The position of an event: its revision, and its index among the keys of the target in that revision. If there are
+ * several, a hash of the key follows, by which the event is recognized in a list.
+ */
+export const positionOf = (revision: number, index: number, count: number, rawKey: string): string =>
+  count === 1 ? `${revision}/${index}` : `${revision}/${index}/${hashOf(rawKey).toString(36)}`;
+
+/** The position of a key in a phase. */
+export const keyPosition = (rawKey: string): string => `=${rawKey}`;
+
+/** The revision of a position; 0 for a key of a phase. */
+export const revisionOf = (position: string): number =>
+  position.startsWith('=') ? 0 : Number(position.slice(0, position.indexOf('/')));
+
+/** True if the last write of a key, as a list shows it, is handled. */
+export function isHandled(progress: CursorProgress, revision: number, rawKey: string): boolean {
+  const { r, done, phase, after = '', base } = progress;
+  const isListed = phase === undefined || rawKey <= after || done.includes(keyPosition(rawKey));
+  if (!isListed) return base !== undefined && isHandled(base, revision, rawKey);
+  return revision <= r || hasPosition(done, revision, rawKey);
+}
+
+function hasPosition(done: readonly string[], revision: number, rawKey: string): boolean {
+  if (done.length === 0) return false;
+  const hash = hashOf(rawKey).toString(36);
+  return done.some(
+    (position) =>
+      position === `${revision}/0` || (position.startsWith(`${revision}/`) && position.endsWith(`/${hash}`)),
+  );
+}
+
+export const serializeCursor = (cursor: GroupCursor, { by, at }: CursorStamp): Buffer =>
+  Buffer.from(JSON.stringify({ v: 1, ...cursor, by, at }));
+
+/** Returns `undefined` for a value that this version cannot read. */
+export function parseCursor(value: Buffer): StoredCursor | undefined {
+  const { v, r, done, phase, after, base, trying, suspects, stalls, was, cluster, released, interrupted, by, at } =
+    parseObject(value);
+  const isReadable = v === 1 && Number.isSafeInteger(r) && isTexts(done) && (phase === undefined || isPhase(phase));
+  if (!isReadable) return undefined;
+  const cursor: GroupCursor = {
+    r: r as number,
+    done,
+    phase,
+    after: typeof after === 'string' ? after : undefined,
+    base: typeof base === 'object' && base !== null ? (base as CursorProgress) : undefined,
+    trying: isTexts(trying) ? trying : undefined,
+    suspects: isTexts(suspects) ? suspects : undefined,
+    stalls: typeof stalls === 'number' ? stalls : 0,
+    was: was as FormerPartitions | undefined,
+    cluster: textOf(cluster),
+    released: released === true ? true : undefined,
+    interrupted: interrupted === true ? true : undefined,
+  };
+  return { cursor, by: textOf(by), at: typeof at === 'number' ? at : 0 };
+}
+
+/**
+ * The cursor as the next owner stores it with its claim. Counts the owners that died while they tried the same event.
+ *
+ * @param revision of the key that stores the cursor
+ */
+export function claimedCursor(cursor: GroupCursor, revision: number): GroupCursor {
+  const { phase, trying = [], released, ...last } = cursor;
+  const kept = { ...last, interrupted: undefined };
+  const isNew = phase === 'now' || (phase === 'initial' && cursor.r === 0);
+  const r = isNew ? revision : cursor.r;
+  const next: GroupCursor = phase === undefined || phase === 'now' ? { ...kept, r } : { ...kept, r, phase };
+  if (released === true) return { ...next, stalls: cursor.stalls };
+  if (trying.length === 0) return { ...next, stalls: Math.max(1, cursor.stalls) };
+  const { suspects } = cursor;
+  if (!suspects) return { ...next, suspects: trying, stalls: Math.max(1, cursor.stalls) };
+  const same = trying.filter((position) => suspects.includes(position));
+  if (same.length === 0) return { ...next, suspects: trying, stalls: 1 };
+  return { ...next, suspects: same, stalls: cursor.stalls + 1 };
+}
+
+/** The position that is to be parked instead of being called; `undefined` if there is none. */
+export const poisonOf = ({ stalls, suspects = [] }: GroupCursor): string | undefined =>
+  stalls >= MAX_STALLS && suspects.length === 1 ? suspects[0] : undefined;
+
+const isTexts = (value: unknown): value is readonly string[] =>
+  Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+
+const isPhase = (value: unknown): value is NonNullable<GroupCursor['phase']> =>
+  value === 'initial' || value === 'resync' || value === 'now';

@@ -1,0 +1,41 @@
+import type { KeyRange } from '../../backend/key-range.js';
+import type { Condition, Operation, TransactionResult } from '../../backend/key-value-store.js';
+import type { ConfigTransaction } from '../../config-transaction.js';
+import type { ResolvedDelivery } from '../../watch/delivery/delivery-options.js';
+import type { ResyncNotice, WatchFailure, WatchHandler } from '../../watch/watch-event.js';
+import type { ResolvedGroup } from './group-options.js';
+
+/** The writes of a `commit()`, which are sent together with the cursor. */
+export interface GroupEffects {
+  readonly conditions: readonly Condition[];
+  readonly operations: readonly Operation[];
+  /**
+   * Interprets the result of the transaction, whose first conditions are those of the effects. Resolves when readers of
+   * this process see the writes.
+   * @throws RevisionConflictError, FenceLostError
+   */
+  readonly outcome: (result: TransactionResult) => Promise<void>;
+}
+
+/** The handler of a group on this instance. */
+export interface GroupHandler {
+  readonly options: ResolvedGroup;
+  /** `Class.method`. */
+  readonly name: string;
+  readonly range: KeyRange;
+  /** The target with its pattern: part of the group's configuration. */
+  readonly target: string;
+  /** The text that decides about the partition of a key. `undefined`: the target does not contain the key. */
+  readonly partitionKeyOf: (key: string) => string | undefined;
+  readonly handler: WatchHandler;
+  readonly delivery: ResolvedDelivery;
+  /** True if a parked event may contain the value. */
+  readonly mayStoreValues: boolean;
+  /**
+   * Plans the writes of a `commit()`.
+   * @throws InvalidOptionsError, InvalidConfigError
+   */
+  readonly planEffects: (what: string, build: (tx: ConfigTransaction) => void) => Promise<GroupEffects>;
+  readonly onResync: (notice: ResyncNotice) => unknown;
+  readonly onError: (failure: WatchFailure) => unknown;
+}

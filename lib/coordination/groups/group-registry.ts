@@ -1,0 +1,95 @@
+import { checkInteger, checkKnown, checkOneOf } from '../../option-checks.js';
+import { checkName } from '../coordination-keys.js';
+import { coordinationMissing } from '../coordination-options.js';
+import { describeGroup, type GroupDescription } from './group-description.js';
+import { MAX_PARTITIONS } from './group-options.js';
+import type { HandlerGroups } from './handler-groups.js';
+import { parkedKeyOf } from './parked-record.js';
+
+/** An event that a group keeps because its handler could not handle it. Without its value, which may be a secret. */
+export interface ParkedEvent {
+  readonly key: string;
+  readonly type: 'put' | 'delete';
+  /** Revision of the change. */
+  readonly revision: number;
+  /** Number of calls with the event; 0 if the process ended during each of them. */
+  readonly attempts: number;
+  /** Class of the error of the last attempt. */
+  readonly error: string;
+  readonly parkedAt: Date;
+  /** True from `redrive()` until the handler was called again. */
+  readonly isRedriven: boolean;
+}
+
+/** The handler groups of one cluster. Requires the option `coordination`. */
+export class GroupRegistry {
+  readonly #groups: HandlerGroups | undefined;
+  readonly #cluster: string;
+
+  /** @internal */
+  constructor(groups: HandlerGroups | undefined, cluster: string) {
+    this.#groups = groups;
+    this.#cluster = cluster;
+  }
+
+  /** Returns the groups that this instance takes part in. */
+  list(): readonly GroupDescription[] {
+    return this.#all.all.map(describeGroup);
+  }
+
+  /** Reads the parked events of a group from etcd, in the order of their revisions. */
+  async parked(name: string): Promise<ParkedEvent[]> {
+    checkName('the name of a group', name);
+    const parked = await this.#all.administration.parked(name);
+    return parked.map(({ record }) => ({
+      key: parkedKeyOf(record),
+      type: record.type,
+      revision: record.revision,
+      attempts: record.attempts,
+      error: record.error,
+      parkedAt: new Date(record.at),
+      isRedriven: record.redrive === true,
+    }));
+  }
+
+  /**
+   * Lets the owners of the partitions call the handler once more with each parked event, `redelivered` being true. An
+   * event that is handled is not parked any more. Later events of the key may have been handled before.
+   * @returns the number of events
+   */
+  async redrive(name: string): Promise<number> {
+    checkName('the name of a group', name);
+    return this.#all.administration.redrive(name);
+  }
+
+  /**
+   * Changes the number of partitions, which no instance may own: stop those with the former number first. No event is
+   * lost or repeated by that.
+   *
+   * @throws GroupBusyError if an instance owns a partition, or a list is not handled yet
+   * @throws InvalidOptionsError if etcd has no such group
+   */
+  async repartition(name: string, partitions: number): Promise<void> {
+    checkName('the name of a group', name);
+    checkInteger(`repartition(${name}): the number of partitions`, partitions, { min: 1, max: MAX_PARTITIONS });
+    await this.#all.administration.repartition(name, partitions);
+  }
+
+  /**
+   * Lets a group begin again, as if it were new. Its present owners lose their partitions. If this instance has the
+   * handler, the target and the number of partitions become those of its options.
+   * @throws InvalidOptionsError if etcd has no such group
+   */
+  async reset(name: string, options: { readonly from: 'existing' | 'now' }): Promise<void> {
+    checkName('the name of a group', name);
+    checkKnown(options, { from: true }, { owner: ` of reset(${name})` });
+    checkOneOf('"from"', options.from, ['existing', 'now']);
+    const own = this.#all.all.find((member) => member.name === name)?.config;
+    await this.#all.administration.reset(name, options.from, own);
+  }
+
+  get #all(): HandlerGroups {
+    if (this.#groups) return this.#groups;
+    throw coordinationMissing('GroupRegistry', this.#cluster);
+  }
+}

@@ -1,0 +1,147 @@
+import { WatchError } from '../../etcd-trigger.errors.js';
+import { KeyRange } from '../../backend/key-range.js';
+import { keyBytesOf, keyText } from '../../backend/key-record.js';
+import type { KeyValueStore } from '../../backend/key-value-store.js';
+import { CompactedError, FutureRevisionError, type ListWatcher } from '../../backend/list-watcher.js';
+import type { SharedRanges } from '../../watch/sharing/shared-ranges.js';
+import type { ResyncNotice } from '../../watch/watch-event.js';
+import { type FollowedList, GroupFollower } from './group-follower.js';
+import { phaseEvents } from './list-plan.js';
+import type { PartitionOwner } from './partition-owner.js';
+
+export interface GroupResumeOptions {
+  readonly group: string;
+  readonly range: KeyRange;
+  readonly ranges: SharedRanges;
+  readonly keyValue: KeyValueStore;
+  readonly listWatcher: Pick<ListWatcher, 'list'>;
+  /** A key of the group: reading it shows the newest revision. */
+  readonly configKey: string;
+  /** Raw prefix of the remembered keys; `undefined`: nothing is remembered. */
+  readonly rememberedPrefix: string | undefined;
+  /** `undefined`: the target does not contain the key. */
+  readonly partitionOf: (key: string) => number | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Lets partitions continue at their cursors: those that begin together share one list and one watch. */
+export class GroupResume {
+  readonly #options: GroupResumeOptions;
+
+  constructor(options: GroupResumeOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Resolves when all of the partitions are following, or have ended.
+   * @param reasons why the history of a partition is another one, if that is known
+   * @throws EtcdTriggerError if etcd refuses a list; the call may be repeated for the partitions that are not following
+   */
+  async resume(owners: readonly PartitionOwner[], reasons: ReadonlyMap<number, ResyncNotice['reason']>): Promise<void> {
+    const waiting = owners.filter((owner) => !owner.isEnding && !owner.isFollowing);
+    if (waiting.length === 0) return;
+    const steady: PartitionOwner[] = [];
+    const listed = new Map<number, PartitionOwner[]>();
+    for (const owner of waiting) {
+      const { progress } = owner.cursor;
+      const reason = reasons.get(owner.partition);
+      if (reason !== undefined && !owner.hasResync) owner.beginResync(await this.#now(), reason);
+      if (progress.phase === undefined) steady.push(owner);
+      else listed.set(progress.revision, [...(listed.get(progress.revision) ?? []), owner]);
+    }
+    await Promise.all([
+      this.#steady(steady),
+      ...Array.from(listed, ([revision, together]) => this.#follow(together, revision)),
+    ]);
+  }
+
+  /**
+   * Lets a partition continue after the events that it has received.
+   * @throws EtcdTriggerError if etcd does not hold the history, or refuses the list
+   */
+  async followAgain(owner: PartitionOwner): Promise<void> {
+    const { ranges, range, partitionOf, signal } = this.#options;
+    const follower = new GroupFollower(ranges, range, owner.cursor.progress.revision, partitionOf);
+    let isUsed = false;
+    try {
+      const list = await follower.whenListed(signal);
+      if (isAnother(owner.cursor.cluster, list.clusterId)) throw new WatchError('the cluster is another one');
+      isUsed = !owner.isEnding;
+      if (!isUsed) return;
+      owner.start(follower);
+      follower.start([owner]);
+    } finally {
+      if (!isUsed) follower.close();
+    }
+  }
+
+  /** From the lowest of their cursors: each skips what it has handled. */
+  async #steady(owners: readonly PartitionOwner[]): Promise<void> {
+    if (owners.length === 0) return;
+    await this.#follow(owners, Math.min(...owners.map(({ cursor }) => cursor.progress.revision)));
+  }
+
+  async #follow(owners: readonly PartitionOwner[], revision: number): Promise<void> {
+    const { ranges, range, partitionOf, signal } = this.#options;
+    const follower = new GroupFollower(ranges, range, revision, partitionOf);
+    let isUsed = false;
+    try {
+      const list = await follower.whenListed(signal);
+      const changed = owners.filter(({ cursor }) => isAnother(cursor.cluster, list.clusterId));
+      const same = owners.filter((owner) => !changed.includes(owner));
+      isUsed = await this.#start(same, follower, list);
+      await this.#resync(changed, 'cluster-changed');
+    } catch (error) {
+      const reason = error instanceof CompactedError ? 'compacted' : 'restored';
+      if (!(error instanceof CompactedError || error instanceof FutureRevisionError)) throw error;
+      const lost = owners.filter(({ cursor }) => cursor.progress.revision === revision);
+      await Promise.all([this.#resync(lost, reason), this.#steady(owners.filter((owner) => !lost.includes(owner)))]);
+    } finally {
+      if (!isUsed) follower.close();
+    }
+  }
+
+  /** Returns true if a partition uses the follower. */
+  async #start(owners: readonly PartitionOwner[], follower: GroupFollower, list: FollowedList): Promise<boolean> {
+    const needsKeys = owners.some(({ cursor }) => cursor.progress.phase === 'resync');
+    const remembered = needsKeys ? await this.#remembered() : undefined;
+    const present = owners.filter((owner) => !owner.isEnding);
+    for (const owner of present) {
+      const { progress } = owner.cursor;
+      if (list.clusterId !== '') owner.cursor.cluster = list.clusterId;
+      const { phase } = progress;
+      const includes = (rawKey: string): boolean => this.#options.partitionOf(keyText(rawKey)) === owner.partition;
+      const keys = phase === 'resync' ? remembered?.filter(includes) : undefined;
+      const events = phase && phaseEvents(progress.snapshot(), { ...list, remembered: keys }, includes);
+      owner.start(follower, events && { revision: list.revision, events });
+    }
+    follower.start(present);
+    for (const owner of present) {
+      owner.delivery.admit();
+      // The next owner would list again, and not see each change since this list.
+      if (owner.cursor.progress.phase === 'resync') void owner.store();
+    }
+    return present.length > 0;
+  }
+
+  async #resync(owners: readonly PartitionOwner[], reason: ResyncNotice['reason']): Promise<void> {
+    if (owners.length === 0) return;
+    const now = await this.#now();
+    for (const owner of owners) owner.beginResync(now, reason);
+    await this.#follow(owners, now);
+  }
+
+  async #now(): Promise<number> {
+    return (await this.#options.keyValue.get(this.#options.configKey)).revision;
+  }
+
+  async #remembered(): Promise<readonly string[] | undefined> {
+    const { rememberedPrefix: prefix, listWatcher, signal } = this.#options;
+    if (prefix === undefined) return undefined;
+    const { records } = await listWatcher.list(KeyRange.of({ prefix: keyBytesOf(prefix) }), { signal });
+    return Array.from(records.keys(), (rawKey) => rawKey.slice(prefix.length));
+  }
+}
+
+/** A proxy may name no cluster, which proves nothing. */
+const isAnother = (known: string, found: string): boolean => known !== '' && found !== '' && known !== found;

@@ -1,0 +1,92 @@
+import { KeyRange } from '../../backend/key-range.js';
+import { keyBytesOf, keyText } from '../../backend/key-record.js';
+import type { KeyValueStore } from '../../backend/key-value-store.js';
+import { CompactedError } from '../../backend/list-watcher.js';
+import type { SharedRanges } from '../../watch/sharing/shared-ranges.js';
+import { ChangeEvent } from '../../watch/stream/change-event.js';
+import { FollowedRange } from '../followed-range.js';
+import { parkedValueOf, type ParkedRecord, parseParked } from './parked-record.js';
+import type { PartitionOwner } from './partition-owner.js';
+
+export interface ParkedEventsOptions {
+  readonly ranges: SharedRanges;
+  readonly keyValue: KeyValueStore;
+  /** Raw prefix of the parked events. */
+  readonly prefix: string;
+  /** The owner of the partition of a key, if this instance owns and follows it. */
+  readonly ownerOf: (key: string) => PartitionOwner | undefined;
+  /** An event cannot be handled again, because etcd no longer has its value. */
+  readonly onUnavailable: (sentence: string) => void;
+}
+
+/** Follows the parked events of a group, and lets the owners of their partitions handle those that are redriven. */
+export class ParkedEvents {
+  readonly #options: ParkedEventsOptions;
+  readonly #followed: FollowedRange;
+  /** The keys whose events are being handled again. */
+  readonly #running = new Set<string>();
+
+  constructor(options: ParkedEventsOptions) {
+    this.#options = options;
+    this.#followed = new FollowedRange(options.ranges, KeyRange.of({ prefix: keyBytesOf(options.prefix) }));
+    this.#followed.onChange(() => {
+      this.redrive();
+    });
+  }
+
+  /** Number of parked events of all instances, as last seen. */
+  get count(): number {
+    return this.#followed.records.size;
+  }
+
+  /** Hands the redriven events to the partitions that can handle them now. */
+  redrive(): void {
+    for (const { rawKey, value } of this.#followed.records.values()) {
+      const record = this.#running.has(rawKey) ? undefined : parseParked(value);
+      if (record?.redrive === true) this.#begin(rawKey, record);
+    }
+  }
+
+  close(): void {
+    this.#followed.close();
+  }
+
+  #begin(rawKey: string, record: ParkedRecord): void {
+    const owner = this.#options.ownerOf(keyText(record.key));
+    if (!owner) return;
+    this.#running.add(rawKey);
+    // If etcd cannot be asked now, the event stays redriven, and the next change or owner tries again.
+    const run = this.#run(owner, rawKey, record).catch(() => undefined);
+    void run.finally(() => this.#running.delete(rawKey));
+  }
+
+  async #run(owner: PartitionOwner, rawKey: string, record: ParkedRecord): Promise<void> {
+    const event = await this.#eventOf(record);
+    if (event) {
+      await owner.handleParked(event, { rawKey, record });
+      return;
+    }
+    this.#options.onUnavailable(
+      `a parked event of revision ${record.revision} cannot be handled again, because etcd no longer has its value`,
+    );
+    await owner.keepParked({ rawKey, record: { ...record, error: 'CompactedError' } });
+  }
+
+  /** Returns `undefined` if the value is no longer there. */
+  async #eventOf(record: ParkedRecord): Promise<ChangeEvent | undefined> {
+    const { key: rawKey, type, revision, createRevision, version } = record;
+    if (type === 'delete') return new ChangeEvent({ rawKey, value: undefined, revision }, undefined, 'live');
+    const value = parkedValueOf(record) ?? (await this.#read(rawKey, revision));
+    const change = { rawKey, revision, createRevision, version, lease: undefined };
+    return value && new ChangeEvent({ ...change, value }, undefined, 'live');
+  }
+
+  async #read(rawKey: string, revision: number): Promise<Buffer | undefined> {
+    try {
+      return (await this.#options.keyValue.get(rawKey, { revision })).record?.value;
+    } catch (error) {
+      if (error instanceof CompactedError) return undefined;
+      throw error;
+    }
+  }
+}

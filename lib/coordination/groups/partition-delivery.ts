@@ -1,0 +1,367 @@
+import { Fifo } from '../../collections/fifo.js';
+import type { Fence } from '../../backend/fence.js';
+import type { ConfigTransaction } from '../../config-transaction.js';
+import { quoted } from '../../foreign/foreign-text.js';
+import { errorClass, isA } from '../../foreign/foreign-error.js';
+import { adopted, isThenable } from '../../foreign/thenable.js';
+import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { exponentialBackoff } from '../../timing/backoff.js';
+import { SYSTEM_CLOCK } from '../../timing/clock.js';
+import { type CallOutcome, DeliveryQueue, type PendingCall } from '../../watch/delivery/delivery-queue.js';
+import { HandlerRunner } from '../../watch/delivery/handler-runner.js';
+import type { Deliverable } from '../../watch/delivery/event-buffer.js';
+import { describeFailure, FinalFailure } from '../../watch/delivery/listener-failure.js';
+import type { ChangeEvent } from '../../watch/stream/change-event.js';
+import type { DeliveryContext, WatchFailure } from '../../watch/watch-event.js';
+import { GroupCall } from './group-call.js';
+import type { GroupHandler } from './group-handler.js';
+import type { ParkedRecord } from './parked-record.js';
+import type { PartitionProgress, ProgressEntry } from './partition-progress.js';
+
+/** An event or a batch on its way to the handler. */
+export interface GroupItem {
+  readonly subject: Deliverable;
+  readonly entry: ProgressEntry;
+  readonly redelivered: boolean;
+  /** True when the handler is done with it, one way or the other. */
+  isFinished: boolean;
+  /** True if the cursor that is stored says that it is finished. */
+  isStored?: boolean;
+  /** Set for an event that was parked and is handled again. */
+  readonly parked?: ParkedSource;
+  /** Called once after the last call. */
+  readonly onEnd?: () => void;
+  /** Set when the last attempt has failed, or instead of a call that is not made. */
+  failure: ItemFailure | undefined;
+}
+
+/** The key of a parked event and its content. */
+export interface ParkedSource {
+  readonly rawKey: string;
+  readonly record: ParkedRecord;
+}
+
+export interface ItemFailure {
+  readonly attempts: number;
+  /** Name of the error's class. */
+  readonly error: string;
+}
+
+export interface PartitionDeliveryOptions {
+  readonly group: Pick<GroupHandler, 'name' | 'handler' | 'delivery' | 'onError'>;
+  readonly fence: Fence;
+  readonly progress: PartitionProgress;
+  readonly log: InstanceLog;
+  /** The maximum number of events from the first unfinished one on that have started. */
+  readonly windowSize: () => number;
+  /** True if no further event may start until `admit` is called again. */
+  readonly isBlocked: () => boolean;
+  /** To be awaited before the call of an item, if it is set. An item with a `failure` is not called. */
+  readonly before: (item: GroupItem) => Promise<void> | undefined;
+  /** Applies writes, and stores that the item is finished. */
+  readonly commit: (item: GroupItem, build: (tx: ConfigTransaction) => void) => Promise<void>;
+  /** Keeps an item whose last attempt has failed. Resolves to false if that is not possible any more. */
+  readonly park: (item: GroupItem, failure: ItemFailure) => Promise<boolean>;
+  readonly onFinished: (item: GroupItem) => void;
+  readonly onFailure: (failure: WatchFailure) => void;
+  readonly onUnexpected: (error: unknown) => void;
+  /** The items can be accepted again, after `canAccept` has returned false. */
+  readonly onDrain: () => void;
+}
+
+/** The number of waiting events from which on no more are accepted. */
+const BOUND = 1_000;
+/** Handlers that finish synchronously yield to the event loop after this time. */
+const SLICE_MS = 20;
+
+/** Calls the handler of a group with the events of one partition, with retries, limits and order as any handler. */
+export class PartitionDelivery {
+  readonly #options: PartitionDeliveryOptions;
+  readonly #runner: HandlerRunner<GroupItem>;
+  readonly #queue: DeliveryQueue<GroupItem>;
+  readonly #backlog = new Fifo<GroupItem>();
+  #isStopped = false;
+  #isAdmitting = false;
+  #needsDrain = false;
+  #halted: WatchFailure | undefined;
+  #begun = 0;
+  #finished = 0;
+
+  constructor(options: PartitionDeliveryOptions) {
+    this.#options = options;
+    const { group, log } = options;
+    const { delivery } = group;
+    this.#runner = new HandlerRunner<GroupItem>({
+      handler: (item, call) => this.#invoke(item, call),
+      delivery,
+      clock: SYSTEM_CLOCK,
+      describe: (item) => `${group.name} did not finish with ${subjectOf(item)}`,
+      onFailure: (item, attempts, error) => {
+        this.#failed(item, attempts, error, log);
+      },
+    });
+    this.#queue = new DeliveryQueue<GroupItem>({
+      call: (item, attempt) => this.#call(item, attempt),
+      done: (item) => {
+        if (item.isFinished) {
+          this.#finished += 1;
+          options.onFinished(item);
+        }
+        item.onEnd?.();
+        this.admit();
+      },
+      laneOf: delivery.order === 'target' ? () => '' : ({ subject }) => (subject as ChangeEvent).rawKey,
+      keepsOrder: true,
+      weightOf: () => 1,
+      concurrency: delivery.concurrency,
+      bound: Infinity,
+      backoff: (retry) => exponentialBackoff(retry, delivery.backoff),
+      clock: SYSTEM_CLOCK,
+      onDrain: () => undefined,
+      onFailure: options.onUnexpected,
+      onRecovered: () => undefined,
+    });
+    this.#queue.start();
+  }
+
+  get calls(): number {
+    return this.#runner.calls;
+  }
+
+  get failures(): number {
+    return this.#runner.failures;
+  }
+
+  /** Number of waiting items and running calls. */
+  get pending(): number {
+    return this.#backlog.size + this.#queue.pending;
+  }
+
+  get isPaused(): boolean {
+    return this.#queue.isPaused;
+  }
+
+  /** True if calls have begun whose events are not finished. */
+  get hasInterrupted(): boolean {
+    return this.#begun > this.#finished;
+  }
+
+  /** The failure after which no further call starts until `resume`. */
+  get halted(): WatchFailure | undefined {
+    return this.#halted;
+  }
+
+  canAccept(count: number): boolean {
+    const { pending } = this;
+    const isAccepted = pending === 0 || pending + count <= BOUND;
+    if (!isAccepted) this.#needsDrain = true;
+    return isAccepted;
+  }
+
+  push(item: GroupItem): void {
+    if (!this.#isStopped) this.#backlog.push(item);
+  }
+
+  /** Starts as many items as the window permits. To be called after `push`, and when the window may have moved. */
+  admit(): void {
+    if (this.#isAdmitting || this.#isStopped) return;
+    this.#isAdmitting = true;
+    const until = performance.now() + SLICE_MS;
+    const { progress, windowSize, isBlocked } = this.#options;
+    for (let count = 1; this.#backlog.size > 0 && !isBlocked(); count += 1) {
+      const next = this.#backlog.shift();
+      if (!next) break;
+      if (next.entry.sequence - progress.headSequence >= windowSize()) {
+        this.#backlog.unshift(next);
+        break;
+      }
+      this.#queue.push(next);
+      if (count % 64 === 0 && performance.now() > until) {
+        SYSTEM_CLOCK.soon(() => {
+          this.#isAdmitting = false;
+          this.admit();
+        });
+        return;
+      }
+    }
+    this.#isAdmitting = false;
+    if (!this.#needsDrain || this.pending > BOUND / 2) return;
+    this.#needsDrain = false;
+    this.#options.onDrain();
+  }
+
+  pause(): void {
+    this.#queue.pause();
+  }
+
+  resume(): void {
+    this.#halted = undefined;
+    this.#queue.resume();
+    this.admit();
+  }
+
+  /** Drops the waiting items. Resolves when no call is running. */
+  stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#backlog.clear();
+    this.#queue.close();
+    return this.#queue.idle();
+  }
+
+  /** Aborts the signals of the running calls. */
+  abort(reason: unknown): void {
+    this.#runner.abort(reason);
+  }
+
+  #contextOf(item: GroupItem, call: DeliveryContext): GroupCall {
+    const { group, fence, commit } = this.#options;
+    return new GroupCall(call, {
+      name: group.name,
+      fence,
+      redelivered: item.redelivered,
+      commit: (build) => commit(item, build),
+    });
+  }
+
+  #call(item: GroupItem, attempt: number): CallOutcome | PendingCall {
+    const ready = this.#options.before(item);
+    if (!ready) return this.#attempt(item, attempt);
+    const call = new LaterCall();
+    void ready.then(() => {
+      if (this.#isStopped) call.end('done');
+      else call.follow(this.#attempt(item, attempt));
+    });
+    return call;
+  }
+
+  #attempt(item: GroupItem, attempt: number): CallOutcome | PendingCall {
+    if (attempt === 1) this.#begun += 1;
+    // A call that was applied after its time limit is not repeated.
+    const outcome = item.failure || item.isFinished ? 'done' : this.#runner.call(item, attempt);
+    if (typeof outcome === 'string') return this.#ended(item, outcome);
+    const call = new LaterCall();
+    outcome.whenEnded((late) => {
+      call.follow(this.#ended(item, late));
+    });
+    return call;
+  }
+
+  /** An item whose last attempt has failed is kept before the next one of its key starts. */
+  #ended(item: GroupItem, outcome: CallOutcome): CallOutcome | PendingCall {
+    const { failure } = item;
+    if (!failure || item.isFinished || outcome !== 'done') return outcome;
+    const call = new LaterCall();
+    void this.#options.park(item, failure).then((isParked) => {
+      item.isFinished = isParked;
+      call.end('done');
+    });
+    return call;
+  }
+
+  #invoke(item: GroupItem, call: DeliveryContext): unknown {
+    const { handler } = this.#options.group;
+    const context = this.#contextOf(item, call);
+    const method = ('batch' in handler ? handler.batch : handler.event) as (
+      subject: Deliverable,
+      context: DeliveryContext,
+    ) => unknown;
+    let result: unknown;
+    try {
+      result = method(item.subject, context);
+    } catch (error) {
+      const committing = context.end();
+      if (committing) return this.#endCommitting(item, context, error);
+      this.#failedCall(item, context, error);
+      return undefined;
+    }
+    if (isThenable(result)) {
+      return adopted(result).then(
+        () => this.#finish(item, context),
+        async (error: unknown) => {
+          await context.end()?.catch(() => undefined);
+          this.#failedCall(item, context, error);
+        },
+      );
+    }
+    return this.#finish(item, context);
+  }
+
+  #finish(item: GroupItem, context: GroupCall): Promise<void> | undefined {
+    const committing = context.end();
+    if (!committing) {
+      item.isFinished = true;
+      return undefined;
+    }
+    return committing.then(() => {
+      item.isFinished = true;
+    });
+  }
+
+  async #endCommitting(item: GroupItem, context: GroupCall, error: unknown): Promise<void> {
+    await context.end()?.catch(() => undefined);
+    this.#failedCall(item, context, error);
+  }
+
+  /** @throws the error, unless the event is handled: then the error is only logged */
+  #failedCall(item: GroupItem, { isCommitted }: GroupCall, error: unknown): void {
+    if (!isCommitted) throw error;
+    const { group, log } = this.#options;
+    item.isFinished = true;
+    log.error(
+      `${group.name} failed for ${subjectOf(item)} after its commit() was applied: ${describeFailure(error)}; it is not retried`,
+    );
+  }
+
+  #failed(item: GroupItem, attempts: number, error: unknown, log: InstanceLog): void {
+    if (this.#isStopped) return;
+    const { group, onFailure } = this.#options;
+    const cause = isA(error, FinalFailure) ? error.error : error;
+    const failure: WatchFailure = { ...contentsOf(item), handler: group.name, attempts, error: cause };
+    const { onExhausted } = group.delivery;
+    if (onExhausted === 'halt') {
+      this.#halted ??= failure;
+      this.pause();
+    } else if (onExhausted === 'park') item.failure = { attempts, error: errorClass(cause) };
+    else item.isFinished = true;
+    const repeated = attempts > 1 ? `, ${attempts} times` : '';
+    log.error(
+      `${group.name} failed for ${subjectOf(item)}${repeated}: ${describeFailure(error)}${CONSEQUENCE[onExhausted]}`,
+    );
+    onFailure(failure);
+  }
+}
+
+const CONSEQUENCE = { skip: '', halt: '; it is halted until resume()', park: '; the event is parked' } as const;
+
+const isEvent = (subject: Deliverable): subject is ChangeEvent => 'key' in subject;
+
+const subjectOf = ({ subject }: GroupItem): string =>
+  `${isEvent(subject) ? `key ${quoted(subject.key)}` : `${subject.events.length} events`} at revision ${subject.revision}`;
+
+const contentsOf = ({ subject }: GroupItem): Pick<WatchFailure, 'event' | 'batch'> =>
+  isEvent(subject) ? { event: subject, batch: undefined } : { event: subject.events[0] as ChangeEvent, batch: subject };
+
+/** A call that begins later, or goes on after the end of another one. */
+class LaterCall implements PendingCall {
+  #outcome: CallOutcome | undefined;
+  #onEnd: ((outcome: CallOutcome) => void) | undefined;
+
+  follow(outcome: CallOutcome | PendingCall): void {
+    if (typeof outcome === 'string') this.end(outcome);
+    else {
+      outcome.whenEnded((late) => {
+        this.end(late);
+      });
+    }
+  }
+
+  end(outcome: CallOutcome): void {
+    this.#outcome = outcome;
+    this.#onEnd?.(outcome);
+  }
+
+  whenEnded(callback: (outcome: CallOutcome) => void): void {
+    if (this.#outcome === undefined) this.#onEnd = callback;
+    else callback(this.#outcome);
+  }
+}

@@ -1,0 +1,95 @@
+import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
+import { type FormerPartitions, isHandled, keyPosition, revisionOf } from './group-cursor.js';
+import type { GroupItem } from './partition-delivery.js';
+import { partitionOf } from './partition-of.js';
+import type { PartitionProgress } from './partition-progress.js';
+
+/** An event of a partition with its position among all events of the target. */
+export interface PlacedEvent {
+  readonly event: ChangeEvent;
+  readonly position: string;
+}
+
+export interface PartitionIntakeOptions {
+  readonly progress: PartitionProgress;
+  readonly isBatched: boolean;
+  readonly events: 'put' | 'delete' | 'both';
+  /** True if another owner may have handled an event of this revision. */
+  readonly mayBeRepeated: (revision: number, isPhase: boolean) => boolean;
+  /** The position that is parked instead of being called. */
+  readonly poison: string | undefined;
+  readonly was: FormerPartitions | undefined;
+  readonly partitionKeyOf: (key: string) => string | undefined;
+  readonly push: (item: GroupItem) => void;
+}
+
+/** Turns received events into items for the handler, without those that are handled already. */
+export class PartitionIntake {
+  readonly #options: PartitionIntakeOptions;
+
+  constructor(options: PartitionIntakeOptions) {
+    this.#options = options;
+  }
+
+  /** One revision. */
+  live({ revision, origin }: Pick<ChangeBatch, 'revision' | 'origin'>, placed: readonly PlacedEvent[]): void {
+    const wanted = placed.filter(({ event, position }) => this.#isWanted(event) && !this.#wasHandled(event, position));
+    if (this.#options.isBatched) this.#add(revision, origin, wanted, undefined);
+    else for (const each of wanted) this.#add(revision, origin, [each], undefined);
+  }
+
+  /** All keys of a phase that are not handled yet, in key order. */
+  phase(revision: number, events: readonly ChangeEvent[]): void {
+    const { progress, isBatched } = this.#options;
+    const placed = events
+      .filter((event) => this.#isWanted(event) && !this.#wasHandledBefore(event))
+      .map((event) => ({ event, position: keyPosition(event.rawKey) }));
+    const origin = placed[0]?.event.origin ?? 'initial';
+    if (isBatched) this.#add(revision, origin, placed, placed.at(-1)?.event.rawKey);
+    else for (const each of placed) this.#add(revision, origin, [each], each.event.rawKey);
+    progress.listed();
+  }
+
+  #add(
+    revision: number,
+    origin: ChangeBatch['origin'],
+    placed: readonly PlacedEvent[],
+    phaseKey: string | undefined,
+  ): void {
+    const [first] = placed;
+    if (!first) return;
+    const { progress, isBatched, mayBeRepeated, poison, push } = this.#options;
+    const positions = placed.map(({ position }) => position);
+    const entry = progress.add(positions, revision, phaseKey);
+    if (entry.isFinished) return;
+    push({
+      subject: isBatched ? { revision, origin, events: placed.map(({ event }) => event) } : first.event,
+      entry,
+      redelivered: mayBeRepeated(revision, phaseKey !== undefined),
+      isFinished: false,
+      failure: poison !== undefined && positions.includes(poison) ? { attempts: 0, error: 'ProcessEnded' } : undefined,
+    });
+  }
+
+  #isWanted({ type }: ChangeEvent): boolean {
+    const { events } = this.#options;
+    return events === 'both' || events === type;
+  }
+
+  /** True if the event was handled under another number of partitions. */
+  #wasHandled({ key }: ChangeEvent, position: string): boolean {
+    const former = this.#formerOf(key);
+    return former !== undefined && (revisionOf(position) <= former.r || former.done.includes(position));
+  }
+
+  /** The same for the last write of a key, as a list shows it. */
+  #wasHandledBefore({ key, rawKey, revision, type }: ChangeEvent): boolean {
+    const former = type === 'put' ? this.#formerOf(key) : undefined;
+    return former !== undefined && isHandled(former, revision, rawKey);
+  }
+
+  #formerOf(key: string): FormerPartitions['cursors'][number] | undefined {
+    const { was, partitionKeyOf } = this.#options;
+    return was?.cursors[partitionOf(partitionKeyOf(key) ?? '', was.partitions)];
+  }
+}

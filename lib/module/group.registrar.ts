@@ -1,0 +1,98 @@
+import type { KeyRange } from '../backend/key-range.js';
+import type { Coordination } from '../coordination/coordination.js';
+import { coordinationMissing } from '../coordination/coordination-options.js';
+import type { GroupHandler } from '../coordination/groups/group-handler.js';
+import { resolveGroup } from '../coordination/groups/group-options.js';
+import { GroupSubscription } from '../coordination/groups/group-subscription.js';
+import type { BootProblem } from '../etcd-trigger.errors.js';
+import { quoted } from '../foreign/foreign-text.js';
+import type { GroupAttacher, GroupListeners } from '../handlers/group-attacher.js';
+import type { HandlerPlan } from '../handlers/handler.plan.js';
+import { faultsIn, methodProblem } from '../handlers/method-registrar.js';
+import { type DeliveryOptions, resolveDelivery } from '../watch/delivery/delivery-options.js';
+import type { WatchHandler } from '../watch/watch-event.js';
+import type { WatcherService } from '../watch/watcher.service.js';
+
+export interface GroupRegistrarOptions {
+  readonly cluster: string;
+  /** `undefined` without the option `coordination`. */
+  readonly coordination: Coordination | undefined;
+  readonly watcher: WatcherService;
+  /** Defaults of all handlers. */
+  readonly delivery: DeliveryOptions;
+  readonly planEffects: GroupHandler['planEffects'];
+  /** True if the range contains keys of a definition with `secret`. */
+  readonly isSecret: (range: KeyRange) => boolean;
+}
+
+/** Connects the `@WatchKey` methods of one cluster that have a group with the coordination. */
+export class GroupRegistrar implements GroupAttacher {
+  readonly #options: GroupRegistrarOptions;
+  /** Method by group. */
+  readonly #known = new Map<string, string>();
+
+  constructor(options: GroupRegistrarOptions) {
+    this.#options = options;
+  }
+
+  problemsOf(plans: readonly HandlerPlan[]): readonly BootProblem[] {
+    const { cluster, coordination } = this.#options;
+    const known = new Map(this.#known);
+    return plans.flatMap((plan) =>
+      faultsIn(() => {
+        if (plan.options.group === undefined) return [];
+        if (!coordination) return [coordinationMissing('"group"', cluster).message];
+        const { name } = resolveGroup(plan.options.group);
+        const other = known.get(name);
+        known.set(name, plan.name);
+        if (other !== undefined) return [`the group ${quoted(name)} is already used by ${other}: use another name`];
+        if (!coordination.keys.overlaps(plan.target.range)) return [];
+        return [`its target overlaps "coordination.prefix": use a separate prefix for the coordination`];
+      }).map((fault) => methodProblem(cluster, plan.name, fault)),
+    );
+  }
+
+  attach(plan: HandlerPlan, given: WatchHandler, listeners: GroupListeners): GroupSubscription {
+    const { cluster, coordination, watcher, delivery, planEffects, isSecret } = this.#options;
+    const { name, target, options, valueType } = plan;
+    if (!coordination) throw coordinationMissing('"group"', cluster);
+    const group = resolveGroup(options.group ?? '');
+    const { range, pattern } = target;
+    const { handler, gaveUp } = watcher.instrument(given, { name, range });
+    const resolved = resolveDelivery(options, delivery, 'batch' in handler ? 'batch' : 'event');
+    const { partitionBy } = group;
+    this.#known.set(group.name, name);
+    const member = coordination.group(
+      {
+        options: group,
+        name,
+        range,
+        target: target.identity,
+        partitionKeyOf: (key) => {
+          if (!pattern) return key;
+          const parameters = pattern.match(key);
+          return parameters && (partitionBy === undefined ? key : parameters[partitionBy]);
+        },
+        handler,
+        // Every event counts, and its order.
+        delivery: {
+          ...resolved,
+          delivery: 'every',
+          debounceMs: 0,
+          order: resolved.order === 'none' ? 'key' : resolved.order,
+        },
+        mayStoreValues: valueType !== undefined && !isSecret(range),
+        planEffects,
+        onResync: listeners.onResync,
+        onError: async (failure) => {
+          gaveUp(failure);
+          await listeners.onError(failure);
+        },
+      },
+      (error) => {
+        watcher.reportUnexpected(name, error);
+      },
+    );
+    return new GroupSubscription(member);
+  }
+}

@@ -1,0 +1,138 @@
+import { EtcdTriggerInspector, type GroupDescription, type WatchKey } from 'nestjs-etcd-trigger';
+import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it } from 'vitest';
+import { Deferred } from '../../../lib/timing/deferred.js';
+import { eventually } from '../../support/eventually.js';
+import type { StartedApp } from '../../support/start-app.js';
+import { groupHandlerOf, Journal, startInstance } from './group-app.js';
+
+const PARTITIONS = 32;
+const GROUP = { group: { name: 'billing', partitions: PARTITIONS } } satisfies Parameters<typeof WatchKey>[1];
+const SETTLE_MS = 5_000;
+
+const groupOf = ({ app }: Pick<StartedApp, 'app'>): GroupDescription | undefined =>
+  app.get(EtcdTriggerInspector).describe().clusters[0]?.coordination?.groups[0];
+
+/** Instance by partition. */
+const ownersIn = (fake: FakeCluster): Map<string, string> =>
+  new Map(
+    fake
+      .keys('/co/v1/groups/billing/owners/')
+      .map((key): [string, string] => [key, (fake.json(key) as { readonly pod: string }).pod]),
+  );
+
+const sizesOf = (owners: ReadonlyMap<string, string>): number[] => {
+  const sizes = new Map<string, number>();
+  for (const pod of owners.values()) sizes.set(pod, (sizes.get(pod) ?? 0) + 1);
+  return [...sizes.values()].sort((a, b) => a - b);
+};
+
+describe('the partitions of a group', () => {
+  it('move the least possible, in two steps, when one instance becomes ten and ten become three', async () => {
+    const fake = new FakeCluster();
+    const journal = new Journal();
+    const counts = new Map<string, number>();
+    const handler = groupHandlerOf(({ key, value }) => {
+      counts.set(`${key} ${value?.toString()}`, (counts.get(`${key} ${value?.toString()}`) ?? 0) + 1);
+    }, GROUP);
+    const start = (pod: string) => startInstance(fake, handler, { pod, settle: false });
+    const instances = [await start('pod-0')];
+    await eventually(() => ownersIn(fake).size === PARTITIONS);
+    let written = 0;
+    const write = (): void => {
+      for (let index = 0; index < 50; index += 1) fake.put(`/orders/${index}`, String((written += 1)));
+    };
+    write();
+    const alone = ownersIn(fake);
+    for (let index = 1; index < 10; index += 1) instances.push(await start(`pod-${index}`));
+    await eventually(() => fake.keys('/co/v1/instances/').length === 10);
+    write();
+    expect(ownersIn(fake)).toEqual(alone);
+    // The members must be the same for a while.
+    await settled(fake);
+    fake.advance(SETTLE_MS);
+    await eventually(() => sizesOf(ownersIn(fake)).length === 10 && ownersIn(fake).size === PARTITIONS);
+    await settled(fake);
+    const ten = ownersIn(fake);
+    expect(sizesOf(ten)).toEqual([3, 3, 3, 3, 3, 3, 3, 3, 4, 4]);
+    write();
+    fake.advance(SETTLE_MS);
+    await settled(fake);
+    expect(ownersIn(fake)).toEqual(ten);
+
+    const leaving = instances.splice(3);
+    await Promise.all(leaving.map((each) => each[Symbol.asyncDispose]()));
+    await eventually(() => sizesOf(ownersIn(fake)).length === 3 && ownersIn(fake).size === PARTITIONS);
+    fake.advance(SETTLE_MS);
+    await settled(fake);
+    const three = ownersIn(fake);
+    expect(sizesOf(three)).toEqual([10, 11, 11]);
+    const left = new Set(three.values());
+    expect([...ten].filter(([key, pod]) => left.has(pod) && three.get(key) !== pod)).toEqual([]);
+    write();
+    await settled(fake);
+    expect([...counts.values()].filter((count) => count !== 1)).toEqual([]);
+    expect(counts.size).toBe(written);
+    await Promise.all(instances.map((each) => each[Symbol.asyncDispose]()));
+    expect(journal.lines).toEqual([]);
+  });
+
+  it('keep together what a parameter of the pattern names', async () => {
+    const fake = new FakeCluster();
+    const names = new Map<string, Set<string>>();
+    const handler = groupHandlerOf(
+      ({ key }, { fence }) => {
+        const tenant = key.split('/')[2] ?? '';
+        names.set(tenant, (names.get(tenant) ?? new Set()).add(fence?.name ?? ''));
+      },
+      { group: { name: 'billing', partitions: 4, partitionBy: 'tenant' } },
+      '/tenants/:tenant/orders/',
+    );
+    await using one = await startInstance(fake, handler);
+    for (let index = 0; index < 64; index += 1) fake.put(`/tenants/${index % 16}/orders/${index}`, '1');
+    fake.put('/tenants/1/limits', '1');
+    await settled(one.app);
+    const partitions = new Set([...names.values()].map((each) => [...each].join()));
+    expect([names.size, partitions.size]).toEqual([16, 4]);
+    expect([...partitions].every((name) => /^billing\/[0-3]$/.test(name))).toBe(true);
+  });
+
+  it('do not delay each other when the handler of one hangs', async () => {
+    const fake = new FakeCluster();
+    const end = new Deferred();
+    const handled = new Set<string>();
+    const handler = groupHandlerOf(
+      async ({ key }, { fence }) => {
+        if (fence?.name === 'billing/0') await end.promise;
+        handled.add(key);
+      },
+      { group: { name: 'billing', partitions: 2 }, concurrency: 4, order: 'target' },
+    );
+    await using one = await startInstance(fake, handler);
+    for (let index = 0; index < 3_000; index += 1) fake.put(`/orders/${index}`, '1');
+    await eventually(() => handled.size > 1_300);
+    expect(groupOf(one)?.partitions.map(({ state }) => state)).toContain('following');
+    end.resolve();
+    await eventually(() => handled.size === 3_000);
+    await settled(one.app);
+    expect(groupOf(one)?.partitions.map(({ pending, lag }) => [pending, lag])).toEqual([
+      [0, 0],
+      [0, 0],
+    ]);
+  });
+
+  it('are claimed by another instance if the assigned one does not do it', async () => {
+    const fake = new FakeCluster();
+    const handler = groupHandlerOf(() => undefined, GROUP);
+    await using one = await startInstance(fake, handler, { pod: 'one' });
+    // An instance that never claims anything.
+    const entry = { v: 1, pod: 'stuck', service: 's', elections: [], crons: [], groups: ['billing'] };
+    fake.put('/co/v1/instances/stuck', entry);
+    await eventually(() => one.app.get(EtcdTriggerInspector).describe().clusters.length === 1);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    fake.advance(SETTLE_MS);
+    await eventually(() => ownersIn(fake).size === PARTITIONS / 2);
+    fake.advance(6_000);
+    await eventually(() => ownersIn(fake).size === PARTITIONS);
+  });
+});

@@ -1,0 +1,91 @@
+import { GroupRegistry, type WatchKey } from 'nestjs-etcd-trigger';
+import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.js';
+import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
+
+const PARKING = { group: 'billing', onExhausted: 'park' } satisfies Parameters<typeof WatchKey>[1];
+
+describe('an event that a group cannot handle', () => {
+  it('is parked, and handled again on request', async () => {
+    const fake = new FakeCluster();
+    const journal = new Journal();
+    let isBroken = true;
+    await using one = await startInstance(
+      fake,
+      groupHandlerOf(
+        (event, context) => {
+          journal.lines.push(describeEvent(event, context));
+          if (isBroken && event.key === '/orders/a') throw new TypeError('4711');
+        },
+        { ...PARKING, retry: { attempts: 2, backoff: { initialMs: 1 } } },
+      ),
+    );
+    fake.put('/orders/a', 'one');
+    fake.put('/orders/b', '1');
+    await settled(one.app);
+    const registry = one.app.get(GroupRegistry);
+    expect(await registry.parked('billing')).toEqual([
+      {
+        key: '/orders/a',
+        type: 'put',
+        revision: expect.any(Number) as number,
+        attempts: 2,
+        error: 'TypeError',
+        parkedAt: expect.any(Date) as Date,
+        isRedriven: false,
+      },
+    ]);
+    const [key = ''] = fake.keys('/co/v1/groups/billing/parked/');
+    expect(fake.text(key)).not.toContain('4711');
+    // A handler without a type never stores values.
+    expect(fake.text(key)).not.toContain(Buffer.from('one').toString('base64'));
+    expect(registry.list()[0]?.parked).toBe(1);
+
+    journal.take();
+    expect(await registry.redrive('billing')).toBe(1);
+    await eventually(async () => (await registry.parked('billing')).every(({ isRedriven }) => !isRedriven));
+    expect(await registry.parked('billing')).toMatchObject([{ attempts: 4 }]);
+    isBroken = false;
+    await registry.redrive('billing');
+    await eventually(() => fake.keys('/co/v1/groups/billing/parked/').length === 0);
+    expect(journal.take().at(-1)).toBe('/orders/a=one live again');
+  });
+
+  it('is found and parked if it kills each process that tries it', async () => {
+    const fake = new FakeCluster();
+    const journal = new Journal();
+    for (const key of ['a', 'b', 'poison', 'c']) fake.put(`/orders/${key}`, '1');
+    const instances: Awaited<ReturnType<typeof startInstance>>[] = [];
+    const handler = (pod: string) =>
+      groupHandlerOf(async ({ key }) => {
+        journal.lines.push(`${pod} ${key}`);
+        // The call ends with its process.
+        if (key === '/orders/poison') await new Promise(() => undefined);
+      });
+    const owners = () => fake.get('/co/v1/groups/billing/owners/000');
+    let deaths = 0;
+    for (; deaths < 12 && fake.keys('/co/v1/groups/billing/parked/').length === 0; deaths += 1) {
+      instances.push(await startInstance(fake, handler(`pod-${deaths}`), { pod: `pod-${deaths}`, settle: false }));
+      await eventually(
+        () =>
+          journal.lines.includes(`pod-${deaths} /orders/poison`) ||
+          fake.keys('/co/v1/groups/billing/parked/').length > 0,
+      );
+      const owner = owners();
+      // A process that has died renews nothing and answers nothing.
+      if (fake.keys('/co/v1/groups/billing/parked/').length === 0) {
+        const name = JSON.parse(owner?.value.toString() ?? '{}') as { readonly instance: string };
+        fake.delete(`/co/v1/instances/${name.instance}`);
+        fake.delete('/co/v1/groups/billing/owners/000');
+      }
+    }
+    expect(deaths).toBeLessThan(10);
+    const last = instances.at(-1);
+    const parked = await last?.app.get(GroupRegistry).parked('billing');
+    expect(parked).toMatchObject([{ key: '/orders/poison', attempts: 0, error: 'ProcessEnded' }]);
+    await eventually(() => journal.lines.some((line) => line.endsWith('/orders/c')));
+    await eventually(() => cursorOf(fake)?.stalls === 0 || (fake.advance(1_000), false));
+    await Promise.all(instances.map((each) => each[Symbol.asyncDispose]()));
+  });
+});

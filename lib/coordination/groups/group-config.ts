@@ -4,6 +4,7 @@ import { quoted } from '../../foreign/foreign-text.js';
 import { type GroupKeys, partitionName } from '../coordination-keys.js';
 import { parseObject } from '../members.js';
 import { type CursorStamp, type GroupCursor, serializeCursor } from './group-cursor.js';
+import { MAX_PARTITIONS } from './group-options.js';
 
 /** The part of a group's options that its cursors depend on. */
 export interface GroupConfig {
@@ -22,9 +23,12 @@ export const serializeConfig = ({ target, partitions, partitionBy }: GroupConfig
 /** Returns `undefined` for a value that this version cannot read. */
 export function parseConfig(value: Buffer): GroupConfig | undefined {
   const { v, target, partitions, partitionBy } = parseObject(value);
-  if (v !== 1 || typeof target !== 'string' || typeof partitions !== 'number') return undefined;
+  if (v !== 1 || typeof target !== 'string' || !isPartitions(partitions)) return undefined;
   return { target, partitions, partitionBy: typeof partitionBy === 'string' ? partitionBy : undefined };
 }
+
+const isPartitions = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= MAX_PARTITIONS;
 
 /** Compares the stored configuration with that of this instance. */
 export function mismatchOf(stored: Buffer, own: GroupConfig): ConfigMismatch | undefined {

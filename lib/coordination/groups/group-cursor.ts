@@ -98,18 +98,18 @@ export const serializeCursor = (cursor: GroupCursor, { by, at }: CursorStamp): B
 export function parseCursor(value: Buffer): StoredCursor | undefined {
   const { v, r, done, phase, after, base, trying, suspects, stalls, was, cluster, released, interrupted, by, at } =
     parseObject(value);
-  const isReadable = v === 1 && Number.isSafeInteger(r) && isTexts(done) && (phase === undefined || isPhase(phase));
-  if (!isReadable) return undefined;
+  const progress = { r, done, phase, after, base };
+  if (v !== 1 || !isProgress(progress) || !(was === undefined || isFormer(was))) return undefined;
   const cursor: GroupCursor = {
-    r: r as number,
-    done,
-    phase,
-    after: typeof after === 'string' ? after : undefined,
-    base: typeof base === 'object' && base !== null ? (base as CursorProgress) : undefined,
+    r: progress.r,
+    done: progress.done,
+    phase: progress.phase,
+    after: progress.after,
+    base: progress.base,
     trying: isTexts(trying) ? trying : undefined,
     suspects: isTexts(suspects) ? suspects : undefined,
     stalls: typeof stalls === 'number' ? stalls : 0,
-    was: was as FormerPartitions | undefined,
+    was,
     cluster: textOf(cluster),
     released: released === true ? true : undefined,
     interrupted: interrupted === true ? true : undefined,
@@ -137,12 +137,35 @@ export function claimedCursor(cursor: GroupCursor, revision: number): GroupCurso
   return { ...next, suspects: same, stalls: cursor.stalls + 1 };
 }
 
-/** The position that is to be parked instead of being called; `undefined` if there is none. */
-export const poisonOf = ({ stalls, suspects = [] }: GroupCursor): string | undefined =>
-  stalls >= MAX_STALLS && suspects.length === 1 ? suspects[0] : undefined;
+/**
+ * The positions of the event, or of the batch, that is to be parked instead of being called. At that many stalls, the
+ * suspects are those of one call.
+ */
+export const poisonOf = ({ stalls, suspects = [] }: GroupCursor): readonly string[] =>
+  stalls >= MAX_STALLS ? suspects : [];
 
 const isTexts = (value: unknown): value is readonly string[] =>
   Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+
+function isProgress(value: unknown): value is CursorProgress {
+  if (typeof value !== 'object' || value === null) return false;
+  const { r, done, phase, after, base } = value as Record<keyof CursorProgress, unknown>;
+  return (
+    isRevision(r) &&
+    isTexts(done) &&
+    (phase === undefined || isPhase(phase)) &&
+    (after === undefined || typeof after === 'string') &&
+    (base === undefined || isProgress(base))
+  );
+}
+
+function isFormer(value: unknown): value is FormerPartitions {
+  if (typeof value !== 'object' || value === null) return false;
+  const { partitions, cursors } = value as Record<keyof FormerPartitions, unknown>;
+  return isRevision(partitions) && partitions > 0 && Array.isArray(cursors) && cursors.every(isProgress);
+}
+
+const isRevision = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
 
 const isPhase = (value: unknown): value is NonNullable<GroupCursor['phase']> =>
   value === 'initial' || value === 'resync' || value === 'now';

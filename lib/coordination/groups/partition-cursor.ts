@@ -90,8 +90,8 @@ export class PartitionCursor {
     return isNeeded === true ? this.#was : undefined;
   }
 
-  /** The position that is parked instead of being called. */
-  get poison(): string | undefined {
+  /** The positions that are parked instead of being called. */
+  get poison(): readonly string[] {
     return poisonOf(this.#stored);
   }
 

@@ -16,8 +16,8 @@ export interface PartitionIntakeOptions {
   readonly events: 'put' | 'delete' | 'both';
   /** True if another owner may have handled an event of this revision. */
   readonly mayBeRepeated: (revision: number, isPhase: boolean) => boolean;
-  /** The position that is parked instead of being called. */
-  readonly poison: string | undefined;
+  /** The positions that are parked instead of being called. */
+  readonly poison: readonly string[];
   readonly was: FormerPartitions | undefined;
   readonly partitionKeyOf: (key: string) => string | undefined;
   readonly push: (item: GroupItem) => void;
@@ -67,7 +67,9 @@ export class PartitionIntake {
       entry,
       redelivered: mayBeRepeated(revision, phaseKey !== undefined),
       isFinished: false,
-      failure: poison !== undefined && positions.includes(poison) ? { attempts: 0, error: 'ProcessEnded' } : undefined,
+      failure: positions.some((position) => poison.includes(position))
+        ? { attempts: 0, error: 'ProcessEnded' }
+        : undefined,
     });
   }
 

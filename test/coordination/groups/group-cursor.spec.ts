@@ -62,9 +62,16 @@ describe('the cursor of a partition', () => {
     expect(cursor).toMatchObject({ stalls: 2, suspects: ['11/0', '12/0'] });
     die(['12/0', '11/0']);
     die(['11/0']);
-    expect(poisonOf(cursor)).toBe(undefined);
+    expect(poisonOf(cursor)).toEqual([]);
     die(['11/0']);
-    expect([cursor.stalls, poisonOf(cursor)]).toEqual([5, '11/0']);
+    expect([cursor.stalls, poisonOf(cursor)]).toEqual([5, ['11/0']]);
+  });
+
+  it('names all events of a batch at which the owners have died', () => {
+    expect(poisonOf({ r: 10, done: [], stalls: 5, suspects: ['11/0/a', '11/1/b'], cluster: '' })).toEqual([
+      '11/0/a',
+      '11/1/b',
+    ]);
   });
 
   it('parks nothing when owners die idle, or at different events', () => {

@@ -56,11 +56,15 @@ export class ParkedEvents {
     if (!owner) return;
     this.#running.add(rawKey);
     // If etcd cannot be asked now, the event stays redriven, and the next change or owner tries again.
-    const run = this.#run(owner, rawKey, record).catch(() => undefined);
+    const run = this.#run(owner, rawKey).catch(() => undefined);
     void run.finally(() => this.#running.delete(rawKey));
   }
 
-  async #run(owner: PartitionOwner, rawKey: string, record: ParkedRecord): Promise<void> {
+  async #run(owner: PartitionOwner, rawKey: string): Promise<void> {
+    // What was seen may be out of date: the event may be handled already, by this owner or a former one.
+    const { record: stored } = await this.#options.keyValue.get(rawKey);
+    const record = stored && parseParked(stored.value);
+    if (record?.redrive !== true) return;
     const event = await this.#eventOf(record);
     if (event) {
       await owner.handleParked(event, { rawKey, record });

@@ -57,6 +57,8 @@ export class GroupMember implements Participant {
   readonly #owned = new Map<number, PartitionOwner>();
   readonly #claiming = new Set<number>();
   readonly #claims = new Set<Promise<void>>();
+  /** Number of claims that etcd has not answered yet. */
+  #attempts = 0;
   /** Partitions that are not claimed before a wait has ended. */
   readonly #waiting = new Map<number, () => void>();
   readonly #reasons = new Map<number, ResyncNotice['reason']>();
@@ -361,16 +363,21 @@ export class GroupMember implements Participant {
     this.#claiming.add(partition);
     this.#waiting.get(partition)?.();
     this.#waiting.delete(partition);
+    this.#attempts += 1;
+    let wait = (): Promise<void> | undefined => undefined;
     try {
       const claimed = await this.#claimer.claim(partition, config, signal);
       this.#problems.delete(partition);
       if (claimed) this.#own(partition, claimed);
-      else await quietPause(BACKOFF.soon(0), signal);
+      else wait = () => quietPause(BACKOFF.soon(0), signal);
     } catch (error) {
-      await this.#pauseAfter(partition, error, 3);
+      wait = () => this.#pauseAfter(partition, error, 3);
     }
+    this.#attempts -= 1;
+    // The partitions that were claimed do not wait for one that cannot be claimed now.
+    if (this.#attempts === 0) void this.#follow();
+    await wait();
     this.#claiming.delete(partition);
-    if (this.#claiming.size === 0) void this.#follow();
     this.#evaluate();
   }
 
@@ -408,6 +415,9 @@ export class GroupMember implements Participant {
       },
       onUnsaved: () => {
         this.#options.checkpoints.request(handler.options.everyMs);
+      },
+      onRefused: () => {
+        this.#options.checkpoints.request(Math.max(handler.options.everyMs, REFUSED_MS));
       },
       onFailure: (failure) => {
         this.#announce(() => handler.onError(failure));
@@ -508,6 +518,9 @@ export class GroupMember implements Participant {
     this.#problems.set(subject, sentence);
   }
 }
+
+/** A checkpoint that etcd has refused is repeated after this time, in milliseconds. */
+const REFUSED_MS = 1_000;
 
 /** After this, the configuration counts as missing again: the watch may be interrupted. */
 const SEEN_LIMIT_MS = 1_000;

@@ -13,7 +13,7 @@ import type { CursorOutcome, CursorWriter } from './cursor-writer.js';
 import type { GroupCursor } from './group-cursor.js';
 import type { FollowingPartition, GroupFollower } from './group-follower.js';
 import type { GroupHandler } from './group-handler.js';
-import { PartitionCursor } from './partition-cursor.js';
+import { type CursorPlanOptions, PartitionCursor } from './partition-cursor.js';
 import { serializeParked } from './parked-record.js';
 import { type GroupItem, type ItemFailure, type ParkedSource, PartitionDelivery } from './partition-delivery.js';
 import { PartitionIntake, type PlacedEvent } from './partition-intake.js';
@@ -36,6 +36,8 @@ export interface PartitionOwnerOptions {
   readonly onParked: () => void;
   /** The cursor is to be stored soon. */
   readonly onUnsaved: (owner: PartitionOwner) => void;
+  /** etcd has refused to store the cursor: try again later. */
+  readonly onRefused: () => void;
   readonly onFailure: (failure: WatchFailure) => void;
   readonly onResync: (notice: ResyncNotice) => void;
   readonly onUnexpected: (error: unknown) => void;
@@ -60,6 +62,10 @@ export class PartitionOwner implements FollowingPartition {
   #isBehind = false;
   #notice: ResyncNotice | undefined;
   #storingBegun: Promise<void> | undefined;
+  /** A write that is not planned yet. */
+  #storing: Promise<boolean> | undefined;
+  /** The deletions of parked events that were handled, by raw key. */
+  readonly #removals = new Map<string, Promise<boolean>>();
   #end: Promise<void> | undefined;
   readonly #ended = new Deferred();
   /** True until somebody lets it continue at its cursor. */
@@ -161,27 +167,33 @@ export class PartitionOwner implements FollowingPartition {
   /** The history after the cursor is lost: the list at `revision` is handled instead. */
   beginResync(revision: number, reason: ResyncNotice['reason']): void {
     const { progress } = this.cursor;
-    const { range, options } = this.#options.handler;
     const before = progress.snapshot();
     // A store whose revision is lower has another history, of which nothing is known to be handled.
     progress.beginPhase('resync', revision, before.r <= revision ? before : undefined);
     this.cursor.begun();
-    this.#notice ??= {
-      target: range.target,
-      fromRevision: before.r + 1,
-      toRevision: revision,
-      reason,
-      deletionsKnown: options.remember === 'keys',
-      group: options.name,
-      partition: this.partition,
-    };
+    this.#notice ??= this.#noticeOf(before.r + 1, revision, reason);
+  }
+
+  /** A former owner may have ended before its notice was handled, and with deletions that only it knew. */
+  #announceResync(revision: number): void {
+    const { base } = this.cursor.progress.snapshot();
+    const notice = this.#notice ?? this.#noticeOf((base?.r ?? 0) + 1, revision, base ? 'compacted' : 'restored');
+    this.#options.onResync(notice);
+  }
+
+  #noticeOf(fromRevision: number, toRevision: number, reason: ResyncNotice['reason']): ResyncNotice {
+    const { range, options } = this.#options.handler;
+    const deletionsKnown = options.remember === 'keys';
+    const { partition } = this;
+    return { target: range.target, fromRevision, toRevision, reason, deletionsKnown, group: options.name, partition };
   }
 
   /** Begins to receive. `phase`: the events of a list that are not handled yet. */
   start(follower: GroupFollower, phase?: { readonly revision: number; readonly events: readonly ChangeEvent[] }): void {
     this.#follower = follower;
     if (!phase) return;
-    if (this.#notice) this.#options.onResync(this.#notice);
+    const { progress } = this.cursor;
+    if (progress.phase === 'resync') this.#announceResync(phase.revision);
     this.cursor.begun();
     this.#intake.phase(phase.revision, phase.events);
   }
@@ -206,7 +218,10 @@ export class PartitionOwner implements FollowingPartition {
     this.delivery.admit();
   }
 
-  /** Calls the handler with an event that was parked. Resolves after the last call, or at the end of the partition. */
+  /**
+   * Calls the handler with an event that was parked. Resolves when it is stored that the event is handled or parked
+   * again, or at the end of the partition.
+   */
   async handleParked(event: ChangeEvent, parked: ParkedSource): Promise<void> {
     const { revision } = event;
     const ended = new Deferred();
@@ -223,6 +238,8 @@ export class PartitionOwner implements FollowingPartition {
     });
     this.delivery.admit();
     await Promise.race([ended.promise, this.whenEnded]);
+    await this.#removals.get(parked.rawKey);
+    this.#removals.delete(parked.rawKey);
   }
 
   /** Keeps an event parked that was redriven. */
@@ -232,7 +249,8 @@ export class PartitionOwner implements FollowingPartition {
   }
 
   fallBehind(revision: number): void {
-    this.cursor.progress.seen(revision);
+    // Revisions that are held are not part of the progress yet.
+    if (this.#held.length === 0) this.cursor.progress.seen(revision);
     this.#follower = undefined;
     this.#isBehind = true;
   }
@@ -277,15 +295,21 @@ export class PartitionOwner implements FollowingPartition {
     this.#follower = undefined;
   }
 
-  /** Stores the cursor now. Resolves to false if it was not stored. */
-  async store(): Promise<boolean> {
+  /** Stores the cursor now, with one write for all calls before it is planned. Resolves to false if it was not stored. */
+  store(): Promise<boolean> {
+    return (this.#storing ??= this.#storeOnce());
+  }
+
+  async #storeOnce(): Promise<boolean> {
     try {
       return await this.#write(() => {
+        this.#storing = undefined;
         this.catchUp();
         return this.cursor.plan();
       });
     } catch {
-      // `CursorWriter` has reported the refusal. The next checkpoint tries again.
+      // `CursorWriter` has reported the refusal.
+      this.#options.onRefused();
       return false;
     } finally {
       this.delivery.admit();
@@ -315,7 +339,8 @@ export class PartitionOwner implements FollowingPartition {
   #finished({ entry, subject, isStored, parked }: GroupItem): void {
     const { everyEvents } = this.#options.handler.options;
     if (parked) {
-      if (isStored !== true) void this.#writeWith([{ type: 'delete', rawKey: parked.rawKey }]);
+      const { rawKey } = parked;
+      if (isStored !== true) this.#removals.set(rawKey, this.#writeWith([{ type: 'delete', rawKey }]));
       return;
     }
     if (isStored !== true) this.cursor.finish(entry, subject);
@@ -367,14 +392,16 @@ export class PartitionOwner implements FollowingPartition {
   /** Writes in one transaction with the cursor. Resolves to false if nothing was written. */
   async #writeWith(operations: readonly Operation[]): Promise<boolean> {
     try {
-      return await this.#write(() => {
-        const plan = this.cursor.plan();
-        return { ...plan, operations: [...operations, ...(plan.operations ?? [])] };
-      });
+      return await this.#write(() => this.#planWith(operations));
     } catch {
       // `CursorWriter` has reported the refusal.
       return false;
     }
+  }
+
+  #planWith(operations: readonly Operation[], options?: CursorPlanOptions): CursorPlan {
+    const plan = this.cursor.plan(options);
+    return { ...plan, operations: [...operations, ...(plan.operations ?? [])] };
   }
 
   #before({ entry, failure }: GroupItem): Promise<void> | undefined {
@@ -435,10 +462,13 @@ export class PartitionOwner implements FollowingPartition {
     for (let failures = 0; !this.claim.isLost && !closing.aborted; failures += 1) {
       try {
         await this.#storeKeys();
-        const make = (): CursorPlan => {
-          const plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
-          return { ...plan, operations: [...parkOperations(item, failure), ...(plan.operations ?? [])] };
-        };
+        const operations = [...parkOperations(item, failure)];
+        // A batch may have more events than fit into a transaction.
+        while (operations.length > MAX_PARKED) {
+          const first = operations.splice(0, MAX_PARKED);
+          if (!(await this.#write(() => this.#planWith(first)))) return false;
+        }
+        const make = (): CursorPlan => this.#planWith(operations, item.parked ? {} : { also: { entry, subject } });
         const isStored = await this.#write(make, () => {
           this.#stored(item);
         });
@@ -453,6 +483,9 @@ export class PartitionOwner implements FollowingPartition {
     return false;
   }
 }
+
+/** The number of parked events in one transaction, each of which may have a value of 64 KiB. */
+const MAX_PARKED = 10;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'it failed unexpectedly');
 

@@ -128,4 +128,18 @@ describe('the history of a group', () => {
     await runOnce(fake);
     expect(notices).toEqual([]);
   });
+
+  it('is declared again by the next owner if the former one has ended within a difference', async () => {
+    const fake = new FakeCluster();
+    await runOnce(fake);
+    const before = cursorOf(fake);
+    fake.put('/orders/a', '1');
+    fake.put('/orders/b', '1');
+    const phase = { phase: 'resync', r: fake.revision, base: { r: before?.r, done: [] }, released: undefined };
+    fake.put('/co/v1/groups/billing/cursors/000', { ...before, ...phase });
+    expect(await runOnce(fake)).toEqual(['/orders/a=1 resync again', '/orders/b=1 resync again']);
+    expect(notices).toMatchObject([
+      { reason: 'compacted', fromRevision: Number(before?.r) + 1, deletionsKnown: false },
+    ]);
+  });
 });

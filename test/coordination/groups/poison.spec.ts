@@ -88,4 +88,45 @@ describe('an event that a group cannot handle', () => {
     await eventually(() => cursorOf(fake)?.stalls === 0 || (fake.advance(1_000), false));
     await Promise.all(instances.map((each) => each[Symbol.asyncDispose]()));
   });
+
+  it('is handled once for each request, also among others', async () => {
+    const fake = new FakeCluster();
+    const journal = new Journal();
+    let isBroken = true;
+    await using one = await startInstance(
+      fake,
+      groupHandlerOf(({ key }) => {
+        journal.lines.push(key);
+        if (isBroken) throw new TypeError('broken');
+      }, PARKING),
+    );
+    const keys = Array.from({ length: 20 }, (_, index) => `/orders/${String(index).padStart(2, '0')}`);
+    for (const key of keys) fake.put(key, '1');
+    await eventually(() => fake.keys('/co/v1/groups/billing/parked/').length === keys.length);
+    await settled(one.app);
+    journal.take();
+    isBroken = false;
+    await one.app.get(GroupRegistry).redrive('billing');
+    await eventually(() => fake.keys('/co/v1/groups/billing/parked/').length === 0);
+    await settled(one.app);
+    expect(journal.take().sort()).toEqual(keys);
+  });
+
+  it('is parked with all others of a batch that does not fit into a transaction', async () => {
+    const fake = new FakeCluster();
+    for (let index = 0; index < 300; index += 1) fake.put(`/orders/${index}`, '1');
+    let calls = 0;
+    const handler = groupHandlerOf(
+      () => {
+        calls += 1;
+        throw new TypeError('broken');
+      },
+      { ...PARKING, batch: true },
+    );
+    await using one = await startInstance(fake, handler, { settle: false });
+    await eventually(() => fake.keys('/co/v1/groups/billing/parked/').length === 300);
+    await settled(one.app);
+    expect(calls).toBe(1);
+    expect(one.app.get(GroupRegistry).list()[0]?.partitions).toMatchObject([{ pending: 0, lagMs: 0 }]);
+  });
 });

@@ -35,7 +35,8 @@ export default defineConfig({
     setupFiles: ['reflect-metadata'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // More than the two cores that a run may expect: most specs wait for etcd, and not for the processor.
+    maxWorkers: 3,
     restoreMocks: true,
   },
 });

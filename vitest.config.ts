@@ -1,8 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** Specs that replace a module, or load one anew: each has modules of its own. The others share those of their worker. */
-const ISOLATED = ['test/etcd-trigger.errors.spec.ts', 'test/integration/etcd.three-addresses.spec.ts'];
+/**
+ * Specs that replace a module, load one anew, or look at the resources of the process: each has a process of its own. The
+ * others share that of their worker, with the modules that it has imported.
+ */
+const ISOLATED = [
+  'test/etcd-trigger.errors.spec.ts',
+  'test/etcd/transport/*.spec.ts',
+  'test/integration/etcd.hostile-server.spec.ts',
+  'test/integration/etcd.three-addresses.spec.ts',
+];
 
 export default defineConfig({
   resolve: {
@@ -27,7 +35,8 @@ export default defineConfig({
     setupFiles: ['reflect-metadata'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // More than the two cores that a run may expect: most specs wait for etcd, and not for the processor.
+    maxWorkers: 3,
     restoreMocks: true,
   },
 });

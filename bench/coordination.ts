@@ -27,9 +27,9 @@ export const coordination: Benchmark = {
       checkCounts(samples, count);
       return samples;
     };
-    const locks = await beside('locks', Math.ceil(1_000 / divisor));
-    const handOvers = await beside('handOvers', Math.ceil(200 / divisor));
-    const puts = Math.ceil(20_000 / divisor);
+    const locks = await beside('locks', Math.ceil(300 / divisor));
+    const handOvers = await beside('handOvers', Math.ceil(50 / divisor));
+    const puts = Math.ceil(5_000 / divisor);
     const fenced = await interleave(
       Object.values(FENCED).map((work) => {
         return { name: work, program: 'coordination-ours', options: { hosts: etcd.hosts, work, count: puts } };
@@ -37,7 +37,7 @@ export const coordination: Benchmark = {
       rounds,
     );
     checkCounts(fenced, puts);
-    const idleOptions = { hosts: etcd.hosts, work: 'idle', count: divisor === 1 ? 60_000 : 100 };
+    const idleOptions = { hosts: etcd.hosts, work: 'idle', count: divisor === 1 ? 30_000 : 100 };
     const idle = await interleave([{ name: 'idle', program: 'coordination-ours', options: idleOptions }], 1);
     return [
       compare('lock that nobody else wants', 'ms', milliseconds, locks, NAMES),
@@ -47,7 +47,7 @@ export const coordination: Benchmark = {
         peerName: 'plain put',
       },
       {
-        work: 'leader with a lock, idle for a minute',
+        work: 'leader with a lock, idle for 30 s',
         figure: 'raft proposals',
         ours: spreadOf((idle.idle ?? []).map(extra('proposals'))),
         goal: { atMost: 0 },

@@ -34,7 +34,7 @@ describe('npm run bench', () => {
       'lock that nobody else wants',
       'lead handed over',
       'fenced put, 16 at once',
-      'leader with a lock, idle for a minute',
+      'leader with a lock, idle for 30 s',
       '10000 events handled',
       '1000 keys listed',
       '1000 handlers of one target started',

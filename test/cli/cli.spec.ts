@@ -103,6 +103,11 @@ describe('the command line', () => {
       expect.stringMatching(/^revision N: (the oldest value|changed|valid again|no change)/),
     ]);
     expect(out.join()).not.toContain('hunter2');
+    await etcd.put('/shop/db', { ...DATABASE, pool: { size: 4 }, password: 'CANARY' });
+    await etcd.put('/shop/db', { ...DATABASE, pool: { size: 4 } });
+    const { out: secret } = await withApp('history', '/shop/db', '--limit', '1');
+    expect(secret[0]).toMatch(/^revision \d+: changed password$/);
+    expect(secret.join()).not.toContain('CANARY');
 
     expect((await withApp('rollback', '/shop/db', String(first))).exitCode).toBe(0);
     expect(await stored('/shop/db')).toEqual(DATABASE);

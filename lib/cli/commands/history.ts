@@ -1,5 +1,6 @@
 import { changedPaths } from '../../dto/document-diff.js';
 import { quoted } from '../../foreign/foreign-text.js';
+import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import type { ConfigRevision } from '../../store/writing/config-history.js';
 import type { Session } from '../session.js';
 import { ExitCode, type Terminal } from '../terminal.js';
@@ -20,7 +21,7 @@ export async function history(
     revision: revision.revision,
     ...(revision.violations && { violations: revision.violations }),
     value: revision.value && shownValue(feed, revision.value, shownAs),
-    change: describeChange(revision, revisions[index + 1]),
+    change: describeChange(feed, revision, revisions[index + 1]),
   }));
   if (shownAs.json) {
     terminal.out(pretty({ key, revisions: shown }));
@@ -35,12 +36,15 @@ export async function history(
   return ExitCode.PROBLEM;
 }
 
-function describeChange({ value }: ConfigRevision<object>, before: ConfigRevision<object> | undefined): string {
+function describeChange(
+  { parser }: DefinitionFeed,
+  { value }: ConfigRevision<object>,
+  before: ConfigRevision<object> | undefined,
+): string {
   if (!value) return 'invalid';
   if (!before) return 'the oldest value';
   if (!before.value) return 'valid again';
-  const paths = changedPaths(plain(before.value), plain(value));
+  // The paths of secrets are shown, too, so their values are compared without the mask.
+  const paths = changedPaths(parser.plainOf(before.value, 'class'), parser.plainOf(value, 'class'));
   return paths.length === 0 ? 'no change' : `changed ${paths.map((path) => path || '(document)').join(', ')}`;
 }
-
-const plain = (value: object): unknown => JSON.parse(JSON.stringify(value)) as unknown;

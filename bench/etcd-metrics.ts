@@ -7,7 +7,7 @@ export async function metricOf(host: string, name: string): Promise<number> {
   return Number(line?.slice(name.length));
 }
 
-/** What watches cost the member. */
+/** Cost of watches for the member. */
 export interface WatchCost {
   readonly streams: number;
   readonly serverMb: number;

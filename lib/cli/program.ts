@@ -13,7 +13,7 @@ import { watch } from './commands/watch.js';
 import { type ConnectionFlags, readConfigFile } from './connection.js';
 import { type FileFormat, formatOfFile } from './documents.js';
 import { exitCodeOf, messageOf } from './failures.js';
-import { inSession } from './session.js';
+import { inSession, type Session } from './session.js';
 import { ExitCode, type Terminal } from './terminal.js';
 
 /** Flags of all commands. */
@@ -68,7 +68,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
   )
     .option('--strict', 'also fail for properties that the class does not know', false)
     .action(async ({ strict, ...flags }: Flags & { strict: boolean }) => {
-      const run = (session: Parameters<typeof findProblems>[0]): Promise<ExitCode> =>
+      const run = (session: Session): Promise<ExitCode> =>
         Promise.resolve(printFindings(findProblems(session), session, { json: flags.json, strict }, terminal));
       ended(await inSession(flags, terminal, run, refusing));
     });
@@ -129,7 +129,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .option('--prune', 'delete keys that have no file', false)
     .addOption(reveal())
     .action(async (prefix: string, folder: string, flags: Flags & PushFlags) => {
-      const run = async (session: Parameters<typeof push>[0]): Promise<ExitCode> => {
+      const run = async (session: Session): Promise<ExitCode> => {
         const differences = await compareFolder(session, { prefix, folder }, terminal);
         if (flags.apply) return push(session, differences, flags, terminal);
         printDifferences(differences, flags.json, terminal);

@@ -14,7 +14,7 @@ import { readApplication } from './application.js';
 import { clientOf, type ConnectionFlags, readConfigFile } from './connection.js';
 import type { Terminal } from './terminal.js';
 
-/** What a command works with. */
+/** The connection to etcd, and the definitions of the application. */
 export interface Session {
   readonly watcher: WatcherService;
   /** The keys of the application's definitions; empty without an application. */

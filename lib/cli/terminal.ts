@@ -1,4 +1,4 @@
-/** Where a command reads from and writes to. */
+/** The surroundings of a command: input, output, environment and interruption. */
 export interface Terminal {
   /** Writes a line to standard output: the result of the command. */
   out(line: string): void;

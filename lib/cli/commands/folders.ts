@@ -82,10 +82,8 @@ export async function push(
 ): Promise<ExitCode> {
   if (!session.declared) throw new CliError('push needs --app to validate the documents');
   const kept = differences.filter(({ type, inEtcd }) => type === 'delete' && (!prune || (inEtcd?.isSecret && !reveal)));
-  for (const { key, inEtcd } of prune ? kept : []) {
-    terminal.note(
-      `kept ${quoted(key)}: ${inEtcd?.isSecret ? 'it has secrets; delete it with --reveal' : 'no --prune'}`,
-    );
+  for (const { key } of prune ? kept : []) {
+    terminal.note(`kept ${quoted(key)}: it has secrets; delete it with --reveal`);
   }
   const writes = differences.filter((difference) => !kept.includes(difference));
   const batches = Math.ceil(writes.length / MOST_WRITES);

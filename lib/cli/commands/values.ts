@@ -10,7 +10,7 @@ import type { Session } from '../session.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
 
-/** How a value is printed. */
+/** Options for printing a value. */
 export interface ShownAs {
   readonly json: boolean;
   /** Prints secrets instead of `***`. */

@@ -97,7 +97,7 @@ export class GroupAdministration {
     const { config, condition } = await this.#config(what, keys);
     const next = own ?? config;
     const stamp = this.#options.stamp();
-    await this.#forgetKeys(what, keys);
+    await this.#forgetKeys(what, keys, condition);
     const former = cursorKeys(keys, config.partitions).slice(next.partitions);
     const owners = Array.from(
       { length: Math.max(config.partitions, next.partitions) },
@@ -114,7 +114,7 @@ export class GroupAdministration {
       conditions: [condition],
       operations: [...puts, ...deletes],
     });
-    if (!result.applied) throw new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
+    if (!result.applied) throw changedMeanwhile(what);
   }
 
   /** One cursor that begins where the one that is furthest behind is, and knows what the others have handled. */
@@ -164,11 +164,13 @@ export class GroupAdministration {
     throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
   }
 
-  async #forgetKeys(what: string, { remembered }: GroupKeys): Promise<void> {
+  /** Deletes nothing if the group was changed since `unchanged` was read. */
+  async #forgetKeys(what: string, { remembered }: GroupKeys, unchanged: Condition): Promise<void> {
     const keys = (await this.#list(remembered)).map(({ rawKey }) => rawKey);
     while (keys.length > 0) {
       const operations = keys.splice(0, MAX_KEYS).map((rawKey): Operation => ({ type: 'delete', rawKey }));
-      await this.#options.keyValue.commit({ what, operations });
+      const { applied } = await this.#options.keyValue.commit({ what, conditions: [unchanged], operations });
+      if (!applied) throw changedMeanwhile(what);
     }
   }
 
@@ -178,6 +180,9 @@ export class GroupAdministration {
     return [...(await this.#options.listWatcher.list(range, { signal })).records.values()];
   }
 }
+
+const changedMeanwhile = (what: string): GroupBusyError =>
+  new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
 
 /** True for a cursor of a group that nobody has begun to handle. */
 const isUntouched = ({ phase, r }: GroupCursor): boolean => phase === 'now' || (phase === 'initial' && r === 0);

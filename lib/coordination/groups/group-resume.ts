@@ -38,7 +38,7 @@ export class GroupResume {
    * @throws EtcdTriggerError if etcd refuses a list; the call may be repeated for the partitions that are not following
    */
   async resume(owners: readonly PartitionOwner[], reasons: ReadonlyMap<number, ResyncNotice['reason']>): Promise<void> {
-    const waiting = owners.filter((owner) => !owner.isEnding && !owner.isFollowing);
+    const waiting = owners.filter((owner) => !owner.isEnding && !owner.hasBegun);
     if (waiting.length === 0) return;
     const steady: PartitionOwner[] = [];
     const listed = new Map<number, PartitionOwner[]>();

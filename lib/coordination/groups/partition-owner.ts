@@ -70,6 +70,7 @@ export class PartitionOwner implements FollowingPartition {
   readonly #ended = new Deferred();
   /** True until somebody lets it continue at its cursor. */
   isNew = true;
+  #hasBegun = false;
 
   constructor(options: PartitionOwnerOptions) {
     const { partition, claim, writer, handler, cursor, mayRepeat, rememberedPrefix, log } = options;
@@ -138,6 +139,11 @@ export class PartitionOwner implements FollowingPartition {
     return this.#follower !== undefined;
   }
 
+  /** True if it has received events, although it may have fallen behind since. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
   get follower(): GroupFollower | undefined {
     return this.#follower;
   }
@@ -191,6 +197,7 @@ export class PartitionOwner implements FollowingPartition {
   /** Begins to receive. `phase`: the events of a list that are not handled yet. */
   start(follower: GroupFollower, phase?: { readonly revision: number; readonly events: readonly ChangeEvent[] }): void {
     this.#follower = follower;
+    this.#hasBegun = true;
     if (!phase) return;
     const { progress } = this.cursor;
     if (progress.phase === 'resync') this.#announceResync(phase.revision);

@@ -15,6 +15,7 @@ import { describeViolations } from './violations.js';
 /** The message of an error for the user; of a foreign error, only its class and place, since it may quote a value. */
 export function messageOf(error: unknown): string {
   if (error instanceof InvalidConfigError) return `the value is invalid: ${describeViolations(error.violations)}`;
+  if (error instanceof BootError) return problemsOf(error);
   return error instanceof CliError || error instanceof EtcdTriggerError ? error.message : describeThrown(error);
 }
 
@@ -27,4 +28,11 @@ export function exitCodeOf(error: unknown): ExitCode {
   const isEtcd = [ConnectionError, AuthenticationError, PermissionDeniedError].some((type) => error instanceof type);
   if (isEtcd) return ExitCode.ETCD;
   return error instanceof InvalidOptionsError ? ExitCode.USAGE : ExitCode.PROBLEM;
+}
+
+/** No application is started, so the message of the error itself would mislead. */
+function problemsOf({ problems }: BootError): string {
+  const [first] = problems;
+  if (!first) return 'the configuration cannot be read';
+  return problems.length === 1 ? first.message : `${first.message} (and ${problems.length - 1} more)`;
 }

@@ -210,6 +210,7 @@ describe('the command line', () => {
     [['check', '--hosts', 'localhost:1'], 2, 'check needs --app'],
     [['get', '/k'], 2, 'no etcd is named'],
     [['get', '/k', '--hosts', '127.0.0.1:1'], 3, 'nothing listens at 127.0.0.1:1'],
+    [['check', '--app', APP, '--hosts', '127.0.0.1:1'], 3, 'error: key "/shop/db": list key "/shop/db": no connection'],
     [['get', '/k', '--hosts', 'ftp://x'], 2, 'ftp'],
     [['get', '/k', '--hosts', '127.0.0.1:1', '--user', 'root'], 2, 'ETCD_PASSWORD'],
     [['get', '/k', '--hosts', '127.0.0.1:1', '--cacert', 'missing.pem'], 2, '--cacert cannot be read: missing.pem'],

@@ -128,8 +128,7 @@ describe('the partitions of a group', () => {
     // An instance that never claims anything.
     const entry = { v: 1, pod: 'stuck', service: 's', elections: [], crons: [], groups: ['billing'] };
     fake.put('/co/v1/instances/stuck', entry);
-    await eventually(() => one.app.get(EtcdTriggerInspector).describe().clusters.length === 1);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await settled(one.app);
     fake.advance(SETTLE_MS);
     await eventually(() => ownersIn(fake).size === PARTITIONS / 2);
     fake.advance(6_000);

@@ -63,7 +63,7 @@ export type LiveDependency = InjectionToken | OptionalFactoryDependency;
 /** The configuration that `create` receives: a map for `{ under }` without a key. */
 export type LiveConfig<C, Location> = Location extends string | { readonly key: string } ? C : ReadonlyMap<string, C>;
 
-/** What `create` receives besides its configuration. */
+/** Arguments of `create` besides the configuration. */
 export interface LiveContext<Tokens extends readonly LiveDependency[]> {
   readonly signal: AbortSignal;
   /** The injected providers, in the order of the option `inject`. */

@@ -64,7 +64,7 @@ export class CursorWriter {
   #writers = 0;
   /** Writes whose answers were lost and that may be applied late. */
   readonly #uncertain = new Set<string>();
-  /** Those of them that were found applied. */
+  /** The attempts that were found applied. */
   readonly #adopted = new Set<string>();
 
   constructor(options: CursorWriterOptions) {

@@ -39,7 +39,7 @@ export class GroupFollower implements RangeListener {
   readonly #revision: number;
   readonly #partitions = new Map<number, FollowingPartition>();
   #list: ChangeBatch | undefined;
-  /** What was received before `start`. */
+  /** Batches that were received before `start`. */
   #early: [ChangeBatch, ResyncNotice | undefined][] | undefined = [];
   /** Everything up to this revision was dispatched. */
   #dispatched = 0;

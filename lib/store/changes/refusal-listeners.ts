@@ -82,7 +82,7 @@ class RefusalListener {
     }
   }
 
-  /** What is refused now includes all earlier refusals. */
+  /** The current refusals include all earlier ones. */
   start(refused: readonly ConfigRefused[]): void {
     this.#isStarted = true;
     for (const refusal of refused) this.#deliver(refusal);

@@ -90,6 +90,26 @@ describe('a join', () => {
     expect([...halves].some((state) => new Set(state.split(' ')).size > 1)).toBe(true);
   });
 
+  it('never shows half of a transaction over a definition with layers and another one', async () => {
+    const etcd = new FakeCluster({ '/base/user': { name: '0' }, '/c/pass': { version: 0 } });
+    const layered: ConfigDefinition = { key: '/c/user', type: User, layers: ['/base/user', '/prod/user'] };
+    await using started = await start(etcd, { configs: [layered, { key: '/c/pass', type: Pass }] });
+    const { join, seen } = recorded(started.store);
+    for (let version = 1; version <= 200; version += 1) {
+      etcd.transaction((tx) => {
+        tx.put(version % 2 === 0 ? '/base/user' : '/prod/user', { name: String(version) });
+        if (version % 2 === 0) tx.delete('/prod/user');
+        tx.put('/c/pass', { version });
+      });
+      // The layers are read again while further changes arrive.
+      for (let turns = version % 4; turns > 0; turns -= 1) await new Promise(setImmediate);
+      seen.add(shown(join.value));
+    }
+    await eventually(() => shown(join.value) === '200 200');
+
+    expect([...seen].filter((state) => new Set(state.split(' ')).size > 1)).toEqual([]);
+  });
+
   it('shows the change of one key when the other is known to be as new', async () => {
     const etcd = clusterOf(1);
     await using started = await start(etcd);

@@ -19,7 +19,7 @@ export function keyPart(followed: FollowedDefinition, key: string, lists: ListWa
   const range = KeyRange.of({ key });
   const { feed, watched } = followed;
   return {
-    ...followedPart(feed),
+    ...followedPart(followed),
     read: () => feed.cache.get(key),
     isRefused: () => feed.cache.entry(key).state === 'invalid',
     since: () => lastWriteOf(followed, key),
@@ -39,7 +39,7 @@ export const definitionPart = (
   followed: FollowedDefinition,
   lists: ListWatcher,
 ): JointPart<ReadonlySortedMap<object>> => ({
-  ...followedPart(followed.feed),
+  ...followedPart(followed),
   read: () => followed.feed.cache.view(),
   isRefused: () => false,
   since: () => {
@@ -54,8 +54,9 @@ export const definitionPart = (
   },
 });
 
-const followedPart = (feed: DefinitionFeed) => ({
+const followedPart = ({ feed, watched }: FollowedDefinition) => ({
   source: feed,
+  maySkip: watched === undefined,
   appliedTo: () => feed.visibleRevision,
   history: () => feed.histories,
 });

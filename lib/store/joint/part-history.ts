@@ -4,6 +4,8 @@ export interface JointPart<S> {
   readonly source: object;
   /** Returns the current state; the same object until it changes. */
   readonly read: () => S;
+  /** True if the part may skip states, as one of several layers does, which are read together after changes. */
+  readonly maySkip: boolean;
   /** True if the current value in etcd is refused, so that the state is older. */
   readonly isRefused: () => boolean;
   /** The revision since which the current state is known to be unchanged. */
@@ -80,8 +82,10 @@ export class PartHistory<S> {
       return true;
     }
     const isSame = next.state === newest.state && next.isRefused === newest.isRefused;
-    if (isResync ? next.from > newest.from : !isSame) {
-      const to = isResync ? Math.min(next.from - 1, this.#knownBefore) : next.from - 1;
+    const isNewer = next.from > newest.from;
+    const maySkip = isResync || part.maySkip;
+    if ((maySkip && isNewer) || (!isSame && (part.maySkip || !isResync))) {
+      const to = maySkip ? Math.min(next.from - 1, this.#knownBefore) : next.from - 1;
       this.#versions = [...this.#versions.slice(0, -1), { ...newest, to }, next].slice(-MAX_VERSIONS);
       this.#isFollowing = true;
     }

@@ -17,9 +17,8 @@ export function textPlaces(document: JsonObject, matches: (text: string) => bool
   return places;
 
   function visit(owner: JsonObject | unknown[], segments: readonly (string | number)[]): void {
-    if (Array.isArray(owner))
-      owner.forEach((part: unknown, index) => { visitPart(owner, index, part, segments); }); // prettier-ignore
-    else for (const [name, part] of Object.entries(owner)) visitPart(owner, name, part, segments);
+    const parts: Iterable<[string | number, unknown]> = Array.isArray(owner) ? owner.entries() : Object.entries(owner);
+    for (const [name, part] of parts) visitPart(owner, name, part, segments);
   }
 
   function visitPart(

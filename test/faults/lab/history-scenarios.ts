@@ -82,7 +82,10 @@ async function replaceStore(
   await lab.workload.afterMore(20);
 }
 
-/** Runs all checks and waits until no lease is left that could expire and delete keys. */
+/**
+ * Runs all checks and waits until no lease is left that could expire and delete keys. The deletions of the last leases
+ * are recorded, because a listener may see one of them before the store is replaced.
+ */
 async function waitUntilIdle(lab: Laboratory): Promise<void> {
   await lab.check();
   await eventually(
@@ -93,6 +96,7 @@ async function waitUntilIdle(lab: Laboratory): Promise<void> {
     },
     { withinMs: 60_000 },
   );
+  await lab.recorder.reached(await lab.workload.touch());
 }
 
 async function compact(lab: Laboratory, revision: number): Promise<void> {

@@ -82,8 +82,8 @@ export class GroupCheckpoints {
     // A write that is running may have been planned before the last events were finished.
     if (free.length < owners.length) this.request(BUSY_MS);
     const size = Math.max(1, Math.floor(this.#options.transactionOperations / COMPARES));
-    const single = free.filter(({ cursor }) => cursor.hasKeys);
-    const together = free.filter(({ cursor }) => !cursor.hasKeys);
+    const single = free.filter(({ cursor }) => cursor.keys.size > 0);
+    const together = free.filter(({ cursor }) => cursor.keys.size === 0);
     const chunks = Array.from({ length: Math.ceil(together.length / size) }, (_, index) =>
       together.slice(index * size, (index + 1) * size),
     );

@@ -35,6 +35,7 @@ export interface GroupMemberOptions {
   readonly clock: LeaseClock;
   readonly settleMs: number;
   readonly ttlMs: number;
+  readonly transactionOperations: number;
   readonly listWatcher: Pick<ListWatcher, 'list'>;
   readonly checkpoints: GroupCheckpoints;
   readonly stamp: () => CursorStamp;
@@ -54,6 +55,8 @@ export class GroupMember implements Participant {
   readonly #resume: GroupResume;
   readonly #stop = new AbortController();
   readonly #closing = new AbortController();
+  /** Aborts when the configuration has changed: what was refused before may be possible now. */
+  #retry = new AbortController();
   readonly #owned = new Map<number, PartitionOwner>();
   readonly #claiming = new Set<number>();
   readonly #claims = new Set<Promise<void>>();
@@ -218,8 +221,13 @@ export class GroupMember implements Participant {
       onUnavailable: (sentence) => {
         this.#context.log.error(`${this.#options.handler.name}: ${sentence}`);
       },
+      onDelayed: (sentence) => {
+        this.#context.log.warn(`${this.#options.handler.name}: ${sentence}; retrying`);
+      },
     });
     this.#configKey.onChange(() => {
+      this.#retry.abort();
+      this.#retry = new AbortController();
       this.#evaluate();
     });
     this.#ownerKeys.onChange(() => {
@@ -381,8 +389,8 @@ export class GroupMember implements Participant {
     this.#evaluate();
   }
 
-  #own(partition: number, { claim, cursor, cursorKey, mayRepeat }: ClaimedPartition): void {
-    const { handler, keys, stamp, onUnexpected } = this.#options;
+  #own(partition: number, { claim, cursor, cursorKey, createRevision, mayRepeat }: ClaimedPartition): void {
+    const { handler, keys, stamp, transactionOperations, onUnexpected } = this.#options;
     const { keyValue, log } = this.#context;
     const closing = this.#closing.signal;
     const writer = new CursorWriter({
@@ -403,10 +411,12 @@ export class GroupMember implements Participant {
       partition,
       claim,
       cursor,
+      createRevision,
       mayRepeat,
       writer,
       handler,
       rememberedPrefix: handler.options.remember === 'keys' ? keys.remembered : undefined,
+      transactionOperations,
       log,
       closing,
       parkOperations: (item, failure) => this.#parkOperations(item, failure),
@@ -481,7 +491,7 @@ export class GroupMember implements Participant {
     }
   }
 
-  #parkOperations({ subject, entry, parked }: GroupItem, failure: ItemFailure): readonly Operation[] {
+  #parkOperations({ subject, changes, entry, parked }: GroupItem, failure: ItemFailure): readonly Operation[] {
     if (parked) {
       const { rawKey, record } = parked;
       const attempts = record.attempts + failure.attempts;
@@ -490,12 +500,16 @@ export class GroupMember implements Participant {
     }
     const { keys, handler, stamp } = this.#options;
     const { at } = stamp();
-    const events = 'events' in subject ? subject.events : [subject];
-    return events.map((event, index) => ({
-      type: 'put',
-      rawKey: keys.parked + parkedName(entry.positions[index] ?? '', event),
-      value: serializeParked(parkedRecordOf(event, failure, { mayStoreValue: handler.mayStoreValues, at })),
-    }));
+    const events = new Set('events' in subject ? subject.events : [subject]);
+    return changes.flatMap((event, index) =>
+      events.has(event)
+        ? {
+            type: 'put',
+            rawKey: keys.parked + parkedName(entry.positions[index] ?? '', event),
+            value: serializeParked(parkedRecordOf(event, failure, { mayStoreValue: handler.mayStoreValues, at })),
+          }
+        : [],
+    );
   }
 
   #announce(call: () => unknown): void {
@@ -509,7 +523,8 @@ export class GroupMember implements Participant {
     if (signal.aborted) return;
     const isFinal = error instanceof CursorProblem || isRefusal(error);
     if (isFinal) this.#report(subject, sentenceOf(this.name, error));
-    await quietPause(isFinal && failures > 2 ? BACKOFF.refused() : BACKOFF.soon(failures), signal);
+    const ms = isFinal && failures > 2 ? BACKOFF.refused() : BACKOFF.soon(failures);
+    await quietPause(ms, AbortSignal.any([signal, this.#retry.signal]));
   }
 
   #report(subject: number | 'group', sentence: string): void {

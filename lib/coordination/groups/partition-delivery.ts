@@ -21,8 +21,12 @@ import type { PartitionProgress, ProgressEntry } from './partition-progress.js';
 /** An event or a batch on its way to the handler. */
 export interface GroupItem {
   readonly subject: Deliverable;
+  /** The events of the entry: those of the subject, and those that only change which keys are remembered. */
+  readonly changes: readonly ChangeEvent[];
   readonly entry: ProgressEntry;
   readonly redelivered: boolean;
+  /** True if the handler is not called, because it does not want the events. */
+  readonly isSilent?: boolean;
   /** True when the handler is done with it, one way or the other. */
   isFinished: boolean;
   /** True if the cursor that is stored says that it is finished. */
@@ -224,6 +228,11 @@ export class PartitionDelivery {
   }
 
   #call(item: GroupItem, attempt: number): CallOutcome | PendingCall {
+    if (item.isSilent === true) {
+      this.#begun += 1;
+      item.isFinished = true;
+      return 'done';
+    }
     const ready = this.#options.before(item);
     if (!ready) return this.#attempt(item, attempt);
     const call = new LaterCall();

@@ -1,33 +1,34 @@
 import type { Operation } from '../../backend/key-value-store.js';
-import type { ConfigTransaction } from '../../config-transaction.js';
-import { FenceLostError } from '../../etcd-trigger.errors.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
-import { quoted } from '../../foreign/foreign-text.js';
-import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import { Deferred } from '../../timing/deferred.js';
 import { onAbort } from '../../timing/on-abort.js';
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
 import type { ResyncNotice, WatchFailure } from '../../watch/watch-event.js';
 import type { Claim } from '../claim.js';
-import type { CursorOutcome, CursorWriter } from './cursor-writer.js';
+import type { CursorWriter } from './cursor-writer.js';
 import type { GroupCursor } from './group-cursor.js';
 import type { FollowingPartition, GroupFollower } from './group-follower.js';
 import type { GroupHandler } from './group-handler.js';
-import { type CursorPlanOptions, PartitionCursor } from './partition-cursor.js';
-import { serializeParked } from './parked-record.js';
+import { PartitionCursor } from './partition-cursor.js';
 import { type GroupItem, type ItemFailure, type ParkedSource, PartitionDelivery } from './partition-delivery.js';
 import { PartitionIntake, type PlacedEvent } from './partition-intake.js';
+import { PartitionOutcomes } from './partition-outcomes.js';
+import { PartitionWrites } from './partition-writes.js';
 
 export interface PartitionOwnerOptions {
   readonly partition: number;
   readonly claim: Claim;
   /** The cursor as it was stored with the claim. */
   readonly cursor: GroupCursor;
+  /** The create revision of the key that stores the cursor. */
+  readonly createRevision: number;
   /** True if the last owner may have called the handler with events that are not handled. */
   readonly mayRepeat: boolean;
   readonly writer: CursorWriter;
   readonly handler: GroupHandler;
   readonly rememberedPrefix: string | undefined;
+  /** The largest number of operations of a transaction. */
+  readonly transactionOperations: number;
   readonly log: InstanceLog;
   /** Ends all retries. */
   readonly closing: AbortSignal;
@@ -56,16 +57,15 @@ export class PartitionOwner implements FollowingPartition {
   readonly delivery: PartitionDelivery;
   readonly #options: PartitionOwnerOptions;
   readonly #intake: PartitionIntake;
+  readonly #writes: PartitionWrites;
+  readonly #outcomes: PartitionOutcomes;
   #follower: GroupFollower | undefined;
   /** Revisions that wait for the end of all earlier events, because one of them is the difference after lost history. */
   #held: [ChangeBatch, readonly PlacedEvent[], ResyncNotice | undefined][] = [];
   #isBehind = false;
+  /** True if nothing is known of what was handled before the list. */
+  #isUnknown = false;
   #notice: ResyncNotice | undefined;
-  #storingBegun: Promise<void> | undefined;
-  /** A write that is not planned yet. */
-  #storing: Promise<boolean> | undefined;
-  /** The deletions of parked events that were handled, by raw key. */
-  readonly #removals = new Map<string, Promise<boolean>>();
   #end: Promise<void> | undefined;
   readonly #ended = new Deferred();
   /** True until somebody lets it continue at its cursor. */
@@ -73,24 +73,40 @@ export class PartitionOwner implements FollowingPartition {
   #hasBegun = false;
 
   constructor(options: PartitionOwnerOptions) {
-    const { partition, claim, writer, handler, cursor, mayRepeat, rememberedPrefix, log } = options;
+    const { partition, claim, writer, handler, cursor, mayRepeat, log } = options;
     const { token } = claim.fence;
     this.#options = options;
     this.partition = partition;
     this.claim = claim;
     this.writer = writer;
-    this.cursor = new PartitionCursor({ cursor, token, rememberedPrefix });
-    const { progress } = this.cursor;
+    this.cursor = new PartitionCursor({ ...options, token });
+    const { progress, keys } = this.cursor;
+    this.#writes = new PartitionWrites({
+      claim,
+      writer,
+      cursor: this.cursor,
+      catchUp: () => {
+        this.catchUp();
+      },
+      onStored: () => {
+        this.delivery.admit();
+      },
+      onUnsaved: () => {
+        options.onUnsaved(this);
+      },
+      onRefused: options.onRefused,
+    });
+    this.#outcomes = new PartitionOutcomes({ ...options, cursor: this.cursor, writes: this.#writes });
     this.delivery = new PartitionDelivery({
       group: handler,
       fence: claim.fence,
       progress,
       log,
       windowSize: () => this.cursor.windowSize,
-      isBlocked: () => this.cursor.unsaved >= handler.options.everyEvents || this.cursor.hasManyKeys,
+      isBlocked: () => this.cursor.unsaved >= handler.options.everyEvents || keys.isFull,
       before: (item) => this.#before(item),
-      commit: (item, build) => this.#commit(item, build),
-      park: (item, failure) => this.#park(item, failure),
+      commit: (item, build) => this.#outcomes.commit(item, build),
+      park: (item, failure) => this.#outcomes.park(item, failure),
       onFinished: (item) => {
         this.#finished(item);
       },
@@ -104,9 +120,10 @@ export class PartitionOwner implements FollowingPartition {
       progress,
       isBatched: 'batch' in handler.handler,
       events: handler.delivery.events,
-      mayBeRepeated: (revision, isPhase) => mayRepeat && (isPhase ? cursor.r > 0 : revision <= token),
-      poison: this.cursor.poison,
-      was: cursor.was,
+      remembers: keys.isEnabled,
+      mayBeRepeated: (revision, isPhase) =>
+        (isPhase && this.#isUnknown) || (mayRepeat && (isPhase ? cursor.r > 0 : revision <= token)),
+      cursor: this.cursor,
       partitionKeyOf: handler.partitionKeyOf,
       push: (item) => {
         this.delivery.push(item);
@@ -170,26 +187,35 @@ export class PartitionOwner implements FollowingPartition {
     return this.#notice !== undefined;
   }
 
-  /** The history after the cursor is lost: the list at `revision` is handled instead. */
-  beginResync(revision: number, reason: ResyncNotice['reason']): void {
+  /**
+   * The history after the cursor is lost: the list at `revision` is handled instead.
+   * @param foreign the id of the cluster, if the cursor belongs to another history: nothing is known to be handled
+   */
+  beginResync(revision: number, reason: ResyncNotice['reason'], foreign?: string): void {
     const { progress } = this.cursor;
     const before = progress.snapshot();
-    // A store whose revision is lower has another history, of which nothing is known to be handled.
-    progress.beginPhase('resync', revision, before.r <= revision ? before : undefined);
+    if (foreign !== undefined) {
+      this.cursor.forget();
+      this.cursor.belongsTo(foreign);
+    }
+    // A store whose revision is lower has another history, too.
+    const isKnown = foreign === undefined && before.r <= revision;
+    progress.beginPhase('resync', revision, isKnown ? before : undefined);
     this.cursor.begun();
-    this.#notice ??= this.#noticeOf(before.r + 1, revision, reason);
+    this.#notice ??= this.#noticeOf(before.r + 1, revision, reason, isKnown);
   }
 
   /** A former owner may have ended before its notice was handled, and with deletions that only it knew. */
   #announceResync(revision: number): void {
     const { base } = this.cursor.progress.snapshot();
-    const notice = this.#notice ?? this.#noticeOf((base?.r ?? 0) + 1, revision, base ? 'compacted' : 'restored');
+    const notice =
+      this.#notice ?? this.#noticeOf((base?.r ?? 0) + 1, revision, base ? 'compacted' : 'restored', base !== undefined);
     this.#options.onResync(notice);
   }
 
-  #noticeOf(fromRevision: number, toRevision: number, reason: ResyncNotice['reason']): ResyncNotice {
+  #noticeOf(fromRevision: number, toRevision: number, reason: ResyncNotice['reason'], isKnown: boolean): ResyncNotice {
     const { range, options } = this.#options.handler;
-    const deletionsKnown = options.remember === 'keys';
+    const deletionsKnown = isKnown && this.cursor.remembers;
     const { partition } = this;
     return { target: range.target, fromRevision, toRevision, reason, deletionsKnown, group: options.name, partition };
   }
@@ -200,7 +226,10 @@ export class PartitionOwner implements FollowingPartition {
     this.#hasBegun = true;
     if (!phase) return;
     const { progress } = this.cursor;
-    if (progress.phase === 'resync') this.#announceResync(phase.revision);
+    if (progress.phase === 'resync') {
+      this.#isUnknown = progress.snapshot().base === undefined;
+      this.#announceResync(phase.revision);
+    }
     this.cursor.begun();
     this.#intake.phase(phase.revision, phase.events);
   }
@@ -235,6 +264,7 @@ export class PartitionOwner implements FollowingPartition {
     const isBatched = 'batch' in this.#options.handler.handler;
     this.delivery.push({
       subject: isBatched ? { revision, origin: 'live', events: [event] } : event,
+      changes: [event],
       // It is no part of the progress, and starts at once.
       entry: { positions: [], revision, phaseKey: undefined, sequence: -1, isFinished: false, at: performance.now() },
       redelivered: true,
@@ -245,14 +275,15 @@ export class PartitionOwner implements FollowingPartition {
     });
     this.delivery.admit();
     await Promise.race([ended.promise, this.whenEnded]);
-    await this.#removals.get(parked.rawKey);
-    this.#removals.delete(parked.rawKey);
+    await this.#outcomes.whenRemoved(parked);
   }
 
-  /** Keeps an event parked that was redriven. */
-  async keepParked({ rawKey, record }: ParkedSource): Promise<void> {
-    const value = serializeParked({ ...record, redrive: undefined });
-    await this.#writeWith([{ type: 'put', rawKey, value }]);
+  /**
+   * Keeps an event parked that was redriven.
+   * @throws EtcdTriggerError if etcd refuses the request
+   */
+  keepParked(parked: ParkedSource): Promise<void> {
+    return this.#outcomes.keepParked(parked);
   }
 
   fallBehind(revision: number): void {
@@ -285,13 +316,8 @@ export class PartitionOwner implements FollowingPartition {
   }
 
   async #storeLast(): Promise<void> {
-    const { rawKey } = this.claim;
     try {
-      await this.#storeKeys();
-      await this.#write(() => {
-        const plan = this.cursor.plan({ release: true, interrupted: this.delivery.hasInterrupted });
-        return { ...plan, operations: [...(plan.operations ?? []), { type: 'delete', rawKey }] };
-      });
+      await this.#writes.release(this.delivery.hasInterrupted);
     } catch (error) {
       this.#options.onUnexpected(error);
     }
@@ -304,55 +330,18 @@ export class PartitionOwner implements FollowingPartition {
 
   /** Stores the cursor now, with one write for all calls before it is planned. Resolves to false if it was not stored. */
   store(): Promise<boolean> {
-    return (this.#storing ??= this.#storeOnce());
+    return this.#writes.store();
   }
 
-  async #storeOnce(): Promise<boolean> {
-    try {
-      return await this.#write(() => {
-        this.#storing = undefined;
-        this.catchUp();
-        return this.cursor.plan();
-      });
-    } catch {
-      // `CursorWriter` has reported the refusal.
-      this.#options.onRefused();
-      return false;
-    } finally {
-      this.delivery.admit();
-    }
-  }
-
-  /** Stores the remembered keys, so that the next write has room for others. */
-  async #storeKeys(): Promise<void> {
-    while (this.cursor.hasKeys && (await this.store()));
-  }
-
-  /** Resolves to false if nothing was written. `onStored` is called before the next write is planned. */
-  async #write(make: () => CursorPlan, onStored: () => void = () => undefined): Promise<boolean> {
-    const { kind } = await this.writer.write(make, (outcome, plan) => {
-      this.#settle(outcome, plan, onStored);
-    });
-    return kind === 'applied';
-  }
-
-  #settle({ kind }: CursorOutcome, plan: CursorPlan, onStored: () => void): void {
-    if (kind === 'applied') {
-      onStored();
-      this.cursor.stored(plan);
-    } else if (kind !== 'refused') this.claim.lose();
-  }
-
-  #finished({ entry, subject, isStored, parked }: GroupItem): void {
+  #finished({ entry, changes, isStored, parked }: GroupItem): void {
     const { everyEvents } = this.#options.handler.options;
     if (parked) {
-      const { rawKey } = parked;
-      if (isStored !== true) this.#removals.set(rawKey, this.#writeWith([{ type: 'delete', rawKey }]));
+      if (isStored !== true) this.#outcomes.removeParked(parked);
       return;
     }
-    if (isStored !== true) this.cursor.finish(entry, subject);
-    const { unsaved, hasManyKeys } = this.cursor;
-    if (hasManyKeys || unsaved >= Math.ceil(everyEvents / 2)) void this.store();
+    if (isStored !== true) this.cursor.finish(entry, changes);
+    const { unsaved, keys } = this.cursor;
+    if (keys.isFull || unsaved >= Math.ceil(everyEvents / 2)) void this.store();
     else this.#options.onUnsaved(this);
     if (this.#held.length > 0)
       queueMicrotask(() => {
@@ -396,104 +385,7 @@ export class PartitionOwner implements FollowingPartition {
     this.#options.onBehind(this);
   }
 
-  /** Writes in one transaction with the cursor. Resolves to false if nothing was written. */
-  async #writeWith(operations: readonly Operation[]): Promise<boolean> {
-    try {
-      return await this.#write(() => this.#planWith(operations));
-    } catch {
-      // `CursorWriter` has reported the refusal.
-      return false;
-    }
-  }
-
-  #planWith(operations: readonly Operation[], options?: CursorPlanOptions): CursorPlan {
-    const plan = this.cursor.plan(options);
-    return { ...plan, operations: [...operations, ...(plan.operations ?? [])] };
-  }
-
   #before({ entry, failure }: GroupItem): Promise<void> | undefined {
-    return failure || !this.cursor.begin(entry) ? undefined : this.#storeBegun();
-  }
-
-  /** One write for all calls that begin before it is planned. */
-  #storeBegun(): Promise<void> {
-    return (this.#storingBegun ??= this.#write(() => {
-      this.#storingBegun = undefined;
-      this.catchUp();
-      return this.cursor.plan();
-    }).then(
-      () => undefined,
-      () => undefined,
-    ));
-  }
-
-  async #commit(item: GroupItem, build: (tx: ConfigTransaction) => void): Promise<void> {
-    const { handler } = this.#options;
-    const { entry, subject } = item;
-    const what = `commit() of ${handler.name}`;
-    const effects = await handler.planEffects(what, build);
-    await this.#storeKeys();
-    const outcome = await this.writer.write(
-      () => {
-        this.catchUp();
-        const plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
-        const handled: Operation[] = item.parked ? [{ type: 'delete', rawKey: item.parked.rawKey }] : [];
-        const operations = [...effects.operations, ...(plan.operations ?? []), ...handled];
-        return { ...plan, conditions: effects.conditions, operations };
-      },
-      (result, plan) => {
-        this.#settle(result, plan, () => {
-          this.#stored(item);
-        });
-      },
-    );
-    if (outcome.kind === 'applied' || outcome.kind === 'refused') return effects.outcome(outcome.result);
-    if (outcome.kind === 'unknown') throw outcome.error;
-    const { name, token } = this.claim.fence;
-    throw new FenceLostError(
-      `${what}: this instance no longer owns ${quoted(name)} (token ${token}); nothing was written and nothing will be`,
-    );
-  }
-
-  /** The item was handled, and the same write has stored that. */
-  #stored(item: GroupItem): void {
-    item.isFinished = true;
-    item.isStored = true;
-    if (!item.parked) this.cursor.committed(item.entry);
-  }
-
-  /** Resolves to false if the partition was lost before. */
-  async #park(item: GroupItem, failure: ItemFailure): Promise<boolean> {
-    const { closing, parkOperations, log, onParked, handler } = this.#options;
-    const { entry, subject } = item;
-    for (let failures = 0; !this.claim.isLost && !closing.aborted; failures += 1) {
-      try {
-        await this.#storeKeys();
-        const operations = [...parkOperations(item, failure)];
-        // A batch may have more events than fit into a transaction.
-        while (operations.length > MAX_PARKED) {
-          const first = operations.splice(0, MAX_PARKED);
-          if (!(await this.#write(() => this.#planWith(first)))) return false;
-        }
-        const make = (): CursorPlan => this.#planWith(operations, item.parked ? {} : { also: { entry, subject } });
-        const isStored = await this.#write(make, () => {
-          this.#stored(item);
-        });
-        if (!isStored) return false;
-        onParked();
-        return true;
-      } catch (error) {
-        if (failures === 0) log.warn(`an event of ${handler.name} cannot be parked yet: ${messageOf(error)}; retrying`);
-        await quietPause(BACKOFF.soon(failures), closing);
-      }
-    }
-    return false;
+    return failure || !this.cursor.begin(entry) ? undefined : this.#writes.storeBegun();
   }
 }
-
-/** The number of parked events in one transaction, each of which may have a value of 64 KiB. */
-const MAX_PARKED = 10;
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'it failed unexpectedly');
-
-type CursorPlan = ReturnType<PartitionCursor['plan']>;

@@ -23,7 +23,7 @@ import { ParkedEvents } from './parked-events.js';
 import { parkedName, parkedRecordOf, serializeParked } from './parked-record.js';
 import { assignPartitions, claimRank } from './partition-assignment.js';
 import { type ClaimedPartition, CursorProblem, PartitionClaimer } from './partition-claimer.js';
-import type { GroupItem, ItemFailure } from './partition-delivery.js';
+import type { GroupItem, ItemFailure } from './group-item.js';
 import { partitionOf } from './partition-of.js';
 import { PartitionOwner } from './partition-owner.js';
 

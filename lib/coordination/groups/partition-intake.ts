@@ -1,7 +1,7 @@
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
 import { type FormerPartitions, isHandled, keyPosition, revisionOf } from './group-cursor.js';
 import type { PartitionCursor } from './partition-cursor.js';
-import type { GroupItem } from './partition-delivery.js';
+import type { GroupItem } from './group-item.js';
 import { partitionOf } from './partition-of.js';
 import type { PartitionProgress } from './partition-progress.js';
 

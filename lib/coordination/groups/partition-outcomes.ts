@@ -8,7 +8,7 @@ import type { Claim } from '../claim.js';
 import type { GroupHandler } from './group-handler.js';
 import { serializeParked } from './parked-record.js';
 import type { PartitionCursor } from './partition-cursor.js';
-import type { GroupItem, ItemFailure, ParkedSource } from './partition-delivery.js';
+import type { GroupItem, ItemFailure, ParkedSource } from './group-item.js';
 import type { PartitionWrites } from './partition-writes.js';
 
 export interface PartitionOutcomesOptions {

@@ -1,7 +1,7 @@
 import type { Condition, Operation } from '../../backend/key-value-store.js';
 import type { Claim } from '../claim.js';
 import type { CursorOutcome, CursorWriter } from './cursor-writer.js';
-import type { GroupItem } from './partition-delivery.js';
+import type { GroupItem } from './group-item.js';
 import type { CursorPlanOptions, PartitionCursor } from './partition-cursor.js';
 
 export interface PartitionWritesOptions {

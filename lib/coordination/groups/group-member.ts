@@ -266,7 +266,7 @@ export class GroupMember implements Participant {
     this.#configKey?.close();
     this.#ownerKeys?.close();
     this.#parked?.close();
-    for (const owner of this.owned) owner.follower?.close();
+    for (const { receiver } of this.owned) receiver.follower?.close();
   }
 
   get #isActive(): boolean {
@@ -437,8 +437,8 @@ export class GroupMember implements Participant {
       },
       onUnexpected,
       onBehind: (behind) => void this.#followAlone(behind),
-      onHistoryChanged: (changed, reason) => {
-        this.#reasons.set(changed, reason);
+      onHistoryChanged: (reason) => {
+        this.#reasons.set(partition, reason);
         owner.claim.lose();
       },
     });

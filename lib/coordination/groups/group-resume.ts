@@ -41,14 +41,14 @@ export class GroupResume {
    * @throws EtcdTriggerError if etcd refuses a list; the call may be repeated for the partitions that are not following
    */
   async resume(owners: readonly PartitionOwner[], reasons: ReadonlyMap<number, ResyncNotice['reason']>): Promise<void> {
-    const waiting = owners.filter((owner) => !owner.isEnding && !owner.hasBegun);
+    const waiting = owners.filter((owner) => !owner.isEnding && !owner.receiver.hasBegun);
     if (waiting.length === 0) return;
     const steady: PartitionOwner[] = [];
     const listed = new Map<number, PartitionOwner[]>();
     for (const owner of waiting) {
       const { progress } = owner.cursor;
       const reason = reasons.get(owner.partition);
-      if (reason !== undefined && !owner.hasResync) owner.beginResync(await this.#now(), reason);
+      if (reason !== undefined && !owner.receiver.hasResync) owner.receiver.beginResync(await this.#now(), reason);
       if (progress.phase === undefined && !owner.cursor.needsNames) steady.push(owner);
       else listed.set(progress.revision, [...(listed.get(progress.revision) ?? []), owner]);
     }
@@ -71,8 +71,8 @@ export class GroupResume {
       if (owner.cursor.foreignTo(list.clusterId)) throw new WatchError('the cluster is another one');
       isUsed = !owner.isEnding;
       if (!isUsed) return;
-      owner.start(follower);
-      follower.start([owner]);
+      owner.receiver.start(follower);
+      follower.start([owner.receiver]);
     } finally {
       if (!isUsed) follower.close();
     }
@@ -129,9 +129,9 @@ export class GroupResume {
       const events =
         phase &&
         phaseEvents(progress.snapshot(), { ...list, remembered: phase === 'resync' ? names : undefined }, includes);
-      owner.start(follower, events && { revision: list.revision, events });
+      owner.receiver.start(follower, events && { revision: list.revision, events });
     }
-    follower.start(present);
+    follower.start(present.map(({ receiver }) => receiver));
     for (const owner of present) {
       owner.delivery.admit();
       // The next owner would list again, and not see each change since this list.
@@ -144,7 +144,7 @@ export class GroupResume {
   async #resync(owners: readonly PartitionOwner[], reason: ResyncNotice['reason'], foreign?: string): Promise<void> {
     if (owners.length === 0) return;
     const now = await this.#now();
-    for (const owner of owners) owner.beginResync(now, reason, foreign);
+    for (const { receiver } of owners) receiver.beginResync(now, reason, foreign);
     await this.#follow(owners, now);
   }
 

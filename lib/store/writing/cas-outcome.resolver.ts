@@ -9,6 +9,7 @@ import {
   type Transaction,
   type TransactionResult,
 } from '../../backend/key-value-store.js';
+import { LeaseNotFoundError } from '../../backend/lease-store.js';
 import { firstChangeAfter } from './key-history.js';
 
 export interface OutcomeOptions {
@@ -59,11 +60,26 @@ export class CasOutcomeResolver implements KeyValueStore {
         const result = await this.#keyValue.commit(transaction);
         return result.applied ? result : await this.#resolveConflict(transaction, result, lost);
       } catch (error) {
+        if (error instanceof LeaseNotFoundError) return this.#resolveExpired(transaction, error, lost);
         if (error === lost || !mayRecover(error)) throw lost;
         await quietPause(backoff(attempt), signal);
       }
     }
     throw lost;
+  }
+
+  /** One of its leases no longer exists, so the transaction can no longer be applied. */
+  async #resolveExpired(
+    transaction: Transaction,
+    expired: LeaseNotFoundError,
+    lost: UnknownOutcomeError,
+  ): Promise<TransactionResult> {
+    const result = await this.#keyValue.commit({ ...transaction, operations: [] }).catch(() => undefined);
+    if (!result) throw lost;
+    if (result.applied) throw expired;
+    return this.#resolveConflict(transaction, result, lost).catch(() => {
+      throw lost;
+    });
   }
 
   /** The compare failed, so the key was changed by this write or by another. */
@@ -89,9 +105,13 @@ export class CasOutcomeResolver implements KeyValueStore {
     const at = await firstChangeAfter(first.revision, conflict.revision, (revision) => readAt(first.rawKey, revision));
     const records = await Promise.all(transaction.operations.map(({ rawKey }) => readAt(rawKey, at)));
     if (!transaction.operations.every((operation, index) => isResult(operation, records[index], at))) return conflict;
-    // A lease that was granted for this write proves it; another client may have written the same value.
-    if (transaction.operations.every(hasLease)) return { applied: true, revision: at, deleted: [] };
-    throw lost;
+    // A lease that was granted for this write, and a record of the audit trail, prove it; another client may have written
+    // the same value.
+    if (!transaction.operations.some(hasLease)) throw lost;
+    const deletes = transaction.operations.filter(({ type }) => type === 'delete');
+    const before = await Promise.all(deletes.map(({ rawKey }) => readAt(rawKey, at - 1)));
+    const deleted = deletes.filter((_, index) => before[index]).map(({ rawKey }) => rawKey);
+    return { applied: true, revision: at, deleted };
   }
 }
 

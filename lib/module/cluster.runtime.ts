@@ -266,14 +266,10 @@ export class ClusterRuntime {
   }
 }
 
-const writeBackend = (
-  { leases, listWatcher, leaseClock, wallClock }: ClusterBackend,
-  keyValue: KeyValueStore,
-): WriteBackend => ({
+const writeBackend = ({ leases, listWatcher, wallClock }: ClusterBackend, keyValue: KeyValueStore): WriteBackend => ({
   leases,
   listWatcher,
   keyValue,
-  ...(leaseClock && { leaseClock }),
   ...(wallClock && { wallClock }),
 });
 

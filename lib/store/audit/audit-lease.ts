@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { ConnectionError } from '../../etcd-trigger.errors.js';
-import type { LeaseClock } from '../../backend/lease-clock.js';
 import type { LeaseStore } from '../../backend/lease-store.js';
 
 const DAY_MS = 86_400_000;
@@ -8,18 +7,19 @@ const DAY_SECONDS = 86_400;
 
 /**
  * The lease of this process's records, which is never renewed. It accepts records for one day, and exists one day longer
- * than they are kept. Neither clock decides about a write: etcd refuses a lease that has expired, and then `forget` lets
- * the next record have another one.
+ * than they are kept. The clock does not decide about a write: etcd refuses a lease that has expired, and then `forget`
+ * lets the next record have another one.
  */
 export class AuditLease {
   readonly #leases: Pick<LeaseStore, 'grantAs'>;
-  readonly #clock: Pick<LeaseClock, 'now' | 'wall'>;
+  readonly #now: () => number;
   readonly #ttlSeconds: number;
-  #granted: { readonly id: Promise<string>; readonly at: number; readonly wall: number } | undefined;
+  #granted: { readonly id: Promise<string>; readonly at: number } | undefined;
 
-  constructor(leases: Pick<LeaseStore, 'grantAs'>, clock: Pick<LeaseClock, 'now' | 'wall'>, keepDays: number) {
+  /** `now`: milliseconds of the wall clock, which also passes while the machine is suspended. */
+  constructor(leases: Pick<LeaseStore, 'grantAs'>, now: () => number, keepDays: number) {
     this.#leases = leases;
-    this.#clock = clock;
+    this.#now = now;
     this.#ttlSeconds = (keepDays + 1) * DAY_SECONDS;
   }
 
@@ -28,11 +28,10 @@ export class AuditLease {
    * @throws ConnectionError, ConnectionTimeoutError if etcd does not answer
    */
   current(): Promise<string> {
-    const now = this.#clock.now();
-    // The wall clock also passes while the machine is suspended.
-    const wall = this.#clock.wall();
-    if (!this.#granted || now - this.#granted.at > DAY_MS || wall - this.#granted.wall > DAY_MS) {
-      const granted = { id: this.#grant(), at: now, wall };
+    const now = this.#now();
+    // The clock may have been set back.
+    if (!this.#granted || Math.abs(now - this.#granted.at) > DAY_MS) {
+      const granted = { id: this.#grant(), at: now };
       this.#granted = granted;
       granted.id.catch(() => {
         if (this.#granted === granted) this.#granted = undefined;

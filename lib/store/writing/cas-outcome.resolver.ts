@@ -55,31 +55,25 @@ export class CasOutcomeResolver implements KeyValueStore {
   async #resolve(transaction: Transaction, lost: UnknownOutcomeError): Promise<TransactionResult> {
     const { limitMs, signal, backoff = BACKOFF.soon } = this.#options;
     const until = performance.now() + limitMs;
+    let expired: LeaseNotFoundError | undefined;
     for (let attempt = 0; !signal.aborted && performance.now() < until; attempt += 1) {
       try {
-        const result = await this.#keyValue.commit(transaction);
-        return result.applied ? result : await this.#resolveConflict(transaction, result, lost);
+        // Once a lease has expired, the transaction can no longer be applied: reading its keys is enough.
+        const result = await this.#keyValue.commit(expired ? { ...transaction, operations: [] } : transaction);
+        if (!result.applied) return await this.#resolveConflict(transaction, result, lost);
+        if (!expired) return result;
+        throw expired;
       } catch (error) {
-        if (error instanceof LeaseNotFoundError) return this.#resolveExpired(transaction, error, lost);
+        if (error === expired) throw error;
+        if (error instanceof LeaseNotFoundError) {
+          expired = error;
+          continue;
+        }
         if (error === lost || !mayRecover(error)) throw lost;
         await quietPause(backoff(attempt), signal);
       }
     }
     throw lost;
-  }
-
-  /** One of its leases no longer exists, so the transaction can no longer be applied. */
-  async #resolveExpired(
-    transaction: Transaction,
-    expired: LeaseNotFoundError,
-    lost: UnknownOutcomeError,
-  ): Promise<TransactionResult> {
-    const result = await this.#keyValue.commit({ ...transaction, operations: [] }).catch(() => undefined);
-    if (!result) throw lost;
-    if (result.applied) throw expired;
-    return this.#resolveConflict(transaction, result, lost).catch(() => {
-      throw lost;
-    });
   }
 
   /** The compare failed, so the key was changed by this write or by another. */

@@ -1,7 +1,6 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { ClusterBackend } from '../../backend/cluster-backend.js';
 import type { FenceRegistry } from '../../backend/fence.js';
-import { SYSTEM_LEASE_CLOCK } from '../../backend/lease-clock.js';
 import { SYSTEM_WALL_CLOCK } from '../../backend/wall-clock.js';
 import { AuditLease } from '../audit/audit-lease.js';
 import type { ResolvedAudit } from '../audit/audit-options.js';
@@ -44,7 +43,7 @@ export interface WriteSideOptions {
 }
 
 /** The ports that a store writes through. */
-export type WriteBackend = Pick<ClusterBackend, 'keyValue' | 'leases' | 'listWatcher' | 'leaseClock' | 'wallClock'>;
+export type WriteBackend = Pick<ClusterBackend, 'keyValue' | 'leases' | 'listWatcher' | 'wallClock'>;
 
 /** The parts of a store that send requests to etcd. */
 export class WriteSide {
@@ -134,11 +133,9 @@ export class WriteSide {
 }
 
 function trailOf(
-  { leases, leaseClock = SYSTEM_LEASE_CLOCK, wallClock = SYSTEM_WALL_CLOCK }: WriteBackend,
+  { leases, wallClock = SYSTEM_WALL_CLOCK }: WriteBackend,
   { audit, ...options }: WriteSideOptions,
 ): AuditTrail | undefined {
   const now = (): number => wallClock.now();
-  return (
-    audit && new AuditTrail({ ...options, ...audit, now, lease: new AuditLease(leases, leaseClock, audit.keepDays) })
-  );
+  return audit && new AuditTrail({ ...options, ...audit, now, lease: new AuditLease(leases, now, audit.keepDays) });
 }

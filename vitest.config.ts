@@ -2,10 +2,11 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 /**
- * Specs that replace a module, load one anew, or look at the resources of the process: each has a process of its own. The
- * others share that of their worker, with the modules that it has imported.
+ * Specs that replace a module, load one anew, change the state of a library, or look at the resources of the process:
+ * each has a process of its own. The others share that of their worker, with the modules that it has imported.
  */
 const ISOLATED = [
+  'test/dto/fuzz/*.spec.ts',
   'test/etcd-trigger.errors.spec.ts',
   'test/etcd/transport/*.spec.ts',
   'test/integration/etcd.hostile-server.spec.ts',

@@ -14,7 +14,7 @@ import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { TemporaryFolder } from '../support/temporary-folder.js';
 
-const LIMIT_MS = 1_000;
+const LIMIT_MS = 2_500;
 /** Additional time for a busy machine. */
 const SLACK_MS = 5_000;
 

@@ -80,7 +80,9 @@ function onlyInOne(what: string, found: readonly string[], expected: readonly st
   return extra.length + missing.length > 0 ? [...extra, ...missing].join('\n') : undefined;
 }
 
-/** class-validator searches the metadata of all classes for each validation. */
+/**
+ * Removes the metadata of all classes of the process, because class-validator searches all of it for each validation.
+ */
 function forgetGeneratedClasses(): void {
   const storage = getMetadataStorage() as unknown as Record<string, Map<unknown, unknown>>;
   storage.validationMetadatas?.clear();

@@ -5,7 +5,8 @@ import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import type { Claim } from '../claim.js';
-import type { GroupHandler } from './group-handler.js';
+import type { CursorOutcome } from './cursor-writer.js';
+import type { GroupEffects, GroupHandler } from './group-handler.js';
 import { serializeParked } from './parked-record.js';
 import type { PartitionCursor } from './partition-cursor.js';
 import type { GroupItem, ItemFailure, ParkedSource } from './group-item.js';
@@ -45,9 +46,11 @@ export class PartitionOutcomes {
     const { handler, writes, claim } = this.#options;
     const what = `commit() of ${handler.name}`;
     const effects = await handler.planEffects(what, build);
-    const outcome = await writes.writeHandled(item, effects, () => {
-      this.#stored(item);
-    });
+    const write = (given: GroupEffects): Promise<CursorOutcome> =>
+      writes.writeHandled(item, given, () => {
+        this.#stored(item);
+      });
+    const outcome = await write(effects).catch(async (error: unknown) => write(await effects.renewed(error)));
     if (outcome.kind === 'applied' || outcome.kind === 'refused') return effects.outcome(outcome.result);
     if (outcome.kind === 'unknown') throw outcome.error;
     const { name, token } = claim.fence;

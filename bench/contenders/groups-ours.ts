@@ -100,8 +100,8 @@ const WORKS: Record<GroupWork, () => Promise<void>> = {
     const all = new Promise<void>((resolve) => {
       end = resolve;
     });
-    const onEvent = async ({ key }: WatchEvent, { commit }: DeliveryContext): Promise<void> => {
-      await commit((tx) => {
+    const onEvent = async ({ key }: WatchEvent, context: DeliveryContext): Promise<void> => {
+      await context.commit((tx) => {
         tx.put(`/effects/${key.slice(WATCHED.length)}`, { value: 'x' });
       });
       done += 1;

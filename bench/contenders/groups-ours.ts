@@ -65,7 +65,7 @@ function create(handler: Type<object>): Promise<INestApplicationContext> {
 /** Resolves when this instance follows every partition of the group. */
 async function owned(app: INestApplicationContext): Promise<void> {
   const isFollowing = (): boolean => {
-    const [{ partitions = [] } = {}] = app.get(GroupRegistry).list();
+    const partitions = app.get(GroupRegistry).list()[0]?.partitions ?? [];
     return partitions.length > 0 && partitions.every(({ state }) => state === 'following');
   };
   while (!isFollowing()) await sleep(1);

@@ -43,9 +43,7 @@ export function* drawPodRounds(random: Random, kinds = POD_FAULTS): Generator<Po
 }
 
 export const describePodRound = ({ fault: { kind, ...details }, during }: PodRound): string =>
-  [kind, ...Object.values(details as object).map(String), ...(during ? ['and', ...Object.values(during)] : [])].join(
-    ' ',
-  );
+  [kind, ...Object.values(details).map(String), ...(during ? ['and', ...Object.values(during)] : [])].join(' ');
 
 /** Injects a fault. Resolves when the processes are as many as before, apart from the returned healing. */
 export async function injectPodFault(fault: PodFault, fleet: PodFleet): Promise<Heal> {

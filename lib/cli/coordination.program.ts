@@ -4,6 +4,7 @@ import { checkInteger } from '../option-checks.js';
 import { crons, elections, type ListedAs, locks } from './commands/coordination.js';
 import { groups, parked, redrive, repartition, reset } from './commands/groups.js';
 import type { ConnectionFlags } from './connection.js';
+import { integer } from './flags.js';
 import { type CoordinationSession, inCoordination } from './coordination-session.js';
 import type { ExitCode, Terminal } from './terminal.js';
 
@@ -17,7 +18,6 @@ export function addCoordinationCommands(
   command: AddCommand,
   terminal: Terminal,
   ended: (code: ExitCode) => void,
-  integer: (text: string) => number,
 ): void {
   const run = async (flags: Flags, task: (session: CoordinationSession) => Promise<ExitCode>): Promise<void> => {
     ended(await inCoordination(flags, terminal, task));

@@ -11,6 +11,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   });
 }
 
+// Who reads the output has seen enough, such as `head`: the command ends as if it were interrupted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  interruption.abort();
+});
+
 const ERASE_LINE = '\r\u001b[K';
 let isShowingProgress = false;
 const progress = (line: string): void => {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { escaped } from '../foreign/foreign-text.js';
 import { PACKAGE_VERSION } from '../module/package-copy.js';
 import { readApplication } from './application.js';
@@ -16,6 +16,7 @@ import { type ConnectionFlags, readConfigFile } from './connection.js';
 import { type AddCommand, addCoordinationCommands } from './coordination.program.js';
 import { type FileFormat, formatOfFile } from './documents.js';
 import { exitCodeOf, messageOf } from './failures.js';
+import { author, connectionFlags, integer, reason, reveal } from './flags.js';
 import { inSession, type Session } from './session.js';
 import type { WriteNote } from '../store/audit/write-note.js';
 import { ExitCode, type Terminal } from './terminal.js';
@@ -51,6 +52,8 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .description('Checks, compares and edits the configuration of an application in etcd.')
     .version(PACKAGE_VERSION)
     .exitOverride()
+    // A misspelled command of "groups" would be an argument that is ignored.
+    .allowExcessArguments(false)
     .configureOutput({
       writeOut: (text) => {
         terminal.out(text.trimEnd());
@@ -177,7 +180,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       ended(await inSession(flags, terminal, (session) => watch(session, prefix ?? '', flags, terminal)));
     },
   );
-  addCoordinationCommands(command, terminal, ended, integer);
+  addCoordinationCommands(command, terminal, ended);
   return program;
 }
 
@@ -202,29 +205,6 @@ interface PushFlags {
   readonly apply: boolean;
   readonly prune: boolean;
   readonly reveal: boolean;
-}
-
-const connectionFlags = (): Option[] => [
-  new Option('--app <file>', 'compiled file of the root module: its classes validate, its secrets are masked'),
-  new Option('--cluster <name>', 'cluster of the application, if it has several'),
-  new Option('--hosts <hosts>', 'members of etcd, such as http://localhost:2379 (ETCD_HOSTS)'),
-  new Option('--user <name>', 'user of etcd (ETCD_USER); its password is ETCD_PASSWORD'),
-  new Option('--cacert <file>', 'certificate of the authority that has signed those of etcd (ETCD_CACERT)'),
-  new Option('--cert <file>', 'certificate of the client (ETCD_CERT)'),
-  new Option('--key <file>', 'private key of the client (ETCD_KEY)'),
-  new Option('--key-prefix <prefix>', 'prefix of all keys (ETCD_KEY_PREFIX)'),
-  new Option('--audit <prefix>', 'the option "audit.prefix" of the application, where a factory returns it'),
-  new Option('--json', 'print JSON').default(false, 'no'),
-];
-
-const author = (): Option => new Option('--author <name>', 'who writes, for the audit trail').default(undefined, 'you');
-const reason = (): Option => new Option('--reason <text>', 'why, for the audit trail');
-const reveal = (): Option => new Option('--reveal', 'include secrets').default(false, 'no');
-
-function integer(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('it must be a positive integer.');
 }
 
 /** @throws CliError unless exactly one of both is given */

@@ -93,6 +93,7 @@ describe('the lists of the command line', () => {
   it.each([
     [['groups', 'redrive', 'none'], 1, 'error: etcd has no group "none": no instance has used it yet'],
     [['groups', 'reset', 'none', '--from', 'now'], 1, 'error: etcd has no group "none": no instance has used it yet'],
+    [['groups', 'redirve', 'orders'], 2, "error: too many arguments for 'groups'. Expected 0 arguments but got 2."],
     [['groups', 'parked', 'a/b'], 2, expect.stringMatching(/^error: the name of a group must be 1 to 128 of/)],
     [['groups', 'repartition', 'x', '43'], 2, 'error: the number of partitions must be an integer from 1 to 42'],
   ])('refuse %j', async (args, exitCode, note) => {

@@ -59,6 +59,8 @@ export class PartitionOwner implements FollowingPartition {
   #follower: GroupFollower | undefined;
   /** Revisions that wait for the end of all earlier events, because one of them is the difference after lost history. */
   #held: [ChangeBatch, readonly PlacedEvent[], ResyncNotice | undefined][] = [];
+  /** First revision that was not received completely, because the partition was ending. */
+  #firstMissed = Infinity;
   #isBehind = false;
   #notice: ResyncNotice | undefined;
   #storingBegun: Promise<void> | undefined;
@@ -162,7 +164,13 @@ export class PartitionOwner implements FollowingPartition {
 
   /** Moves the progress up to what was received. Must not be called while a listener of the target is called. */
   catchUp(): void {
-    if (this.#follower && this.#held.length === 0) this.cursor.progress.seen(this.#follower.revision);
+    if (this.#follower) this.#seen(this.#follower.revision);
+  }
+
+  /** Moves the progress, but never past something that was not received. */
+  #seen(revision: number): void {
+    // Revisions that are held are not part of the progress yet.
+    if (this.#held.length === 0) this.cursor.progress.seen(Math.min(revision, this.#firstMissed - 1));
   }
 
   /** True if the lost history has been replaced by a list. */
@@ -210,7 +218,11 @@ export class PartitionOwner implements FollowingPartition {
   }
 
   receive(batch: ChangeBatch, events: readonly PlacedEvent[], notice: ResyncNotice | undefined): void {
-    if (this.isEnding || (!notice && batch.revision <= this.cursor.progress.revision)) return;
+    if (this.isEnding) {
+      this.#firstMissed = Math.min(this.#firstMissed, notice?.fromRevision ?? batch.revision);
+      return;
+    }
+    if (!notice && batch.revision <= this.cursor.progress.revision) return;
     if (notice && notice.reason !== 'compacted') {
       this.#options.onHistoryChanged(this.partition, notice.reason);
       return;
@@ -256,8 +268,7 @@ export class PartitionOwner implements FollowingPartition {
   }
 
   fallBehind(revision: number): void {
-    // Revisions that are held are not part of the progress yet.
-    if (this.#held.length === 0) this.cursor.progress.seen(revision);
+    this.#seen(revision);
     this.#follower = undefined;
     this.#isBehind = true;
   }

@@ -13,6 +13,13 @@ const SETTLE_MS = 5_000;
 const groupOf = ({ app }: Pick<StartedApp, 'app'>): GroupDescription | undefined =>
   app.get(EtcdTriggerInspector).describe().clusters[0]?.coordination?.groups[0];
 
+/** Revision up to which an instance has received the changes of the orders. */
+const receivedBy = ({ app }: Pick<StartedApp, 'app'>): number | undefined =>
+  app
+    .get(EtcdTriggerInspector)
+    .describe()
+    .clusters[0]?.targets.find(({ target }) => target.includes('/orders/'))?.revision;
+
 /** Instance by partition. */
 const ownersIn = (fake: FakeCluster): Map<string, string> =>
   new Map(
@@ -119,6 +126,39 @@ describe('the partitions of a group', () => {
       [0, 0],
       [0, 0],
     ]);
+  });
+
+  it('lose nothing that happens while a partition that moves waits for its calls', async () => {
+    const fake = new FakeCluster();
+    const end = new Deferred();
+    const handled: string[] = [];
+    const handler = groupHandlerOf(
+      async ({ key, value }) => {
+        handled.push(`${key} ${value?.toString()}`);
+        await end.promise;
+      },
+      { group: { name: 'billing', partitions: 2 } },
+    );
+    const keys = Array.from({ length: 8 }, (_, index) => `/orders/${index}`);
+    await using first = await startInstance(fake, handler, { pod: 'pod-1' });
+    for (const key of keys) fake.put(key, 'before');
+    await eventually(() => handled.length === keys.length);
+    await using second = await startInstance(fake, handler, { pod: 'pod-2', settle: false });
+    await eventually(() => fake.keys('/co/v1/instances/').length === 2);
+    // The members must be the same for a while.
+    await eventually(() => {
+      fake.advance(SETTLE_MS);
+      return groupOf(first)?.partitions.some(({ state }) => state === 'ending') === true;
+    });
+    for (const key of keys) fake.put(key, 'meanwhile');
+    await eventually(() => receivedBy(first) === fake.revision);
+    end.resolve();
+
+    await eventually(() => sizesOf(ownersIn(fake)).length === 2);
+    await settled(fake);
+    expect(new Set(handled).size).toBe(2 * keys.length);
+    expect(handled).toHaveLength(2 * keys.length);
+    expect(groupOf(second)?.partitions.map(({ state }) => state)).toContain('following');
   });
 
   it('are claimed by another instance if the assigned one does not do it', async () => {

@@ -35,6 +35,11 @@ export class GroupAdministration {
     this.#options = options;
   }
 
+  /** True if etcd stores the group. */
+  async exists(name: string): Promise<boolean> {
+    return (await this.#options.keyValue.get(this.#keysOf(name).config)).record !== undefined;
+  }
+
   /** The parked events by raw key, oldest first. */
   async parked(name: string): Promise<{ readonly key: KeyRecord; readonly record: ParkedRecord }[]> {
     const records = await this.#list(this.#keysOf(name).parked);
@@ -46,10 +51,15 @@ export class GroupAdministration {
       .sort((a, b) => a.record.revision - b.record.revision);
   }
 
-  /** Marks all parked events, so that the owners of their partitions call the handler again. Returns their number. */
-  async redrive(name: string): Promise<number> {
+  /**
+   * Marks all parked events, so that the owners of their partitions call the handler again. Returns their number.
+   * `onProgress` is called before each write, with the number of events that are marked, and of all.
+   */
+  async redrive(name: string, onProgress?: (count: number, all: number) => void): Promise<number> {
     let count = 0;
-    for (const { key, record } of await this.parked(name)) {
+    const parked = await this.parked(name);
+    for (const { key, record } of parked) {
+      onProgress?.(count, parked.length);
       const { rawKey, revision } = key;
       const operation: Operation = { type: 'put', rawKey, value: serializeParked({ ...record, redrive: true }) };
       const what = `redrive an event of the group ${quoted(name)}`;

@@ -149,6 +149,7 @@ export class GroupAdministration {
       done: [],
       stalls: 0,
       cluster: cursors[0]?.cluster ?? '',
+      remembers: cursors.every(({ remembers }) => remembers === true) ? true : undefined,
       released: isReleased ? true : undefined,
       was: cursors.every(({ r, done }) => r === highest && done.length === 0)
         ? undefined

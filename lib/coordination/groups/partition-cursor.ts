@@ -74,7 +74,9 @@ export class PartitionCursor {
 
   /** True if the names of the existing keys are to be stored before the cursor moves. */
   get needsNames(): boolean {
-    return this.keys.isEnabled && !this.#remembers && this.progress.phase === undefined;
+    // Changes that were handled under another number of partitions are not received again.
+    const isComplete = this.#was === undefined && this.progress.phase === undefined;
+    return this.keys.isEnabled && !this.#remembers && isComplete;
   }
 
   /** The names of all keys are stored, or wait to be. */

@@ -1,7 +1,14 @@
 import { IsInt } from 'class-validator';
-import type { DeliveryContext, ResyncNotice, WatchBatch, WatchKey } from 'nestjs-etcd-trigger';
+import {
+  type DeliveryContext,
+  GroupRegistry,
+  type ResyncNotice,
+  type WatchBatch,
+  type WatchKey,
+} from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { partitionOf } from '../../../lib/coordination/groups/partition-of.js';
 import { Deferred } from '../../../lib/timing/deferred.js';
 import { eventually } from '../../support/eventually.js';
 import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
@@ -218,5 +225,29 @@ describe('the keys that a group remembers', () => {
     expect(notices.map(({ deletionsKnown }) => deletionsKnown)).toEqual([false]);
     await runOnce(fake);
     expect(namesIn(fake)).toEqual(['/orders/b']);
+  });
+
+  it('stay the same when the number of partitions changes', async () => {
+    const fake = new FakeCluster();
+    for (const key of ordersOf(20)) fake.put(key, '1');
+    await recorder({ group: { ...GROUP, partitions: 2 } }).runOnce(fake);
+    // One of the two partitions is behind, and the other one has handled a deletion since.
+    const behind = fake.revision;
+    const [deleted = ''] = ordersOf(20).filter((key) => partitionOf(key, 2) === 1);
+    const [changed = ''] = ordersOf(20).filter((key) => partitionOf(key, 2) === 0);
+    fake.delete(deleted);
+    await recorder({ group: { ...GROUP, partitions: 2 } }).runOnce(fake);
+    fake.put('/co/v1/groups/billing/cursors/000', { ...cursorOf(fake), r: behind - 1 });
+    const { notices, runOnce, provider } = recorder({ group: { ...GROUP, partitions: 4 } });
+    const four = await startInstance(fake, provider, { settle: false });
+    await four.app.get(GroupRegistry).repartition('billing', 4);
+    await four[Symbol.asyncDispose]();
+    await runOnce(fake);
+    fake.compact();
+    fake.put(changed, '2');
+    fake.compact();
+    expect(await runOnce(fake)).toEqual([`${changed}=2 resync`]);
+    expect(notices.every(({ deletionsKnown }) => deletionsKnown)).toBe(true);
+    expect(namesIn(fake)).toHaveLength(19);
   });
 });

@@ -13,6 +13,8 @@ export class ConfigurationView {
   #place = element('section', { className: 'pane', ariaLabel: 'Key' });
   #newKey = element('div');
   #parameters = new URLSearchParams();
+  /** A key that the user opens takes the focus. The one of a link that was loaded does not. */
+  #wasShown = false;
 
   constructor(session) {
     this.#session = session;
@@ -31,6 +33,7 @@ export class ConfigurationView {
     this.#list.show(parameters);
     this.element.classList.toggle('has-key', key !== undefined);
     if (isOther) this.#open(key, tab, layer);
+    this.#wasShown = true;
     this.#onState();
     return true;
   }
@@ -56,7 +59,8 @@ export class ConfigurationView {
 
   #open(key, tab, layer) {
     this.#pane?.close();
-    this.#pane = key === undefined ? undefined : new EntryPane(this.#session, { key, tab, layer });
+    this.#pane =
+      key === undefined ? undefined : new EntryPane(this.#session, { key, tab, layer, takesFocus: this.#wasShown });
     if (this.#pane) this.#place.replaceChildren(this.#pane.element);
     this.#shownDefinitions = undefined;
   }

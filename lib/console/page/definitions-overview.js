@@ -11,7 +11,7 @@ export function definitionsOverview(session) {
       'This cluster has no configuration. Add one with EtcdTriggerModule.forFeature().',
     );
   }
-  const headings = ['Definition', 'Class', 'Format', 'Keys', 'Invalid', ''].map((text) =>
+  const headings = ['Definition', 'Class', 'Format', 'Keys', 'Invalid', 'Notes'].map((text) =>
     element('th', { scope: 'col' }, text),
   );
   const rows = definitions.map((definition) => rowOf(session, definition));

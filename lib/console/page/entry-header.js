@@ -1,5 +1,5 @@
 import { badge, element } from './element.js';
-import { ageText, stateTone } from './texts.js';
+import { receivedAt, stateTone, timeText } from './texts.js';
 import { violationText } from './constraint-text.js';
 
 /** The key, its state, and what is known of it. */
@@ -12,7 +12,7 @@ export function entryHeader(entry) {
     ['Revision in use', state === 'absent' ? undefined : entry.revision],
     ['Revision in etcd', entry.headRevision === entry.revision ? undefined : entry.headRevision],
     ['Source', state === 'absent' ? undefined : entry.source],
-    ['Received', ageText(entry.ageMs)],
+    ['Received', receivedAt(entry) && timeText(receivedAt(entry))],
     ['Layers', layers.length > 0 ? layers.map((layer) => layer.key ?? layer).join(' → ') : undefined],
   ].filter(([, value]) => value !== undefined && value !== '' && value !== 0);
   return element(

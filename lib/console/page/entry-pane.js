@@ -12,6 +12,7 @@ export class EntryPane {
   #tab;
   #layer;
   #view;
+  #takesFocus;
   #entry;
   #loading = new AbortController();
   #ending = new AbortController();
@@ -20,7 +21,8 @@ export class EntryPane {
   #error = element('p', { className: 'error', hidden: true });
   element;
 
-  constructor(session, { key, tab, layer }) {
+  constructor(session, { key, tab, layer, takesFocus }) {
+    this.#takesFocus = takesFocus;
     this.#session = session;
     this.#key = key;
     this.#tab = tab;
@@ -90,7 +92,7 @@ export class EntryPane {
     const View = this.#tab === 'history' ? HistoryView : EntryView;
     this.#view = new View(this.#session, entry, { layer: this.#layer, onWritten });
     this.#content.replaceChildren(entryHeader(entry), this.#tabs(entry), this.#view.element);
-    if (isFirst) this.#content.querySelector('#entry-title').focus({ preventScroll: true });
+    if (isFirst && this.#takesFocus) this.#content.querySelector('#entry-title').focus({ preventScroll: true });
   }
 
   #tabs({ layers = [] }) {

@@ -1,8 +1,8 @@
 import { api } from './api.js';
-import { badge, element, nextId, setText } from './element.js';
+import { announce, badge, element, nextId, setText } from './element.js';
 import { KeyWindows } from './key-windows.js';
 import { navigate } from './route.js';
-import { ageText, stateTone } from './texts.js';
+import { receivedAt, stateTone, timeText } from './texts.js';
 import { VirtualList } from './virtual-list.js';
 
 const SEARCH_DELAY_MS = 200;
@@ -15,11 +15,13 @@ export class KeyList {
   #search;
   #definition = element('select', { id: 'definition' });
   #state = element('select', { id: 'state' });
-  #count = element('p', { className: 'hint count', role: 'status' });
+  #count = element('p', { className: 'hint count' });
   #error = element('p', { className: 'error', hidden: true });
   #list;
   #windows;
   #filter = '';
+  #query = {};
+  #isNewFilter = false;
   #chosenKey;
   #searchTimer;
   #refreshTimer;
@@ -37,7 +39,7 @@ export class KeyList {
       onChoose: (index) => this.#onChoose(this.#windows.at(index)),
     });
     this.#windows = new KeyWindows({
-      fetch: (offset, limit, loading) => api.keys({ ...this.#query, offset, limit }, loading),
+      fetch: (offset, limit, loading) => this.#fetch(offset, limit, loading),
       onLoaded: () => this.#onLoaded(),
       onFailed: (error) => this.#showError(error.message),
     });
@@ -70,14 +72,13 @@ export class KeyList {
     if (filter !== this.#filter) {
       this.#filter = filter;
       this.#query = { cluster: this.#session.clusterName, search, definition, state };
+      this.#isNewFilter = true;
       this.#windows.clear();
       this.#list.scrollToStart();
       this.#windows.need(0, 0);
     }
     this.#markChosen();
   }
-
-  #query = {};
 
   focusSearch() {
     this.#search.focus();
@@ -113,10 +114,19 @@ export class KeyList {
     this.#windows.renew(...this.#list.range);
   }
 
+  async #fetch(offset, limit, loading) {
+    const { total, keys } = await api.keys({ ...this.#query, offset, limit }, loading);
+    const now = Date.now();
+    return { total, keys: keys.map((key) => ({ ...key, receivedAt: receivedAt(key, now) })) };
+  }
+
   #onLoaded() {
     const { total } = this.#windows;
+    const count = total === 1 ? '1 key' : `${total.toLocaleString()} keys`;
     this.#showError('');
-    setText(this.#count, total === 1 ? '1 key' : `${total.toLocaleString()} keys`);
+    setText(this.#count, count);
+    if (this.#isNewFilter) announce(count);
+    this.#isNewFilter = false;
     this.#list.length = total;
     this.#markChosen();
   }
@@ -154,8 +164,8 @@ const labelled = (text, control) => element('label', {}, element('span', {}, tex
 
 function rowOf(row) {
   if (!row) return [element('span', { className: 'hint' }, 'loading…')];
-  const { key, type, state, revision, ageMs, violations } = row;
-  const about = [type, state === 'absent' ? undefined : `revision ${revision}`, ageText(ageMs)]
+  const { key, type, state, revision, receivedAt: time, violations } = row;
+  const about = [type, state === 'absent' ? undefined : `revision ${revision}`, time && timeText(time)]
     .filter(Boolean)
     .join(' · ');
   const problems = violations > 0 ? `${violations} ${violations === 1 ? 'violation' : 'violations'}` : undefined;

@@ -31,36 +31,38 @@ export class KeyWindows {
   /** Fetches the keys between two indexes again, and shows those of before until then. Forgets the other ones. */
   renew(first, last) {
     const [from, to] = [Math.floor(Math.max(0, first) / WINDOW), Math.floor(Math.max(0, last) / WINDOW)];
-    this.#abort();
     for (const window of this.#windows.keys()) if (window < from || window > to) this.#windows.delete(window);
-    for (let window = from; window <= to; window += 1) void this.#load(window);
+    for (let window = from; window <= to; window += 1) {
+      const known = this.#windows.get(window);
+      // What is being fetched may be from before the change, and is fetched once more.
+      if (known?.isLoading) known.isStale = true;
+      else void this.#load(window);
+    }
   }
 
   /** Forgets everything. */
   clear() {
-    this.#abort();
+    this.#loading.abort();
+    this.#loading = new AbortController();
     this.#windows.clear();
     this.total = 0;
   }
 
-  #abort() {
-    this.#loading.abort();
-    this.#loading = new AbortController();
-  }
-
   async #load(window) {
     const { signal } = this.#loading;
-    const before = this.#windows.get(window);
-    this.#windows.set(window, { keys: before?.keys });
+    const loading = { keys: this.#windows.get(window)?.keys, isLoading: true, isStale: false };
+    this.#windows.set(window, loading);
     try {
       const { total, keys } = await this.#fetch(window * WINDOW, WINDOW, signal);
-      if (signal.aborted) return;
+      // The window may have been forgotten meanwhile.
+      if (this.#windows.get(window) !== loading) return;
       this.#windows.set(window, { keys });
       this.#forgetFar(window);
       this.total = total;
+      if (loading.isStale) void this.#load(window);
       this.#onLoaded();
     } catch (error) {
-      if (signal.aborted) return;
+      if (this.#windows.get(window) !== loading) return;
       this.#windows.delete(window);
       this.#onFailed(error);
     }

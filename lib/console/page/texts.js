@@ -6,7 +6,9 @@ export function durationText(ms) {
   return seconds < 172_800 ? `${Math.round(seconds / 3_600)} h` : `${Math.round(seconds / 86_400)} days`;
 }
 
-export const ageText = (ms) => (Number.isFinite(ms) ? `${durationText(ms)} ago` : undefined);
+/** When the application has received a value; `undefined` if it has none. */
+export const receivedAt = ({ ageMs, state }, now = Date.now()) =>
+  Number.isFinite(ageMs) && state !== 'absent' ? now - ageMs : undefined;
 
 /** A point in time, with its date unless it is today. */
 export function timeText(time) {

@@ -19,6 +19,8 @@ export class VirtualList {
   #length = 0;
   #active = -1;
   #chosen = -1;
+  /** The rows in the document, by index. */
+  #rows = new Map();
   #spacer = element('div', { className: 'spacer', role: 'presentation' });
   #id;
 
@@ -60,38 +62,47 @@ export class VirtualList {
 
   /** Marks the row whose key is shown beside the list; -1 for none. */
   set chosen(index) {
+    if (index === this.#chosen) return;
     this.#chosen = index;
     this.update();
   }
 
-  /** Renders the visible rows again. */
+  /** Updates the visible rows. A row keeps its element, so that a click or a selection survives an update. */
   update() {
     const [first, last] = this.range;
     if (this.#length > 0) this.#onVisible(first, last);
     const top = this.element.scrollTop - (this.#indexAt(this.element.scrollTop) - first) * ROW_HEIGHT;
-    const rows = [];
-    for (let index = first; index <= last; index += 1) rows.push(this.#row(index, top + (index - first) * ROW_HEIGHT));
-    this.#spacer.replaceChildren(...rows);
+    for (const [index, row] of this.#rows) {
+      if (index >= first && index <= last) continue;
+      row.remove();
+      this.#rows.delete(index);
+    }
+    for (let index = first; index <= last; index += 1) this.#updateRow(index, top + (index - first) * ROW_HEIGHT);
     const isActiveShown = this.#active >= first && this.#active <= last;
     if (isActiveShown) this.element.setAttribute('aria-activedescendant', this.#rowId(this.#active));
     else this.element.removeAttribute('aria-activedescendant');
   }
 
-  #row(index, top) {
-    const row = element(
-      'div',
-      { id: this.#rowId(index), role: 'option', className: 'key-row' },
-      ...this.#render(index),
-    );
+  #updateRow(index, top) {
+    const row = this.#rows.get(index) ?? this.#createRow(index);
+    const content = element('div', {}, ...this.#render(index));
+    if (row.innerHTML !== content.innerHTML) row.replaceChildren(...content.childNodes);
     row.classList.toggle('active', index === this.#active);
     row.setAttribute('aria-selected', String(index === this.#chosen));
     row.setAttribute('aria-setsize', String(this.#length));
-    row.setAttribute('aria-posinset', String(index + 1));
     row.style.transform = `translateY(${top}px)`;
+  }
+
+  #createRow(index) {
+    const row = element('div', { id: this.#rowId(index), role: 'option', className: 'key-row' });
+    row.setAttribute('aria-posinset', String(index + 1));
     row.addEventListener('click', () => {
       this.#active = index;
       this.#onChoose(index);
     });
+    const next = [...this.#spacer.children].find((other) => Number(other.ariaPosInSet) > index + 1);
+    this.#spacer.insertBefore(row, next ?? null);
+    this.#rows.set(index, row);
     return row;
   }
 

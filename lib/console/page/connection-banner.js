@@ -38,11 +38,15 @@ export class ConnectionBanner {
       }
       return lostAt === undefined
         ? 'The application does not answer. The page tries again automatically.'
-        : `The connection to the application is lost since ${timeText(lostAt)}. The page shows the state of that time, cannot write, and reconnects automatically.`;
+        : `The connection to the application is lost since ${timeText(lostAt)}. ` +
+            'The page shows the state of that time, cannot write, and reconnects automatically.';
     }
     if (isFollowing) return '';
     const { failing = [] } = clusterState;
     const about = failing.length > 0 ? ` (${failing.length} deliveries fail)` : '';
-    return `The application has lost its connection to etcd${about}. It keeps the last known configuration and catches up when etcd is available again. Nothing can be saved until then.`;
+    return (
+      `The application has lost its connection to etcd${about}. It keeps the last known configuration ` +
+      'and catches up when etcd is available again. Nothing can be saved until then.'
+    );
   }
 }

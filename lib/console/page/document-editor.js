@@ -74,7 +74,7 @@ export class DocumentEditor {
     return this.#form.read(true);
   }
 
-  /** What the application takes: the document with the new secrets, or the text if it was edited last. */
+  /** The content of a write: the document with the new secrets, or the text if it was edited last. */
   get content() {
     if (this.#isTextNewer && !this.hasNewSecrets) return { text: this.#text.value, format: this.#format };
     return { document: this.unmasked ?? null };

@@ -5,7 +5,7 @@ import { announce, button, element, setText } from './element.js';
 import { resolveConflict } from './conflict-dialog.js';
 import { markNewSecrets, unmarkNewSecrets } from './json-values.js';
 
-/** Edits, creates and deletes the document of one key. Writes only if the key is still at the revision that is shown. */
+/** Edits, creates and deletes the document of one key, if the key is still at the revision that is shown. */
 export class EntryView {
   #session;
   #entry;

@@ -1,7 +1,7 @@
 import { constraintText } from './constraint-text.js';
 import { element, nextId, setText } from './element.js';
 
-/** What surrounds the input of one property: its label, the origin of its value, a hint and its violations. */
+/** Surrounds the input of one property with its label, the origin of its value, a hint and its violations. */
 export class FieldFrame {
   #error;
   #control;

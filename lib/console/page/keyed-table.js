@@ -3,7 +3,8 @@ import { stateTone } from './texts.js';
 
 /**
  * A table whose rows are updated in place, so that focus and selection stay. A column has a `heading` and one of:
- * `text(item)`, `state(item)` (a badge) or `content(latest)`, elements that are made once and read the item by `latest()`.
+ * `text(item)`, `state(item)` (a badge) or `content(latest)`, elements that are made once and read the item by
+ * `latest()`.
  */
 export class KeyedTable {
   #columns;

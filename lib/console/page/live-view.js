@@ -5,7 +5,7 @@ import { KeyedTable } from './keyed-table.js';
 import { TABLES } from './live-tables.js';
 import { Plot } from './plot.js';
 
-/** What the application does now: changes, handlers, groups, and what its instances share. */
+/** Shows the rates, changes, handlers and groups of the application, and the state that its instances share. */
 export class LiveView {
   #session;
   #rates;

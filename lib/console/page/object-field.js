@@ -2,7 +2,7 @@ import { element } from './element.js';
 import { fieldGroup } from './field-group.js';
 import { objectOf, propertyOf } from './json-values.js';
 
-/** An object whose properties the schema names. Properties that it does not name are kept and edited by their values. */
+/** An object whose properties the schema names. It keeps other properties, whose fields follow their values. */
 export class ObjectField {
   #fields;
   #showOwnViolation = () => undefined;

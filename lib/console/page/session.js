@@ -1,4 +1,4 @@
-/** What the page knows of the application: its last state, and if the page is connected to it. */
+/** The last state of the application, and the state of the connection to it. */
 export class Session extends EventTarget {
   /** The last `state` of the application; `undefined` before the first one. */
   state;

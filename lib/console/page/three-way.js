@@ -2,10 +2,14 @@ import { hasMask, hasNewSecret, isEqual, isObject, objectOf, propertyOf } from '
 import { propertyPath } from './property-path.js';
 
 /**
- * Lists the properties that differ between a document as it was before (`base`), an edited one (`yours`) and the current
- * one (`theirs`). `kind` is `yours` or `theirs` if only one side has changed the property, `same` if both have changed it
- * to the same value, `secret` if a secret that you have set may have been changed by them, else `conflict`. Lists are
- * compared as a whole.
+ * Lists the properties that differ between a document as it was before (`base`), an edited one (`yours`) and the
+ * current one (`theirs`). `kind` is
+ * - `yours` or `theirs` if only one side has changed the property;
+ * - `same` if both have changed it to the same value;
+ * - `secret` if a secret that the user has set may have been changed by the other side;
+ * - `conflict` otherwise.
+ *
+ * Lists are compared as a whole.
  */
 export function threeWay(base, yours, theirs) {
   const rows = [];

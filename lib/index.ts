@@ -142,6 +142,10 @@ export type {
   PrefixDefinition,
   SchemaDefinition,
 } from './store/definitions/config-definition.js';
+export type { AuditOptions } from './store/audit/audit-options.js';
+export type { AuditQuery } from './store/audit/audit-reader.js';
+export type { AuditAction, AuditRecord } from './store/audit/audit-record.js';
+export type { WriteNote } from './store/audit/write-note.js';
 export type { StoreStatus } from './store/definition-feeds.js';
 export type { ConfigRevision, HistoryOptions, RollbackOptions } from './store/writing/config-history.js';
 export type { LeaseOptions } from './store/writing/config-leases.js';
@@ -155,6 +159,7 @@ export type { ConfigTransaction, TransactionPutOptions, ValueOnly } from './conf
 export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';
 export type { ConfigView, ConfigViewPart } from './store/changes/config-view.js';
 export type { DeleteOptions, PutOptions, WriteResult } from './store/writing/config-writer.js';
+export type { TransactionOptions } from './store/writing/planned-transaction.js';
 export { StoreService } from './store/store.service.js';
 
 export {

@@ -1,5 +1,5 @@
 import { rawKeyOf } from '../backend/key-record.js';
-import { type Lease, LeaseNotFoundError, type LeaseStore } from '../backend/lease-store.js';
+import { type Lease, LeaseExistsError, LeaseNotFoundError, type LeaseStore } from '../backend/lease-store.js';
 import {
   decodeLeaseKeys,
   decodeLeaseResponse,
@@ -41,6 +41,17 @@ export class EtcdLease implements LeaseStore {
   async grant(ttlSeconds: number): Promise<Lease> {
     const request = encodeLeaseGrant(ttlSeconds);
     return this.#connection.unary(GRANT, request, { what: 'grant a lease', isIdempotent: false });
+  }
+
+  async grantAs(id: string, ttlSeconds: number): Promise<boolean> {
+    try {
+      const request = encodeLeaseGrant(ttlSeconds, id);
+      await this.#connection.unary(GRANT, request, { what: `grant lease ${id}`, isIdempotent: false });
+      return true;
+    } catch (error) {
+      if (error instanceof LeaseExistsError) return false;
+      throw error;
+    }
   }
 
   async renew(id: string, signal: AbortSignal): Promise<boolean> {

@@ -6,12 +6,11 @@ import {
 } from '../backend/cluster-backend.js';
 import type { KeyRange } from '../backend/key-range.js';
 import { rawKeyOf } from '../backend/key-record.js';
-import type { GroupHandler } from '../coordination/groups/group-handler.js';
+import type { GroupEffects, GroupHandler } from '../coordination/groups/group-handler.js';
 import { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
 import { absentClient } from '../etcd/connection/absent-client.js';
 import { Coordination } from '../coordination/coordination.js';
-import type { ResolvedCoordination } from '../coordination/coordination-options.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { InstanceLog } from '../etcd-trigger.log.js';
 import { LiveResources } from '../live/live-resources.js';
@@ -19,12 +18,12 @@ import { WatchKeyRegistry } from '../handlers/watch-key.registry.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import { DefinitionFeeds, type StoreStatus } from '../store/definition-feeds.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
-import { describeTarget, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
 import type { PinnedReads } from '../store/joint/pinned-reads.js';
 import { StoreService } from '../store/store.service.js';
-import { WriteSide } from '../store/writing/write-side.js';
+import type { PreparedWrite } from '../store/writing/config-writer.js';
+import { type WriteBackend, WriteSide } from '../store/writing/write-side.js';
 import type { ClusterGaugeValues } from '../telemetry/cluster-gauges.js';
 import { ClusterTelemetry } from '../telemetry/cluster-telemetry.js';
 import { ObservedKeyValue } from '../telemetry/observed-key-value.js';
@@ -32,6 +31,7 @@ import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { WatcherService } from '../watch/watcher.service.js';
 import type { ResolvedOptions } from './etcd-trigger.options.js';
+import { checkReserved } from './reserved-prefixes.js';
 
 /** Owns the backend, watcher, store and telemetry of one cluster, and closes them. */
 export class ClusterRuntime {
@@ -84,9 +84,12 @@ export class ClusterRuntime {
         log: this.log,
         observer: this.#telemetry?.coordination,
       });
-    this.#writes = new WriteSide({ leases: this.#backend.leases, keyValue: this.#keyValue }, fences, {
+    this.#writes = new WriteSide(writeBackend(this.#backend, this.#keyValue), fences, {
       requestTimeoutMs,
       markerPrefix,
+      audit: options.audit,
+      transactionOperations: options.limits.transactionOperations,
+      instance: { serviceName: options.serviceName, podName: options.podName },
       log: this.log,
     });
   }
@@ -152,7 +155,7 @@ export class ClusterRuntime {
     try {
       const definitions = new ConfigDefinitions(configs, this.options.limits);
       this.#writes.checkMarkers(definitions);
-      checkOverlap(definitions, this.options.coordination);
+      checkReserved(definitions, this.options);
       this.#definitions = definitions;
       const feeds = new DefinitionFeeds({
         cluster: this.name,
@@ -176,18 +179,12 @@ export class ClusterRuntime {
   }
 
   /** Plans the writes of a `commit()` in a handler group. */
-  async planEffects(...given: Parameters<GroupHandler['planEffects']>): ReturnType<GroupHandler['planEffects']> {
+  async planEffects(
+    ...given: [...Parameters<GroupHandler['planEffects']>, group: string]
+  ): ReturnType<GroupHandler['planEffects']> {
     const [what] = given;
     if (!this.#store) throw new InvalidOptionsError(`${what}: the store is not loaded`);
-    const { conditions, operations, outcome } = await this.#store.planEffects(...given);
-    return {
-      conditions,
-      operations,
-      outcome: async (result) => {
-        const attempt = await outcome(result);
-        if (!attempt.applied) throw attempt.conflict;
-      },
-    };
+    return groupEffects(await this.#store.planEffects(...given));
   }
 
   /** True if the range contains keys of a definition with `secret`, or may contain them. */
@@ -269,22 +266,21 @@ export class ClusterRuntime {
   }
 }
 
-/** @throws InvalidOptionsError if the store would parse keys of the coordination as configurations */
-function checkOverlap({ all }: ConfigDefinitions, coordination: ResolvedCoordination | undefined): void {
-  const prefix = coordination && `${coordination.prefix}/`;
-  const overlapping = all.find(
-    ({ target, layers = [] }) =>
-      prefix !== undefined && (overlaps(target, prefix) || layers.some((key) => overlaps({ key }, prefix))),
-  );
-  if (!overlapping) return;
-  throw new InvalidOptionsError(
-    `${describeTarget(overlapping.target)} of a definition overlaps "coordination.prefix": use a separate prefix for the coordination`,
-  );
-}
+const writeBackend = ({ leases, listWatcher, wallClock }: ClusterBackend, keyValue: KeyValueStore): WriteBackend => ({
+  leases,
+  listWatcher,
+  keyValue,
+  ...(wallClock && { wallClock }),
+});
 
-const overlaps = (target: ResolvedConfigDefinition['target'], prefix: string): boolean =>
-  'key' in target
-    ? target.key.startsWith(prefix)
-    : target.prefix.startsWith(prefix) || prefix.startsWith(target.prefix);
+const groupEffects = ({ conditions, operations, outcome, renewed }: PreparedWrite): GroupEffects => ({
+  conditions,
+  operations,
+  outcome: async (result) => {
+    const attempt = await outcome(result);
+    if (!attempt.applied) throw attempt.conflict;
+  },
+  renewed: async (error) => groupEffects(await renewed(error)),
+});
 
 const OFFLINE_BOOT: BootPolicy = { policy: 'degraded', timeoutMs: 100 };

@@ -19,11 +19,13 @@ import {
   type OptionNames,
   checkBoolean,
 } from '../option-checks.js';
+import { type AuditOptions, type ResolvedAudit, resolveAudit } from '../store/audit/audit-options.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import { checkConfigs } from '../store/definitions/resolved-definition.js';
 import type { SnapshotOptions } from '../store/snapshot/config-snapshot.js';
 import { checkDelivery, DELIVERY_OPTIONS, type DeliveryOptions } from '../watch/delivery/delivery-options.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
+import { checkSeparate } from './reserved-prefixes.js';
 
 /** Options of one cluster. */
 export interface EtcdTriggerOptions {
@@ -63,6 +65,13 @@ export interface EtcdTriggerOptions {
    * @default none
    */
   readonly coordination?: CoordinationOptions | undefined;
+  /**
+   * Records who changes which properties of the configuration: every write of the `StoreService` also puts a record in
+   * the same transaction, under a lease of `keepDays`. Records contain no values. A transaction then takes at most 63
+   * writes. Requires permission to write this prefix. No definition may overlap it.
+   * @default none
+   */
+  readonly audit?: AuditOptions | undefined;
   /**
    * Behaviour if etcd is unreachable or something required is missing at startup. `timeoutMs` is in milliseconds.
    * @default { policy: 'fail-fast', timeoutMs: 10_000 }
@@ -140,6 +149,7 @@ export interface ResolvedOptions {
   /** Prefix of all markers, including its trailing slash; `undefined` if markers are disabled. */
   readonly markerPrefix: string | undefined;
   readonly coordination: ResolvedCoordination | undefined;
+  readonly audit: ResolvedAudit | undefined;
   readonly serviceName: string;
   readonly podName: string;
   readonly configs: readonly ConfigDefinition[];
@@ -161,6 +171,7 @@ const OPTIONS: OptionNames<EtcdTriggerOptions> = {
   podName: true,
   configs: true,
   outcomes: true,
+  audit: true,
   boot: true,
   coordination: true,
   requestTimeoutMs: true,
@@ -175,6 +186,7 @@ const OPTIONS: OptionNames<EtcdTriggerOptions> = {
 
 /** The names of the options of each nested object. */
 const NESTED_OPTIONS = {
+  audit: { prefix: true, keepDays: true } satisfies OptionNames<AuditOptions>,
   boot: { policy: true, timeoutMs: true } satisfies OptionNames<BootPolicy>,
   handlers: { register: true, useGlobalEnhancers: true } satisfies OptionNames<HandlersOptions>,
   coordination: {
@@ -209,11 +221,13 @@ export function resolveOptions(given: EtcdTriggerOptions | null | undefined): Re
   checkOneOf('"boot.policy"', policy, POLICIES);
   const markerPrefix = given.outcomes && checkMarkerPrefix(given.outcomes);
   const coordination = given.coordination === undefined ? undefined : resolveCoordination(given.coordination);
-  if (markerPrefix !== undefined && coordination) checkSeparate(markerPrefix, `${coordination.prefix}/`);
+  const audit = given.audit === undefined ? undefined : resolveAudit(given.audit);
+  checkSeparate({ markerPrefix, coordination, audit });
   return {
     keyPrefix: checkText('keyPrefix', given.keyPrefix ?? ''),
     markerPrefix,
     coordination,
+    audit,
     serviceName: checkText('serviceName', given.serviceName ?? 'etcd-trigger'),
     podName: checkText('podName', given.podName ?? process.env.POD_NAME ?? process.env.HOSTNAME ?? hostname()),
     configs: checkConfigs('"configs"', given.configs ?? []),
@@ -255,11 +269,6 @@ function checkMarkerPrefix({ prefix }: { readonly prefix?: unknown }): string {
     );
   }
   return given.endsWith('/') ? given : `${given}/`;
-}
-
-function checkSeparate(markerPrefix: string, coordinationPrefix: string): void {
-  if (!markerPrefix.startsWith(coordinationPrefix) && !coordinationPrefix.startsWith(markerPrefix)) return;
-  throw new InvalidOptionsError('"outcomes.prefix" and "coordination.prefix" overlap: use separate prefixes');
 }
 
 function checkSnapshot(given: unknown): SnapshotOptions {

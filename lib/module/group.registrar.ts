@@ -20,7 +20,9 @@ export interface GroupRegistrarOptions {
   readonly watcher: WatcherService;
   /** Defaults of all handlers. */
   readonly delivery: DeliveryOptions;
-  readonly planEffects: GroupHandler['planEffects'];
+  readonly planEffects: (
+    ...given: [...Parameters<GroupHandler['planEffects']>, group: string]
+  ) => ReturnType<GroupHandler['planEffects']>;
   /** True if the range contains keys of a definition with `secret`. */
   readonly isSecret: (range: KeyRange) => boolean;
 }
@@ -82,7 +84,7 @@ export class GroupRegistrar implements GroupAttacher {
           order: resolved.order === 'none' ? 'key' : resolved.order,
         },
         mayStoreValues: valueType !== undefined && !isSecret(range),
-        planEffects,
+        planEffects: (what, build) => planEffects(what, build, group.name),
         onResync: listeners.onResync,
         onError: async (failure) => {
           gaveUp(failure);

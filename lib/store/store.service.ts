@@ -13,7 +13,9 @@ import { ConfigReader, type RequestedConfig } from './config-reader.js';
 import type { Joined, JoinParts } from './joined-config.js';
 import type { ConfigRef } from './config-ref.js';
 import type { ConfigTransaction, ValueOnly } from '../config-transaction.js';
-import { planTransaction } from './writing/planned-transaction.js';
+import type { AuditQuery } from './audit/audit-reader.js';
+import type { AuditRecord } from './audit/audit-record.js';
+import { planTransaction, type TransactionOptions, transactionOrigin } from './writing/planned-transaction.js';
 import { writeArguments } from './writing/write-arguments.js';
 import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
@@ -247,26 +249,28 @@ export class StoreService {
 
   /**
    * Applies several writes, all or none; `build` adds them synchronously. All values, and the limits of etcd (128
-   * operations, one less with `outcomes`; 1.5 MiB), are checked before anything is sent. Resolves when readers of this
+   * operations, one less with `outcomes`, 63 with `audit`; 1.5 MiB), are checked before anything is sent. Resolves when readers of this
    * process see all of the writes.
    *
    * @throws InvalidConfigError, InvalidOptionsError, RevisionConflictError, FenceLostError, UnknownOutcomeError as `put`
    * @throws WriteError if the transaction exceeds the limits of etcd
    */
-  async transaction(build: (tx: ConfigTransaction) => void): Promise<WriteResult> {
+  async transaction(build: (tx: ConfigTransaction) => void, options: TransactionOptions = {}): Promise<WriteResult> {
+    const origin = transactionOrigin(options);
     const planned = await planTransaction(build, this.#feedFor.bind(this));
-    return written(await this.#writes.layers.apply({ what: 'transaction', ...planned }));
+    return written(await this.#writes.layers.apply({ what: 'transaction', ...planned, origin }));
   }
 
   /**
-   * Plans the writes of a transaction that the caller sends together with others. There may be no writes.
+   * Plans the writes of a transaction that the caller sends together with others. There may be no writes. `group`: the
+   * handler group that writes.
    * @internal
    */
-  async planEffects(what: string, build: (tx: ConfigTransaction) => void): Promise<PreparedWrite> {
+  async planEffects(what: string, build: (tx: ConfigTransaction) => void, group?: string): Promise<PreparedWrite> {
     const planned = await planTransaction(build, this.#feedFor.bind(this), { mayBeEmpty: true });
     const [layered] = planned.changes;
     if (layered) throw new InvalidOptionsError(`${what}: a definition with layers cannot be written in it`);
-    return this.#writes.prepare({ what, ...planned });
+    return this.#writes.prepare({ what, ...planned, origin: { group } });
   }
 
   /**
@@ -290,6 +294,26 @@ export class StoreService {
    */
   async rollback(key: string, revision: number, options: RollbackOptions = {}): Promise<WriteResult> {
     return this.#writes.history.rollback(this.#feeds.feedForRequest('rollback', key), key, revision, options);
+  }
+
+  /**
+   * Returns the records of the writes of a key, newest first: who wrote, when, why, and which properties changed. For a
+   * definition with layers these are the writes of all layers. The key needs no definition. Reads only what the audit
+   * trail has kept; writes of other programs have no records.
+   *
+   * @throws InvalidOptionsError without the option `audit`, or for an invalid option
+   * @throws PermissionDeniedError without the permission to read the prefix of the records
+   * @throws ConnectionError, ConnectionTimeoutError if etcd does not answer
+   */
+  async audit(key: string, query: AuditQuery = {}): Promise<AuditRecord[]> {
+    const { audit } = this.#writes;
+    if (!audit) {
+      throw new InvalidOptionsError(
+        `audit ${quoted(key)}: there is no audit trail; add audit: { prefix: '/audit/my-app' } to the options of EtcdTriggerModule`,
+        { key },
+      );
+    }
+    return audit.read(key, this.#feeds.definitions.governing(key)?.layers ?? [key], query);
   }
 
   /**

@@ -20,9 +20,18 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Resources: ['LiveProviderOptions'],
   loadConfig: ['LoadConfigOptions'],
   'Changes of the store': ['ChangeOptions'],
-  'Other calls of the store': ['PutOptions', 'UpdateOptions', 'DeleteOptions', 'HistoryOptions', 'RollbackOptions'],
+  'Other calls of the store': [
+    'PutOptions',
+    'UpdateOptions',
+    'DeleteOptions',
+    'HistoryOptions',
+    'RollbackOptions',
+    'WriteNote',
+    'AuditQuery',
+  ],
 };
 const NESTED: Readonly<Record<string, string | readonly string[]>> = {
+  audit: 'AuditOptions',
   boot: 'BootPolicy',
   coordination: 'CoordinationOptions',
   group: 'GroupOptions',
@@ -123,6 +132,7 @@ describe('docs/options.md', () => {
   );
 
   it('has the defaults that the library uses', () => {
+    expect(resolveOptions({ client: { hosts: '' }, audit: { prefix: '/audit' } }).audit?.keepDays).toBe(90);
     const { boot, drainTimeoutMs, handlers, ...options } = resolveOptions({ client: { hosts: 'localhost:2379' } });
     const delivery = resolveDelivery({}, {}, 'event');
     const used = {

@@ -15,6 +15,8 @@ export interface GroupEffects {
    * @throws RevisionConflictError, FenceLostError
    */
   readonly outcome: (result: TransactionResult) => Promise<void>;
+  /** Returns effects for another attempt if etcd has refused a lease of these; rejects with any other error. */
+  readonly renewed: (error: unknown) => Promise<GroupEffects>;
 }
 
 /** The handler of a group on this instance. */

@@ -12,7 +12,7 @@ import type { Claim } from '../claim.js';
 import type { CursorOutcome, CursorWriter } from './cursor-writer.js';
 import type { GroupCursor } from './group-cursor.js';
 import type { FollowingPartition, GroupFollower } from './group-follower.js';
-import type { GroupHandler } from './group-handler.js';
+import type { GroupEffects, GroupHandler } from './group-handler.js';
 import { type CursorPlanOptions, PartitionCursor } from './partition-cursor.js';
 import { serializeParked } from './parked-record.js';
 import { type GroupItem, type ItemFailure, type ParkedSource, PartitionDelivery } from './partition-delivery.js';
@@ -433,20 +433,21 @@ export class PartitionOwner implements FollowingPartition {
     const what = `commit() of ${handler.name}`;
     const effects = await handler.planEffects(what, build);
     await this.#storeKeys();
-    const outcome = await this.writer.write(
-      () => {
-        this.catchUp();
-        const plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
-        const handled: Operation[] = item.parked ? [{ type: 'delete', rawKey: item.parked.rawKey }] : [];
-        const operations = [...effects.operations, ...(plan.operations ?? []), ...handled];
-        return { ...plan, conditions: effects.conditions, operations };
-      },
-      (result, plan) => {
-        this.#settle(result, plan, () => {
-          this.#stored(item);
-        });
-      },
-    );
+    const write = ({ conditions, operations }: GroupEffects): Promise<CursorOutcome> =>
+      this.writer.write(
+        () => {
+          this.catchUp();
+          const plan = this.cursor.plan(item.parked ? {} : { also: { entry, subject } });
+          const handled: Operation[] = item.parked ? [{ type: 'delete', rawKey: item.parked.rawKey }] : [];
+          return { ...plan, conditions, operations: [...operations, ...(plan.operations ?? []), ...handled] };
+        },
+        (result, plan) => {
+          this.#settle(result, plan, () => {
+            this.#stored(item);
+          });
+        },
+      );
+    const outcome = await write(effects).catch(async (error: unknown) => write(await effects.renewed(error)));
     if (outcome.kind === 'applied' || outcome.kind === 'refused') return effects.outcome(outcome.result);
     if (outcome.kind === 'unknown') throw outcome.error;
     const { name, token } = this.claim.fence;

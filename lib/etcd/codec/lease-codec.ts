@@ -9,7 +9,9 @@ export interface LeaseResponse {
   readonly ttlSeconds: number;
 }
 
-export const encodeLeaseGrant = (ttlSeconds: number): Buffer => new ProtobufWriter().uint(1, ttlSeconds).finish();
+/** Without an id, etcd chooses one. */
+export const encodeLeaseGrant = (ttlSeconds: number, id = '0'): Buffer =>
+  new ProtobufWriter().uint(1, ttlSeconds).int64(2, id).finish();
 
 /** The request of LeaseRevoke and of LeaseKeepAlive. */
 export const encodeLeaseId = (id: string): Buffer => new ProtobufWriter().int64(1, id).finish();

@@ -7,7 +7,7 @@ import {
   PermissionDeniedError,
   WriteError,
 } from '../../etcd-trigger.errors.js';
-import { LeaseNotFoundError } from '../../backend/lease-store.js';
+import { LeaseExistsError, LeaseNotFoundError } from '../../backend/lease-store.js';
 import { CompactedError, FutureRevisionError, MessageTooLargeError } from '../../backend/list-watcher.js';
 import { GrpcCode } from '../transport/grpc-code.js';
 import { GrpcError } from '../transport/grpc-error.js';
@@ -66,6 +66,7 @@ export function translate(failure: GrpcError, what: string, key?: string): EtcdT
     return new PermissionDeniedError(message, about);
   if (isTooLarge(failure)) return new MessageTooLargeError(message, about);
   if (code === NOT_FOUND && details.includes('lease not found')) return new LeaseNotFoundError(message, about);
+  if (details.includes('lease already exists')) return new LeaseExistsError(message, about);
   if (code === OUT_OF_RANGE && details.includes('has been compacted')) return new CompactedError(what, undefined);
   if (code === OUT_OF_RANGE) return new FutureRevisionError(message, about);
   if (code === INVALID_ARGUMENT) return new InvalidOptionsError(message, about);

@@ -12,6 +12,7 @@ import { ReferenceRefresh } from './reference-refresh.js';
 import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
 import type { CacheEntry, ConfigEntry, ParsedChange, Write } from './cache-entry.js';
 import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
+import type { DocumentFormat } from '../../dto/formats/document-format.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
 import { onAbort } from '../../timing/on-abort.js';
 
@@ -110,6 +111,11 @@ export class DefinitionFeed implements RangeListener {
 
   get cache(): ConfigCache<object> {
     return this.#cache;
+  }
+
+  /** Format of the documents in etcd. */
+  get format(): DocumentFormat {
+    return this.parser.format;
   }
 
   /** State of a key, as applications see it. */

@@ -1,6 +1,7 @@
 import type { ConfigOrigin, ConfigViolation } from '../../etcd-trigger.errors.js';
 import { bufferOf } from '../../dto/formats/document-bytes.js';
 import type { ParseResult } from '../../dto/dto-parser.js';
+import type { DocumentFormat } from '../../dto/formats/document-format.js';
 import { UnknownReports } from '../../dto/unknown-reports.js';
 import type { WatchOrigin } from '../../watch/watch-event.js';
 import { type CacheEntry, type ConfigEntry, now, type ParsedChange, parsedPut } from '../cache/cache-entry.js';
@@ -39,6 +40,10 @@ export class LayeredFeed extends DefinitionFeed {
     this.sharing = sharing;
     this.#layers = layerKeys.map((key) => ({ key, revision: 0, bytes: undefined }));
     this.merger = new LayerMerger(definition, this.parser, this.serializer);
+  }
+
+  override get format(): DocumentFormat {
+    return this.merger.format;
   }
 
   override get identity(): string {

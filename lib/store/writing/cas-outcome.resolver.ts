@@ -9,6 +9,7 @@ import {
   type Transaction,
   type TransactionResult,
 } from '../../backend/key-value-store.js';
+import { LeaseNotFoundError } from '../../backend/lease-store.js';
 import { firstChangeAfter } from './key-history.js';
 
 export interface OutcomeOptions {
@@ -54,11 +55,20 @@ export class CasOutcomeResolver implements KeyValueStore {
   async #resolve(transaction: Transaction, lost: UnknownOutcomeError): Promise<TransactionResult> {
     const { limitMs, signal, backoff = BACKOFF.soon } = this.#options;
     const until = performance.now() + limitMs;
+    let expired: LeaseNotFoundError | undefined;
     for (let attempt = 0; !signal.aborted && performance.now() < until; attempt += 1) {
       try {
-        const result = await this.#keyValue.commit(transaction);
-        return result.applied ? result : await this.#resolveConflict(transaction, result, lost);
+        // Once a lease has expired, the transaction can no longer be applied: reading its keys is enough.
+        const result = await this.#keyValue.commit(expired ? { ...transaction, operations: [] } : transaction);
+        if (!result.applied) return await this.#resolveConflict(transaction, result, lost);
+        if (!expired) return result;
+        throw expired;
       } catch (error) {
+        if (error === expired) throw error;
+        if (error instanceof LeaseNotFoundError) {
+          expired = error;
+          continue;
+        }
         if (error === lost || !mayRecover(error)) throw lost;
         await quietPause(backoff(attempt), signal);
       }
@@ -89,9 +99,13 @@ export class CasOutcomeResolver implements KeyValueStore {
     const at = await firstChangeAfter(first.revision, conflict.revision, (revision) => readAt(first.rawKey, revision));
     const records = await Promise.all(transaction.operations.map(({ rawKey }) => readAt(rawKey, at)));
     if (!transaction.operations.every((operation, index) => isResult(operation, records[index], at))) return conflict;
-    // A lease that was granted for this write proves it; another client may have written the same value.
-    if (transaction.operations.every(hasLease)) return { applied: true, revision: at, deleted: [] };
-    throw lost;
+    // A lease that was granted for this write, and a record of the audit trail, prove it; another client may have written
+    // the same value.
+    if (!transaction.operations.some(hasLease)) throw lost;
+    const deletes = transaction.operations.filter(({ type }) => type === 'delete');
+    const before = await Promise.all(deletes.map(({ rawKey }) => readAt(rawKey, at - 1)));
+    const deleted = deletes.filter((_, index) => before[index]).map(({ rawKey }) => rawKey);
+    return { applied: true, revision: at, deleted };
   }
 }
 

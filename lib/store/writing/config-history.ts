@@ -5,7 +5,8 @@ import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.js';
 import { lastLifeBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
-import { type ConfigWriter, type WriteResult, written } from './config-writer.js';
+import { WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
+import { type ConfigWriter, originOf, type WriteResult, written } from './config-writer.js';
 import { LayeredFeed } from '../layers/layered-feed.js';
 import { layerHistory } from './layer-history.js';
 import { checkNoLayer, layerOf } from './layer-options.js';
@@ -34,7 +35,7 @@ export interface HistoryOptions<T extends object> {
 }
 
 /** Options of `StoreService.rollback`. */
-export interface RollbackOptions {
+export interface RollbackOptions extends WriteNote {
   /**
    * For a definition with layers: the layer whose document is written again.
    * @default the key, if it is one of the layers
@@ -42,7 +43,7 @@ export interface RollbackOptions {
   readonly layer?: string | undefined;
 }
 
-const ROLLBACK_OPTIONS: OptionNames<RollbackOptions> = { layer: true };
+const ROLLBACK_OPTIONS: OptionNames<RollbackOptions> = { layer: true, ...WRITE_NOTE };
 const HISTORY_OPTIONS: OptionNames<HistoryOptions<object>> = { limit: true, type: true };
 
 /** Reads earlier values of a key from etcd's own revisions, until etcd compacts them. */
@@ -91,9 +92,10 @@ export class ConfigHistory {
       throw new InvalidConfigError(`${quoted(key)} at revision ${revision}`, parsed.violations, { key, revision });
     }
     const operation = { type: 'put', rawKey, value: old.value } as const;
-    return written(
-      await this.#writer.apply({ what, writes: [{ feed, key, operation, expected: current?.revision ?? 0 }] }),
-    );
+    const from = current?.revision ?? 0;
+    const write = { feed, key, operation, expected: from, before: { revision: from, bytes: current?.value } };
+    const origin = originOf(what, key, options);
+    return written(await this.#writer.apply({ what, writes: [write], origin, action: 'rollback' }));
   }
 
   /** The whole with the old document of the layer is validated before the write. */
@@ -107,7 +109,8 @@ export class ConfigHistory {
     const rawKey = rawKeyOf(layer);
     const [{ record: current }, old] = await Promise.all([this.#keyValue.get(rawKey), this.#at(what, layer, revision)]);
     const change = { feed, layer, expected: current?.revision ?? 0, next: () => old.value };
-    return written(await this.#layers.apply({ what, writes: [], changes: [change] }));
+    const origin = originOf(what, layer, options);
+    return written(await this.#layers.apply({ what, writes: [], changes: [change], origin, action: 'rollback' }));
   }
 
   /** Returns the newest revisions at which a layer was written. */

@@ -7,6 +7,7 @@ import { describeThrown } from '../../foreign/foreign-error.js';
 import { keepAlive } from './lease-keep-alive.js';
 import { rawKeyOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import { type Lease, LeaseNotFoundError, type LeaseStore } from '../../backend/lease-store.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { quoted } from '../../foreign/foreign-text.js';
@@ -24,7 +25,7 @@ export interface LeasedPut {
   readonly lease: Lease;
   readonly revision: number;
   /** The feed of the key, which shows later writes. */
-  readonly feed: Pick<DefinitionFeed, 'headRevision' | 'visibleRevision'>;
+  readonly feed: DefinitionFeed;
 }
 
 /**
@@ -35,10 +36,12 @@ export class ConfigLeases {
   readonly #leases: LeaseStore;
   readonly #keyValue: KeyValueStore;
   readonly #log: InstanceLog;
+  readonly #audit: AuditTrail | undefined;
   readonly #leasedKeys = new Map<string, LeasedKey>();
   readonly #revoking = new Set<Promise<void>>();
 
-  constructor(leases: LeaseStore, keyValue: KeyValueStore, log: InstanceLog) {
+  constructor(leases: LeaseStore, keyValue: KeyValueStore, log: InstanceLog, audit: AuditTrail | undefined) {
+    this.#audit = audit;
     this.#leases = leases;
     this.#keyValue = keyValue;
     this.#log = log;
@@ -135,17 +138,26 @@ export class ConfigLeases {
   }
 
   /** May be repeated after a lost answer: a record with this lease is the write whose answer was lost. */
-  async #putIfAbsent({ key, bytes }: LeasedKey, lease: Lease): Promise<number | undefined> {
+  async #putIfAbsent({ key, bytes, feed }: LeasedKey, lease: Lease): Promise<number | undefined> {
     const rawKey = rawKeyOf(key);
-    const result = await this.#keyValue.commit({
-      what: `put ${quoted(key)} again`,
-      key,
-      conditions: [{ rawKey, revision: 0 }],
-      operations: [{ type: 'put', rawKey, value: bytes, lease: lease.id }],
-    });
-    if (result.applied) return result.revision;
-    const [current] = result.current;
-    return current?.lease === lease.id ? current.revision : undefined;
+    const what = `put ${quoted(key)} again`;
+    const { format, parser } = feed;
+    const restored = { key, action: 'restore', fromRevision: 0, before: undefined, after: bytes, format } as const;
+    const records = await this.#audit?.recordsOf(what, [{ ...restored, limits: parser.limits }]);
+    try {
+      const result = await this.#keyValue.commit({
+        what,
+        key,
+        conditions: [{ rawKey, revision: 0 }],
+        operations: [{ type: 'put', rawKey, value: bytes, lease: lease.id }, ...(records?.operations ?? [])],
+      });
+      if (result.applied) return result.revision;
+      const [current] = result.current;
+      return current?.lease === lease.id ? current.revision : undefined;
+    } catch (error) {
+      if (error instanceof LeaseNotFoundError) await records?.forgetLease();
+      throw error;
+    }
   }
 
   #drop(leasedKey: LeasedKey, lease = leasedKey.lease): void {
@@ -162,7 +174,7 @@ const REVOKE_LIMIT_MS = 2_000;
 class LeasedKey {
   readonly key: string;
   readonly bytes: Buffer;
-  readonly #feed: LeasedPut['feed'];
+  readonly feed: LeasedPut['feed'];
   readonly #abort = new AbortController();
   #lease: Lease;
   #revision: number;
@@ -170,7 +182,7 @@ class LeasedKey {
   constructor({ key, bytes, feed, lease, revision }: LeasedPut) {
     this.key = key;
     this.bytes = bytes;
-    this.#feed = feed;
+    this.feed = feed;
     this.#lease = lease;
     this.#revision = revision;
   }
@@ -189,7 +201,7 @@ class LeasedKey {
 
   /** True if the store has seen no later write of the key. */
   isCurrent(): boolean {
-    return this.#feed.visibleRevision < this.#revision || this.#feed.headRevision(this.key) === this.#revision;
+    return this.feed.visibleRevision < this.#revision || this.feed.headRevision(this.key) === this.#revision;
   }
 
   replaceLease(lease: Lease, revision: number): void {

@@ -1,7 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fence, fencesOf } from '../../backend/fence.js';
 import type { KeyRecord } from '../../backend/key-record.js';
-import { type ConfigWriter, plannedPut, type PutContent, type WriteResult, written } from './config-writer.js';
+import { WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
+import {
+  type ConfigWriter,
+  originOf,
+  plannedPut,
+  type PutContent,
+  type WriteRequest,
+  type WriteResult,
+  written,
+} from './config-writer.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { checkNoLayer } from './layer-options.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
@@ -12,7 +21,7 @@ import { quoted } from '../../foreign/foreign-text.js';
 export type ConfigUpdate<T, Next = T> = (current: T | undefined) => Next | Promise<Next>;
 
 /** Options of a `StoreService.update`. */
-export interface UpdateOptions {
+export interface UpdateOptions extends WriteNote {
   /** Write only if this instance still owns what the fence stands for. */
   readonly fence?: Fence | undefined;
   /**
@@ -22,7 +31,7 @@ export interface UpdateOptions {
   readonly layer?: string | undefined;
 }
 
-export const UPDATE_OPTIONS: OptionNames<UpdateOptions> = { fence: true, layer: true };
+export const UPDATE_OPTIONS: OptionNames<UpdateOptions> = { fence: true, layer: true, ...WRITE_NOTE };
 
 /** Attempts per update. */
 export const MAX_TRIES = 50;
@@ -45,20 +54,21 @@ export class ConfigUpdater {
     const what = `update ${quoted(key)}`;
     checkKnown(options, UPDATE_OPTIONS, { owner: ` of ${what}` });
     checkNoLayer(what, feed, options);
-    const fences = fencesOf(what, options, key);
-    return this.#queue.run(key, () => this.#update(feed, key, change, fences));
+    const request = { what, fences: fencesOf(what, options, key), origin: originOf(what, key, options) };
+    return this.#queue.run(key, () => this.#update(feed, key, change, request));
   }
 
   async #update(
     feed: DefinitionFeed,
     key: string,
     change: ConfigUpdate<object>,
-    fences: readonly Fence[],
+    request: Omit<WriteRequest, 'writes'>,
   ): Promise<WriteResult> {
     let { value, revision, bytes } = await this.#visibleState(feed, key);
     for (let tries = 1; ; tries += 1) {
-      const write = await plannedPut(feed, key, contentOf(await change(value), bytes), revision);
-      const result = await this.#writer.attempt({ what: `update ${quoted(key)}`, writes: [write], fences });
+      const put = await plannedPut(feed, key, contentOf(await change(value), bytes), revision);
+      const writes = [{ ...put, before: { revision, bytes } }];
+      const result = await this.#writer.attempt({ ...request, writes, action: 'update' });
       if (result.applied) return written(result);
       if (tries === MAX_TRIES) throw result.conflict;
       // The response of a failed compare is a linearizable read of the conflicting value.

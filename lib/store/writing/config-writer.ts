@@ -14,7 +14,10 @@ import {
   type Operation,
   type TransactionResult,
 } from '../../backend/key-value-store.js';
-import type { Lease } from '../../backend/lease-store.js';
+import { type Lease, LeaseNotFoundError } from '../../backend/lease-store.js';
+import type { AuditAction } from '../audit/audit-record.js';
+import type { AuditedWrite, AuditOrigin, AuditTrail } from '../audit/audit-trail.js';
+import { noteOf, WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
 import type { ConfigLeases, LeaseOptions } from './config-leases.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import type { SerializeResult } from '../../dto/dto-serializer.js';
@@ -26,7 +29,7 @@ import { quoted } from '../../foreign/foreign-text.js';
 const VISIBLE_LIMIT_MS = 5_000;
 
 /** Conditions and lease of a `StoreService.put`. */
-export interface PutOptions {
+export interface PutOptions extends WriteNote {
   /** Write only if the key was last written at this revision. */
   readonly ifRevision?: number | undefined;
   /** Write only if the key is absent. */
@@ -46,7 +49,7 @@ export interface PutOptions {
 }
 
 /** Condition of a `StoreService.delete`. */
-export interface DeleteOptions {
+export interface DeleteOptions extends WriteNote {
   /** Delete only if the key was last written at this revision. */
   readonly ifRevision?: number | undefined;
   /** Delete only if this instance still owns what the fence stands for. */
@@ -68,6 +71,13 @@ export interface WriteRequest {
   readonly lease?: Lease | undefined;
   /** Keys that are not written, and must still be at this revision; 0: absent. */
   readonly guards?: readonly { readonly key: string; readonly revision: number }[];
+  /** For the audit trail. */
+  readonly origin?: AuditOrigin | undefined;
+  /**
+   * For the audit trail.
+   * @default the type of each operation
+   */
+  readonly action?: AuditAction | undefined;
 }
 
 /** A write that was applied. */
@@ -78,7 +88,7 @@ export interface WriteResult {
   readonly visible: boolean;
 }
 
-export const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true, layer: true };
+export const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true, layer: true, ...WRITE_NOTE };
 export const PUT_OPTIONS: OptionNames<PutOptions> = { ...DELETE_OPTIONS, ifAbsent: true, lease: true };
 
 /** One validated operation of a write. */
@@ -93,6 +103,19 @@ export interface KeyWrite {
    * @default none
    */
   readonly shownBy?: readonly DefinitionFeed[];
+  /**
+   * The document that the write replaces, where it was read for the write.
+   * @default the last one that the feed has seen
+   */
+  readonly before?: ReplacedDocument | undefined;
+}
+
+/** A document in etcd. */
+interface ReplacedDocument {
+  /** 0: the key is absent. */
+  readonly revision: number;
+  /** `undefined`: absent or unknown. */
+  readonly bytes: Buffer | undefined;
 }
 
 export type AppliedWrite = WriteResult & { readonly applied: true; readonly deleted: readonly string[] };
@@ -115,6 +138,11 @@ export interface PreparedWrite {
    * @throws FenceLostError
    */
   readonly outcome: (result: TransactionResult) => Promise<WriteAttempt>;
+  /**
+   * Returns the same write with another lease of the audit trail, after etcd has refused the former one. Rejects with
+   * any other error.
+   */
+  readonly renewed: (error: unknown) => Promise<PreparedWrite>;
 }
 
 /** Validates a value, writes it once, and waits until readers of this process see it. */
@@ -122,11 +150,13 @@ export class ConfigWriter {
   readonly #keyValue: KeyValueStore;
   readonly #leases: ConfigLeases;
   readonly #fences: FenceRegistry;
+  readonly #audit: AuditTrail | undefined;
 
-  constructor(keyValue: KeyValueStore, leases: ConfigLeases, fences: FenceRegistry) {
+  constructor(keyValue: KeyValueStore, leases: ConfigLeases, fences: FenceRegistry, audit: AuditTrail | undefined) {
     this.#keyValue = keyValue;
     this.#leases = leases;
     this.#fences = fences;
+    this.#audit = audit;
   }
 
   async put(feed: DefinitionFeed, key: string, content: PutContent, options: PutOptions): Promise<WriteResult> {
@@ -135,7 +165,12 @@ export class ConfigWriter {
     if (options.lease) checkKnown(options.lease, { ttlSeconds: true }, { path: 'lease.', owner: ` of ${what}` });
     checkNoLayer(what, feed, options);
     const write = await plannedPut(feed, key, content, expectedRevision(what, key, options));
-    const request = { what, writes: [write], fences: fencesOf(what, options, key) };
+    const request = {
+      what,
+      writes: [write],
+      fences: fencesOf(what, options, key),
+      origin: originOf(what, key, options),
+    };
     if (!options.lease) return written(await this.apply(request));
     return this.withLease(key, options.lease, (lease) => this.apply({ ...request, lease }));
   }
@@ -153,6 +188,7 @@ export class ConfigWriter {
       what,
       writes: [write],
       fences: fencesOf(what, options, key),
+      origin: originOf(what, key, options),
     });
     return { revision, deleted: deleted.length > 0, visible };
   }
@@ -168,26 +204,42 @@ export class ConfigWriter {
    * @throws FenceLostError, InvalidOptionsError for a fence of another cluster
    */
   async attempt(request: WriteRequest): Promise<WriteAttempt> {
-    const { conditions, operations, key, outcome } = this.prepare(request);
-    return outcome(await this.#keyValue.commit({ what: request.what, key, conditions, operations }));
+    const commit = ({ conditions, operations, key }: PreparedWrite): Promise<TransactionResult> =>
+      this.#keyValue.commit({ what: request.what, key, conditions, operations });
+    const write = await this.prepare(request);
+    const result = await commit(write).catch(async (error: unknown) => commit(await write.renewed(error)));
+    return write.outcome(result);
   }
 
   /**
    * Prepares a write that the caller sends, perhaps with further conditions and operations after its own ones.
    * @throws InvalidOptionsError for a fence of another cluster
+   * @throws WriteError for more writes than etcd takes with their records of the audit trail
    */
-  prepare({ what, writes, fences = [], lease, guards = [] }: WriteRequest): PreparedWrite {
+  async prepare(request: WriteRequest): Promise<PreparedWrite> {
+    const { what, writes, fences = [], lease, guards = [], origin } = request;
     const [only] = writes;
     const key = writes.length === 1 ? only?.key : undefined;
     const fenced = fences.map((fence) => this.#fences.conditionOf(what, fence));
     const conditional = writes.filter(({ expected }) => expected !== undefined);
     const conditions = [...conditional.map(conditionOf), ...fenced, ...guards.map(guardOf)];
+    const records = await this.#audit?.recordsOf(
+      what,
+      writes.map((write) => auditedWrite(write, request.action)),
+      origin,
+    );
     return {
       key,
       conditions,
-      operations: writes.map(({ operation }) =>
-        operation.type === 'put' ? { ...operation, lease: lease?.id } : operation,
-      ),
+      operations: [
+        ...writes.map(({ operation }) => (operation.type === 'put' ? { ...operation, lease: lease?.id } : operation)),
+        ...(records?.operations ?? []),
+      ],
+      renewed: async (error) => {
+        if (!records || !(error instanceof LeaseNotFoundError)) throw error;
+        await records.forgetLease();
+        return this.prepare(request);
+      },
       outcome: async (result) => {
         if (result.applied) return this.#applied(writes, lease, result);
         const current = result.current.slice(0, conditions.length);
@@ -240,6 +292,25 @@ export class ConfigWriter {
     if (lease && operation.type === 'put') this.#leases.add({ feed, key, bytes: operation.value, lease, revision });
   }
 }
+
+function auditedWrite({ feed, key, operation, expected, before }: KeyWrite, action?: AuditAction): AuditedWrite {
+  const { cache } = feed;
+  const seen = before ?? { revision: feed.headRevision(key), bytes: cache.headBytes(key) };
+  return {
+    key,
+    action: action ?? operation.type,
+    fromRevision: expected ?? seen.revision,
+    before: expected === undefined || expected === seen.revision ? seen.bytes : undefined,
+    after: operation.type === 'put' ? operation.value : undefined,
+    format: feed.format,
+    limits: feed.parser.limits,
+  };
+}
+
+/** @throws InvalidOptionsError for an invalid author or reason */
+export const originOf = (what: string, key: string, options: WriteNote): AuditOrigin => ({
+  note: noteOf(what, options, key),
+});
 
 /** Returns the public part of a result. */
 export const written = ({ revision, visible }: AppliedWrite): WriteResult => ({ revision, visible });

@@ -19,6 +19,7 @@ import {
   type DeleteOptions,
   expectedRevision,
   type KeyWrite,
+  originOf,
   PUT_OPTIONS,
   type PutContent,
   type PutOptions,
@@ -65,7 +66,8 @@ export class LayerWriter {
     if (options.lease) checkKnown(options.lease, { ttlSeconds: true }, { path: 'lease.', owner: ` of ${what}` });
     const layer = layerOf(what, feed, options);
     const change = plannedLayerPut(feed, layer, content, expectedRevision(what, key, options));
-    const request = { what, writes: [], changes: [change], fences: fencesOf(what, options, key) };
+    const fences = fencesOf(what, options, key);
+    const request = { what, writes: [], changes: [change], fences, origin: originOf(what, key, options) };
     if (!options.lease) return written(await this.apply(request));
     return this.#writer.withLease(layer, options.lease, (lease) => this.apply({ ...request, lease }));
   }
@@ -79,7 +81,8 @@ export class LayerWriter {
     checkKnown(options, DELETE_OPTIONS, { owner: ` of ${what}` });
     const change = plannedLayerDelete(feed, layerOf(what, feed, options), expectedRevision(what, key, options));
     const fences = fencesOf(what, options, key);
-    const { revision, visible, deleted } = await this.apply({ what, writes: [], changes: [change], fences });
+    const origin = originOf(what, key, options);
+    const { revision, visible, deleted } = await this.apply({ what, writes: [], changes: [change], fences, origin });
     return { revision, deleted: deleted.length > 0, visible };
   }
 
@@ -96,7 +99,15 @@ export class LayerWriter {
     const next: LayerChange['next'] = async (layers) =>
       bytesOf(feed, layer, await updatedLayer(feed, layer, layers, change));
     const changes = [{ feed, layer, expected: undefined, next }];
-    return this.#queue.run(key, async () => written(await this.apply({ what, writes: [], changes, fences })));
+    const request = {
+      what,
+      writes: [],
+      changes,
+      fences,
+      origin: originOf(what, key, options),
+      action: 'update' as const,
+    };
+    return this.#queue.run(key, async () => written(await this.apply(request)));
   }
 
   /**
@@ -130,12 +141,13 @@ export class LayerWriter {
   async #plan({ feed, layer, expected, next }: LayerChange, { layers }: LayersAt): Promise<KeyWrite> {
     const value = await next(layersFor(feed, layers));
     const rawKey = rawKeyOf(layer);
-    const read = layers.find(({ key }) => key === layer)?.revision ?? 0;
+    const before = layers.find(({ key }) => key === layer);
     return {
       feed,
       key: layer,
       operation: value === undefined ? { type: 'delete', rawKey } : { type: 'put', rawKey, value },
-      expected: expected ?? read,
+      expected: expected ?? before?.revision ?? 0,
+      before,
       shownBy: feed.sharing(layer),
     };
   }

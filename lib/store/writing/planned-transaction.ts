@@ -6,6 +6,8 @@ import { expectedRevision, type KeyWrite, plannedDelete, plannedPut, type PutOpt
 import { LayeredFeed } from '../layers/layered-feed.js';
 import { checkNoLayer, layerOf } from './layer-options.js';
 import { type LayerChange, plannedLayerDelete, plannedLayerPut } from './layer-writer.js';
+import type { AuditOrigin } from '../audit/audit-trail.js';
+import { noteOf, WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import type { ValueType } from '../../dto/value-type.js';
 import { writeArguments } from './write-arguments.js';
@@ -17,6 +19,15 @@ export interface PlannedTransaction {
   readonly writes: readonly KeyWrite[];
   readonly changes: readonly LayerChange[];
   readonly fences: readonly Fence[];
+}
+
+/** Options of a `StoreService.transaction`. */
+export type TransactionOptions = WriteNote;
+
+/** @throws InvalidOptionsError for an unknown option, and for an invalid author or reason */
+export function transactionOrigin(options: TransactionOptions): AuditOrigin {
+  checkKnown(options, WRITE_NOTE, { owner: ' of a transaction' });
+  return { note: noteOf('transaction', options) };
 }
 
 /**

@@ -1,6 +1,11 @@
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { ClusterBackend } from '../../backend/cluster-backend.js';
 import type { FenceRegistry } from '../../backend/fence.js';
+import { SYSTEM_WALL_CLOCK } from '../../backend/wall-clock.js';
+import { AuditLease } from '../audit/audit-lease.js';
+import type { ResolvedAudit } from '../audit/audit-options.js';
+import { AuditReader } from '../audit/audit-reader.js';
+import { AuditTrail, type AuditTrailOptions } from '../audit/audit-trail.js';
 import { CasOutcomeResolver } from './cas-outcome.resolver.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
@@ -28,8 +33,17 @@ export interface WriteSideOptions {
   readonly requestTimeoutMs: number;
   /** Prefix of the marker keys; `undefined`: no markers. */
   readonly markerPrefix: string | undefined;
+  /** `undefined`: no audit trail. */
+  readonly audit: ResolvedAudit | undefined;
+  /** Limit of etcd. */
+  readonly transactionOperations: number;
+  /** The names of this instance, for the audit trail. */
+  readonly instance: AuditTrailOptions['instance'];
   readonly log: InstanceLog;
 }
+
+/** The ports that a store writes through. */
+export type WriteBackend = Pick<ClusterBackend, 'keyValue' | 'leases' | 'listWatcher' | 'wallClock'>;
 
 /** The parts of a store that send requests to etcd. */
 export class WriteSide {
@@ -41,14 +55,19 @@ export class WriteSide {
   readonly #updater: ConfigUpdater;
   readonly history: ConfigHistory;
   readonly fresh: FreshRead;
+  /** `undefined` without the option `audit`. */
+  readonly audit: AuditReader | undefined;
   readonly #options: WriteSideOptions;
   readonly #leases: ConfigLeases;
   readonly #closing = new AbortController();
 
-  constructor(backend: Pick<ClusterBackend, 'keyValue' | 'leases'>, fences: FenceRegistry, options: WriteSideOptions) {
+  constructor(backend: WriteBackend, fences: FenceRegistry, options: WriteSideOptions) {
     this.#options = options;
-    this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log);
-    this.#writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences);
+    const trail = trailOf(backend, options);
+    this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log, trail);
+    this.#writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences, trail);
+    this.audit =
+      options.audit && new AuditReader({ ...backend, ...options, ...options.audit, signal: this.#closing.signal });
     this.prepare = this.#writer.prepare.bind(this.#writer);
     this.#updater = new ConfigUpdater(this.#writer);
     this.layers = new LayerWriter(backend.keyValue, this.#writer);
@@ -111,4 +130,12 @@ export class WriteSide {
     if (markerPrefix === undefined) return new CasOutcomeResolver(keyValue, options);
     return new MarkerOutcomeResolver(keyValue, new MarkerLease(leases), { prefix: markerPrefix, ...options });
   }
+}
+
+function trailOf(
+  { leases, wallClock = SYSTEM_WALL_CLOCK }: WriteBackend,
+  { audit, ...options }: WriteSideOptions,
+): AuditTrail | undefined {
+  const now = (): number => wallClock.now();
+  return audit && new AuditTrail({ ...options, ...audit, now, lease: new AuditLease(leases, now, audit.keepDays) });
 }

@@ -13,6 +13,10 @@ export class FakeLeaseStore implements LeaseStore {
     return this.#request('grant a lease', (leases) => leases.grant(ttlSeconds, () => this.#connection.isUp));
   }
 
+  grantAs(id: string, ttlSeconds: number): Promise<boolean> {
+    return this.#request(`grant lease ${id}`, (leases) => leases.grantAs(id, ttlSeconds));
+  }
+
   renew(id: string, signal: AbortSignal): Promise<boolean> {
     return this.#request(`renew lease ${id}`, (leases) => leases.renew(id), signal);
   }

@@ -32,6 +32,13 @@ export class FakeLeases {
     return { id, ttlSeconds };
   }
 
+  /** Nothing renews the lease. Returns false if a lease with this id exists. */
+  grantAs(id: string, ttlSeconds: number): boolean {
+    if (this.#leases.has(id)) return false;
+    this.#begin(id, ttlSeconds, () => false);
+    return true;
+  }
+
   /** Restarts the lease's time to live. Returns false if the lease does not exist. */
   renew(id: string): boolean {
     const lease = this.#leases.get(id);

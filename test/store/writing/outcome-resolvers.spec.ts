@@ -4,6 +4,7 @@ import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import type { ClusterBackend } from '../../../lib/backend/cluster-backend.js';
 import type { KeyValueStore, Operation, Transaction, TransactionResult } from '../../../lib/backend/key-value-store.js';
+import { LeaseNotFoundError } from '../../../lib/backend/lease-store.js';
 import { CasOutcomeResolver } from '../../../lib/store/writing/cas-outcome.resolver.js';
 import { MarkerLease } from '../../../lib/store/writing/marker-lease.js';
 import { MarkerOutcomeResolver } from '../../../lib/store/writing/marker-outcome.resolver.js';
@@ -108,6 +109,41 @@ describe('the outcome of a write, when requests are lost and other clients write
     expect(outcome).toMatchObject({ deleted: ['a'] });
   });
 
+  it('is always known without markers for a compare-and-swap with a record of its own, while etcd answers', async () => {
+    const outcomes = new Set<string>();
+    await fc.assert(
+      fc.asyncProperty(fates, operations, otherWrites, fc.boolean(), async (fate, written, others, expires) => {
+        const fake = new FakeCluster(INITIAL);
+        using backend = openBackend(fake);
+        const lease = fake.grantLease(5);
+        const waiting = [...others];
+        let requests = 0;
+        const link = new UnreliableKeyValue(backend.keyValue, fate, () => {
+          const next = waiting.shift();
+          if (next) writeAsOther(fake, next);
+          requests += 1;
+          if (expires && requests === 2) fake.revokeLease(lease);
+        });
+        const swap = demanding(fake, written, ['current', 'current']);
+        const record: Operation = { type: 'put', rawKey: 'audit/1', value: Buffer.from('record'), lease };
+        const transaction = { ...swap, operations: [...swap.operations, record] };
+
+        const outcome = await outcomeOf(new CasOutcomeResolver(link, OPTIONS), transaction);
+        await link.applyAllDelayed();
+
+        outcomes.add(typeof outcome === 'string' ? outcome : outcome.applied ? 'applied' : 'conflict');
+        const revisions = link.applied.map(({ revision }) => revision);
+        const isApplied = typeof outcome !== 'string' && outcome.applied;
+        expect(revisions).toEqual(isApplied ? [outcome.revision] : []);
+        if (!isApplied) return;
+        const before = new Set(written.filter(({ type }) => type === 'delete').map(({ rawKey }) => rawKey));
+        expect(new Set(outcome.deleted)).toEqual(before);
+      }),
+      { numRuns: 500 },
+    );
+    expect([...outcomes].sort()).toEqual(['applied', 'conflict', 'never applied']);
+  });
+
   it('is proven without markers by a lease that only this write uses', async () => {
     const fake = new FakeCluster({ a: 'x' });
     using backend = openBackend(fake);
@@ -146,7 +182,7 @@ async function outcomeOf(keyValue: KeyValueStore, transaction: Transaction): Pro
     return await keyValue.commit(transaction);
   } catch (error) {
     if (error instanceof UnknownOutcomeError) return 'unknown';
-    if (error instanceof ConnectionTimeoutError) return 'never applied';
+    if (error instanceof ConnectionTimeoutError || error instanceof LeaseNotFoundError) return 'never applied';
     throw error;
   }
 }

@@ -16,7 +16,7 @@ export const FATE_PAIRS = FATES.flatMap((first) => FATES.map((second): [Fate, Fa
 
 /** Loses and delays the requests of one writer, while other clients write between them. */
 export class UnreliableKeyValue implements KeyValueStore {
-  /** Applied transactions of the writer, without the fences of its markers. */
+  /** Applied writes of the writer, without the fences of its markers. */
   readonly applied: { readonly revision: number; readonly transaction: Transaction }[] = [];
   readonly get: KeyValueStore['get'];
   readonly #keyValue: KeyValueStore;
@@ -61,7 +61,8 @@ export class UnreliableKeyValue implements KeyValueStore {
     try {
       const result = await this.#keyValue.commit(transaction);
       const isFence = transaction.what.startsWith('resolve ');
-      if (result.applied && !isFence) this.applied.push({ revision: result.revision, transaction });
+      const isRead = transaction.operations.length === 0;
+      if (result.applied && !isFence && !isRead) this.applied.push({ revision: result.revision, transaction });
       return result;
     } catch (error) {
       return error as Error;

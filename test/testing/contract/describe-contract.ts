@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import { auditContract } from './audit.contract.js';
 import type { ContractCluster } from './contract-cluster.js';
 import { coordinationContract } from './coordination.contract.js';
 import { cronContract } from './cron.contract.js';
@@ -30,6 +31,7 @@ export function describeContract(name: string, start: () => Promise<ContractClus
     watcherContract(current);
     storeContract(current);
     layersContract(current);
+    auditContract(current);
     handlersContract(current);
     coordinationContract(current);
     locksContract(current);

@@ -23,7 +23,8 @@ const CONTAINERS = { object: ObjectField, map: MapField, list: ListField };
  */
 export function documentForm(document, { schema, secrets = [], secret, from }) {
   if (countOf(document) > MAX_VALUES) return withoutForm(document);
-  const form = { schema: schema ?? {}, secrets: new Set(secrets), from, create };
+  const secretPaths = new Set(secrets.map(anyItem));
+  const form = { schema: schema ?? {}, isSecret: (path) => secretPaths.has(anyItem(path)), from, create };
   const root = create(document ?? undefined, new FieldContext(form, '', '', form.schema, { isSecret: secret }));
   return {
     element: root.element,
@@ -35,6 +36,9 @@ export function documentForm(document, { schema, secrets = [], secret, from }) {
     },
   };
 }
+
+/** A property that is secret in one item of a list is secret in all of them, also in a new one. */
+const anyItem = (path) => path.replace(/\[\d+\]/g, '[]');
 
 /** A document with too many values for a form is edited as text. */
 const withoutForm = (document) => ({

@@ -14,6 +14,7 @@ export class EntryPane {
   #view;
   #takesFocus;
   #entry;
+  #pendingMessage = '';
   #loading = new AbortController();
   #ending = new AbortController();
   #content = element('div');
@@ -57,7 +58,9 @@ export class EntryPane {
     this.#ending.abort();
   }
 
-  async #load(message = '') {
+  /** Loads the entry, and then shows a message. A later call replaces the loading, and keeps the message. */
+  async #load(message = this.#pendingMessage) {
+    this.#pendingMessage = message;
     this.#loading.abort();
     this.#loading = new AbortController();
     const { signal } = this.#loading;
@@ -85,6 +88,7 @@ export class EntryPane {
     const isFirst = this.#entry === undefined;
     this.#entry = entry;
     this.#error.hidden = true;
+    this.#pendingMessage = '';
     setText(this.#message, message);
     if (message !== '') announce(message);
     this.#view?.close();
@@ -134,6 +138,6 @@ export class EntryPane {
 
   #onOther(revision) {
     if (this.isDirty) this.#view.showNewer(revision);
-    else void this.#load(this.#message.textContent);
+    else void this.#load(this.#pendingMessage || this.#message.textContent);
   }
 }

@@ -10,7 +10,7 @@ export class FieldContext {
     this.schema = resolve(schema, form.schema);
     this.isRequired = isRequired;
     this.mustEnterAgain = mustEnterAgain;
-    this.isSecret = isSecret || this.schema.writeOnly === true || form.secrets.has(path);
+    this.isSecret = isSecret || this.schema.writeOnly === true || form.isSecret(path);
   }
 
   /** Layer or other origin of the value, if the definition has several. */

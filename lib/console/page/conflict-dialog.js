@@ -69,11 +69,11 @@ function differenceRow(row, chosen, choose) {
   const group = nextId('choice');
   const side = (label, value) => {
     const text = element('code', {}, shortText(value));
-    if (kind === 'same') return element('td', {}, text);
+    if (kind === 'same') return cell(label, text);
     const radio = element('input', { type: 'radio', name: group, checked: chosen === label });
     radio.ariaLabel = `${label} of ${name}`;
     radio.addEventListener('change', () => choose(path, label));
-    return element('td', {}, element('label', {}, radio, ' ', text));
+    return cell(label, element('label', {}, radio, ' ', text));
   };
   return element(
     'tr',
@@ -84,8 +84,10 @@ function differenceRow(row, chosen, choose) {
       element('bdi', {}, name),
       NOTES[kind] && element('div', { className: 'error' }, NOTES[kind]),
     ),
-    element('td', {}, element('code', {}, shortText(base))),
+    cell('before', element('code', {}, shortText(base))),
     side('yours', yours),
     side('theirs', theirs),
   );
 }
+
+const cell = (label, content) => element('td', { dataset: { label } }, content);

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 
 /** A property that differs, as the page lists it. */
@@ -136,5 +137,15 @@ describe('the fields of the form', () => {
     expect(page.boundsText({ type: 'integer', minimum: 1, maximum: 9 })).toBe('whole number, 1 to 9');
     expect(page.boundsText({ type: 'string', minLength: 3 })).toBe('at least 3 characters');
     expect(page.boundsText({ type: 'array', maxItems: 2 })).toBe('at most 2 items');
+  });
+});
+
+describe('the document of the page', () => {
+  it('links every module, so that the browser loads them side by side, and every style', () => {
+    const html = readFileSync('lib/console/page/index.html', 'utf8');
+    const files = readdirSync('lib/console/page').filter((name) => /\.(?:js|css|svg)$/.test(name));
+
+    expect([...html.matchAll(/assets\/([\w.-]+)/g)].map(([, name]) => name).sort()).toEqual(files.sort());
+    expect(html).not.toMatch(/style=|onclick=|<script>|https?:/);
   });
 });

@@ -20,6 +20,9 @@ const TEXTS = {
   matches: ({ pattern }) => (pattern ? `must match ${pattern}` : 'must match its pattern'),
   unknownProperty: () => 'is not a property of the class',
   whitelistValidation: () => 'is not a property of the class',
+  masked: () => 'must be entered again, because *** does not stand for a current secret here',
+  object: () => 'must be an object',
+  required: () => 'is missing',
   json: () => 'must be JSON',
   yaml: () => 'must be YAML',
 };

@@ -19,8 +19,18 @@ export interface ConsoleSettings {
    * each write; if it throws, the write is refused.
    * @default none: writes have no author
    */
-  readonly author?: ((request: never) => string | Promise<string>) | undefined;
+  readonly author?: AuthorFunction | undefined;
 }
+
+/** The request of Express or Fastify. Annotate the parameter of `author` with the type of your platform for the rest. */
+export interface AuthoredRequest {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** What a guard or a strategy has put there. */
+  readonly user?: unknown;
+}
+
+/** The type of a method, which may take the request of a platform. */
+export type AuthorFunction = { author(request: AuthoredRequest): string | Promise<string> }['author'];
 
 /** Options that Nest needs while it builds the module graph, so an async factory cannot return them. */
 export interface StaticConsoleOptions {

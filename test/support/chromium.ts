@@ -21,8 +21,8 @@ export function findChromium(): string | undefined {
   const found = [process.env.CHROMIUM_BIN ?? '', ...places].find(isExecutable);
   if (found !== undefined) return found;
   const remedy = 'Chromium was not found: apt-get install --no-install-recommends chromium, or set CHROMIUM_BIN';
-  if (process.env.CI === 'true') throw new Error(`the sample app's page cannot be tested: ${remedy}`);
-  process.stdout.write(`SKIPPED: tests of the sample app's page. ${remedy}\n`);
+  if (process.env.CI === 'true') throw new Error(`the pages cannot be tested: ${remedy}`);
+  process.stdout.write(`SKIPPED: tests of the pages. ${remedy}\n`);
   return undefined;
 }
 

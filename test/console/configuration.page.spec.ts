@@ -126,8 +126,10 @@ describe.runIf(CHROMIUM)('the configuration view of the console', () => {
     expect(await newest.locator('tbody').innerText()).toMatch(/host\s+"db-1"\s+"broken"/);
 
     await page.getByRole('button', { name: 'Roll back to this revision' }).first().click();
+    await page.getByLabel('Reason (optional)').fill('the host was wrong');
     await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
     await shows(page, '[role=status].good-message', /^Rolled back to revision \d+, as revision \d+\.$/);
+    await shows(page, '.revisions .audit', /^alice · .* · “the host was wrong”$/);
     expect(inEtcd()).toEqual(INITIAL[DATABASE]);
   });
 

@@ -63,12 +63,13 @@ export async function startConsole(options: ConsoleOptions): Promise<StartedCons
       EtcdTriggerModule.forRoot({
         client: etcd,
         configs: DEFINITIONS,
+        audit: { prefix: '/audit/' },
         coordination: { prefix: '/coordination/', settleMs: 0 },
         logger: quiet,
         podName: 'shop-1',
         serviceName: 'shop',
       }),
-      EtcdTriggerConsoleModule.forRoot({ path: '/admin/etcd', unprotected: true, write }),
+      EtcdTriggerConsoleModule.forRoot({ path: '/admin/etcd', unprotected: true, write, author: () => 'alice' }),
     ],
     providers: [Orders],
   }).compile();

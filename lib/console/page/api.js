@@ -1,7 +1,10 @@
+/** The body parser of the application refuses a body before it reaches the console. */
+const TOO_LARGE = 'The document is larger than the application accepts: raise the limit of its body parser.';
+
 /** An answer that is not a success. `body` has `message`, and `violations` or the current document. */
 export class ApiError extends Error {
   constructor(status, body) {
-    super(body.message ?? `The application answered with status ${status}.`);
+    super(status === 413 ? TOO_LARGE : (body.message ?? `The application answered with status ${status}.`));
     this.status = status;
     this.body = body;
   }

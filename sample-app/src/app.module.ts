@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { Module } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { TerminusModule } from '@nestjs/terminus';
@@ -27,12 +28,13 @@ import { Stocktaking } from './stocktaking.js';
         client: { hosts: (process.env.ETCD_HOSTS ?? 'http://127.0.0.1:2379').split(',') },
         serviceName: SERVICE,
         podName: POD,
+        audit: { prefix: '/app/audit', keepDays: 7 },
         // Short, so that another instance soon takes over what a killed one owned.
         coordination: { prefix: COORDINATION, ttlSeconds: 5 },
       }),
     }),
     // The app has no login and accepts only local requests, so its console has no guard. Yours needs one.
-    EtcdTriggerConsoleModule.forRoot({ path: '/', unprotected: true, write: true }),
+    EtcdTriggerConsoleModule.forRoot({ path: '/', unprotected: true, write: true, author: () => userInfo().username }),
     TerminusModule,
   ],
   controllers: [ConfigController, PodsController, HealthController],

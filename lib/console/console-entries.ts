@@ -50,7 +50,7 @@ export class ConsoleEntries {
   async read({ governed, layer }: EntryPlace): Promise<object> {
     const { cluster, feed, key } = governed;
     const { definition, cache } = feed;
-    const { value: _, violations, ...entry } = feed.entry(key);
+    const { state, revision, rejectedRevision, source, violations, from, layers } = feed.entry(key);
     const { revision: headRevision, document } = await storedDocument(governed, layer);
     return {
       cluster: cluster.name,
@@ -62,11 +62,16 @@ export class ConsoleEntries {
       schema: this.schemas.of(definition),
       secret: definition.secret,
       required: definition.required,
-      ...entry,
+      state,
+      revision,
+      ...(rejectedRevision !== undefined && { rejectedRevision }),
+      source,
+      ...(from && { from }),
+      ...(layers && { layers }),
       headRevision,
       ageMs: cache.ageMs(key),
       ...(violations && { violations: shownViolations(feed, violations) }),
-      ...(await shownDocument(feed, document)),
+      ...shownDocument(feed, document),
       canEdit: layer !== undefined || !(feed instanceof LayeredFeed),
     };
   }
@@ -82,7 +87,7 @@ export class ConsoleEntries {
     return {
       violations: shownViolations(feed, violations),
       changedPaths: restored.ok ? changedPaths(current.document, restored.document) : [],
-      ...(await presented(feed, read.document)),
+      ...presented(feed, read.document),
     };
   }
 
@@ -131,7 +136,7 @@ export class ConsoleEntries {
   async #conflict({ governed, layer }: EntryPlace, demanded: number): Promise<ConsoleError> {
     const key = layer ?? governed.key;
     const { revision, document }: StoredDocument = await readStored(governed, key);
-    const { document: shown, text } = await shownDocument(governed.feed, document);
+    const { document: shown, text } = shownDocument(governed.feed, document);
     const expected = demanded === 0 ? 'absent' : `at revision ${demanded}`;
     const found = revision === 0 ? 'does not exist' : `is at revision ${revision}`;
     return new ConsoleError(409, `${quoted(key)} was expected to be ${expected}, but ${found}`, {

@@ -1,6 +1,6 @@
 import {
   ConnectionError,
-  EtcdTriggerError,
+  type EtcdTriggerError,
   GroupBusyError,
   InvalidConfigError,
   InvalidOptionsError,

@@ -88,12 +88,18 @@ export class ConsoleEvents implements OnModuleDestroy {
     };
     const source = { guard: feeds.guard, existing: () => [] };
     let isStarting = true;
-    // Values that are refused already are delivered in a microtask.
-    queueMicrotask(() => queueMicrotask(() => (isStarting = false)));
     const onRefusal = (refusal: ConfigRefusal): void => {
       if (!isStarting) this.#send(refusal.type, { cluster: name, ...refusal });
     };
-    return [feeds.listeners.add(new ChangeListener('', onChange, {}, source)), feeds.refusals.add('', onRefusal)];
+    const subscriptions = [
+      feeds.listeners.add(new ChangeListener('', onChange, {}, source)),
+      feeds.refusals.add('', onRefusal),
+    ];
+    // Values that are refused already are delivered in the microtask before this one.
+    queueMicrotask(() => {
+      isStarting = false;
+    });
+    return subscriptions;
   }
 
   #send(event: string, data: object): void {

@@ -48,8 +48,8 @@ export class ConsoleHistory {
       this.#auditOf(governed),
     ]);
     const shown = states.slice(0, limit);
-    const revisions = await Promise.all(
-      shown.map((state, index) => shownRevision(feed, state, states[index + 1], records.get(state.revision))),
+    const revisions = shown.map((state, index) =>
+      shownRevision(feed, state, states[index + 1], records.get(state.revision)),
     );
     return { revisions, complete: isComplete && states.length <= limit };
   }
@@ -81,14 +81,14 @@ export class ConsoleHistory {
 
 const MAX_RECORDS = 500;
 
-async function shownRevision(
+function shownRevision(
   feed: GovernedKey['feed'],
   state: KeyState,
   before: KeyState | undefined,
   record: AuditRecord | undefined,
-): Promise<ShownRevision> {
+): ShownRevision {
   const { revision, deleted, document, violations } = state;
-  const { document: shown } = await shownDocument(feed, document);
+  const { document: shown } = shownDocument(feed, document);
   // Bytes that are not a document cannot be compared.
   const isComparable = before !== undefined && [state, before].every((each) => each.deleted || each.document);
   return {

@@ -18,11 +18,15 @@ export class ConsoleState {
   /** `withSchemas`: with the JSON Schemas of the definitions. */
   clusterStates(withSchemas: boolean): object[] {
     return this.clusters.all.map((cluster) => {
-      const { podName: _, serviceName: __, coordination, ...activity } = describeActivity(cluster);
+      const { targets, handlers, live, crons, failing, coordination } = describeActivity(cluster);
       return {
-        ...activity,
         name: cluster.name,
         status: cluster.storeStatus,
+        targets,
+        handlers,
+        live,
+        crons,
+        failing,
         coordination: coordination ?? null,
         audit: cluster.options.audit !== undefined,
         definitions: cluster.feeds.map((feed) => this.#definition(feed, withSchemas)),

@@ -30,7 +30,7 @@ function schemaOf(definition: ResolvedConfigDefinition): JsonObject | undefined 
 
 function converted(definition: ResolvedConfigDefinition): JsonObject | undefined {
   try {
-    return definitionSchemas('', [definition])[0]?.schema as JsonObject | undefined;
+    return definitionSchemas('', [definition])[0]?.schema;
   } catch {
     return undefined;
   }

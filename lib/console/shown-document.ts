@@ -46,25 +46,25 @@ export function shownPart({ definition }: DefinitionFeed, document: JsonObject |
 }
 
 /** Masks a document for an answer. */
-export async function shownDocument(feed: DefinitionFeed, document: JsonObject | undefined): Promise<ShownDocument> {
+export function shownDocument(feed: DefinitionFeed, document: JsonObject | undefined): ShownDocument {
   if (!document) return { document: null, text: null, secrets: [] };
   const masked = maskDocument(document, feed.definition);
   const isText = feed.definition.codec === 'text';
   return {
-    ...(await presented(feed, masked.document)),
+    ...presented(feed, masked.document),
     secrets: masked.places.map(({ path }) => (isText ? '' : path)),
   };
 }
 
 /** Returns a document as the page shows it. Does not mask it. */
-export async function presented(
+export function presented(
   { definition: { codec } }: DefinitionFeed,
   document: JsonObject,
-): Promise<Pick<ShownDocument, 'document' | 'text'>> {
+): Pick<ShownDocument, 'document' | 'text'> {
   if (codec === 'text') return { document: String(document.value), text: String(document.value) };
   if (codec !== 'yaml') return { document, text: JSON.stringify(document, undefined, 2) };
-  const bytes = await new YamlFormat().write(document);
-  return { document, text: Buffer.isBuffer(bytes) ? bytes.toString() : null };
+  const bytes = new YamlFormat().write(document);
+  return { document, text: bytes.toString() };
 }
 
 /**

@@ -2,6 +2,7 @@ import type { Benchmark } from './benchmark.js';
 import { config } from './config.js';
 import { coordination } from './coordination.js';
 import { endurance } from './endurance.js';
+import { groups } from './groups.js';
 import { growth } from './growth.js';
 import { handlers } from './handlers.js';
 import { keys } from './keys.js';
@@ -38,6 +39,7 @@ const ALL: readonly Benchmark[] = [
   memory,
   keys,
   coordination,
+  groups,
   growth,
   endurance,
 ];

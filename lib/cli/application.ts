@@ -1,9 +1,11 @@
 import { pathToFileURL } from 'node:url';
 import { resolve } from 'node:path';
 import type { Type } from '@nestjs/common';
-import { DiscoveryService, ModulesContainer, NestFactory } from '@nestjs/core';
+import { DiscoveryService, MetadataScanner, ModulesContainer, NestFactory } from '@nestjs/core';
 import { className } from '../foreign/class-name.js';
 import { isA } from '../foreign/foreign-error.js';
+import type { ClusterCronMetadata } from '../handlers/decorators/cluster-cron.decorator.js';
+import { HandlerExplorer } from '../handlers/handler.explorer.js';
 import type { EtcdTriggerOptions } from '../module/etcd-trigger.options.js';
 import { ETCD_TRIGGER_OPTIONS } from '../module/etcd-trigger.providers.js';
 import { ClusterMarker, clustersOf, definitionsOf } from '../module/module-graph.js';
@@ -16,6 +18,11 @@ export interface ApplicationDefinitions {
   readonly definitions: readonly ConfigDefinition[];
   /** Options of `forRoot`; `undefined` if a factory returns them, which is not called. */
   readonly options: EtcdTriggerOptions | undefined;
+  /** The cron jobs of the cluster, by name. */
+  readonly crons: ReadonlyMap<
+    string,
+    Pick<ClusterCronMetadata, 'expression'> & { readonly timeZone: string | undefined }
+  >;
 }
 
 /**
@@ -41,7 +48,12 @@ export async function readApplication(
         clusters.length === 0 ? 'it imports no EtcdTriggerModule' : `its clusters are ${clusters.join(', ')}`;
       throw new CliError(`${file} has no cluster "${name ?? ''}": ${known}`);
     }
-    return { cluster: name, definitions: definitionsOf(discovery, name), options: optionsOf(container, name) };
+    return {
+      cluster: name,
+      definitions: definitionsOf(discovery, name),
+      options: optionsOf(container, name),
+      crons: cronsOf(discovery, name),
+    };
   } finally {
     await app.close();
   }
@@ -83,4 +95,14 @@ function optionsOf(container: ModulesContainer, cluster: string): EtcdTriggerOpt
     if (isCluster) return (providers.get(ETCD_TRIGGER_OPTIONS)?.instance as EtcdTriggerOptions | null) ?? undefined;
   }
   return undefined;
+}
+
+function cronsOf(discovery: DiscoveryService, cluster: string): ApplicationDefinitions['crons'] {
+  const methods = new HandlerExplorer(discovery, new MetadataScanner()).explore();
+  return new Map(
+    methods
+      .flatMap(({ clusterCrons }) => clusterCrons)
+      .filter(({ options }) => (options.cluster ?? 'default') === cluster)
+      .map(({ expression, options }) => [options.name, { expression, timeZone: options.timeZone }]),
+  );
 }

@@ -16,6 +16,10 @@ export interface ConnectionFlags {
   readonly cert?: string;
   readonly key?: string;
   readonly keyPrefix?: string;
+  /** Prefix of the audit trail. */
+  readonly audit?: string;
+  /** Prefix of the coordination. */
+  readonly coordination?: string;
 }
 
 /** The content of `etcd-trigger.config.js`. */
@@ -24,10 +28,19 @@ export interface CliConfig {
   readonly cluster?: string | undefined;
   readonly client?: EtcdTriggerOptions['client'] | undefined;
   readonly keyPrefix?: string | undefined;
+  readonly audit?: EtcdTriggerOptions['audit'];
+  readonly coordination?: EtcdTriggerOptions['coordination'];
 }
 
 const CONFIG_FILES = ['js', 'mjs', 'cjs', 'json'].map((extension) => `etcd-trigger.config.${extension}`);
-const CONFIG: OptionNames<CliConfig> = { app: true, cluster: true, client: true, keyPrefix: true };
+const CONFIG: OptionNames<CliConfig> = {
+  app: true,
+  cluster: true,
+  client: true,
+  keyPrefix: true,
+  audit: true,
+  coordination: true,
+};
 
 /**
  * Reads the configuration file of the working directory; empty if there is none.

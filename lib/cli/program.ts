@@ -1,19 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
+import { escaped } from '../foreign/foreign-text.js';
 import { PACKAGE_VERSION } from '../module/package-copy.js';
 import { readApplication } from './application.js';
 import { CliError } from './cli.error.js';
 import { findProblems, printFindings, refusing } from './commands/check.js';
 import { compareFolder, printDifferences, pull, push } from './commands/folders.js';
+import { audit } from './commands/audit.js';
 import { history } from './commands/history.js';
 import { schema } from './commands/schema.js';
 import { get, rollback, set } from './commands/values.js';
 import { watch } from './commands/watch.js';
 import { type ConnectionFlags, readConfigFile } from './connection.js';
+import { type AddCommand, addCoordinationCommands } from './coordination.program.js';
 import { type FileFormat, formatOfFile } from './documents.js';
 import { exitCodeOf, messageOf } from './failures.js';
+import { author, connectionFlags, integer, reason, reveal } from './flags.js';
 import { inSession, type Session } from './session.js';
+import type { WriteNote } from '../store/audit/write-note.js';
 import { ExitCode, type Terminal } from './terminal.js';
 
 /** Flags of all commands. */
@@ -36,7 +41,8 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   } catch (error) {
     // Commander has printed its own message.
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.OK : ExitCode.USAGE;
-    terminal.note(`error: ${messageOf(error)}`);
+    terminal.progress('');
+    terminal.note(`error: ${escaped(messageOf(error))}`);
     return exitCodeOf(error);
   }
 }
@@ -46,6 +52,8 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .description('Checks, compares and edits the configuration of an application in etcd.')
     .version(PACKAGE_VERSION)
     .exitOverride()
+    // A misspelled command of "groups" would be an argument that is ignored.
+    .allowExcessArguments(false)
     .configureOutput({
       writeOut: (text) => {
         terminal.out(text.trimEnd());
@@ -55,8 +63,8 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       },
     })
     .addHelpText('after', HELP);
-  const command = (usage: string, description: string, example: string): Command => {
-    const added = program.command(usage).description(description).addHelpText('after', `\nExample:\n  ${example}`);
+  const command: AddCommand = (usage, description, example, parent = program) => {
+    const added = parent.command(usage).description(description).addHelpText('after', `\nExample:\n  ${example}`);
     for (const flag of connectionFlags()) added.addOption(flag);
     return added;
   };
@@ -79,14 +87,23 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       ended(await inSession(flags, terminal, (session) => get(session, key, flags, terminal)));
     });
 
-  command('set <key> [value]', 'validates and writes a value', `etcd-trigger set /shop/db --file db.yaml`)
+  const writing: AddCommand = (...given) =>
+    command(...given)
+      .addOption(author())
+      .addOption(reason());
+
+  writing('set <key> [value]', 'validates and writes a value', `etcd-trigger set /shop/db --file db.yaml`)
     .option('--file <file>', 'read the value from a JSON or YAML file; "-" is standard input')
     .option('--raw', 'write the value as it is, without validation', false)
     .option('--if-revision <revision>', 'write only if the key is at this revision', integer)
     .option('--if-absent', 'write only if the key does not exist', false)
-    .action(async (key: string, value: string | undefined, flags: Flags & SetFlags) => {
+    .action(async (key: string, value: string | undefined, flags: Flags & NoteFlags & SetFlags) => {
       const given = await givenValue(value, flags.file, terminal);
-      ended(await inSession(flags, terminal, (session) => set(session, key, { ...flags, ...given }, terminal)));
+      ended(
+        await inSession(flags, terminal, (session) =>
+          set(session, key, { ...flags, ...given, note: noteFrom(flags, terminal) }, terminal),
+        ),
+      );
     });
 
   command('history <key>', 'prints the values that etcd still has', 'etcd-trigger history /shop/db --limit 3')
@@ -96,10 +113,17 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       ended(await inSession(flags, terminal, (session) => history(session, key, flags, terminal)));
     });
 
-  command('rollback <key>', 'writes an earlier value again', 'etcd-trigger rollback /shop/db 1234')
+  writing('rollback <key>', 'writes an earlier value again', 'etcd-trigger rollback /shop/db 1234')
     .argument('<revision>', 'revision of the value, as history prints it', integer)
-    .action(async (key: string, revision: number, flags: Flags) => {
-      ended(await inSession(flags, terminal, (session) => rollback(session, key, revision, terminal)));
+    .action(async (key: string, revision: number, flags: Flags & NoteFlags) => {
+      const note = noteFrom(flags, terminal);
+      ended(await inSession(flags, terminal, (session) => rollback(session, key, revision, note, terminal)));
+    });
+
+  command('audit <key>', 'prints who has changed a key, and why', 'etcd-trigger audit /shop/db --limit 3')
+    .option('--limit <count>', 'number of records', integer, 50)
+    .action(async (key: string, flags: Flags & { limit: number }) => {
+      ended(await inSession(flags, terminal, (session) => audit(session, key, flags, terminal)));
     });
 
   command('pull <prefix> <folder>', 'writes the documents of a prefix to files', 'etcd-trigger pull /shop/ config')
@@ -120,7 +144,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     },
   );
 
-  command(
+  writing(
     'push <prefix> <folder>',
     'shows what would be written, or writes it',
     'etcd-trigger push /shop/ config --apply',
@@ -128,10 +152,11 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .option('--apply', 'write; without it, nothing is changed', false)
     .option('--prune', 'delete keys that have no file', false)
     .addOption(reveal())
-    .action(async (prefix: string, folder: string, flags: Flags & PushFlags) => {
+    .action(async (prefix: string, folder: string, flags: Flags & NoteFlags & PushFlags) => {
+      const note = noteFrom(flags, terminal);
       const run = async (session: Session): Promise<ExitCode> => {
         const differences = await compareFolder(session, { prefix, folder }, terminal);
-        if (flags.apply) return push(session, differences, flags, terminal);
+        if (flags.apply) return push(session, differences, { ...flags, note }, terminal);
         printDifferences(differences, flags.json, terminal);
         terminal.note('nothing was written: add --apply');
         return ExitCode.OK;
@@ -155,8 +180,19 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       ended(await inSession(flags, terminal, (session) => watch(session, prefix ?? '', flags, terminal)));
     },
   );
+  addCoordinationCommands(command, terminal, ended);
   return program;
 }
+
+interface NoteFlags {
+  readonly author?: string;
+  readonly reason?: string;
+}
+
+const noteFrom = ({ author: name, reason: why }: NoteFlags, { user }: Terminal): WriteNote => ({
+  author: name ?? user,
+  reason: why,
+});
 
 interface SetFlags {
   readonly file?: string;
@@ -169,26 +205,6 @@ interface PushFlags {
   readonly apply: boolean;
   readonly prune: boolean;
   readonly reveal: boolean;
-}
-
-const connectionFlags = (): Option[] => [
-  new Option('--app <file>', 'compiled file of the root module: its classes validate, its secrets are masked'),
-  new Option('--cluster <name>', 'cluster of the application, if it has several'),
-  new Option('--hosts <hosts>', 'members of etcd, such as http://localhost:2379 (ETCD_HOSTS)'),
-  new Option('--user <name>', 'user of etcd (ETCD_USER); its password is ETCD_PASSWORD'),
-  new Option('--cacert <file>', 'certificate of the authority that has signed those of etcd (ETCD_CACERT)'),
-  new Option('--cert <file>', 'certificate of the client (ETCD_CERT)'),
-  new Option('--key <file>', 'private key of the client (ETCD_KEY)'),
-  new Option('--key-prefix <prefix>', 'prefix of all keys (ETCD_KEY_PREFIX)'),
-  new Option('--json', 'print JSON').default(false, 'no'),
-];
-
-const reveal = (): Option => new Option('--reveal', 'include secrets').default(false, 'no');
-
-function integer(text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new InvalidArgumentError('it must be a positive integer.');
 }
 
 /** @throws CliError unless exactly one of both is given */

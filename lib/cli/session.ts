@@ -1,7 +1,5 @@
-import type { LoggerService } from '@nestjs/common';
 import { backendSourceOf } from '../etcd/etcd-backend.js';
 import { ClusterRuntime } from '../module/cluster.runtime.js';
-import { type EtcdTriggerOptions, resolveOptions } from '../module/etcd-trigger.options.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { StoreService } from '../store/store.service.js';
@@ -10,8 +8,8 @@ import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { identityOf } from '../store/definitions/resolved-definition.js';
 import { quoted } from '../foreign/foreign-text.js';
 import { CliError } from './cli.error.js';
-import { readApplication } from './application.js';
-import { clientOf, type ConnectionFlags, readConfigFile } from './connection.js';
+import type { ConnectionFlags } from './connection.js';
+import { type Target, targetOf } from './target.js';
 import type { Terminal } from './terminal.js';
 
 /** The connection to etcd, and the definitions of the application. */
@@ -27,6 +25,8 @@ export interface Session {
   readonly feedOf: (key: string) => DefinitionFeed;
   /** The definitions as the application declares them; `undefined` without an application. */
   readonly declared: ConfigDefinitions | undefined;
+  /** Number of writes in one transaction. */
+  readonly mostWrites: number;
 }
 
 /** Changes definitions for a command. */
@@ -34,13 +34,6 @@ export type Adapt = (definition: ConfigDefinition) => ConfigDefinition;
 
 /** Commands show an invalid value instead of failing, and read what is not there. */
 const tolerant: Adapt = (definition) => ({ ...definition, required: undefined, onInvalid: 'skip' });
-
-/** Commands report problems themselves. */
-const SILENT: LoggerService = {
-  log: () => undefined,
-  error: () => undefined,
-  warn: () => undefined,
-};
 
 /**
  * Connects to etcd, reads the configurations of the application if there is one, runs the command, and closes everything.
@@ -52,15 +45,10 @@ export async function inSession<T>(
   run: (session: Session) => Promise<T>,
   adapt: Adapt = (definition) => definition,
 ): Promise<T> {
-  const config = await readConfigFile(terminal.directory);
-  const app = flags.app ?? config.app;
-  const application =
-    app === undefined ? undefined : await readApplication(app, terminal.directory, flags.cluster ?? config.cluster);
-  const keyPrefix =
-    flags.keyPrefix ?? terminal.env.ETCD_KEY_PREFIX ?? config.keyPrefix ?? application?.options?.keyPrefix ?? '';
-  const client = clientOf(flags, terminal, config, application?.options);
-  const options = resolveOptions(moduleOptions(client, keyPrefix, application?.options));
-  const runtime = new ClusterRuntime(application?.cluster ?? 'default', options, backendSourceOf(client));
+  const { application, client, options } = await targetOf(flags, terminal);
+  // The command takes no part in the shared work of the instances.
+  const resolved = { ...options, coordination: undefined };
+  const runtime = new ClusterRuntime(application?.cluster ?? 'default', resolved, backendSourceOf(client));
   try {
     const definitions = application?.definitions;
     const configs = (definitions ?? []).map(tolerant).map(adapt);
@@ -73,21 +61,13 @@ export async function inSession<T>(
       if (feed) return feed;
       throw new CliError(`no definition of the application covers ${quoted(key)}`);
     };
-    return await run({ watcher, store, feeds, feedOf, declared });
+    return await run({ watcher, store, feeds, feedOf, declared, mostWrites: mostWrites(options) });
   } finally {
     await runtime.shutdown();
   }
 }
 
-const moduleOptions = (
-  client: EtcdTriggerOptions['client'],
-  keyPrefix: string,
-  application: EtcdTriggerOptions | undefined,
-): EtcdTriggerOptions => ({
-  client,
-  keyPrefix,
-  logger: SILENT,
-  serviceName: 'etcd-trigger-cli',
-  ...(application?.limits && { limits: application.limits }),
-  ...(application?.outcomes && { outcomes: application.outcomes }),
-});
+/** etcd takes 128 operations: one is for `outcomes`, and `audit` needs one for each write. */
+function mostWrites({ audit, limits: { transactionOperations } }: Target['options']): number {
+  return audit ? Math.floor((transactionOperations - 1) / 2) : Math.max(1, Math.min(120, transactionOperations - 1));
+}

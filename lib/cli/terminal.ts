@@ -4,6 +4,15 @@ export interface Terminal {
   out(line: string): void;
   /** Writes a line to standard error: progress, warnings and errors. */
   note(line: string): void;
+  /**
+   * Shows how far a long command is, in place of what was shown before; an empty text removes it. Does nothing unless
+   * standard error is a terminal.
+   */
+  progress(text: string): void;
+  /** True if standard output is a terminal that shows colours. */
+  readonly hasColors: boolean;
+  /** Name of the user of the operating system; `undefined` if it has none. */
+  readonly user: string | undefined;
   /** Reads all of standard input. */
   read(): Promise<string>;
   /** Environment variables. */

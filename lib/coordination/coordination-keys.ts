@@ -22,17 +22,22 @@ export class CoordinationKeys {
     return `${this.#prefix}instances/`;
   }
 
+  /** The prefix of all keys of a kind, with a trailing slash. */
+  all(kind: 'elections' | 'locks' | 'crons' | 'groups'): string {
+    return `${this.#prefix}${kind}/`;
+  }
+
   instance(id: string): string {
     return this.instances + id;
   }
 
   election(name: string): string {
-    return `${this.#prefix}elections/${name}`;
+    return this.all('elections') + name;
   }
 
   /** The prefix of the queue of a lock, with a trailing slash. */
   lock(name: string): string {
-    return `${this.#prefix}locks/${name}/`;
+    return `${this.all('locks')}${name}/`;
   }
 
   /** The prefix of the instances of a service, with a trailing slash. */
@@ -42,7 +47,7 @@ export class CoordinationKeys {
 
   /** The keys of a handler group. The prefixes end with a slash. */
   group(name: string): GroupKeys {
-    const prefix = `${this.#prefix}groups/${name}/`;
+    const prefix = `${this.all('groups')}${name}/`;
     return {
       config: `${prefix}config`,
       owners: `${prefix}owners/`,
@@ -53,7 +58,7 @@ export class CoordinationKeys {
   }
 
   cron(name: string): { readonly owner: string; readonly last: string } {
-    const prefix = `${this.#prefix}crons/${name}/`;
+    const prefix = `${this.all('crons')}${name}/`;
     return { owner: `${prefix}owner`, last: `${prefix}last` };
   }
 }

@@ -46,7 +46,7 @@ export interface CoordinationDependencies {
   readonly requestTimeoutMs: number;
   readonly serviceName: string;
   readonly podName: string;
-  readonly limits: Pick<TransactionLimits, 'transactionOperations'>;
+  readonly limits: TransactionLimits;
 }
 
 /** Everything that this process shares with the other instances in one cluster. Writes nothing before it is used. */
@@ -90,7 +90,7 @@ export class Coordination {
       listWatcher: backend.listWatcher,
       settleMs: options.settleMs,
       ttlMs: options.ttlSeconds * 1_000,
-      transactionOperations: limits.transactionOperations,
+      limits,
       observer,
     });
   }

@@ -166,7 +166,7 @@ export class Members implements Participant {
 }
 
 /** A value that this version cannot read makes a member without work. */
-function parseMember(id: string, value: Buffer): Member {
+export function parseMember(id: string, value: Buffer): Member {
   const { pod, service, elections, crons, groups } = parseObject(value);
   return {
     id,

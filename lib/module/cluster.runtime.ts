@@ -268,7 +268,7 @@ export class ClusterRuntime {
       groups: (this.coordination?.groups.all ?? []).map(({ name, owned }) => ({
         name,
         partitions: owned.length,
-        lag: Math.max(0, ...owned.map(({ lag }) => lag)),
+        lag: Math.max(0, ...owned.map(({ receiver }) => receiver.lag)),
         ageMs: Math.max(0, ...owned.map(({ cursor }) => cursor.progress.ageMs)),
       })),
       claims: this.coordination?.claims,

@@ -17,6 +17,9 @@ export async function cli(args: readonly string[], given: Partial<Terminal> = {}
   const exitCode = await runProgram(args, {
     out: (line) => out.push(...line.split('\n')),
     note: (line) => notes.push(...line.split('\n')),
+    progress: () => undefined,
+    hasColors: false,
+    user: 'tester',
     read: () => Promise.resolve(''),
     env: {},
     directory: resolve('.'),

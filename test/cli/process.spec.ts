@@ -24,4 +24,22 @@ describe('the process of the command line', () => {
     const { findings } = JSON.parse((failed as { stdout: string }).stdout) as { findings: { problem: string }[] };
     expect(findings.map(({ problem }) => problem)).toContain('missing');
   });
+
+  it('ends when nobody reads its output any more', async () => {
+    for (let index = 0; index < 50; index += 1) await etcd.put(`/many/${index}`, 'x'.repeat(4_000));
+    const command = `${process.execPath} dist/cli/main.js watch /many/ --json --hosts ${etcd.hosts.join()} | head -n 1`;
+    const { stdout, stderr } = await run('sh', ['-c', command]);
+
+    expect(stdout.split('\n')).toHaveLength(2);
+    expect(stderr).toBe('');
+  });
+
+  it('shows progress and colours on no pipe', async () => {
+    for (const name of ['a', 'b']) await etcd.put(`/co/v1/locks/${name}/1`, '{}');
+    const args = ['dist/cli/main.js', 'locks', '--coordination', '/co', '--hosts', ...etcd.hosts];
+    const { stdout, stderr } = await run(process.execPath, args, { env: { ...process.env, FORCE_COLOR: '1' } });
+
+    expect(stdout).not.toContain('\u001b');
+    expect(stderr).toBe('');
+  });
 });

@@ -1,8 +1,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { GroupRegistry } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
 import { cli } from '../cli/cli.js';
+import { Worker } from '../cli/worker.module.js';
+import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
+import { startApp } from '../support/start-app.js';
 import { testFolder } from '../support/test-folder.js';
 
 const GUIDE = readFileSync('docs/command-line.md', 'utf8');
@@ -19,6 +23,7 @@ describe('docs/command-line.md', () => {
     writeFileSync(join(directory, 'etcd-trigger.config.mjs'), CONFIG.replace("'dist/app.module.js'", `'${app}'`));
     await etcd.put('/shop/db', { host: 'db', password: 'secret', pool: { size: 1 } });
     await etcd.putTogether({ '/shop/flags/beta': { enabled: true }, '/shop/flags/eu/beta': { enabled: false } });
+    await startAndStopWorker(etcd.hosts);
     const { ETCD_HOSTS } = process.env;
     process.env.ETCD_HOSTS = etcd.hosts.join();
     try {
@@ -34,3 +39,16 @@ describe('docs/command-line.md', () => {
     expect(readFileSync(join(directory, 'config/flags/eu/beta.yaml'), 'utf8')).toBe('enabled: false\n');
   });
 });
+
+/** An application with the group `orders` leaves it in etcd. */
+async function startAndStopWorker(hosts: string[]): Promise<void> {
+  const coordination = { prefix: '/coordination/shop', settleMs: 100 };
+  const worker = await startApp({ hosts, coordination }, { providers: [Worker] });
+  await eventually(() =>
+    worker.app
+      .get(GroupRegistry)
+      .list()
+      .every(({ partitions }) => partitions.every(({ state }) => state === 'following')),
+  );
+  await worker[Symbol.asyncDispose]();
+}

@@ -148,6 +148,60 @@ describe('a write whose answer is lost', () => {
     });
   });
 
+  describe('with an audit trail', () => {
+    const audit = { prefix: '/audit' };
+    const leases = async (): Promise<string[]> =>
+      (await etcd.direct.leaseClient.leaseLeases()).leases.map(({ ID }) => ID);
+    const revokeAll = async (): Promise<void> => {
+      for (const ID of await leases()) await etcd.direct.leaseClient.leaseRevoke({ ID });
+    };
+
+    it.each<[string, (app: StartedApp, revision: number) => Promise<{ revision: number }>]>([
+      ['put at a revision', (app, ifRevision) => app.store.put(KEY, entry(2), { ifRevision })],
+      ['update', (app) => app.store.update(KEY, Entry, () => entry(2))],
+      ['delete', (app, ifRevision) => app.store.delete(KEY, { ifRevision })],
+    ])('is reported as applied, which its record proves: %s', async (_, write) => {
+      await using app = await start({ audit });
+      const { revision } = await app.store.put(KEY, entry(1));
+      const result = await loseAnswer(() => write(app, revision));
+      const records = await app.store.audit(KEY);
+
+      expect(records).toHaveLength(2);
+      expect(result).toMatchObject({ status: 'fulfilled', value: { revision: records[0]?.revision } });
+      proxy.stop();
+    });
+
+    it('is reported as applied although the lease of its record was revoked meanwhile', async () => {
+      await using app = await start({ audit });
+      const { revision } = await app.store.put(KEY, entry(1));
+      proxy.freeze('down');
+      const writing = app.store.put(KEY, entry(2), { ifRevision: revision });
+      await eventually(async () => (await currentRecord())?.version === 2);
+      await revokeAll();
+      proxy.cut();
+      proxy.thaw();
+
+      expect((await writing).revision).toBe((await currentRecord())?.revision);
+      proxy.stop();
+    });
+
+    it('is sent once if it is the grant of the lease whose answer is lost, and leaves no unused lease', async () => {
+      await revokeAll();
+      await using app = await start({ audit });
+      proxy.freeze('down');
+      const writing = app.store.put(KEY, entry(1));
+      await eventually(async () => (await leases()).length === 1);
+      proxy.cut();
+      proxy.thaw();
+
+      await writing;
+      expect(await currentRecord()).toMatchObject({ version: 1 });
+      expect(await leases()).toHaveLength(1);
+      expect(await app.store.audit(KEY)).toHaveLength(1);
+      proxy.stop();
+    });
+  });
+
   describe('without outcomes', () => {
     it('is resolved by sending it again if its condition can hold only once', async () => {
       await using app = await start();

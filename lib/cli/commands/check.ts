@@ -5,6 +5,7 @@ import { identityOf } from '../../store/definitions/resolved-definition.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import { CliError } from '../cli.error.js';
 import type { Adapt, Session } from '../session.js';
+import { styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
 
@@ -63,16 +64,19 @@ export function printFindings(
   terminal: Terminal,
 ): ExitCode {
   if (json) terminal.out(JSON.stringify({ findings }, undefined, 2));
-  else for (const finding of findings) for (const line of linesOf(finding)) terminal.out(line);
+  else for (const finding of findings) for (const line of linesOf(finding, terminal)) terminal.out(line);
   const problems = findings.filter(({ problem }) => strict || problem !== 'unknown');
   const keys = feeds.reduce((sum, { cache }) => sum + [...cache.knownKeys()].length, 0);
   terminal.note(`${problems.length} problems in ${keys} keys of ${feeds.length} definitions`);
   return problems.length > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }
 
-function linesOf({ key, problem, type, violations, revision }: Finding): string[] {
+function linesOf({ key, problem, type, violations, revision }: Finding, terminal: Terminal): string[] {
   const name = printable(key);
-  if (problem === 'missing') return [`missing  ${name} (${type})`];
-  const head = `${problem}  ${name} (${type}, revision ${revision ?? 0})`;
-  return [head, ...violationLines(violations).map((line) => `  ${line}`)];
+  const head = styled(terminal, problem === 'unknown' ? 'yellow' : 'red', problem);
+  if (problem === 'missing') return [`${head}  ${name} (${type})`];
+  return [
+    `${head}  ${name} (${type}, revision ${revision ?? 0})`,
+    ...violationLines(violations).map((line) => `  ${line}`),
+  ];
 }

@@ -1,5 +1,6 @@
 import { changedPaths } from '../../dto/document-diff.js';
 import { printable, quoted } from '../../foreign/foreign-text.js';
+import type { WriteNote } from '../../store/audit/write-note.js';
 import type { ConfigTransaction } from '../../config-transaction.js';
 import { CliError } from '../cli.error.js';
 import type { FileFormat } from '../documents.js';
@@ -27,7 +28,10 @@ export async function pull(
   terminal: Terminal,
 ): Promise<ExitCode> {
   let skipped = 0;
-  for (const { key, document, isSecret } of await readDocuments(session, prefix)) {
+  terminal.progress('reading');
+  const documents = await readDocuments(session, prefix);
+  terminal.progress('');
+  for (const { key, document, isSecret } of documents) {
     const reason = document === undefined ? 'it is no document' : isSecret && !reveal ? 'it has secrets' : undefined;
     if (reason === undefined)
       terminal.out(writeToFolder(terminal.directory, folder, { key, prefix, document, format }));
@@ -77,7 +81,7 @@ export function printDifferences(differences: readonly Difference[], json: boole
 export async function push(
   session: Session,
   differences: readonly Difference[],
-  { prune, reveal }: { readonly prune: boolean; readonly reveal: boolean },
+  { prune, reveal, note }: { readonly prune: boolean; readonly reveal: boolean; readonly note: WriteNote },
   terminal: Terminal,
 ): Promise<ExitCode> {
   if (!session.declared) throw new CliError('push needs --app to validate the documents');
@@ -86,13 +90,15 @@ export async function push(
     terminal.note(`kept ${quoted(key)}: it has secrets; delete it with --reveal`);
   }
   const writes = differences.filter((difference) => !kept.includes(difference));
-  const batches = Math.ceil(writes.length / MOST_WRITES);
+  const { mostWrites } = session;
+  const batches = Math.ceil(writes.length / mostWrites);
   if (batches > 1) terminal.note(`${writes.length} writes need ${batches} transactions`);
-  for (let start = 0; start < writes.length; start += MOST_WRITES) {
-    const batch = writes.slice(start, start + MOST_WRITES);
+  for (let start = 0; start < writes.length; start += mostWrites) {
+    const batch = writes.slice(start, start + mostWrites);
+    terminal.progress(`${start} of ${writes.length} written`);
     const { revision } = await session.store.transaction((tx) => {
       for (const difference of batch) add(tx, difference);
-    });
+    }, note);
     for (const { type, key } of batch) terminal.out(`${type} ${printable(key)} (revision ${revision})`);
   }
   return ExitCode.OK;
@@ -103,6 +109,3 @@ function add(tx: ConfigTransaction, { key, inFolder, inEtcd }: Difference): void
   if (inFolder) tx.put(key, inFolder.document, condition);
   else if (inEtcd) tx.delete(key, { ifRevision: inEtcd.revision });
 }
-
-/** Writes in one transaction: etcd allows 128, and `outcomes` needs one. */
-const MOST_WRITES = 120;

@@ -2,6 +2,7 @@ import { maskedData } from '../../dto/secrets/masked-data.js';
 import { KeyNotFoundError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
+import type { WriteNote } from '../../store/audit/write-note.js';
 import type { WriteResult } from '../../store/writing/config-writer.js';
 import type { WatcherService } from '../../watch/watcher.service.js';
 import { CliError } from '../cli.error.js';
@@ -43,7 +44,14 @@ export async function get(
 export const shownValue = ({ parser }: DefinitionFeed, value: object, { reveal }: ShownAs): unknown =>
   reveal ? parser.plainOf(value, 'class') : maskedData(value);
 
-export const pretty = (value: unknown): string => JSON.stringify(value, undefined, 2);
+/** Returns JSON in which no character controls a terminal. */
+export const pretty = (value: unknown): string =>
+  JSON.stringify(value, undefined, 2).replace(UNPRINTABLE, (text) =>
+    Array.from({ length: text.length }, (_, at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  );
+
+/** JSON.stringify escapes the other control characters. */
+const UNPRINTABLE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
 
 async function getRaw(watcher: WatcherService, key: string, { json }: ShownAs, terminal: Terminal): Promise<ExitCode> {
   try {
@@ -64,13 +72,15 @@ export interface NewValue {
   readonly raw: boolean;
   readonly ifRevision?: number;
   readonly ifAbsent: boolean;
+  /** Recorded in the audit trail. */
+  readonly note: WriteNote;
 }
 
 /** Validates and writes the document of a key; `raw` writes the bytes as they are. */
 export async function set(
   { store, watcher, declared }: Session,
   key: string,
-  { text, format, raw, ifRevision, ifAbsent }: NewValue,
+  { text, format, raw, ifRevision, ifAbsent, note }: NewValue,
   terminal: Terminal,
 ): Promise<ExitCode> {
   if (raw) {
@@ -80,7 +90,7 @@ export async function set(
   }
   if (!declared) throw new CliError('set needs --app to validate the value, or --raw to write it as it is');
   const document = parseDocument(text, format, 'the value');
-  return wrote(terminal, key, await store.put(key, document, { ifRevision, ifAbsent }));
+  return wrote(terminal, key, await store.put(key, document, { ifRevision, ifAbsent, ...note }));
 }
 
 /** Writes the document that the key had at an earlier revision. */
@@ -88,9 +98,10 @@ export async function rollback(
   { store }: Session,
   key: string,
   revision: number,
+  note: WriteNote,
   terminal: Terminal,
 ): Promise<ExitCode> {
-  return wrote(terminal, key, await store.rollback(key, revision));
+  return wrote(terminal, key, await store.rollback(key, revision, note));
 }
 
 function wrote(terminal: Terminal, key: string, { revision }: Pick<WriteResult, 'revision'>): ExitCode {

@@ -2,6 +2,7 @@ import { KeyRange } from '../../backend/key-range.js';
 import { keyBytesOf, type KeyRecord } from '../../backend/key-record.js';
 import type { Condition, KeyValueStore, Operation } from '../../backend/key-value-store.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
+import type { TransactionLimits } from '../../backend/transaction-limits.js';
 import { GroupBusyError, InvalidOptionsError, WriteError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { type CoordinationKeys, type GroupKeys, partitionName } from '../coordination-keys.js';
@@ -13,6 +14,7 @@ export interface GroupAdministrationOptions {
   readonly keyValue: KeyValueStore;
   readonly listWatcher: Pick<ListWatcher, 'list'>;
   readonly keys: CoordinationKeys;
+  readonly limits: TransactionLimits;
   readonly stamp: () => CursorStamp;
 }
 
@@ -33,6 +35,11 @@ export class GroupAdministration {
     this.#options = options;
   }
 
+  /** True if etcd stores the group. */
+  async exists(name: string): Promise<boolean> {
+    return (await this.#options.keyValue.get(this.#keysOf(name).config)).record !== undefined;
+  }
+
   /** The parked events by raw key, oldest first. */
   async parked(name: string): Promise<{ readonly key: KeyRecord; readonly record: ParkedRecord }[]> {
     const records = await this.#list(this.#keysOf(name).parked);
@@ -44,10 +51,15 @@ export class GroupAdministration {
       .sort((a, b) => a.record.revision - b.record.revision);
   }
 
-  /** Marks all parked events, so that the owners of their partitions call the handler again. Returns their number. */
-  async redrive(name: string): Promise<number> {
+  /**
+   * Marks all parked events, so that the owners of their partitions call the handler again. Returns their number.
+   * `onProgress` is called before each write, with the number of events that are marked, and of all.
+   */
+  async redrive(name: string, onProgress?: (count: number, all: number) => void): Promise<number> {
     let count = 0;
-    for (const { key, record } of await this.parked(name)) {
+    const parked = await this.parked(name);
+    for (const { key, record } of parked) {
+      onProgress?.(count, parked.length);
       const { rawKey, revision } = key;
       const operation: Operation = { type: 'put', rawKey, value: serializeParked({ ...record, redrive: true }) };
       const what = `redrive an event of the group ${quoted(name)}`;
@@ -72,6 +84,8 @@ export class GroupAdministration {
     const cursors = found.map(({ cursor }) => cursor);
     const next = cursors.every(isUntouched) ? firstCursor(fromOf(cursors[0])) : this.#joined(what, config, cursors);
     const stamp = this.#options.stamp();
+    const cursor = serializeCursor(next, stamp);
+    this.#checkSize(what, cursor, partitions);
     const kept = cursorKeys(keys, partitions);
     const removed = cursorKeys(keys, config.partitions).slice(partitions);
     const result = await this.#options.keyValue.commit({
@@ -79,7 +93,7 @@ export class GroupAdministration {
       conditions: [condition, { rawKey: keys.owners, noneCreatedBefore: 0 }, ...found.map((each) => each.condition)],
       operations: [
         { type: 'put', rawKey: keys.config, value: serializeConfig({ ...config, partitions }) },
-        ...kept.map((rawKey): Operation => ({ type: 'put', rawKey, value: serializeCursor(next, stamp) })),
+        ...kept.map((rawKey): Operation => ({ type: 'put', rawKey, value: cursor })),
         ...removed.map((rawKey): Operation => ({ type: 'delete', rawKey })),
       ],
     });
@@ -140,6 +154,14 @@ export class GroupAdministration {
         ? undefined
         : { partitions, cursors: cursors.map(({ r, done }) => ({ r, done })) },
     };
+  }
+
+  /** The cursors are written together, and each of them again with every checkpoint and every `commit()`. */
+  #checkSize(what: string, { length }: Buffer, partitions: number): void {
+    if (length * partitions <= this.#options.limits.requestBytes / 2) return;
+    throw new GroupBusyError(
+      `${what}: too many events are handled after one that is not; start instances with the former number of partitions, let them handle it or skip it, and stop them`,
+    );
   }
 
   #keysOf(name: string): GroupKeys {

@@ -70,8 +70,8 @@ export class GroupCheckpoints {
 
   /** Each such write moves the revision itself, and is no reason for another one. */
   #moveIdle(): void {
-    const owners = this.#options.owners().filter((owner) => !owner.isEnding && owner.isFollowing);
-    for (const owner of owners) owner.catchUp();
+    const owners = this.#options.owners().filter((owner) => owner.isActive);
+    for (const { receiver } of owners) receiver.catchUp();
     const least = 2 * this.#options.instances();
     const behind = owners.filter(({ cursor, delivery }) => cursor.behind > least && !delivery.isPaused);
     if (behind.length > 0) void this.#store(behind);
@@ -82,8 +82,8 @@ export class GroupCheckpoints {
     // A write that is running may have been planned before the last events were finished.
     if (free.length < owners.length) this.request(BUSY_MS);
     const size = Math.max(1, Math.floor(this.#options.transactionOperations / COMPARES));
-    const single = free.filter(({ cursor }) => cursor.hasKeys);
-    const together = free.filter(({ cursor }) => !cursor.hasKeys);
+    const single = free.filter(({ cursor }) => cursor.keys.size > 0);
+    const together = free.filter(({ cursor }) => cursor.keys.size === 0);
     const chunks = Array.from({ length: Math.ceil(together.length / size) }, (_, index) =>
       together.slice(index * size, (index + 1) * size),
     );
@@ -103,7 +103,7 @@ export class GroupCheckpoints {
     for (const { writer } of owners) void writer.exclusive(() => end.promise);
     const stamp = this.#options.stamp();
     const plans = owners.map((owner) => {
-      owner.catchUp();
+      owner.receiver.catchUp();
       return { owner, plan: owner.cursor.plan() };
     });
     const conditions: Condition[] = plans.flatMap(({ owner }) => owner.writer.conditions);

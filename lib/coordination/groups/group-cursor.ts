@@ -30,6 +30,10 @@ export interface GroupCursor extends CursorProgress {
   readonly was?: FormerPartitions | undefined;
   /** Id of the cluster; empty if it is unknown. */
   readonly cluster: string;
+  /** Create revision of the key that stores the cursor. A copy of the cursor in another history has another one. */
+  readonly created?: number | undefined;
+  /** True if the names of all keys are stored that were there at the cursor. */
+  readonly remembers?: boolean | undefined;
   /** True if the last owner gave the partition up, and did not die. */
   readonly released?: boolean | undefined;
   /** True if the last owner gave the partition up while an event was not handled whose call had begun. */
@@ -96,8 +100,10 @@ export const serializeCursor = (cursor: GroupCursor, { by, at }: CursorStamp): B
 
 /** Returns `undefined` for a value that this version cannot read. */
 export function parseCursor(value: Buffer): StoredCursor | undefined {
+  const object = parseObject(value);
   const { v, r, done, phase, after, base, trying, suspects, stalls, was, cluster, released, interrupted, by, at } =
-    parseObject(value);
+    object;
+  const { created, remembers } = object;
   const progress = { r, done, phase, after, base };
   if (v !== 1 || !isProgress(progress) || !(was === undefined || isFormer(was))) return undefined;
   const cursor: GroupCursor = {
@@ -111,6 +117,8 @@ export function parseCursor(value: Buffer): StoredCursor | undefined {
     stalls: typeof stalls === 'number' ? stalls : 0,
     was,
     cluster: textOf(cluster),
+    created: isRevision(created) ? created : undefined,
+    remembers: remembers === true ? true : undefined,
     released: released === true ? true : undefined,
     interrupted: interrupted === true ? true : undefined,
   };

@@ -74,24 +74,21 @@ const UNKNOWN = {
 } as const;
 
 function describeOwn(owner: PartitionOwner, isPaused: boolean): Omit<PartitionDescription, 'partition' | 'owner'> {
-  const { cursor, delivery, lag } = owner;
+  const { cursor, delivery, receiver } = owner;
   const { r } = cursor.progress.snapshot();
   return {
     state: stateOf(owner, isPaused),
     revision: r,
     pending: delivery.pending,
-    lag,
+    lag: receiver.lag,
     lagMs: Math.round(cursor.progress.ageMs),
     stalls: cursor.stalls,
   };
 }
 
-function stateOf(
-  { isEnding, isFollowing, delivery }: PartitionOwner,
-  isPaused: boolean,
-): PartitionDescription['state'] {
+function stateOf({ isEnding, receiver, delivery }: PartitionOwner, isPaused: boolean): PartitionDescription['state'] {
   if (isEnding) return 'ending';
   if (delivery.halted) return 'halted';
   if (isPaused) return 'paused';
-  return isFollowing ? 'following' : 'resuming';
+  return receiver.isFollowing ? 'following' : 'resuming';
 }

@@ -66,7 +66,8 @@ export class GroupRegistry {
    * Changes the number of partitions, which no instance may own: stop those with the former number first. No event is
    * lost or repeated by that.
    *
-   * @throws GroupBusyError if an instance owns a partition, or a list is not handled yet
+   * @throws GroupBusyError if an instance owns a partition, a list is not handled yet, or so many events are handled
+   * after an unfinished one that the cursors would not fit into a transaction
    * @throws InvalidOptionsError if etcd has no such group
    */
   async repartition(name: string, partitions: number): Promise<void> {

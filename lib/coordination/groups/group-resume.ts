@@ -5,9 +5,12 @@ import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { CompactedError, FutureRevisionError, type ListWatcher } from '../../backend/list-watcher.js';
 import type { SharedRanges } from '../../watch/sharing/shared-ranges.js';
 import type { ResyncNotice } from '../../watch/watch-event.js';
+import { isHandled } from './group-cursor.js';
 import { type FollowedList, GroupFollower } from './group-follower.js';
 import { phaseEvents } from './list-plan.js';
+import type { PartitionCursor } from './partition-cursor.js';
 import type { PartitionOwner } from './partition-owner.js';
+import { type RememberedKey, rememberedKeyOf } from './remembered-keys.js';
 
 export interface GroupResumeOptions {
   readonly group: string;
@@ -38,15 +41,15 @@ export class GroupResume {
    * @throws EtcdTriggerError if etcd refuses a list; the call may be repeated for the partitions that are not following
    */
   async resume(owners: readonly PartitionOwner[], reasons: ReadonlyMap<number, ResyncNotice['reason']>): Promise<void> {
-    const waiting = owners.filter((owner) => !owner.isEnding && !owner.hasBegun);
+    const waiting = owners.filter((owner) => !owner.isEnding && !owner.receiver.hasBegun);
     if (waiting.length === 0) return;
     const steady: PartitionOwner[] = [];
     const listed = new Map<number, PartitionOwner[]>();
     for (const owner of waiting) {
       const { progress } = owner.cursor;
       const reason = reasons.get(owner.partition);
-      if (reason !== undefined && !owner.hasResync) owner.beginResync(await this.#now(), reason);
-      if (progress.phase === undefined) steady.push(owner);
+      if (reason !== undefined && !owner.receiver.hasResync) owner.receiver.beginResync(await this.#now(), reason);
+      if (progress.phase === undefined && !owner.cursor.needsNames) steady.push(owner);
       else listed.set(progress.revision, [...(listed.get(progress.revision) ?? []), owner]);
     }
     await Promise.all([
@@ -65,11 +68,11 @@ export class GroupResume {
     let isUsed = false;
     try {
       const list = await follower.whenListed(signal);
-      if (isAnother(owner.cursor.cluster, list.clusterId)) throw new WatchError('the cluster is another one');
+      if (owner.cursor.foreignTo(list.clusterId)) throw new WatchError('the cluster is another one');
       isUsed = !owner.isEnding;
       if (!isUsed) return;
-      owner.start(follower);
-      follower.start([owner]);
+      owner.receiver.start(follower);
+      follower.start([owner.receiver]);
     } finally {
       if (!isUsed) follower.close();
     }
@@ -87,15 +90,23 @@ export class GroupResume {
     let isUsed = false;
     try {
       const list = await follower.whenListed(signal);
-      const changed = owners.filter(({ cursor }) => isAnother(cursor.cluster, list.clusterId));
-      const same = owners.filter((owner) => !changed.includes(owner));
-      isUsed = await this.#start(same, follower, list);
-      await this.#resync(changed, 'cluster-changed');
+      const { clusterId } = list;
+      const own = owners.filter(({ cursor }) => !cursor.foreignTo(clusterId));
+      isUsed = await this.#start(own, follower, list);
+      for (const reason of ['cluster-changed', 'restored'] as const) {
+        const foreign = owners.filter(({ cursor }) => cursor.foreignTo(clusterId) === reason);
+        await this.#resync(foreign, reason, clusterId);
+      }
     } catch (error) {
       const reason = error instanceof CompactedError ? 'compacted' : 'restored';
       if (!(error instanceof CompactedError || error instanceof FutureRevisionError)) throw error;
       const lost = owners.filter(({ cursor }) => cursor.progress.revision === revision);
-      await Promise.all([this.#resync(lost, reason), this.#steady(owners.filter((owner) => !lost.includes(owner)))]);
+      // A cursor in the future of the store is not from its history.
+      const foreign = reason === 'restored' ? '' : undefined;
+      await Promise.all([
+        this.#resync(lost, reason, foreign),
+        this.#steady(owners.filter((owner) => !lost.includes(owner))),
+      ]);
     } finally {
       if (!isUsed) follower.close();
     }
@@ -103,31 +114,37 @@ export class GroupResume {
 
   /** Returns true if a partition uses the follower. */
   async #start(owners: readonly PartitionOwner[], follower: GroupFollower, list: FollowedList): Promise<boolean> {
-    const needsKeys = owners.some(({ cursor }) => cursor.progress.phase === 'resync');
-    const remembered = needsKeys ? await this.#remembered() : undefined;
+    const needsNames = owners.some(({ cursor }) => cursor.needsNames || cursor.progress.phase === 'resync');
+    const remembered = needsNames ? await this.#remembered() : [];
     const present = owners.filter((owner) => !owner.isEnding);
     for (const owner of present) {
-      const { progress } = owner.cursor;
-      if (list.clusterId !== '') owner.cursor.cluster = list.clusterId;
+      const { cursor } = owner;
+      const { progress } = cursor;
+      cursor.belongsTo(list.clusterId);
       const { phase } = progress;
       const includes = (rawKey: string): boolean => this.#options.partitionOf(keyText(rawKey)) === owner.partition;
-      const keys = phase === 'resync' ? remembered?.filter(includes) : undefined;
-      const events = phase && phaseEvents(progress.snapshot(), { ...list, remembered: keys }, includes);
-      owner.start(follower, events && { revision: list.revision, events });
+      const names = remembered.filter(({ rawKey }) => includes(rawKey));
+      if (cursor.needsNames) rememberAll(cursor, list, names, includes);
+      else if (phase === 'resync') forgetHandled(cursor, names);
+      const events =
+        phase &&
+        phaseEvents(progress.snapshot(), { ...list, remembered: phase === 'resync' ? names : undefined }, includes);
+      owner.receiver.start(follower, events && { revision: list.revision, events });
     }
-    follower.start(present);
+    follower.start(present.map(({ receiver }) => receiver));
     for (const owner of present) {
       owner.delivery.admit();
       // The next owner would list again, and not see each change since this list.
-      if (owner.cursor.progress.phase === 'resync') void owner.store();
+      if (owner.cursor.progress.phase === 'resync' || owner.cursor.keys.isFull) void owner.store();
     }
     return present.length > 0;
   }
 
-  async #resync(owners: readonly PartitionOwner[], reason: ResyncNotice['reason']): Promise<void> {
+  /** @param foreign the id of the cluster, if the cursors belong to another history */
+  async #resync(owners: readonly PartitionOwner[], reason: ResyncNotice['reason'], foreign?: string): Promise<void> {
     if (owners.length === 0) return;
     const now = await this.#now();
-    for (const owner of owners) owner.beginResync(now, reason);
+    for (const { receiver } of owners) receiver.beginResync(now, reason, foreign);
     await this.#follow(owners, now);
   }
 
@@ -135,13 +152,31 @@ export class GroupResume {
     return (await this.#options.keyValue.get(this.#options.configKey)).revision;
   }
 
-  async #remembered(): Promise<readonly string[] | undefined> {
+  async #remembered(): Promise<readonly RememberedKey[]> {
     const { rememberedPrefix: prefix, listWatcher, signal } = this.#options;
-    if (prefix === undefined) return undefined;
+    if (prefix === undefined) return [];
     const { records } = await listWatcher.list(KeyRange.of({ prefix: keyBytesOf(prefix) }), { signal });
-    return Array.from(records.keys(), (rawKey) => rawKey.slice(prefix.length));
+    return Array.from(records.values(), ({ rawKey, value }) => rememberedKeyOf(rawKey, value, prefix));
   }
 }
 
-/** A proxy may name no cluster, which proves nothing. */
-const isAnother = (known: string, found: string): boolean => known !== '' && found !== '' && known !== found;
+/** The names of the keys that were there at the cursor replace those that are stored. */
+function rememberAll(
+  cursor: PartitionCursor,
+  { records }: FollowedList,
+  names: readonly RememberedKey[],
+  includes: (rawKey: string) => boolean,
+): void {
+  const present = new Set(records.map(({ rawKey }) => rawKey).filter(includes));
+  cursor.keys.addPresent(present);
+  cursor.keys.addAbsent(names.map(({ rawKey }) => rawKey).filter((rawKey) => !present.has(rawKey)));
+  cursor.namesAdded();
+}
+
+/** A former owner may have ended before it has deleted the names of keys whose deletions were handled. */
+function forgetHandled({ keys, progress }: PartitionCursor, names: readonly RememberedKey[]): void {
+  const handled = progress.snapshot();
+  const isForgotten = ({ rawKey, deletedAt }: RememberedKey): boolean =>
+    deletedAt !== undefined && isHandled(handled, deletedAt, rawKey);
+  keys.addAbsent(names.filter(isForgotten).map(({ rawKey }) => rawKey));
+}

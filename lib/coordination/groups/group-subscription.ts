@@ -27,7 +27,7 @@ export class GroupSubscription implements WatchSubscription {
 
   get status(): WatchSubscription['status'] {
     if (this.#isClosed) return 'closed';
-    const states = this.#member.owned.flatMap(({ follower }) => follower?.state ?? []);
+    const states = this.#member.owned.flatMap(({ receiver }) => receiver.follower?.state ?? []);
     if (states.includes('interrupted')) return 'interrupted';
     return this.#member.isListed && !states.includes('starting') ? 'following' : 'starting';
   }

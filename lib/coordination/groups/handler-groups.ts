@@ -1,5 +1,6 @@
 import type { LeaseClock } from '../../backend/lease-clock.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
+import type { TransactionLimits } from '../../backend/transaction-limits.js';
 import type { WallClock } from '../../backend/wall-clock.js';
 import type { CoordinationContext } from '../claim-keeper.js';
 import type { CoordinationKeys } from '../coordination-keys.js';
@@ -26,7 +27,7 @@ export interface HandlerGroupsOptions {
   readonly listWatcher: Pick<ListWatcher, 'list'>;
   readonly settleMs: number;
   readonly ttlMs: number;
-  readonly transactionOperations: number;
+  readonly limits: TransactionLimits;
   readonly observer: GroupObserver | undefined;
 }
 
@@ -42,9 +43,10 @@ export class HandlerGroups {
   constructor(context: CoordinationContext, options: HandlerGroupsOptions) {
     this.#context = context;
     this.#options = options;
-    const { clock, members, transactionOperations, observer, keys, listWatcher } = options;
+    const { clock, members, limits, observer, keys, listWatcher } = options;
+    const { transactionOperations } = limits;
     const { keyValue } = context;
-    this.administration = new GroupAdministration({ keyValue, listWatcher, keys, stamp: () => this.#stamp() });
+    this.administration = new GroupAdministration({ keyValue, listWatcher, keys, limits, stamp: () => this.#stamp() });
     this.#checkpoints = new GroupCheckpoints({
       keyValue,
       clock,
@@ -70,6 +72,7 @@ export class HandlerGroups {
     const { name } = handler.options;
     const member = new GroupMember(this.#context, {
       ...this.#options,
+      transactionOperations: this.#options.limits.transactionOperations,
       handler,
       keys: this.#options.keys.group(name),
       checkpoints: this.#checkpoints,

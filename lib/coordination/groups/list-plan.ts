@@ -1,13 +1,14 @@
 import { byRawKey, type KeyRecord } from '../../backend/key-record.js';
 import { ChangeEvent } from '../../watch/stream/change-event.js';
 import { type CursorProgress, isHandled, keyPosition } from './group-cursor.js';
+import type { RememberedKey } from './remembered-keys.js';
 
 /** The list at the revision of a phase. */
 export interface PhaseList {
   readonly revision: number;
   readonly records: readonly KeyRecord[];
-  /** Keys of the partition that were there when they were handled last. `undefined`: not remembered. */
-  readonly remembered: readonly string[] | undefined;
+  /** Names of keys of the partition. `undefined`: not remembered. */
+  readonly remembered: readonly RememberedKey[] | undefined;
 }
 
 /**
@@ -26,7 +27,9 @@ export function phaseEvents(
   const listed = new Set(remembered.length === 0 ? [] : records.map(({ rawKey }) => rawKey));
   const { after = '', done } = progress;
   const deleted = remembered
-    .filter((rawKey) => !listed.has(rawKey) && rawKey > after && !done.includes(keyPosition(rawKey)))
-    .map((rawKey) => new ChangeEvent({ rawKey, value: undefined, revision }, undefined, origin));
+    .filter(({ rawKey }) => !listed.has(rawKey) && rawKey > after && !done.includes(keyPosition(rawKey)))
+    // The deletion may have been handled before its name was deleted.
+    .filter(({ rawKey, deletedAt }) => deletedAt === undefined || !isHandled(progress, deletedAt, rawKey))
+    .map(({ rawKey }) => new ChangeEvent({ rawKey, value: undefined, revision }, undefined, origin));
   return deleted.length === 0 ? written : [...written, ...deleted].sort(byRawKey);
 }

@@ -2,9 +2,11 @@ import { KeyRange } from '../../backend/key-range.js';
 import { keyBytesOf, keyText } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { CompactedError } from '../../backend/list-watcher.js';
+import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import type { SharedRanges } from '../../watch/sharing/shared-ranges.js';
 import { ChangeEvent } from '../../watch/stream/change-event.js';
 import { FollowedRange } from '../followed-range.js';
+import { isRefusal } from '../refusal.js';
 import { parkedValueOf, type ParkedRecord, parseParked } from './parked-record.js';
 import type { PartitionOwner } from './partition-owner.js';
 
@@ -17,6 +19,8 @@ export interface ParkedEventsOptions {
   readonly ownerOf: (key: string) => PartitionOwner | undefined;
   /** An event cannot be handled again, because etcd no longer has its value. */
   readonly onUnavailable: (sentence: string) => void;
+  /** An event cannot be handled again yet; it is tried again. */
+  readonly onDelayed: (sentence: string) => void;
 }
 
 /** Follows the parked events of a group, and lets the owners of their partitions handle those that are redriven. */
@@ -25,6 +29,7 @@ export class ParkedEvents {
   readonly #followed: FollowedRange;
   /** The keys whose events are being handled again. */
   readonly #running = new Set<string>();
+  readonly #closing = new AbortController();
 
   constructor(options: ParkedEventsOptions) {
     this.#options = options;
@@ -48,6 +53,7 @@ export class ParkedEvents {
   }
 
   close(): void {
+    this.#closing.abort();
     this.#followed.close();
   }
 
@@ -55,12 +61,28 @@ export class ParkedEvents {
     const owner = this.#options.ownerOf(keyText(record.key));
     if (!owner) return;
     this.#running.add(rawKey);
-    // If etcd cannot be asked now, the event stays redriven, and the next change or owner tries again.
-    const run = this.#run(owner, rawKey).catch(() => undefined);
-    void run.finally(() => this.#running.delete(rawKey));
+    void this.#run(owner, rawKey).finally(() => {
+      this.#running.delete(rawKey);
+      // The next owner may have begun meanwhile.
+      if (!owner.isActive) this.redrive();
+    });
   }
 
+  /** Repeats what etcd does not answer, or refuses, as long as the partition has this owner. */
   async #run(owner: PartitionOwner, rawKey: string): Promise<void> {
+    const { signal } = this.#closing;
+    for (let failures = 0; owner.isActive && !signal.aborted; failures += 1) {
+      try {
+        await this.#redriveOne(owner, rawKey);
+        return;
+      } catch (error) {
+        if (failures === 0) this.#options.onDelayed(`a parked event cannot be handled again yet: ${messageOf(error)}`);
+        await quietPause(isRefusal(error) && failures > 2 ? BACKOFF.refused() : BACKOFF.soon(failures), signal);
+      }
+    }
+  }
+
+  async #redriveOne(owner: PartitionOwner, rawKey: string): Promise<void> {
     // What was seen may be out of date: the event may be handled already, by this owner or a former one.
     const { record: stored } = await this.#options.keyValue.get(rawKey);
     const record = stored && parseParked(stored.value);
@@ -94,3 +116,5 @@ export class ParkedEvents {
     }
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'it failed unexpectedly');

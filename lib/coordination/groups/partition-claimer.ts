@@ -23,6 +23,8 @@ export interface ClaimedPartition {
   readonly cursorKey: string;
   /** The cursor as it was stored with the claim. */
   readonly cursor: GroupCursor;
+  /** The create revision of the key that stores it. */
+  readonly createRevision: number;
   /** True if the last owner may have called the handler with events that are not handled. */
   readonly mayRepeat: boolean;
 }
@@ -78,7 +80,8 @@ export class PartitionClaimer {
     const name = this.#options.partitions === 1 ? group : `${group}/${partition}`;
     const { createRevision } = outcome;
     const claim = new Claim({ name, rawKey, createRevision, lease, keeper, keyValue, fences });
-    return { claim, cursorKey, cursor, mayRepeat: last.released !== true || last.interrupted === true };
+    const mayRepeat = last.released !== true || last.interrupted === true;
+    return { claim, cursorKey, cursor, createRevision: record.createRevision, mayRepeat };
   }
 
   #problem(partition: number, fault: string): string {

@@ -1,35 +1,41 @@
-import type { Operation } from '../../backend/key-value-store.js';
-import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { PlannedCursor } from './cursor-writer.js';
-import { type FormerPartitions, type GroupCursor, poisonOf, revisionOf, SINGLE_CALL_STALLS } from './group-cursor.js';
+import {
+  type CursorProgress,
+  type FormerPartitions,
+  type GroupCursor,
+  poisonOf,
+  revisionOf,
+  SINGLE_CALL_STALLS,
+} from './group-cursor.js';
 import { PartitionProgress, type ProgressEntry } from './partition-progress.js';
+import { type PlannedKeys, RememberedKeys } from './remembered-keys.js';
 
 export interface PartitionCursorOptions {
   readonly cursor: GroupCursor;
+  /** The create revision of the key that stores the cursor. */
+  readonly createRevision: number;
   /** The create revision of the owner key. */
   readonly token: number;
   /** Raw prefix of the remembered keys; `undefined`: nothing is remembered. */
   readonly rememberedPrefix: string | undefined;
+  /** The largest number of operations of a transaction. */
+  readonly transactionOperations: number;
 }
 
-/** The number of remembered keys that one write changes at most. */
-const MAX_KEYS = 100;
 /** The number of events from the first unfinished one on that may have started. */
 const WINDOW = 256;
 
 /** The cursor of an owned partition as it would be stored now, and how much of it is not stored yet. */
 export class PartitionCursor {
   readonly progress: PartitionProgress;
+  readonly keys: RememberedKeys;
   readonly #token: number;
-  readonly #prefix: string | undefined;
-  readonly #was: FormerPartitions | undefined;
-  readonly #suspects: ReadonlySet<string>;
+  readonly #createRevision: number;
+  readonly #suspects: Set<string>;
   /** Suspects that have not been handled since this instance owns the partition. */
   readonly #suspectsLeft: Set<string>;
   readonly #trying = new Set<string>();
-  /** Keys to remember (true) or to forget, which are not stored yet. */
-  readonly #keys = new Map<string, boolean>();
   #stored: GroupCursor;
   #stalls: number;
   #finished = 0;
@@ -37,18 +43,64 @@ export class PartitionCursor {
   /** Changes other than finished events, and how many of them are stored. */
   #changes = 0;
   #storedChanges = 0;
-  cluster: string;
+  #cluster: string;
+  #created: number;
+  #was: FormerPartitions | undefined;
+  #poison: readonly string[];
+  #remembers: boolean;
 
-  constructor({ cursor, token, rememberedPrefix }: PartitionCursorOptions) {
+  constructor({ cursor, createRevision, token, rememberedPrefix, transactionOperations }: PartitionCursorOptions) {
     this.progress = new PartitionProgress(cursor);
+    this.keys = new RememberedKeys({ prefix: rememberedPrefix, transactionOperations });
     this.#token = token;
-    this.#prefix = rememberedPrefix;
     this.#was = cursor.was;
     this.#suspects = new Set(cursor.suspects);
     this.#suspectsLeft = new Set(cursor.suspects);
     this.#stored = cursor;
     this.#stalls = cursor.stalls;
-    this.cluster = cursor.cluster;
+    this.#cluster = cursor.cluster;
+    this.#createRevision = createRevision;
+    this.#created = cursor.created ?? createRevision;
+    this.#poison = poisonOf(cursor);
+    // The initial phase handles all keys.
+    const isFirst = cursor.phase === 'initial' && cursor.after === undefined && cursor.done.length === 0;
+    this.#remembers = this.keys.isEnabled && (cursor.remembers === true || isFirst);
+  }
+
+  /** True if the names of all keys are stored that were there at the stored cursor. */
+  get remembers(): boolean {
+    return this.#remembers;
+  }
+
+  /** True if the names of the existing keys are to be stored before the cursor moves. */
+  get needsNames(): boolean {
+    return this.keys.isEnabled && !this.#remembers && this.progress.phase === undefined;
+  }
+
+  /** The names of all keys are stored, or wait to be. */
+  namesAdded(): void {
+    this.#remembers = true;
+    this.#changes += 1;
+  }
+
+  /** Returns the reason if the stored cursor belongs to another history than that of the cluster. */
+  foreignTo(clusterId: string): 'cluster-changed' | 'restored' | undefined {
+    // A proxy may name no cluster, which proves nothing.
+    if (this.#cluster !== '' && clusterId !== '' && this.#cluster !== clusterId) return 'cluster-changed';
+    return this.#created === this.#createRevision ? undefined : 'restored';
+  }
+
+  /** The progress belongs to the history of this cluster; empty if its id is unknown. */
+  belongsTo(clusterId: string): void {
+    if (clusterId !== '') this.#cluster = clusterId;
+    this.#created = this.#createRevision;
+  }
+
+  /** Nothing that was stored applies to the history that is handled from now on. */
+  forget(): void {
+    this.#was = undefined;
+    this.#poison = [];
+    for (const positions of [this.#suspects, this.#suspectsLeft, this.#trying]) positions.clear();
   }
 
   /** Number of finished events that are not stored. */
@@ -58,7 +110,7 @@ export class PartitionCursor {
 
   /** True if more than the revision would change. */
   get isDirty(): boolean {
-    return this.#changes > this.#storedChanges || this.unsaved > 0 || this.#keys.size > 0;
+    return this.#changes > this.#storedChanges || this.unsaved > 0 || this.keys.size > 0;
   }
 
   /** The number of revisions by which the stored cursor is behind. */
@@ -66,33 +118,19 @@ export class PartitionCursor {
     return this.progress.snapshot().r - this.#stored.r;
   }
 
-  /** True if keys are to be remembered or forgotten. */
-  get hasKeys(): boolean {
-    return this.#keys.size > 0;
-  }
-
-  /** True if so many keys are to be remembered that they need a write now. */
-  get hasManyKeys(): boolean {
-    return this.#keys.size >= MAX_KEYS;
-  }
-
   /** Number of events from the first unfinished one on that may have started. */
   get windowSize(): number {
     return this.#stalls >= SINGLE_CALL_STALLS ? 1 : WINDOW;
   }
 
-  /** Progress under another number of partitions, as long as it matters. */
+  /** Progress under another number of partitions. */
   get was(): FormerPartitions | undefined {
-    const { r, phase } = this.progress.snapshot();
-    const isNeeded = this.#was?.cursors.some(
-      (former) => phase ?? Math.max(former.r, ...former.done.map(revisionOf)) > r,
-    );
-    return isNeeded === true ? this.#was : undefined;
+    return this.#was;
   }
 
   /** The positions that are parked instead of being called. */
   get poison(): readonly string[] {
-    return poisonOf(this.#stored);
+    return this.#poison;
   }
 
   get stalls(): number {
@@ -109,10 +147,11 @@ export class PartitionCursor {
     return true;
   }
 
-  finish(entry: ProgressEntry, subject: Deliverable): void {
+  /** @param changes the events of the entry */
+  finish(entry: ProgressEntry, changes: readonly ChangeEvent[]): void {
     if (!entry.isFinished) this.#finished += entry.positions.length;
     this.committed(entry);
-    for (const [rawKey, isThere] of this.#keysOf(subject)) this.#keys.set(rawKey, isThere);
+    this.keys.add(changes);
   }
 
   /** A list is being handled from now on. */
@@ -122,34 +161,49 @@ export class PartitionCursor {
 
   /**
    * Plans a write. It is to be followed by `stored` if it is applied.
-   * @param also an event that counts as finished
+   * @param also an event that counts as finished; only if the names that wait fit into the write: see `RememberedKeys`
    */
   plan({ also, release = false, interrupted = false }: CursorPlanOptions = {}): PlannedCursor & PlannedMark {
-    const pending = [...this.#keys].slice(0, MAX_KEYS);
-    const isPartial = this.#keys.size > pending.length;
-    const keys = also ? [...pending, ...this.#keysOf(also.subject)] : pending;
+    const keys = this.keys.plan(also?.changes);
     if (!also && !release) this.#calm();
     const cursor: GroupCursor = {
       // Keys are remembered before the cursor moves past their events.
-      ...(isPartial && !also ? progressOf(this.#stored) : this.progress.snapshot(also?.entry)),
-      cluster: this.cluster,
+      ...(keys.isPartial ? placeOf(this.#stored) : this.#place(also?.entry)),
       stalls: this.#stalls,
       suspects: this.#stalls > 0 && this.#suspects.size > 0 ? [...this.#suspects] : undefined,
       trying: this.#stalls > 0 && this.#trying.size > 0 && !release ? [...this.#trying] : undefined,
-      was: this.was,
       ...(release && { released: true, interrupted: interrupted ? true : undefined }),
     };
-    const finished = isPartial ? this.#storedFinished : this.#finished;
+    const finished = keys.isPartial ? this.#storedFinished : this.#finished;
     return {
       cursor,
-      operations: keys.flatMap((key) => this.#operationOf(key)),
+      operations: keys.operations,
       mark: { keys, finished, changes: this.#changes },
     };
   }
 
+  #place(also: ProgressEntry | undefined): CursorPlace {
+    const progress = this.progress.snapshot(also);
+    return {
+      ...progress,
+      cluster: this.#cluster,
+      created: this.#created,
+      remembers: this.#remembers ? true : undefined,
+      was: this.#wasAt(progress),
+    };
+  }
+
+  /** Progress under another number of partitions matters until the progress has passed it. */
+  #wasAt({ r, phase }: CursorProgress): FormerPartitions | undefined {
+    const isNeeded = this.#was?.cursors.some(
+      (former) => phase ?? Math.max(former.r, ...former.done.map(revisionOf)) > r,
+    );
+    return isNeeded === true ? this.#was : undefined;
+  }
+
   /** The planned write was applied. */
   stored({ cursor, mark: { keys, finished, changes } }: Pick<PlannedCursor & PlannedMark, 'cursor' | 'mark'>): void {
-    for (const [rawKey, isThere] of keys) if (this.#keys.get(rawKey) === isThere) this.#keys.delete(rawKey);
+    this.keys.stored(keys);
     this.#stored = cursor;
     this.#storedFinished = finished;
     this.#storedChanges = changes;
@@ -173,25 +227,10 @@ export class PartitionCursor {
     this.#stalls = 0;
     this.#changes += 1;
   }
-
-  /** The keys to remember (true) or to forget (false) after these events. */
-  #keysOf(subject: Deliverable): [string, boolean][] {
-    if (this.#prefix === undefined) return [];
-    const events: readonly ChangeEvent[] = 'events' in subject ? subject.events : [subject];
-    return events
-      .filter(({ type, version, origin }) => type === 'delete' || version === 1 || origin !== 'live')
-      .map(({ rawKey, type }) => [rawKey, type === 'put']);
-  }
-
-  #operationOf([rawKey, isThere]: readonly [string, boolean]): Operation[] {
-    if (this.#prefix === undefined) return [];
-    const whole = this.#prefix + rawKey;
-    return [isThere ? { type: 'put', rawKey: whole, value: Buffer.alloc(0) } : { type: 'delete', rawKey: whole }];
-  }
 }
 
 export interface CursorPlanOptions {
-  readonly also?: { readonly entry: ProgressEntry; readonly subject: Deliverable };
+  readonly also?: { readonly entry: ProgressEntry; readonly changes: readonly ChangeEvent[] };
   /** The partition is given up. */
   readonly release?: boolean;
   /** Calls have begun whose events are not handled. */
@@ -201,16 +240,23 @@ export interface CursorPlanOptions {
 /** The parts of the state that a planned write stores. */
 export interface PlannedMark {
   readonly mark: {
-    readonly keys: readonly (readonly [string, boolean])[];
+    readonly keys: PlannedKeys;
     readonly finished: number;
     readonly changes: number;
   };
 }
 
-const progressOf = ({ r, done, phase, after, base }: GroupCursor): ReturnType<PartitionProgress['snapshot']> => ({
+/** The part of a cursor that depends on the events that are handled. */
+type CursorPlace = CursorProgress & Pick<GroupCursor, 'cluster' | 'created' | 'remembers' | 'was'>;
+
+const placeOf = ({ r, done, phase, after, base, cluster, created, remembers, was }: GroupCursor): CursorPlace => ({
   r,
   done,
   phase,
   after,
   base,
+  cluster,
+  created,
+  remembers,
+  was,
 });

@@ -1,51 +1,19 @@
-import { Fifo } from '../../collections/fifo.js';
 import type { Fence } from '../../backend/fence.js';
+import { Fifo } from '../../collections/fifo.js';
 import type { ConfigTransaction } from '../../config-transaction.js';
-import { quoted } from '../../foreign/foreign-text.js';
-import { errorClass, isA } from '../../foreign/foreign-error.js';
-import { adopted, isThenable } from '../../foreign/thenable.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { errorClass, isA } from '../../foreign/foreign-error.js';
 import { exponentialBackoff } from '../../timing/backoff.js';
 import { SYSTEM_CLOCK } from '../../timing/clock.js';
 import { type CallOutcome, DeliveryQueue, type PendingCall } from '../../watch/delivery/delivery-queue.js';
-import { HandlerRunner } from '../../watch/delivery/handler-runner.js';
-import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import { describeFailure, FinalFailure } from '../../watch/delivery/listener-failure.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
-import type { DeliveryContext, WatchFailure } from '../../watch/watch-event.js';
-import { GroupCall } from './group-call.js';
+import type { WatchFailure } from '../../watch/watch-event.js';
 import type { GroupHandler } from './group-handler.js';
-import type { ParkedRecord } from './parked-record.js';
-import type { PartitionProgress, ProgressEntry } from './partition-progress.js';
-
-/** An event or a batch on its way to the handler. */
-export interface GroupItem {
-  readonly subject: Deliverable;
-  readonly entry: ProgressEntry;
-  readonly redelivered: boolean;
-  /** True when the handler is done with it, one way or the other. */
-  isFinished: boolean;
-  /** True if the cursor that is stored says that it is finished. */
-  isStored?: boolean;
-  /** Set for an event that was parked and is handled again. */
-  readonly parked?: ParkedSource;
-  /** Called once after the last call. */
-  readonly onEnd?: () => void;
-  /** Set when the last attempt has failed, or instead of a call that is not made. */
-  failure: ItemFailure | undefined;
-}
-
-/** The key of a parked event and its content. */
-export interface ParkedSource {
-  readonly rawKey: string;
-  readonly record: ParkedRecord;
-}
-
-export interface ItemFailure {
-  readonly attempts: number;
-  /** Name of the error's class. */
-  readonly error: string;
-}
+import { contentsOf, type GroupItem, type ItemFailure, subjectOf } from './group-item.js';
+import { HandlerCalls } from './handler-calls.js';
+import { LaterCall } from './later-call.js';
+import type { PartitionProgress } from './partition-progress.js';
 
 export interface PartitionDeliveryOptions {
   readonly group: Pick<GroupHandler, 'name' | 'handler' | 'delivery' | 'onError'>;
@@ -77,7 +45,7 @@ const SLICE_MS = 20;
 /** Calls the handler of a group with the events of one partition, with retries, limits and order as any handler. */
 export class PartitionDelivery {
   readonly #options: PartitionDeliveryOptions;
-  readonly #runner: HandlerRunner<GroupItem>;
+  readonly #calls: HandlerCalls;
   readonly #queue: DeliveryQueue<GroupItem>;
   readonly #backlog = new Fifo<GroupItem>();
   #isStopped = false;
@@ -89,15 +57,11 @@ export class PartitionDelivery {
 
   constructor(options: PartitionDeliveryOptions) {
     this.#options = options;
-    const { group, log } = options;
-    const { delivery } = group;
-    this.#runner = new HandlerRunner<GroupItem>({
-      handler: (item, call) => this.#invoke(item, call),
-      delivery,
-      clock: SYSTEM_CLOCK,
-      describe: (item) => `${group.name} did not finish with ${subjectOf(item)}`,
+    const { delivery } = options.group;
+    this.#calls = new HandlerCalls({
+      ...options,
       onFailure: (item, attempts, error) => {
-        this.#failed(item, attempts, error, log);
+        this.#failed(item, attempts, error);
       },
     });
     this.#queue = new DeliveryQueue<GroupItem>({
@@ -125,11 +89,11 @@ export class PartitionDelivery {
   }
 
   get calls(): number {
-    return this.#runner.calls;
+    return this.#calls.calls;
   }
 
   get failures(): number {
-    return this.#runner.failures;
+    return this.#calls.failures;
   }
 
   /** Number of waiting items and running calls. */
@@ -210,20 +174,15 @@ export class PartitionDelivery {
 
   /** Aborts the signals of the running calls. */
   abort(reason: unknown): void {
-    this.#runner.abort(reason);
-  }
-
-  #contextOf(item: GroupItem, call: DeliveryContext): GroupCall {
-    const { group, fence, commit } = this.#options;
-    return new GroupCall(call, {
-      name: group.name,
-      fence,
-      redelivered: item.redelivered,
-      commit: (build) => commit(item, build),
-    });
+    this.#calls.abort(reason);
   }
 
   #call(item: GroupItem, attempt: number): CallOutcome | PendingCall {
+    if (item.isSilent === true) {
+      this.#begun += 1;
+      item.isFinished = true;
+      return 'done';
+    }
     const ready = this.#options.before(item);
     if (!ready) return this.#attempt(item, attempt);
     const call = new LaterCall();
@@ -237,7 +196,7 @@ export class PartitionDelivery {
   #attempt(item: GroupItem, attempt: number): CallOutcome | PendingCall {
     if (attempt === 1) this.#begun += 1;
     // A call that was applied after its time limit is not repeated.
-    const outcome = item.failure || item.isFinished ? 'done' : this.#runner.call(item, attempt);
+    const outcome = item.failure || item.isFinished ? 'done' : this.#calls.call(item, attempt);
     if (typeof outcome === 'string') return this.#ended(item, outcome);
     const call = new LaterCall();
     outcome.whenEnded((late) => {
@@ -258,63 +217,9 @@ export class PartitionDelivery {
     return call;
   }
 
-  #invoke(item: GroupItem, call: DeliveryContext): unknown {
-    const { handler } = this.#options.group;
-    const context = this.#contextOf(item, call);
-    const method = ('batch' in handler ? handler.batch : handler.event) as (
-      subject: Deliverable,
-      context: DeliveryContext,
-    ) => unknown;
-    let result: unknown;
-    try {
-      result = method(item.subject, context);
-    } catch (error) {
-      const committing = context.end();
-      if (committing) return this.#endCommitting(item, context, error);
-      this.#failedCall(item, context, error);
-      return undefined;
-    }
-    if (isThenable(result)) {
-      return adopted(result).then(
-        () => this.#finish(item, context),
-        async (error: unknown) => {
-          await context.end()?.catch(() => undefined);
-          this.#failedCall(item, context, error);
-        },
-      );
-    }
-    return this.#finish(item, context);
-  }
-
-  #finish(item: GroupItem, context: GroupCall): Promise<void> | undefined {
-    const committing = context.end();
-    if (!committing) {
-      item.isFinished = true;
-      return undefined;
-    }
-    return committing.then(() => {
-      item.isFinished = true;
-    });
-  }
-
-  async #endCommitting(item: GroupItem, context: GroupCall, error: unknown): Promise<void> {
-    await context.end()?.catch(() => undefined);
-    this.#failedCall(item, context, error);
-  }
-
-  /** @throws the error, unless the event is handled: then the error is only logged */
-  #failedCall(item: GroupItem, { isCommitted }: GroupCall, error: unknown): void {
-    if (!isCommitted) throw error;
-    const { group, log } = this.#options;
-    item.isFinished = true;
-    log.error(
-      `${group.name} failed for ${subjectOf(item)} after its commit() was applied: ${describeFailure(error)}; it is not retried`,
-    );
-  }
-
-  #failed(item: GroupItem, attempts: number, error: unknown, log: InstanceLog): void {
+  #failed(item: GroupItem, attempts: number, error: unknown): void {
     if (this.#isStopped) return;
-    const { group, onFailure } = this.#options;
+    const { group, log, onFailure } = this.#options;
     const cause = isA(error, FinalFailure) ? error.error : error;
     const failure: WatchFailure = { ...contentsOf(item), handler: group.name, attempts, error: cause };
     const { onExhausted } = group.delivery;
@@ -332,36 +237,3 @@ export class PartitionDelivery {
 }
 
 const CONSEQUENCE = { skip: '', halt: '; it is halted until resume()', park: '; the event is parked' } as const;
-
-const isEvent = (subject: Deliverable): subject is ChangeEvent => 'key' in subject;
-
-const subjectOf = ({ subject }: GroupItem): string =>
-  `${isEvent(subject) ? `key ${quoted(subject.key)}` : `${subject.events.length} events`} at revision ${subject.revision}`;
-
-const contentsOf = ({ subject }: GroupItem): Pick<WatchFailure, 'event' | 'batch'> =>
-  isEvent(subject) ? { event: subject, batch: undefined } : { event: subject.events[0] as ChangeEvent, batch: subject };
-
-/** A call that begins later, or goes on after the end of another one. */
-class LaterCall implements PendingCall {
-  #outcome: CallOutcome | undefined;
-  #onEnd: ((outcome: CallOutcome) => void) | undefined;
-
-  follow(outcome: CallOutcome | PendingCall): void {
-    if (typeof outcome === 'string') this.end(outcome);
-    else {
-      outcome.whenEnded((late) => {
-        this.end(late);
-      });
-    }
-  }
-
-  end(outcome: CallOutcome): void {
-    this.#outcome = outcome;
-    this.#onEnd?.(outcome);
-  }
-
-  whenEnded(callback: (outcome: CallOutcome) => void): void {
-    if (this.#outcome === undefined) this.#onEnd = callback;
-    else callback(this.#outcome);
-  }
-}

@@ -1,6 +1,7 @@
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
 import { type FormerPartitions, isHandled, keyPosition, revisionOf } from './group-cursor.js';
-import type { GroupItem } from './partition-delivery.js';
+import type { PartitionCursor } from './partition-cursor.js';
+import type { GroupItem } from './group-item.js';
 import { partitionOf } from './partition-of.js';
 import type { PartitionProgress } from './partition-progress.js';
 
@@ -14,11 +15,12 @@ export interface PartitionIntakeOptions {
   readonly progress: PartitionProgress;
   readonly isBatched: boolean;
   readonly events: 'put' | 'delete' | 'both';
+  /** True if the events that the handler does not want change which keys are remembered. */
+  readonly remembers: boolean;
   /** True if another owner may have handled an event of this revision. */
   readonly mayBeRepeated: (revision: number, isPhase: boolean) => boolean;
-  /** The positions that are parked instead of being called. */
-  readonly poison: readonly string[];
-  readonly was: FormerPartitions | undefined;
+  /** Has the positions that are parked instead of being called. */
+  readonly cursor: Pick<PartitionCursor, 'poison' | 'was'>;
   readonly partitionKeyOf: (key: string) => string | undefined;
   readonly push: (item: GroupItem) => void;
 }
@@ -33,16 +35,16 @@ export class PartitionIntake {
 
   /** One revision. */
   live({ revision, origin }: Pick<ChangeBatch, 'revision' | 'origin'>, placed: readonly PlacedEvent[]): void {
-    const wanted = placed.filter(({ event, position }) => this.#isWanted(event) && !this.#wasHandled(event, position));
-    if (this.#options.isBatched) this.#add(revision, origin, wanted, undefined);
-    else for (const each of wanted) this.#add(revision, origin, [each], undefined);
+    const added = placed.filter(({ event, position }) => this.#isTaken(event) && !this.#wasHandled(event, position));
+    if (this.#options.isBatched) this.#add(revision, origin, added, undefined);
+    else for (const each of added) this.#add(revision, origin, [each], undefined);
   }
 
   /** All keys of a phase that are not handled yet, in key order. */
   phase(revision: number, events: readonly ChangeEvent[]): void {
     const { progress, isBatched } = this.#options;
     const placed = events
-      .filter((event) => this.#isWanted(event) && !this.#wasHandledBefore(event))
+      .filter((event) => this.#isTaken(event) && !this.#wasHandledBefore(event))
       .map((event) => ({ event, position: keyPosition(event.rawKey) }));
     const origin = placed[0]?.event.origin ?? 'initial';
     if (isBatched) this.#add(revision, origin, placed, placed.at(-1)?.event.rawKey);
@@ -58,19 +60,27 @@ export class PartitionIntake {
   ): void {
     const [first] = placed;
     if (!first) return;
-    const { progress, isBatched, mayBeRepeated, poison, push } = this.#options;
+    const { progress, isBatched, mayBeRepeated, cursor, push } = this.#options;
     const positions = placed.map(({ position }) => position);
     const entry = progress.add(positions, revision, phaseKey);
     if (entry.isFinished) return;
+    const changes = placed.map(({ event }) => event);
+    const wanted = changes.filter((event) => this.#isWanted(event));
     push({
-      subject: isBatched ? { revision, origin, events: placed.map(({ event }) => event) } : first.event,
+      subject: isBatched ? { revision, origin, events: wanted } : first.event,
+      changes,
       entry,
+      isSilent: wanted.length === 0,
       redelivered: mayBeRepeated(revision, phaseKey !== undefined),
       isFinished: false,
-      failure: positions.some((position) => poison.includes(position))
+      failure: positions.some((position) => cursor.poison.includes(position))
         ? { attempts: 0, error: 'ProcessEnded' }
         : undefined,
     });
+  }
+
+  #isTaken(event: ChangeEvent): boolean {
+    return this.#options.remembers || this.#isWanted(event);
   }
 
   #isWanted({ type }: ChangeEvent): boolean {
@@ -91,7 +101,8 @@ export class PartitionIntake {
   }
 
   #formerOf(key: string): FormerPartitions['cursors'][number] | undefined {
-    const { was, partitionKeyOf } = this.#options;
+    const { cursor, partitionKeyOf } = this.#options;
+    const { was } = cursor;
     return was?.cursors[partitionOf(partitionKeyOf(key) ?? '', was.partitions)];
   }
 }

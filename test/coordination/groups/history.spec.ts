@@ -142,4 +142,40 @@ describe('the history of a group', () => {
       { reason: 'compacted', fromRevision: Number(before?.r) + 1, deletionsKnown: false },
     ]);
   });
+
+  it('is not taken for handled if the cursor was copied to another store, whose revisions are higher', async () => {
+    const source = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+    await runOnce(source);
+    const mirror = new FakeCluster();
+    for (const key of ['a', 'b', 'new']) mirror.put(`/orders/${key}`, '1');
+    while (mirror.revision < source.revision + 20) mirror.put('/others/a', '1');
+    for (const key of source.keys('/co/')) mirror.put(key, source.get(key)?.value ?? '');
+    expect(await runOnce(mirror)).toEqual([
+      '/orders/a=1 resync again',
+      '/orders/b=1 resync again',
+      '/orders/new=1 resync again',
+    ]);
+    expect(notices).toMatchObject([{ reason: 'restored', deletionsKnown: false }]);
+    mirror.put('/orders/a', '2');
+    expect(await runOnce(mirror)).toEqual(['/orders/a=2<1 live']);
+    expect(notices).toEqual([]);
+  });
+
+  it.each([{}, { phase: 'resync', after: '/orders/a', base: { r: 1_000, done: [] } }])(
+    'is not taken for handled if the cluster is another one: %o',
+    async (phase) => {
+      const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+      await runOnce(fake);
+      const foreign = { ...cursorOf(fake), cluster: '4711', ...phase };
+      fake.put('/co/v1/groups/billing/cursors/000', foreign);
+      fake.put('/orders/c', '1');
+      expect(await runOnce(fake)).toEqual([
+        '/orders/a=1 resync again',
+        '/orders/b=1 resync again',
+        '/orders/c=1 resync again',
+      ]);
+      expect(notices).toMatchObject([{ reason: 'cluster-changed', deletionsKnown: false }]);
+      expect(await runOnce(fake)).toEqual([]);
+    },
+  );
 });

@@ -1,10 +1,11 @@
 import { EtcdTriggerInspector, type GroupDescription, type WatchKey } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { partitionOf } from '../../../lib/coordination/groups/partition-of.js';
 import { Deferred } from '../../../lib/timing/deferred.js';
 import { eventually } from '../../support/eventually.js';
 import type { StartedApp } from '../../support/start-app.js';
-import { groupHandlerOf, Journal, startInstance } from './group-app.js';
+import { cursorOf, groupHandlerOf, Journal, startInstance } from './group-app.js';
 
 const PARTITIONS = 32;
 const GROUP = { group: { name: 'billing', partitions: PARTITIONS } } satisfies Parameters<typeof WatchKey>[1];
@@ -12,6 +13,13 @@ const SETTLE_MS = 5_000;
 
 const groupOf = ({ app }: Pick<StartedApp, 'app'>): GroupDescription | undefined =>
   app.get(EtcdTriggerInspector).describe().clusters[0]?.coordination?.groups[0];
+
+/** Revision up to which an instance has received the changes of the orders. */
+const receivedBy = ({ app }: Pick<StartedApp, 'app'>): number | undefined =>
+  app
+    .get(EtcdTriggerInspector)
+    .describe()
+    .clusters[0]?.targets.find(({ target }) => target.includes('/orders/'))?.revision;
 
 /** Instance by partition. */
 const ownersIn = (fake: FakeCluster): Map<string, string> =>
@@ -121,6 +129,39 @@ describe('the partitions of a group', () => {
     ]);
   });
 
+  it('lose nothing that happens while a partition that moves waits for its calls', async () => {
+    const fake = new FakeCluster();
+    const end = new Deferred();
+    const handled: string[] = [];
+    const handler = groupHandlerOf(
+      async ({ key, value }) => {
+        handled.push(`${key} ${value?.toString()}`);
+        await end.promise;
+      },
+      { group: { name: 'billing', partitions: 2 } },
+    );
+    const keys = Array.from({ length: 8 }, (_, index) => `/orders/${index}`);
+    await using first = await startInstance(fake, handler, { pod: 'pod-1' });
+    for (const key of keys) fake.put(key, 'before');
+    await eventually(() => handled.length === keys.length);
+    await using second = await startInstance(fake, handler, { pod: 'pod-2', settle: false });
+    await eventually(() => fake.keys('/co/v1/instances/').length === 2);
+    // The members must be the same for a while.
+    await eventually(() => {
+      fake.advance(SETTLE_MS);
+      return groupOf(first)?.partitions.some(({ state }) => state === 'ending') === true;
+    });
+    for (const key of keys) fake.put(key, 'meanwhile');
+    await eventually(() => receivedBy(first) === fake.revision);
+    end.resolve();
+
+    await eventually(() => sizesOf(ownersIn(fake)).length === 2);
+    await settled(fake);
+    expect(new Set(handled).size).toBe(2 * keys.length);
+    expect(handled).toHaveLength(2 * keys.length);
+    expect(groupOf(second)?.partitions.map(({ state }) => state)).toContain('following');
+  });
+
   it('are claimed by another instance if the assigned one does not do it', async () => {
     const fake = new FakeCluster();
     const handler = groupHandlerOf(() => undefined, GROUP);
@@ -133,5 +174,49 @@ describe('the partitions of a group', () => {
     await eventually(() => ownersIn(fake).size === PARTITIONS / 2);
     fake.advance(6_000);
     await eventually(() => ownersIn(fake).size === PARTITIONS);
+  });
+
+  it('deliver a difference that waits for a running call to the next owner, although others went on', async () => {
+    const fake = new FakeCluster();
+    const end = new Deferred();
+    const calls: string[] = [];
+    const handlerOf = (pod: string) =>
+      groupHandlerOf(
+        async ({ key, value }, { fence }) => {
+          calls.push(`${pod} ${key}=${value?.toString() ?? ''}`);
+          // The calls of one partition end when the test says so, and those of the difference with their process.
+          if (pod === 'one' && fence?.name === 'billing/0') await (key === slow ? end.promise : new Deferred().promise);
+        },
+        { group: { name: 'billing', partitions: 2 }, order: 'target' },
+      );
+    const keysOf = (partition: number): string[] =>
+      Array.from({ length: 40 }, (_, index) => `/orders/${index}`).filter((key) => partitionOf(key, 2) === partition);
+    const [slow = '', changed = '', next = ''] = keysOf(0);
+    const [other = ''] = keysOf(1);
+    const one = await startInstance(fake, handlerOf('one'), { pod: 'one' });
+    fake.put(slow, '1');
+    await eventually(() => calls.length === 1);
+    fake.disconnect();
+    fake.put(changed, '1');
+    fake.put(other, '1');
+    fake.compact();
+    fake.reconnect();
+    await eventually(() => calls.includes(`one ${other}=1`));
+    // The partition falls behind the other one, which goes on.
+    fake.put(next, '1');
+    fake.put(other, '2');
+    await eventually(() => calls.includes(`one ${other}=2`));
+    end.resolve();
+    await eventually(() => calls.includes(`one ${changed}=1`));
+    fake.advance(1_000);
+    await eventually(() => cursorOf(fake, 0)?.phase === 'resync');
+    await using two = await startInstance(fake, handlerOf('two'), { pod: 'two', settle: false });
+    fake.delete('/co/v1/groups/billing/owners/000');
+    await eventually(() => calls.includes(`two ${next}=1`));
+    await settled(two.app);
+    const [, ...repeated] = calls.filter((call) => call.endsWith(`${changed}=1`));
+    expect(repeated).toEqual([`two ${changed}=1`]);
+    expect(calls.filter((call) => call.endsWith(`${next}=1`))).toEqual([`two ${next}=1`]);
+    await one[Symbol.asyncDispose]();
   });
 });

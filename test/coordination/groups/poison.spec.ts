@@ -1,6 +1,7 @@
 import { GroupRegistry, type WatchKey } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
 import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
 
@@ -128,5 +129,37 @@ describe('an event that a group cannot handle', () => {
     await settled(one.app);
     expect(calls).toBe(1);
     expect(one.app.get(GroupRegistry).list()[0]?.partitions).toMatchObject([{ pending: 0, lagMs: 0 }]);
+  });
+
+  it('is handled again as soon as etcd permits it, and once', async () => {
+    const fake = new FakeCluster();
+    const journal = new Journal();
+    const logger = new CollectingLogger();
+    const parkedKeys = (): string[] => fake.keys('/co/v1/groups/billing/parked/');
+    let isBroken = true;
+    await using one = await startInstance(
+      fake,
+      groupHandlerOf(({ key }) => {
+        journal.lines.push(key);
+        if (isBroken) throw new TypeError('broken');
+        // The handled event cannot be deleted for a while.
+        fake.deny('/co/v1/groups/billing/parked/');
+      }, PARKING),
+      { logger },
+    );
+    fake.put('/orders/a', '1');
+    await settled(one.app);
+    isBroken = false;
+    journal.take();
+    const [parked = ''] = parkedKeys();
+    fake.deny('/co/v1/groups/billing/parked/');
+    fake.put(parked, { ...(fake.json(parked) as object), redrive: true });
+    await eventually(() => logger.text.includes('a parked event cannot be handled again yet'));
+    fake.allow();
+    await eventually(() => logger.text.includes('cannot store its cursor'));
+    fake.allow();
+    await eventually(() => parkedKeys().length === 0);
+    await settled(one.app);
+    expect(journal.take()).toEqual(['/orders/a']);
   });
 });

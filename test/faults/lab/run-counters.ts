@@ -13,6 +13,11 @@ export class RunCounters {
   /** Number of watches on the members while all listeners are active. */
   streams = 0;
   connections = 0;
+  /** Writes that handler groups had to handle, and the effects that they wrote. */
+  orders = 0;
+  effects = 0;
+  /** Effects written more than once, which only `commit()` rules out. */
+  repeatedEffects = 0;
   readonly #results: CheckResult[] = [];
   readonly #faults = new Map<string, FaultCounters>();
 
@@ -43,6 +48,9 @@ export class RunCounters {
       ['events delivered', this.sum(({ delivered }) => delivered)],
       ['resyncs expected', this.sum(({ resyncsExpected }) => resyncsExpected)],
       ['resyncs reported', this.sum(({ resyncsReported }) => resyncsReported)],
+      ['writes for handler groups', this.orders],
+      ['effects of two groups', this.effects],
+      ['repeated without commit()', this.repeatedEffects],
       ...(['missed', 'duplicate', 'out of order', 'torn'] as const).map(
         (kind) => [kind, this.sum((result) => result.count(kind))] as const,
       ),

@@ -3,6 +3,8 @@ import type { Fault } from './fault.js';
 import type { LabEnvironment } from './lab-cluster.js';
 import { LabFailure } from './lab-failure.js';
 import { Laboratory } from './laboratory.js';
+import { drawPodRounds, type PodRound } from './pods/pod-faults.js';
+import { PodLaboratory } from './pods/pod-laboratory.js';
 import { Random } from './random.js';
 import { drawRounds, type Round } from './schedule.js';
 import { RunCounters } from './run-counters.js';
@@ -16,14 +18,16 @@ interface Phase {
 }
 
 const PHASES: readonly Phase[] = [
-  { environment: 'plain', share: 0.75 },
+  { environment: 'plain', share: 0.6 },
   {
     environment: 'secured',
-    share: 0.15,
+    share: 0.1,
     kinds: ['token expiry', 'certificate reload', 'cut', 'kill', 'cut off from quorum', 'compaction while cut off'],
   },
   { environment: 'edge cases', share: 0.1, kinds: ['cut', 'cut inside a message', 'refuse', 'move leader', 'backlog'] },
 ];
+/** Fraction of the total time for application processes that share handler groups. */
+const PODS_SHARE = 0.2;
 
 /**
  * `npm run soak -- --minutes 30 --seed 1 [--etcd 3.4]`: runs as many rounds as fit into the time, checks after each
@@ -52,6 +56,7 @@ export async function main(args: string[]): Promise<number> {
       );
       process.stderr.write(`${phase.environment}: etcd ${version}, seed ${values.seed}\n`);
     }
+    await soakPods(Number(values.minutes) * 60_000 * PODS_SHARE, values.etcd, Number(values.seed), counters);
     process.stdout.write(
       `soak on etcd ${values.etcd} with seed ${values.seed}\n${counters.toString()}\n\nno violations\n`,
     );
@@ -80,5 +85,19 @@ async function soak(
     return lab.cluster.etcd.version;
   } finally {
     await lab.stop();
+  }
+}
+
+/** Kills, stops, partitions, scales and replaces application processes: at least one round, then as many as fit. */
+async function soakPods(forMs: number, version: string, seed: number, counters: RunCounters): Promise<void> {
+  const until = performance.now() + forMs;
+  const rounds: Iterator<PodRound> = drawPodRounds(new Random(seed));
+  const laboratory = await PodLaboratory.start({ version, seed, counters });
+  try {
+    do await laboratory.run(rounds.next().value as PodRound);
+    while (performance.now() < until);
+    process.stderr.write(`application processes: etcd ${laboratory.version}, seed ${seed}\n`);
+  } finally {
+    await laboratory[Symbol.asyncDispose]();
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { type ChangeBatch, ChangeEvent } from '../../../lib/watch/stream/change-event.js';
 import { type DeliveryOptions, resolveDelivery } from '../../../lib/watch/delivery/delivery-options.js';
+import { InvalidOptionsError } from '../../../lib/etcd-trigger.errors.js';
 import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
 import type { WatchFailure, WatchHandler } from '../../../lib/watch/watch-event.js';
 import { FinalFailure } from '../../../lib/watch/delivery/listener-failure.js';
@@ -103,6 +104,18 @@ describe('QueuedSubscription', () => {
     await eventually(() => failures.length === 1);
     expect(failures[0]).toMatchObject({ error, attempts: 1 });
     expect(logger.text).toMatch(/Orders.onOrder failed for key "a" at revision 7: a guard denied it/);
+  });
+
+  it('logs the message of an error of this library, and of no other', async () => {
+    const { subscription, failures, logger } = subscribe({
+      event: ({ key }) =>
+        Promise.reject(key === 'a' ? new InvalidOptionsError('a definition is missing') : new Error('a secret')),
+    });
+    subscription.deliver(revision(7, 'a=1', 'b=1'), undefined);
+
+    await eventually(() => failures.length === 2);
+    expect(logger.text).toMatch(/failed for key "a" at revision 7: InvalidOptionsError at .*: a definition is missing/);
+    expect(logger.text).not.toContain('a secret');
   });
 
   it('gives each pending call a separate signal, which the subscription aborts', async () => {

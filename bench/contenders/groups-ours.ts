@@ -1,0 +1,159 @@
+import 'reflect-metadata';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type INestApplicationContext, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { IsString } from 'class-validator';
+import {
+  type DeliveryContext,
+  EtcdTriggerModule,
+  type GroupOptions,
+  GroupRegistry,
+  type WatchEvent,
+  WatcherService,
+  WatchKey,
+} from 'nestjs-etcd-trigger';
+import { options, startSample } from '../contender.js';
+import { metricOf } from '../etcd-metrics.js';
+import type { GroupWork } from '../groups.js';
+
+const { hosts, work, count, group } = options() as {
+  hosts: string[];
+  work: GroupWork;
+  count: number;
+  group: string;
+};
+
+const BENCH = '/b/';
+const WATCHED = '/o/';
+const PARTITIONS = 16;
+const CHECKPOINT = { everyEvents: 1_000 };
+
+class Effect {
+  @IsString() value!: string;
+}
+
+/** Starts an application with one handler. Without a group, every instance handles every event. */
+function start(
+  target: string,
+  onEvent: (event: WatchEvent, context: DeliveryContext) => unknown,
+  handled: { readonly group?: GroupOptions; readonly fromRevision?: number },
+): Promise<INestApplicationContext> {
+  class Handler {
+    @WatchKey(target, handled)
+    on(event: WatchEvent, context: DeliveryContext): unknown {
+      return onEvent(event, context);
+    }
+  }
+  return create(Handler);
+}
+
+function create(handler: Type<object>): Promise<INestApplicationContext> {
+  @Module({
+    imports: [
+      EtcdTriggerModule.forRoot({
+        client: { hosts },
+        coordination: { prefix: '/coordination', settleMs: 100 },
+        configs: [{ prefix: '/effects/', type: Effect }],
+      }),
+    ],
+    providers: [handler],
+  })
+  class Root {}
+  return NestFactory.createApplicationContext(Root, { logger: false });
+}
+
+/** Resolves when this instance follows every partition of the group. */
+async function owned(app: INestApplicationContext): Promise<void> {
+  const isFollowing = (): boolean => {
+    const partitions = app.get(GroupRegistry).list()[0]?.partitions ?? [];
+    return partitions.length > 0 && partitions.every(({ state }) => state === 'following');
+  };
+  while (!isFollowing()) await sleep(1);
+}
+
+const WORKS: Record<GroupWork, () => Promise<void>> = {
+  /** Writes the cursor from which `group` resumes. */
+  async prepare() {
+    const app = await start(BENCH, () => undefined, { group: { name: group, from: 'now', checkpoint: CHECKPOINT } });
+    await owned(app);
+    const finish = startSample();
+    await app.close();
+    finish(count);
+  },
+
+  /** Events since the cursor. */
+  async group() {
+    const finish = startSample();
+    await start(BENCH, counted(finish), { group: { name: group, checkpoint: CHECKPOINT } });
+  },
+
+  /** The same events, for a handler without a group. `group` is their first revision. */
+  async handler() {
+    const finish = startSample();
+    await start(BENCH, counted(finish), { fromRevision: Number(group) });
+  },
+
+  /** One transaction an event: its effect, and that it is done. */
+  async commits() {
+    let done = 0;
+    let end = (): void => undefined;
+    const all = new Promise<void>((resolve) => {
+      end = resolve;
+    });
+    const onEvent = async ({ key }: WatchEvent, context: DeliveryContext): Promise<void> => {
+      await context.commit((tx) => {
+        tx.put(`/effects/${key.slice(WATCHED.length)}`, { value: 'x' });
+      });
+      done += 1;
+      if (done === count) end();
+    };
+    const app = await start(WATCHED, onEvent, { group: { name: group, partitions: PARTITIONS, from: 'now' } });
+    await owned(app);
+    const watcher = app.get(WatcherService);
+    const finish = startSample();
+    // Enough keys to keep every partition busy, written in one process with the handlers, as the peer's transactions are.
+    for (let index = 0; index < count; index += 1) void watcher.put(`${WATCHED}${index % 160}`, String(index));
+    await all;
+    finish(done);
+  },
+
+  /** Two instances hand the only partition to each other at their shutdown. Prints the longest time too. */
+  async handOvers() {
+    const of = { group: { name: group, from: 'now' } } as const;
+    let owner = await start(WATCHED, () => undefined, of);
+    await owned(owner);
+    const times: number[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const next = await start(WATCHED, () => undefined, of);
+      const begin = performance.now();
+      const closing = owner.close();
+      await owned(next);
+      times.push(performance.now() - begin);
+      await closing;
+      owner = next;
+    }
+    const sorted = times.sort((a, b) => a - b);
+    startSample()(count, { p99: sorted[Math.ceil(count * 0.99) - 1] ?? Number.NaN });
+  },
+
+  /** An instance that follows a group without any event, for `count` milliseconds. */
+  async idle() {
+    const app = await start(WATCHED, () => undefined, { group: { name: group, partitions: PARTITIONS } });
+    await owned(app);
+    const proposals = (): Promise<number> => metricOf(hosts[0] ?? '', 'etcd_server_proposals_committed_total');
+    const before = await proposals();
+    const finish = startSample();
+    await sleep(count);
+    finish(count, { proposals: (await proposals()) - before });
+  },
+};
+
+function counted(finish: ReturnType<typeof startSample>): () => void {
+  let seen = 0;
+  return () => {
+    seen += 1;
+    if (seen === count) finish(count);
+  };
+}
+
+await WORKS[work]();

@@ -1,0 +1,49 @@
+import { quoted } from '../../foreign/foreign-text.js';
+import type { Deliverable } from '../../watch/delivery/event-buffer.js';
+import type { ChangeEvent } from '../../watch/stream/change-event.js';
+import type { WatchFailure } from '../../watch/watch-event.js';
+import type { ParkedRecord } from './parked-record.js';
+import type { ProgressEntry } from './partition-progress.js';
+
+/** An event or a batch on its way to the handler. */
+export interface GroupItem {
+  readonly subject: Deliverable;
+  /** The events of the entry: those of the subject, and those that only change which keys are remembered. */
+  readonly changes: readonly ChangeEvent[];
+  readonly entry: ProgressEntry;
+  readonly redelivered: boolean;
+  /** True if the handler is not called, because it does not want the events. */
+  readonly isSilent?: boolean;
+  /** True when the handler is done with it, one way or the other. */
+  isFinished: boolean;
+  /** True if the cursor that is stored says that it is finished. */
+  isStored?: boolean;
+  /** Set for an event that was parked and is handled again. */
+  readonly parked?: ParkedSource;
+  /** Called once after the last call. */
+  readonly onEnd?: () => void;
+  /** Set when the last attempt has failed, or instead of a call that is not made. */
+  failure: ItemFailure | undefined;
+}
+
+/** The key of a parked event and its content. */
+export interface ParkedSource {
+  readonly rawKey: string;
+  readonly record: ParkedRecord;
+}
+
+export interface ItemFailure {
+  readonly attempts: number;
+  /** Name of the error's class. */
+  readonly error: string;
+}
+
+/** Names an item in a message, without values. */
+export const subjectOf = ({ subject }: GroupItem): string =>
+  `${isEvent(subject) ? `key ${quoted(subject.key)}` : `${subject.events.length} events`} at revision ${subject.revision}`;
+
+/** The events of an item, as a failure reports them. */
+export const contentsOf = ({ subject }: GroupItem): Pick<WatchFailure, 'event' | 'batch'> =>
+  isEvent(subject) ? { event: subject, batch: undefined } : { event: subject.events[0] as ChangeEvent, batch: subject };
+
+const isEvent = (subject: Deliverable): subject is ChangeEvent => 'key' in subject;

@@ -1,0 +1,122 @@
+import type { Fence } from '../../backend/fence.js';
+import type { ConfigTransaction } from '../../config-transaction.js';
+import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { adopted, isThenable } from '../../foreign/thenable.js';
+import { SYSTEM_CLOCK } from '../../timing/clock.js';
+import type { CallOutcome, PendingCall } from '../../watch/delivery/delivery-queue.js';
+import type { Deliverable } from '../../watch/delivery/event-buffer.js';
+import { HandlerRunner } from '../../watch/delivery/handler-runner.js';
+import { describeFailure } from '../../watch/delivery/listener-failure.js';
+import type { DeliveryContext } from '../../watch/watch-event.js';
+import { GroupCall } from './group-call.js';
+import type { GroupHandler } from './group-handler.js';
+import { type GroupItem, subjectOf } from './group-item.js';
+
+export interface HandlerCallsOptions {
+  readonly group: Pick<GroupHandler, 'name' | 'handler' | 'delivery'>;
+  readonly fence: Fence;
+  readonly log: InstanceLog;
+  /** Applies writes, and stores that the item is finished. */
+  readonly commit: (item: GroupItem, build: (tx: ConfigTransaction) => void) => Promise<void>;
+  /** The last attempt has failed. */
+  readonly onFailure: (item: GroupItem, attempts: number, error: unknown) => void;
+}
+
+/** Calls the handler of a group with items, and decides from the end of a call whether the item is finished. */
+export class HandlerCalls {
+  readonly #options: HandlerCallsOptions;
+  readonly #runner: HandlerRunner<GroupItem>;
+
+  constructor(options: HandlerCallsOptions) {
+    const { group, onFailure } = options;
+    this.#options = options;
+    this.#runner = new HandlerRunner<GroupItem>({
+      handler: (item, call) => this.#invoke(item, call),
+      delivery: group.delivery,
+      clock: SYSTEM_CLOCK,
+      describe: (item) => `${group.name} did not finish with ${subjectOf(item)}`,
+      onFailure,
+    });
+  }
+
+  get calls(): number {
+    return this.#runner.calls;
+  }
+
+  get failures(): number {
+    return this.#runner.failures;
+  }
+
+  call(item: GroupItem, attempt: number): CallOutcome | PendingCall {
+    return this.#runner.call(item, attempt);
+  }
+
+  /** Aborts the signals of the running calls. */
+  abort(reason: unknown): void {
+    this.#runner.abort(reason);
+  }
+
+  #invoke(item: GroupItem, call: DeliveryContext): unknown {
+    const { handler } = this.#options.group;
+    const context = this.#contextOf(item, call);
+    const method = ('batch' in handler ? handler.batch : handler.event) as (
+      subject: Deliverable,
+      context: DeliveryContext,
+    ) => unknown;
+    let result: unknown;
+    try {
+      result = method(item.subject, context);
+    } catch (error) {
+      const committing = context.end();
+      if (committing) return this.#endCommitting(item, context, error);
+      this.#failedCall(item, context, error);
+      return undefined;
+    }
+    if (isThenable(result)) {
+      return adopted(result).then(
+        () => this.#finish(item, context),
+        async (error: unknown) => {
+          await context.end()?.catch(() => undefined);
+          this.#failedCall(item, context, error);
+        },
+      );
+    }
+    return this.#finish(item, context);
+  }
+
+  #finish(item: GroupItem, context: GroupCall): Promise<void> | undefined {
+    const committing = context.end();
+    if (!committing) {
+      item.isFinished = true;
+      return undefined;
+    }
+    return committing.then(() => {
+      item.isFinished = true;
+    });
+  }
+
+  async #endCommitting(item: GroupItem, context: GroupCall, error: unknown): Promise<void> {
+    await context.end()?.catch(() => undefined);
+    this.#failedCall(item, context, error);
+  }
+
+  /** @throws the error, unless the event is handled: then the error is only logged */
+  #failedCall(item: GroupItem, { isCommitted }: GroupCall, error: unknown): void {
+    if (!isCommitted) throw error;
+    const { group, log } = this.#options;
+    item.isFinished = true;
+    log.error(
+      `${group.name} failed for ${subjectOf(item)} after its commit() was applied: ${describeFailure(error)}; it is not retried`,
+    );
+  }
+
+  #contextOf(item: GroupItem, call: DeliveryContext): GroupCall {
+    const { group, fence, commit } = this.#options;
+    return new GroupCall(call, {
+      name: group.name,
+      fence,
+      redelivered: item.redelivered,
+      commit: (build) => commit(item, build),
+    });
+  }
+}

@@ -1,0 +1,222 @@
+import { IsInt } from 'class-validator';
+import type { DeliveryContext, ResyncNotice, WatchBatch, WatchKey } from 'nestjs-etcd-trigger';
+import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
+import { describe, expect, it } from 'vitest';
+import { Deferred } from '../../../lib/timing/deferred.js';
+import { eventually } from '../../support/eventually.js';
+import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
+
+class Effect {
+  @IsInt() count!: number;
+}
+
+const configs = [{ prefix: '/effects/', type: Effect }];
+const NAMES = '/co/v1/groups/billing/keys/';
+const GROUP = { name: 'billing', remember: 'keys' } as const;
+
+const namesIn = (fake: FakeCluster): string[] => fake.keys(NAMES).map((key) => key.slice(NAMES.length));
+const ordersOf = (count: number): string[] => Array.from({ length: count }, (_, index) => `/orders/${index}`);
+
+function recorder(options: Exclude<Parameters<typeof WatchKey>[1], undefined> = {}) {
+  const journal = new Journal();
+  const notices: ResyncNotice[] = [];
+  const provider = groupHandlerOf(
+    (event, context) => {
+      journal.lines.push(describeEvent(event, context));
+    },
+    { group: GROUP, onResync: (notice) => notices.push(notice), ...options },
+  );
+  const runOnce = async (fake: FakeCluster): Promise<string[]> => {
+    await (await startInstance(fake, provider))[Symbol.asyncDispose]();
+    return journal.take();
+  };
+  return { journal, notices, provider, runOnce };
+}
+
+/** A handler of batches that stores the number of their events with a `commit()`. */
+function committing() {
+  const sizes: number[] = [];
+  const on = (events: unknown, context: DeliveryContext): unknown => {
+    const { length } = (events as WatchBatch).events;
+    return context.commit((tx) => {
+      sizes.push(length);
+      tx.put(`/effects/${sizes.length}`, { count: length });
+    });
+  };
+  return { sizes, provider: groupHandlerOf(on, { group: GROUP, batch: true }) };
+}
+
+describe('the keys that a group remembers', () => {
+  it('are stored with a commit() of more of them than fit into a transaction', async () => {
+    const fake = new FakeCluster();
+    for (const key of ordersOf(300)) fake.put(key, '1');
+    const { sizes, provider } = committing();
+    await (await startInstance(fake, provider, { configs }))[Symbol.asyncDispose]();
+    expect([sizes, fake.json('/effects/1')]).toEqual([[300], { count: 300 }]);
+    expect(namesIn(fake)).toHaveLength(300);
+
+    for (const key of ordersOf(250)) fake.delete(key);
+    fake.compact();
+    await (await startInstance(fake, provider, { configs }))[Symbol.asyncDispose]();
+    expect([sizes, fake.json('/effects/2')]).toEqual([[300, 250], { count: 250 }]);
+    expect(namesIn(fake)).toHaveLength(50);
+    fake.compact();
+    await (await startInstance(fake, provider, { configs }))[Symbol.asyncDispose]();
+    expect(sizes).toEqual([300, 250]);
+  });
+
+  it('are handled without a commit() in a batch of more of them than fit into a transaction', async () => {
+    const fake = new FakeCluster();
+    for (const key of ordersOf(350)) fake.put(key, '1');
+    const sizes: number[] = [];
+    const provider = groupHandlerOf(
+      (batch) => {
+        sizes.push((batch as unknown as WatchBatch).events.length);
+      },
+      { group: GROUP, batch: true },
+    );
+    await using one = await startInstance(fake, provider);
+    await eventually(() => namesIn(fake).length >= 300);
+    fake.advance(1_000);
+    await eventually(() => namesIn(fake).length === 350);
+    fake.put('/orders/last', '1');
+    await settled(one.app);
+    expect(sizes).toEqual([350, 1]);
+  });
+
+  it('are parked in a batch of more of them than fit into a transaction', async () => {
+    const fake = new FakeCluster();
+    for (const key of ordersOf(150)) fake.put(key, '1');
+    const provider = groupHandlerOf(
+      () => {
+        throw new TypeError('broken');
+      },
+      { group: GROUP, batch: true, onExhausted: 'park' },
+    );
+    await using one = await startInstance(fake, provider);
+    await settled(one.app);
+    expect([fake.keys('/co/v1/groups/billing/parked/').length, namesIn(fake).length]).toEqual([150, 150]);
+  });
+
+  it('are stored before the cursor moves past them, however many become known during a commit()', async () => {
+    const fake = new FakeCluster();
+    for (const key of ordersOf(240)) fake.put(key, '1');
+    fake.put('/orders/zz', '1');
+    const started = new Set<string>();
+    const go = new Deferred();
+    const provider = groupHandlerOf(
+      async (event, context) => {
+        started.add(event.key);
+        await go.promise;
+        if (event.key !== '/orders/zz') return;
+        await context.commit((tx) => {
+          tx.put('/effects/zz', { count: 1 });
+        });
+      },
+      { group: GROUP, concurrency: 256 },
+    );
+    await using one = await startInstance(fake, provider, { configs, settle: false });
+    await eventually(() => started.size === 241);
+    go.resolve();
+    await eventually(() => fake.get('/effects/zz') !== undefined);
+    const { revision = 0 } = fake.get('/effects/zz') ?? {};
+    const late = fake.keys(NAMES).filter((key) => (fake.get(key)?.revision ?? 0) > revision);
+    expect([late, namesIn(fake).length]).toEqual([[], 241]);
+    await settled(one.app);
+  });
+
+  it('are not delivered again as deleted if an owner has died before it has deleted their names', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+    const { runOnce } = recorder();
+    await runOnce(fake);
+    const { revision } = fake.delete('/orders/a');
+    expect(await runOnce(fake)).toEqual(['/orders/a=<1 live']);
+    fake.put(`${NAMES}/orders/a`, String(revision));
+    fake.put('/orders/b', '2');
+    fake.compact();
+    expect(await runOnce(fake)).toEqual(['/orders/b=2 resync']);
+    expect(namesIn(fake)).toEqual(['/orders/b']);
+  });
+
+  it('are delivered as deleted if an owner has died before it has handled that', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1' });
+    const { runOnce } = recorder();
+    await runOnce(fake);
+    const { revision } = fake.delete('/orders/a');
+    fake.put(`${NAMES}/orders/a`, String(revision));
+    fake.compact();
+    expect(await runOnce(fake)).toEqual(['/orders/a= resync']);
+    expect(namesIn(fake)).toEqual([]);
+  });
+
+  it('are forgotten when they are deleted, also if the handler does not want deletions', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+    const { runOnce } = recorder({ events: 'put' });
+    expect(await runOnce(fake)).toEqual(['/orders/a=1 initial', '/orders/b=1 initial']);
+    fake.delete('/orders/a');
+    fake.put('/orders/c', '1');
+    fake.delete('/orders/c');
+    expect(await runOnce(fake)).toEqual(['/orders/c=1 live']);
+    expect(namesIn(fake)).toEqual(['/orders/b']);
+    fake.delete('/orders/b');
+    fake.compact();
+    expect(await runOnce(fake)).toEqual([]);
+    expect(namesIn(fake)).toEqual([]);
+  });
+
+  it.each([false, true])('are known to a handler that wants only deletions, with batches: %s', async (isBatched) => {
+    const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+    const deleted: string[] = [];
+    const provider = groupHandlerOf(
+      (subject) => {
+        const { events } = isBatched ? (subject as unknown as WatchBatch) : { events: [subject] };
+        deleted.push(...events.map(({ key, type }) => `${type} ${key}`));
+      },
+      { group: GROUP, events: 'delete', ...(isBatched && { batch: true }) },
+    );
+    const runOnce = async (): Promise<void> => (await startInstance(fake, provider))[Symbol.asyncDispose]();
+    await runOnce();
+    fake.transaction((tx) => {
+      tx.put('/orders/c', '1');
+      tx.delete('/orders/b');
+    });
+    await runOnce();
+    expect([deleted.splice(0), namesIn(fake)]).toEqual([['delete /orders/b'], ['/orders/a', '/orders/c']]);
+    fake.delete('/orders/a');
+    fake.put('/orders/c', '2');
+    fake.compact();
+    await runOnce();
+    expect([deleted, namesIn(fake)]).toEqual([['delete /orders/a'], ['/orders/c']]);
+  });
+
+  it.each([
+    ['begins with the next change', { name: 'billing', from: 'now' } as const, { ...GROUP, from: 'now' } as const],
+    ['is asked to remember them later', 'billing', GROUP],
+  ])('are those that exist when a group %s', async (_, first, second) => {
+    const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+    await recorder({ group: first }).runOnce(fake);
+    expect(namesIn(fake)).toEqual([]);
+    const { notices, runOnce } = recorder({ group: second });
+    fake.delete('/orders/b');
+    fake.put('/orders/c', '1');
+    await runOnce(fake);
+    expect([namesIn(fake), cursorOf(fake)?.remembers]).toEqual([['/orders/a', '/orders/c'], true]);
+    fake.delete('/orders/a');
+    fake.compact();
+    expect(await runOnce(fake)).toEqual(['/orders/a= resync']);
+    expect(notices.map(({ deletionsKnown }) => deletionsKnown)).toEqual([true]);
+  });
+
+  it('are not claimed to be known if the history was lost before they were remembered', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+    await recorder({ group: 'billing' }).runOnce(fake);
+    fake.delete('/orders/a');
+    fake.put('/orders/b', '2');
+    fake.compact();
+    const { notices, runOnce } = recorder();
+    expect(await runOnce(fake)).toEqual(['/orders/b=2 resync']);
+    expect(notices.map(({ deletionsKnown }) => deletionsKnown)).toEqual([false]);
+    await runOnce(fake);
+    expect(namesIn(fake)).toEqual(['/orders/b']);
+  });
+});

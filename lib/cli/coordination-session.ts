@@ -47,7 +47,7 @@ export async function inCoordination<T>(
   try {
     return await run({
       overview: new CoordinationOverview({ listWatcher, keys, signal }),
-      groups: new GroupAdministration({ keyValue, listWatcher, keys, stamp }),
+      groups: new GroupAdministration({ keyValue, listWatcher, keys, limits, stamp }),
       crons: application?.crons,
     });
   } finally {

@@ -94,20 +94,28 @@ export class KeyListing {
     const last = this.#sorted.get(feed);
     const view = cache.view();
     const { invalid } = cache.counts();
-    if (last?.view === view && last.invalid === invalid) return last.keys;
-    const own = 'key' in definition.target ? [definition.target.key] : [];
-    const keys = [...new Set([...cache.knownKeys(), ...own])].sort();
-    const isSame = last?.keys.length === keys.length && keys.every((key, index) => key === last.keys[index]);
-    const kept = isSame ? last.keys : keys;
-    this.#sorted.set(feed, { view, invalid, keys: kept });
-    return kept;
+    // Only rejected keys may have no value.
+    if (last?.view === view && last.invalid === 0 && invalid === 0) return last.keys;
+    const known = cache.knownKeys();
+    const isSame = last?.known.length === known.length && known.every((key, index) => key === last.known[index]);
+    const keys = isSame ? last.keys : sortedKeys(definition, known);
+    this.#sorted.set(feed, { view, invalid, known, keys });
+    return keys;
   }
+}
+
+/** The key of a definition is listed also while it is absent, so that it can be created. */
+function sortedKeys({ target }: ResolvedConfigDefinition, known: readonly string[]): string[] {
+  const own = 'key' in target && !known.includes(target.key) ? [target.key] : [];
+  return [...known, ...own].sort();
 }
 
 interface SortedKeys {
   /** The values of the cache, which are another object after each change. */
   readonly view: object;
   readonly invalid: number;
+  /** The keys in the order of the cache. */
+  readonly known: readonly string[];
   readonly keys: string[];
 }
 

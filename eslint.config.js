@@ -74,6 +74,7 @@ export default defineConfig(
   mayNotImport('store', ETCD3, GRPC, ...to('etcd', 'handlers', 'telemetry', 'module')),
   mayNotImport('handlers', ETCD3, GRPC, ...to('etcd', 'store', 'telemetry', 'module')),
   mayNotImport('telemetry', ETCD3, GRPC, NEST_CORE, ...to('etcd', 'dto', 'store', 'handlers', 'module')),
+  mayNotImport('console', ETCD3, GRPC),
   mayNotImport('terminus', ETCD3, GRPC, ...to('backend', 'etcd', 'watch', 'dto', 'store', 'handlers', 'telemetry')),
   mayNotImport('testing', ETCD3, GRPC, ...to('etcd', 'dto', 'store', 'handlers', 'telemetry')),
   {

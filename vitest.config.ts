@@ -18,6 +18,10 @@ export default defineConfig({
     alias: [
       { find: /^nestjs-etcd-trigger$/, replacement: fileURLToPath(new URL('lib/index.ts', import.meta.url)) },
       {
+        find: /^nestjs-etcd-trigger\/console$/,
+        replacement: fileURLToPath(new URL('lib/console/index.ts', import.meta.url)),
+      },
+      {
         find: /^nestjs-etcd-trigger\/terminus$/,
         replacement: fileURLToPath(new URL('lib/terminus/index.ts', import.meta.url)),
       },

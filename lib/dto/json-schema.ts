@@ -86,7 +86,7 @@ export function jsonSchemaOf({ '~standard': standard }: StandardSchema): JsonObj
 }
 
 /** Returns the nested classes by name, with the class itself if it contains itself; `undefined` if a name is ambiguous. */
-function nestedClassesOf(type: AnyClass): ReadonlyMap<string, AnyClass> | undefined {
+export function nestedClassesOf(type: AnyClass): ReadonlyMap<string, AnyClass> | undefined {
   const found = new Map<string, AnyClass>();
   const pending: AnyClass[] = [type];
   for (let next = pending.pop(); next; next = pending.pop()) {

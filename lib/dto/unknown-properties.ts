@@ -28,7 +28,7 @@ export interface StrippedPaths {
 }
 
 /** Class of a value, and the property that selected it among the classes of a discriminator. */
-interface SelectedType {
+export interface SelectedType {
   readonly type: unknown;
   readonly selector?: string;
 }
@@ -88,7 +88,8 @@ function stripValue(value: unknown, selected: SelectedType, path: string, paths:
   }
 }
 
-function selectType(value: unknown, { discriminator }: PropertyMetadata, itemType: unknown): SelectedType {
+/** Returns the class of a nested value, by the rules of class-transformer. */
+export function selectType(value: unknown, { discriminator }: PropertyMetadata, itemType: unknown): SelectedType {
   if (!discriminator) return { type: itemType };
   const { property: selector, subTypes } = discriminator;
   const name = isJsonObject(value) ? value[selector] : undefined;

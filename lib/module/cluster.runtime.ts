@@ -104,6 +104,21 @@ export class ClusterRuntime {
     return this.#feeds?.pinnedReads;
   }
 
+  /** `undefined` until the store is loaded. */
+  get store(): StoreService | undefined {
+    return this.#store;
+  }
+
+  /** The definitions with their listeners; `undefined` until the store is loaded. */
+  get definitionFeeds(): DefinitionFeeds | undefined {
+    return this.#feeds;
+  }
+
+  /** Reads and writes bytes in etcd. */
+  get keyValue(): KeyValueStore {
+    return this.#keyValue;
+  }
+
   /** Empty until the store is loaded. */
   get feeds(): readonly DefinitionFeed[] {
     return this.#feeds?.all ?? [];

@@ -171,15 +171,20 @@ export class EtcdTriggerInspector {
   }
 }
 
-function describeCluster(cluster: ClusterRuntime): ClusterDescription {
-  const { name, options, ranges, registry, feeds, coordination } = cluster;
+const describeCluster = (cluster: ClusterRuntime): ClusterDescription => ({
+  ...describeActivity(cluster),
+  store: { status: cluster.storeStatus, definitions: cluster.feeds.map(describeDefinition) },
+});
+
+/** Describes a cluster without its store. The cost does not depend on the number of keys. */
+export function describeActivity(cluster: ClusterRuntime): Omit<ClusterDescription, 'store'> {
+  const { name, options, ranges, registry, coordination } = cluster;
   return {
     name: printable(name),
     serviceName: printable(options.serviceName),
     podName: printable(options.podName),
     targets: ranges.all.map(describeTarget),
     handlers: describeHandlers(registry),
-    store: { status: cluster.storeStatus, definitions: feeds.map(describeDefinition) },
     crons: (coordination?.crons ?? []).map(describeCron),
     live: cluster.live.describe(),
     coordination: coordination && describeCoordination(coordination),

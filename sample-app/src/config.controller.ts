@@ -1,9 +1,8 @@
-import { Body, Controller, Get, Headers, NotFoundException, Param, Patch, Post, Put } from '@nestjs/common';
-import { StoreService, WatcherService, type WriteResult } from 'nestjs-etcd-trigger';
-import { type ConfigurationName, CONFIGURATIONS, isConfigurationName } from './configurations.js';
+import { Body, Controller, Get, NotFoundException, Param, Post, Put } from '@nestjs/common';
+import { EtcdTriggerInspector, StoreService, WatcherService, type WriteResult } from 'nestjs-etcd-trigger';
+import { CONFIGURATIONS, isConfigurationName } from './configurations.js';
 import { DatabaseClient } from './database.client.js';
 import { EventHandlers, type SeenEvent } from './event.handlers.js';
-import { LiveState } from './live-state.js';
 
 /** Returns the current configuration and writes to etcd. */
 @Controller()
@@ -13,15 +12,17 @@ export class ConfigController {
     private readonly watcher: WatcherService,
     private readonly database: DatabaseClient,
     private readonly events: EventHandlers,
-    private readonly state: LiveState,
+    private readonly inspector: EtcdTriggerInspector,
   ) {}
 
+  /** The inspector masks the properties that are declared with `@Secret()`. */
   @Get('config')
   current(): object {
-    const configurations = Object.keys(CONFIGURATIONS).map((name) => {
-      const { value, state, revision, source, violations } = this.state.configuration(name as ConfigurationName);
-      return [name, { value, state, revision, source, violations }];
-    });
+    const effective = this.inspector.effective();
+    const configurations = Object.entries(CONFIGURATIONS).map(([name, definition]) => [
+      name,
+      effective.find(({ key }) => key === definition.key),
+    ]);
     return {
       status: this.store.status,
       connectsTo: this.database.url,
@@ -32,20 +33,8 @@ export class ConfigController {
   /** Replaces a whole document. */
   @Put('config/:name')
   write(@Param('name') name: string, @Body() body: object): Promise<WriteResult> {
-    return this.store.put(definitionOf(name).key, body);
-  }
-
-  /** Changes some properties. With `If-Match`, only if the key is still at that revision. */
-  @Patch('config/:name')
-  edit(
-    @Param('name') name: string,
-    @Body() changes: object,
-    @Headers('if-match') revision: string | undefined,
-  ): Promise<WriteResult> {
-    const { key, type } = definitionOf(name);
-    const current = this.store.getOrThrow<object>(key, type);
-    const condition = revision === undefined ? {} : { ifRevision: Number(revision) };
-    return this.store.put(key, { ...current, ...changes }, condition);
+    if (!isConfigurationName(name)) throw new NotFoundException(`unknown configuration "${name}"`);
+    return this.store.put(CONFIGURATIONS[name].key, body);
   }
 
   @Get('events')
@@ -57,9 +46,4 @@ export class ConfigController {
   publish(@Param('name') name: string, @Body() body: object): Promise<{ revision: number }> {
     return this.watcher.put(`/app/events/${name}`, JSON.stringify(body));
   }
-}
-
-function definitionOf(name: string): (typeof CONFIGURATIONS)[ConfigurationName] {
-  if (!isConfigurationName(name)) throw new NotFoundException(`unknown configuration "${name}"`);
-  return CONFIGURATIONS[name];
 }

@@ -1,6 +1,5 @@
 import { Injectable } from '@nestjs/common';
 import { WatchKey, type WatchEvent } from 'nestjs-etcd-trigger';
-import { Activity } from './activity.js';
 import { print } from './terminal.js';
 
 export interface SeenEvent {
@@ -17,14 +16,11 @@ const MAX_EVENTS = 20;
 export class EventHandlers {
   readonly latest: SeenEvent[] = [];
 
-  constructor(private readonly activity: Activity) {}
-
   @WatchKey('/app/events/')
   onEvent({ key, type, value, revision, origin }: WatchEvent): void {
     const seen = { key, type, text: value?.toString(), revision };
     this.latest.unshift(seen);
     this.latest.length = Math.min(this.latest.length, MAX_EVENTS);
-    this.activity.add({ subject: 'event', key, type, revision, origin, detail: seen.text ?? '' });
     print('event', `${key} ${type} ${seen.text ?? ''} (revision ${revision}, ${origin})`);
   }
 }

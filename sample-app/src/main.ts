@@ -1,5 +1,4 @@
 import 'reflect-metadata';
-import { fileURLToPath } from 'node:url';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { StoreService, WatcherService } from 'nestjs-etcd-trigger';
@@ -36,20 +35,19 @@ app.use(localRequests(allowedHosts));
 app.use('/metrics', handleScrape);
 if (etcd.own) app.use('/etcd', etcdSwitch(etcd.own.first));
 app.useBodyParser('json');
-app.useStaticAssets(fileURLToPath(new URL('page', import.meta.url)));
 if (etcd.own) closeBeforeEtcd(app, etcd.own.hosts);
 else app.enableShutdownHooks();
 await orExit(app.listen(PORT, host));
 
 const url = (await app.getUrl()).replace(/127\.0\.0\.1|\[::1?\]|0\.0\.0\.0/, 'localhost');
 const joined = orExit(app.get(Instances).join(url));
-const etcdCommands = `  curl -X DELETE ${url}/etcd              kills etcd: watch the page, /health/ready and /metrics
+const etcdCommands = `  curl -X DELETE ${url}/etcd              kills etcd: watch the console, /health/ready and /metrics
   curl -X PUT ${url}/etcd                 restarts it with its data
 `;
 process.stdout.write(`
 The app is running at ${url} and reads its configuration from etcd. Open
 
-  ${url}/                     its live configuration: edit a value, stop etcd, start it again
+  ${url}/                     its console: edit a value, roll it back, stop etcd, start it again
 
 or try in another terminal:
 
@@ -58,6 +56,7 @@ or try in another terminal:
   curl -X PUT ${url}/config/redis -H 'content-type: application/json' -d '{"host":"cache-2","port":"none"}'
                                              rejected with the property; the last valid value stays in use
   curl -X POST ${url}/events/order-1 -H 'content-type: application/json' -d '{"total":3}'
+                                             billed by one instance: see /app/bills/order-1 in the console
   curl ${url}/events                      the latest events received by the handler
   curl ${url}/pods                        who leads, what is locked, the cron job, the instances
   curl -X POST ${url}/stocktaking         takes stock for 5 s under a lock, one instance at a time

@@ -20,6 +20,7 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   Resources: ['LiveProviderOptions'],
   loadConfig: ['LoadConfigOptions'],
   'Changes of the store': ['ChangeOptions'],
+  Console: ['ConsoleSettings', 'StaticConsoleOptions'],
   'Other calls of the store': [
     'PutOptions',
     'UpdateOptions',

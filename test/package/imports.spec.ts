@@ -119,6 +119,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   module: ['*'],
   cli: ['*'],
   'cli/commands': ['*'],
+  console: ['*'],
   terminus: ['module'],
   testing: ['backend', 'module', 'testing/etcd', 'testing/fake'],
   'testing/etcd': ['testing'],

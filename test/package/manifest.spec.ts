@@ -8,7 +8,9 @@ describe('the package', () => {
   it('contains only the expected files', async () => {
     const { stdout } = await promisify(execFile)('npm', ['pack', '--dry-run', '--json', '--ignore-scripts']);
     const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
-    const others = files.map(({ path }) => path).filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
+    const others = files
+      .map(({ path }) => path)
+      .filter((path) => !/^dist\/(.+\.(js|d\.ts)|console\/page\/.+\.(html|css|svg))$/.test(path));
 
     // The package includes the guides. It does not include the generated API reference, because the types document it.
     const guides = readdirSync('docs').filter((name) => name.endsWith('.md'));
@@ -25,7 +27,9 @@ describe('the package', () => {
       ].sort(),
     );
     expect(files.length).toBeGreaterThan(60);
-    expect(files.map(({ path }) => path)).toContain('dist/testing/index.d.ts');
+    const paths = files.map(({ path }) => path);
+    expect(paths).toContain('dist/testing/index.d.ts');
+    for (const name of readdirSync('lib/console/page')) expect(paths).toContain(`dist/console/page/${name}`);
   });
 
   it('knows its own version', () => {

@@ -3,7 +3,7 @@ import { type ConfigViolation, InvalidConfigError, RevisionUnavailableError } fr
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.js';
-import { lastLifeBefore } from './key-history.js';
+import { recordsBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
 import { WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
 import { type ConfigWriter, originOf, type WriteResult, written } from './config-writer.js';
@@ -36,6 +36,8 @@ export interface HistoryOptions<T extends object> {
 
 /** Options of `StoreService.rollback`. */
 export interface RollbackOptions extends WriteNote {
+  /** Write only if the key, or the layer, was last written at this revision; 0: only if it is absent. */
+  readonly ifRevision?: number | undefined;
   /**
    * For a definition with layers: the layer whose document is written again.
    * @default the key, if it is one of the layers
@@ -43,7 +45,7 @@ export interface RollbackOptions extends WriteNote {
   readonly layer?: string | undefined;
 }
 
-const ROLLBACK_OPTIONS: OptionNames<RollbackOptions> = { layer: true, ...WRITE_NOTE };
+const ROLLBACK_OPTIONS: OptionNames<RollbackOptions> = { ifRevision: true, layer: true, ...WRITE_NOTE };
 const HISTORY_OPTIONS: OptionNames<HistoryOptions<object>> = { limit: true, type: true };
 
 /** Reads earlier values of a key from etcd's own revisions, until etcd compacts them. */
@@ -83,6 +85,8 @@ export class ConfigHistory {
     const what = `rollback ${quoted(key)} to revision ${revision}`;
     checkInteger(`rollback ${quoted(key)}: revision`, revision, { min: 1, key });
     checkKnown(options, ROLLBACK_OPTIONS, { owner: ` of ${what}` });
+    const { ifRevision } = options;
+    if (ifRevision !== undefined) checkInteger(`${what}: ifRevision`, ifRevision, { min: 0, key });
     if (feed instanceof LayeredFeed) return this.#rollbackLayer(what, feed, revision, options);
     checkNoLayer(what, feed, options);
     const rawKey = rawKeyOf(key);
@@ -93,7 +97,13 @@ export class ConfigHistory {
     }
     const operation = { type: 'put', rawKey, value: old.value } as const;
     const from = current?.revision ?? 0;
-    const write = { feed, key, operation, expected: from, before: { revision: from, bytes: current?.value } };
+    const write = {
+      feed,
+      key,
+      operation,
+      expected: ifRevision ?? from,
+      before: { revision: from, bytes: current?.value },
+    };
     const origin = originOf(what, key, options);
     return written(await this.#writer.apply({ what, writes: [write], origin, action: 'rollback' }));
   }
@@ -108,7 +118,7 @@ export class ConfigHistory {
     const layer = layerOf(what, feed, options);
     const rawKey = rawKeyOf(layer);
     const [{ record: current }, old] = await Promise.all([this.#keyValue.get(rawKey), this.#at(what, layer, revision)]);
-    const change = { feed, layer, expected: current?.revision ?? 0, next: () => old.value };
+    const change = { feed, layer, expected: options.ifRevision ?? current?.revision ?? 0, next: () => old.value };
     const origin = originOf(what, layer, options);
     return written(await this.#layers.apply({ what, writes: [], changes: [change], origin, action: 'rollback' }));
   }
@@ -140,16 +150,8 @@ export class ConfigHistory {
   }
 
   async *#walk(rawKey: string): AsyncGenerator<KeyRecord, void, void> {
-    const readAt = async (revision: number): Promise<KeyRecord | undefined> =>
-      (await this.#keyValue.get(rawKey, { revision })).record;
-    const { record: newest, revision: now } = await this.#keyValue.get(rawKey);
     try {
-      let record = newest ?? (await lastLifeBefore(now, readAt));
-      while (record) {
-        yield record;
-        const before = record.revision - 1;
-        record = before < 1 ? undefined : ((await readAt(before)) ?? (await lastLifeBefore(before, readAt)));
-      }
+      yield* recordsBefore(this.#keyValue, rawKey);
     } catch (error) {
       // Older revisions are compacted.
       if (!(error instanceof CompactedError)) throw error;

@@ -1,4 +1,29 @@
 import type { KeyRecord } from '../../backend/key-record.js';
+import type { KeyValueStore } from '../../backend/key-value-store.js';
+
+/**
+ * Yields the writes of a key, newest first, also those before a deletion.
+ * @throws CompactedError when etcd has compacted what is older
+ */
+export async function* recordsBefore(
+  keyValue: Pick<KeyValueStore, 'get'>,
+  rawKey: string,
+): AsyncGenerator<KeyRecord, void, void> {
+  const readAt = readerOf(keyValue, rawKey);
+  const { record: newest, revision: now } = await keyValue.get(rawKey);
+  let record = newest ?? (await lastLifeBefore(now, readAt));
+  while (record) {
+    yield record;
+    const before = record.revision - 1;
+    record = before < 1 ? undefined : ((await readAt(before)) ?? (await lastLifeBefore(before, readAt)));
+  }
+}
+
+/** Returns a function that reads the key at a revision. */
+export const readerOf =
+  (keyValue: Pick<KeyValueStore, 'get'>, rawKey: string): ReadAt =>
+  async (revision) =>
+    (await keyValue.get(rawKey, { revision })).record;
 
 /**
  * Returns the last value of a key before it was absent at `absent`; `undefined` if there was none. Searches backwards

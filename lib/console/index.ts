@@ -1,0 +1,9 @@
+export { EtcdTriggerConsoleModule } from './console.module.js';
+export type {
+  AsyncConsoleOptions,
+  AuthoredRequest,
+  AuthorFunction,
+  ConsoleOptions,
+  ConsoleSettings,
+  StaticConsoleOptions,
+} from './console.options.js';

@@ -30,7 +30,10 @@ export interface AuthoredRequest {
 }
 
 /** The type of a method, which may take the request of a platform. */
-export type AuthorFunction = { author(request: AuthoredRequest): string | Promise<string> }['author'];
+export type AuthorFunction = {
+  /** Returns the name of the user. */
+  author(request: AuthoredRequest): string | Promise<string>;
+}['author'];
 
 /** Options that Nest needs while it builds the module graph, so an async factory cannot return them. */
 export interface StaticConsoleOptions {
@@ -57,6 +60,7 @@ export interface ConsoleOptions extends StaticConsoleOptions, ConsoleSettings {}
 export interface AsyncConsoleOptions extends StaticConsoleOptions {
   /** Providers that are the arguments of `useFactory`. */
   readonly inject?: FactoryProvider['inject'] | undefined;
+  /** Returns the settings. The arguments are the providers of `inject`. */
   readonly useFactory: (...injected: never[]) => ConsoleSettings | Promise<ConsoleSettings>;
 }
 

@@ -119,7 +119,8 @@ export class HandlerRegistrar implements MethodRegistrar {
         onResyncs(notice),
       ]);
     try {
-      const invoker = pinnedHandler(invokerOf(plan, { log, counters: handler.counters, application, limits }), pin);
+      const { counters, times } = handler;
+      const invoker = times.of(pinnedHandler(invokerOf(plan, { log, counters, application, limits }), pin));
       if (options.group !== undefined) {
         const onError = (failure: WatchFailure): Promise<unknown> =>
           Promise.all([

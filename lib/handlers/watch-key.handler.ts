@@ -1,5 +1,6 @@
 import type { WatchTarget } from '../backend/key-range.js';
 import type { WatchSubscription } from '../watch/delivery/watch-options.js';
+import { CallTimes } from './call-times.js';
 import { HandlerCounters, type HandlerPlan } from './handler.plan.js';
 import { describeHandlerTarget } from './handler-target.js';
 import { className } from '../foreign/class-name.js';
@@ -15,6 +16,8 @@ export class WatchKeyHandler {
   readonly targetName: string;
   /** @internal */
   readonly counters = new HandlerCounters();
+  /** @internal */
+  readonly times = new CallTimes();
   #subscription: WatchSubscription | undefined;
   #isPaused = false;
 
@@ -67,6 +70,16 @@ export class WatchKeyHandler {
   /** Failed calls, including those that were retried. */
   get failures(): number {
     return this.#subscription?.failures ?? 0;
+  }
+
+  /** Ended calls whose duration was measured: all asynchronous ones, and every 16th of the others. */
+  get timedCalls(): number {
+    return this.times.calls;
+  }
+
+  /** Milliseconds that the measured calls have taken, in total. */
+  get timedMs(): number {
+    return this.times.ms;
   }
 
   /** Values that failed validation. */

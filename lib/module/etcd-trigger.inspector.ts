@@ -72,6 +72,8 @@ export interface HandlerDescription {
   readonly failures: number;
   readonly invalid: number;
   readonly refused: number;
+  readonly timedCalls: number;
+  readonly timedMs: number;
 }
 
 /** One `@ClusterCron` job, with the counts of this instance. */
@@ -203,16 +205,18 @@ const describeTarget = ({ range, state, cache, listenerCount, failing }: SharedR
 });
 
 const describeHandlers = (registry: WatchKeyRegistry): HandlerDescription[] =>
-  registry.list().map(({ name, targetName, state, revision, pending, calls, failures, invalid, refused }) => ({
-    name,
-    target: targetName,
-    state,
-    revision,
-    pending,
-    calls,
-    failures,
-    invalid,
-    refused,
+  registry.list().map((handler) => ({
+    name: handler.name,
+    target: handler.targetName,
+    state: handler.state,
+    revision: handler.revision,
+    pending: handler.pending,
+    calls: handler.calls,
+    failures: handler.failures,
+    invalid: handler.invalid,
+    refused: handler.refused,
+    timedCalls: handler.timedCalls,
+    timedMs: handler.timedMs,
   }));
 
 const describeCron = ({ name, method, expression, owner, lastTick, nextTick, status }: CronJob): CronDescription => ({

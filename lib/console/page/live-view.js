@@ -16,6 +16,7 @@ export class LiveView {
     { name: 'calls', className: 'first' },
     { name: 'failures', className: 'second' },
   ]);
+  #latency = new Plot('Handler latency:', [{ name: 'ms', className: 'first' }], 'ms');
   #sections;
   #problems = element('ul', { className: 'notice', hidden: true });
   isDirty = false;
@@ -33,6 +34,7 @@ export class LiveView {
       { className: 'plots', ariaLabel: 'Rates' },
       this.#events.element,
       this.#handlers.element,
+      this.#latency.element,
     );
     this.element = element(
       'div',
@@ -74,9 +76,10 @@ export class LiveView {
   }
 
   #plot() {
-    const { events, calls, failures } = this.#rates.samples;
+    const { events, calls, failures, latency } = this.#rates.samples;
     this.#events.update([events]);
     this.#handlers.update([calls, failures]);
+    this.#latency.update([latency]);
   }
 }
 

@@ -7,7 +7,7 @@ const HEIGHT = 56;
 /** Seconds that a plot shows. */
 export const PLOT_SECONDS = 120;
 
-/** A small plot of one or two rates of the last two minutes. */
+/** A small plot of one or two series of the last two minutes. */
 export class Plot {
   #series;
   #lines;
@@ -16,9 +16,12 @@ export class Plot {
   #svg;
   #title;
 
-  /** `series` is a list of `{ name, className }`. */
-  constructor(title, series) {
+  #unit;
+
+  /** `series` is a list of `{ name, className }`. `unit` follows the largest value. */
+  constructor(title, series, unit = 'a second') {
     this.#title = title;
+    this.#unit = unit;
     this.#series = series;
     this.#svg = svg('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img' });
     this.#lines = series.map(({ className }) => svg('polyline', { class: className, fill: 'none' }));
@@ -44,7 +47,7 @@ export class Plot {
       .map((each, index) => `${rateText(each.at(-1) ?? 0)} ${this.#series[index].name}`.trim())
       .join(', ');
     setText(this.#now, now);
-    setText(this.#max, `last 2 min, at most ${rateText(max)} a second`);
+    setText(this.#max, `last 2 min, at most ${rateText(max)} ${this.#unit}`);
     this.#svg.setAttribute('aria-label', `${this.#title} ${now}`);
   }
 }

@@ -1,12 +1,15 @@
 import { PLOT_SECONDS } from './plot.js';
 
+/** The counters of the handlers. */
+const NONE = { calls: 0, failures: 0, timedCalls: 0, timedMs: 0 };
+
 /** Counts what happens each second since the page was opened, also while another view is shown. */
 export class Rates {
   #events = 0;
   #counters;
-  /** Increases since the last second, of calls and failures. */
-  #increase = { calls: 0, failures: 0 };
-  samples = { events: [], calls: [], failures: [] };
+  /** Increases since the last second. */
+  #increase = NONE;
+  samples = { events: [], calls: [], failures: [], latency: [] };
 
   constructor(session) {
     session.on('change', () => (this.#events += 1));
@@ -19,22 +22,24 @@ export class Rates {
     if (!isConnected) return;
     const handlers = clusterState?.handlers ?? [];
     const sum = (name) => handlers.reduce((total, handler) => total + handler[name], 0);
-    const now = { cluster: clusterName, calls: sum('calls'), failures: sum('failures') };
+    const now = Object.fromEntries(Object.keys(NONE).map((name) => [name, sum(name)]));
     // Another cluster, or an application that has started again, counts anew.
-    if (this.#counters?.cluster === clusterName && now.calls >= this.#counters.calls) {
-      this.#increase.calls += now.calls - this.#counters.calls;
-      this.#increase.failures += Math.max(0, now.failures - this.#counters.failures);
+    const before = this.#counters;
+    if (before?.cluster === clusterName && now.calls >= before.calls) {
+      const grown = (name) => this.#increase[name] + Math.max(0, now[name] - before[name]);
+      this.#increase = Object.fromEntries(Object.keys(NONE).map((name) => [name, grown(name)]));
     }
-    this.#counters = now;
+    this.#counters = { ...now, cluster: clusterName };
   }
 
   #sample() {
-    const { calls, failures } = this.#increase;
+    const { calls, failures, timedCalls, timedMs } = this.#increase;
     const { samples } = this;
-    for (const [name, value] of Object.entries({ events: this.#events, calls, failures })) {
+    const latency = timedCalls === 0 ? 0 : timedMs / timedCalls;
+    for (const [name, value] of Object.entries({ events: this.#events, calls, failures, latency })) {
       samples[name] = [...samples[name], value].slice(-PLOT_SECONDS);
     }
     this.#events = 0;
-    this.#increase = { calls: 0, failures: 0 };
+    this.#increase = NONE;
   }
 }

@@ -115,7 +115,8 @@ describe('a cron job of several processes', () => {
       await pods.get(pod).end('SIGTERM');
       await eventually(() => stored.at(-1)?.instance !== instance);
       const { at: last = 0 } = stored.at(-1) ?? {};
-      await eventually(async () => (await effects()).has(last));
+      // The write of an instance that was stopped may fail, because its connection is lost.
+      await eventually(async () => pods.started.has(last) || (await effects()).has(last));
 
       const started = await effects();
       const ticks = stored.map(({ at }) => at).filter((at) => at <= last);

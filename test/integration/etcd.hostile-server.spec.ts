@@ -24,12 +24,34 @@ const pausesOf = (times: readonly number[]): number[] =>
   times.slice(1).map((time, index) => time - (times[index] ?? 0));
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Expects that streams are opened at most a few times a second, with growing pauses. */
+/**
+ * Expects that streams are opened at most a few times a second, with growing pauses. A pause contains the time in which
+ * the machine was busy, so the shortest of the first ones counts.
+ */
 function expectBackoff(times: readonly number[]): void {
   const pauses = pausesOf(times);
   const last = mean(pauses.slice(-8));
   expect(last).toBeGreaterThan(200);
-  expect(last).toBeGreaterThan(2 * mean(pauses.slice(0, 3)));
+  expect(last).toBeGreaterThan(2 * Math.min(...pauses.slice(0, 3)));
+}
+
+/** Expects that the watch is interrupted for the reason each time, and tries again with a backoff. */
+async function expectRetries(watch: EtcdScript['watch'], reason: string): Promise<void> {
+  using server = await ScriptedEtcd.start({ ...(watch && { watch }) });
+  const logger = new CollectingLogger();
+  await using app = await startApp({ hosts: server.endpoint, logger });
+  const recorder = new Recorder();
+  const before = process.memoryUsage().rss;
+  await app.watcher.watch('/app/w/', recorder.onEvent, { onResync: recorder.onResync });
+  await eventually(() => server.watchStreams.length >= STREAMS);
+
+  expect(logger.text).toContain(reason);
+  expectBackoff(server.watchStreams);
+  // One line for each interruption; one that takes longer than a second has a line more, at its beginning.
+  const ends = logger.lines.filter(({ text }) => text.includes('following again'));
+  expect(ends.length).toBeLessThanOrEqual(server.watchStreams.length);
+  expect(recorder.notices).toEqual([]);
+  expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000);
 }
 
 describe.concurrent('a server that breaks the protocol of etcd:', () => {
@@ -79,15 +101,6 @@ describe.concurrent('a server that breaks the protocol of etcd:', () => {
       'the server sent a message that is not valid for etcd',
     ],
     [
-      'messages without events, without end',
-      (stream, { watchId }) => {
-        stream.send(created(watchId));
-        const message = grpcMessage(Buffer.from([0x10, watchId]));
-        void stream.flood(Buffer.concat(Array.from({ length: MESSAGES_PER_CHUNK }, () => message)));
-      },
-      'the server sends more messages without events than any etcd',
-    ],
-    [
       'a stream that ends right after the watch is created',
       (stream, { watchId }) => {
         stream.send(created(watchId));
@@ -95,23 +108,7 @@ describe.concurrent('a server that breaks the protocol of etcd:', () => {
       },
       'ended the watch stream',
     ],
-  ])('%s interrupts the watch, which tries again with a backoff', async (_, watch, reason) => {
-    using server = await ScriptedEtcd.start({ ...(watch && { watch }) });
-    const logger = new CollectingLogger();
-    await using app = await startApp({ hosts: server.endpoint, logger });
-    const recorder = new Recorder();
-    const before = process.memoryUsage().rss;
-    await app.watcher.watch('/app/w/', recorder.onEvent, { onResync: recorder.onResync });
-    await eventually(() => server.watchStreams.length >= STREAMS);
-
-    expect(logger.text).toContain(reason);
-    expectBackoff(server.watchStreams);
-    // One line for each interruption; one that takes longer than a second has a line more, at its beginning.
-    const ends = logger.lines.filter(({ text }) => text.includes('following again'));
-    expect(ends.length).toBeLessThanOrEqual(server.watchStreams.length);
-    expect(recorder.notices).toEqual([]);
-    expect(process.memoryUsage().rss - before).toBeLessThan(200_000_000);
-  });
+  ])('%s interrupts the watch, which tries again with a backoff', (_, watch, reason) => expectRetries(watch, reason));
 
   it('streams that end right after the watches are created are opened as rarely for 50 targets', async () => {
     using server = await ScriptedEtcd.start({
@@ -126,6 +123,17 @@ describe.concurrent('a server that breaks the protocol of etcd:', () => {
 
     expectBackoff(server.watchStreams);
   });
+});
+
+// Alone, because it takes so much of the processor that the pauses of the others would grow.
+it('messages without events, without end interrupt the watch, which tries again with a backoff', async () => {
+  const flood: EtcdScript['watch'] = (stream, { watchId }) => {
+    stream.send(created(watchId));
+    const message = grpcMessage(Buffer.from([0x10, watchId]));
+    void stream.flood(Buffer.concat(Array.from({ length: MESSAGES_PER_CHUNK }, () => message)));
+  };
+
+  await expectRetries(flood, 'the server sends more messages without events than any etcd');
 });
 
 it('members that accept watch streams and never answer on them are left for another member', async () => {

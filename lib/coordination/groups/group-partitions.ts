@@ -32,7 +32,7 @@ export interface GroupPartitionsOptions {
   readonly closing: AbortSignal;
   /** Called with one line for each unexpected failure of the delivery itself. */
   readonly onUnexpected: (error: unknown) => void;
-  /** Claimed partitions have begun to follow the target. */
+  /** Partitions have begun to follow the target, or follow it again. */
   readonly onFollowing: () => void;
   /** Nothing is left of a partition. */
   readonly onEnded: (owner: PartitionOwner) => void;
@@ -211,6 +211,7 @@ export class GroupPartitions {
   async #followAlone(owner: PartitionOwner): Promise<void> {
     try {
       await this.#resume.followAgain(owner);
+      this.#options.onFollowing();
     } catch {
       // Its events are no longer there, or cannot be read: it continues at its cursor.
       void owner.end();

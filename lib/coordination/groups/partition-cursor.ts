@@ -74,8 +74,9 @@ export class PartitionCursor {
 
   /** True if the names of the existing keys are to be stored before the cursor moves. */
   get needsNames(): boolean {
-    // Changes that were handled under another number of partitions are not received again.
-    const isComplete = this.#was === undefined && this.progress.phase === undefined;
+    // Changes that are handled already, also under another number of partitions, are not received again.
+    const { phase, stored } = this.progress;
+    const isComplete = this.#was === undefined && phase === undefined && stored.size === 0;
     return this.keys.isEnabled && !this.#remembers && isComplete;
   }
 

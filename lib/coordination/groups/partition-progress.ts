@@ -126,7 +126,7 @@ export class PartitionProgress {
     if (revision <= this.#seen) return;
     this.#seen = revision;
     for (const position of this.#stored)
-      if (!position.startsWith('=') && revisionOf(position) <= revision) this.#stored.delete(position);
+      if (isOfRevision(position) && revisionOf(position) <= revision) this.#stored.delete(position);
   }
 
   /** @param also an entry that counts as finished */
@@ -153,7 +153,7 @@ export class PartitionProgress {
     done.push(...this.#stored);
     const phaseLeft = this.#phaseLeft - (also?.phaseKey !== undefined && !also.isFinished ? 1 : 0);
     if (this.#phase && (phaseLeft > 0 || !this.#isListed)) return { ...this.#phase, done, after };
-    return { r: first ? first.revision - 1 : this.#seen, done };
+    return { r: first ? first.revision - 1 : this.#seen, done: this.#phase ? done.filter(isOfRevision) : done };
   }
 
   #takeStored(positions: readonly string[]): boolean {
@@ -163,7 +163,9 @@ export class PartitionProgress {
   }
 
   #endPhase(): void {
-    if (this.#isListed && this.#phaseLeft === 0) this.#phase = undefined;
+    if (!this.#phase || !this.#isListed || this.#phaseLeft > 0) return;
+    this.#phase = undefined;
+    for (const position of this.#stored) if (!isOfRevision(position)) this.#stored.delete(position);
   }
 
   #advance(): void {
@@ -179,6 +181,9 @@ export class PartitionProgress {
     }
   }
 }
+
+/** False for a key of a phase, which means nothing after it. */
+const isOfRevision = (position: string): boolean => !position.startsWith('=');
 
 interface PassedEvents {
   readonly revision: number;

@@ -2,6 +2,7 @@ import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.j
 import type { ResyncNotice } from '../../watch/watch-event.js';
 import type { FollowingPartition, GroupFollower } from './group-follower.js';
 import type { GroupHandler } from './group-handler.js';
+import { isHandled } from './group-cursor.js';
 import type { PartitionCursor } from './partition-cursor.js';
 import type { PartitionDelivery } from './partition-delivery.js';
 import { PartitionIntake, type PlacedEvent } from './partition-intake.js';
@@ -199,13 +200,18 @@ export class PartitionReceiver implements FollowingPartition {
       if (notice && !progress.isIdle) return;
       this.#held.shift();
       if (notice) {
-        progress.beginPhase('resync', batch.revision, progress.snapshot());
+        const before = progress.snapshot();
+        progress.beginPhase('resync', batch.revision, before);
         this.#cursor.begun();
         const { name } = this.#options.handler.options;
         this.#options.onResync({ ...notice, group: name, partition: this.partition });
+        // The difference begins where the watch was, which may be before events that are handled.
+        const left = events.filter(
+          ({ event: { type, revision, rawKey } }) => type === 'delete' || !isHandled(before, revision, rawKey),
+        );
         this.#intake.phase(
           batch.revision,
-          events.map(({ event }) => event),
+          left.map(({ event }) => event),
         );
         this.#options.onBegun();
       } else {

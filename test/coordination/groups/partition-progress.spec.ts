@@ -90,6 +90,17 @@ describe('the progress of a partition', () => {
     expect(progress.snapshot()).toEqual({ r: 15, done: [] });
   });
 
+  it('keeps no key of a list after the list', () => {
+    const stored = cursorAt({ r: 7, phase: 'initial', after: 'a', done: [keyPosition('c'), '9/0'] });
+    const progress = new PartitionProgress(stored);
+    const entry = progress.add([keyPosition('b')], 7, 'b');
+    progress.listed();
+    expect(progress.snapshot().done).toEqual([keyPosition('c'), '9/0']);
+    expect(progress.snapshot(entry)).toEqual({ r: 7, done: ['9/0'] });
+    progress.finish(entry);
+    expect(progress.snapshot()).toEqual({ r: 7, done: ['9/0'] });
+  });
+
   it('stays in a phase while an event after the list is finished', () => {
     const progress = new PartitionProgress(cursorAt({ r: 7, phase: 'resync', base: { r: 3, done: [] } }));
     const key = progress.add([keyPosition('a')], 7, 'a');

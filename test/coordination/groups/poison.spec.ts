@@ -1,6 +1,8 @@
 import { GroupRegistry, type WatchKey } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { partitionOf } from '../../../lib/coordination/groups/partition-of.js';
+import { Deferred } from '../../../lib/timing/deferred.js';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
 import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
@@ -161,5 +163,39 @@ describe('an event that a group cannot handle', () => {
     await eventually(() => parkedKeys().length === 0);
     await settled(one.app);
     expect(journal.take()).toEqual(['/orders/a']);
+  });
+
+  it('is handled again on request although its partition is behind the others', async () => {
+    const fake = new FakeCluster();
+    const end = new Deferred();
+    const parkedKeys = (): string[] => fake.keys('/co/v1/groups/billing/parked/');
+    const handled: string[] = [];
+    let isBroken = true;
+    const handler = groupHandlerOf(
+      async ({ key }) => {
+        if (isBroken) throw new TypeError('broken');
+        await end.promise;
+        handled.push(key);
+      },
+      { ...PARKING, group: { name: 'billing', partitions: 2 }, order: 'target' },
+    );
+    const keys = Array.from({ length: 3_000 }, (_, index) => `/orders/${index}`);
+    const [poison = '', ...behind] = keys.filter((key) => partitionOf(key, 2) === 0);
+    await using one = await startInstance(fake, handler);
+    fake.put(poison, '1');
+    await eventually(() => parkedKeys().length === 1);
+    await settled(one.app);
+    isBroken = false;
+    for (const key of behind) fake.put(key, '1');
+    const isBehind = (): boolean => one.app.get(GroupRegistry).list()[0]?.partitions[0]?.state !== 'following';
+    await eventually(isBehind);
+    await one.app.get(GroupRegistry).redrive('billing');
+    const [parked = ''] = parkedKeys();
+    await eventually(() => (fake.json(parked) as { readonly redrive?: boolean }).redrive === true);
+    await new Promise(setImmediate);
+    expect(isBehind()).toBe(true);
+    end.resolve();
+    await eventually(() => parkedKeys().length === 0);
+    expect(handled.filter((key) => key === poison)).toHaveLength(1);
   });
 });

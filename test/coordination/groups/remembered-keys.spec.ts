@@ -227,6 +227,24 @@ describe('the keys that a group remembers', () => {
     expect(namesIn(fake)).toEqual(['/orders/b']);
   });
 
+  it('are not claimed to be known while an event is handled whose key is not remembered', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1' });
+    await recorder({ group: 'billing' }).runOnce(fake);
+    fake.put('/orders/a', '2');
+    fake.put('/orders/b', '1');
+    const created = fake.revision;
+    const before = { ...cursorOf(fake), r: created - 2 };
+    fake.put('/co/v1/groups/billing/cursors/000', { ...before, done: [`${created}/0`] });
+    const { notices, runOnce } = recorder();
+    expect(await runOnce(fake)).toEqual(['/orders/a=2<1 live']);
+    fake.delete('/orders/b');
+    fake.compact();
+    expect(await runOnce(fake)).toEqual([]);
+    expect(notices.map(({ deletionsKnown }) => deletionsKnown)).toEqual([false]);
+    await runOnce(fake);
+    expect([namesIn(fake), cursorOf(fake)?.remembers]).toEqual([['/orders/a'], true]);
+  });
+
   it('stay the same when the number of partitions changes', async () => {
     const fake = new FakeCluster();
     for (const key of ordersOf(20)) fake.put(key, '1');

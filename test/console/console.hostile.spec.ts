@@ -7,6 +7,7 @@ import { IsOptional, IsString, ValidateNested } from 'class-validator';
 import { EtcdTriggerModule, Secret, StoreService } from 'nestjs-etcd-trigger';
 import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
 import { quiet } from '../support/quiet-logger.js';
 import { type AppOptions, ConsoleApp } from './console-app.js';
 import { CANARY, KEYS, Tenant } from './console.configs.js';
@@ -162,5 +163,21 @@ describe('an application with two clusters', () => {
     expect((await app.send('PUT', 'entry', sent)).status).toBe(200);
     expect([other.json(KEYS.flags), app.etcd.json(KEYS.flags)]).toEqual([sent.document, before]);
     expect((await app.get('keys', { cluster: 'other' })).body).toMatchObject({ total: 1 });
+  });
+});
+
+describe('the JSON Schema of a secret definition', () => {
+  it('contains no default of a secret', async () => {
+    const apiKey = z.object({ current: z.string().default(CANARY) }).default({ current: CANARY });
+    const schema = z.object({ apiKey, default: z.string().meta({ examples: [CANARY] }) });
+    const app = await start({
+      etcd: new FakeCluster(),
+      definitions: [{ key: '/credentials', schema, secret: true }],
+    });
+
+    const { text, body } = await app.get('entry', { key: '/credentials' });
+    expect(body.schema).toMatchObject({ properties: { apiKey: { writeOnly: true }, default: { type: 'string' } } });
+    expect(text).not.toContain(CANARY);
+    expect((await app.get('state')).text).not.toContain(CANARY);
   });
 });

@@ -141,6 +141,8 @@ const WORKS: Record<GroupWork, () => Promise<void>> = {
     const app = await start(WATCHED, () => undefined, { group: { name: group, partitions: PARTITIONS } });
     await owned(app);
     const proposals = (): Promise<number> => metricOf(hosts[0] ?? '', 'etcd_server_proposals_committed_total');
+    // The claims are followed by a first checkpoint.
+    await sleep(3_000);
     const before = await proposals();
     const finish = startSample();
     await sleep(count);

@@ -9,7 +9,7 @@ import type { ConnectionFlags } from './connection.js';
 import { targetOf } from './target.js';
 import type { Terminal } from './terminal.js';
 
-/** What etcd stores about the shared work of the instances of an application. */
+/** The shared work of the instances of an application, as etcd stores it. */
 export interface CoordinationSession {
   readonly overview: CoordinationOverview;
   readonly groups: GroupAdministration;

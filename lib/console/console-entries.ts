@@ -28,7 +28,7 @@ export interface EntryPlace {
   readonly layer: string | undefined;
 }
 
-/** What a write demands and notes. */
+/** The condition of a write, its author and its reason. */
 export interface EntryCondition extends WriteNote {
   /** Revision that the key or layer must have; 0: it must be absent. */
   readonly ifRevision: number;

@@ -16,7 +16,7 @@ const MAX_CHANGES = 200;
 const TICK_MS = 1_000;
 const HEARTBEAT_TICKS = 10;
 
-/** What the state of a page has beside that of the clusters. */
+/** The part of a page's state that does not come from the clusters. */
 export interface PageState {
   readonly write: boolean;
   readonly author: string | null;

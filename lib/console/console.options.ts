@@ -25,7 +25,7 @@ export interface ConsoleSettings {
 /** The request of Express or Fastify. Annotate the parameter of `author` with the type of your platform for the rest. */
 export interface AuthoredRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** What a guard or a strategy has put there. */
+  /** The user, if a guard or a strategy has set it. */
   readonly user?: unknown;
 }
 

@@ -95,7 +95,7 @@ export class Coordination {
     });
   }
 
-  /** The elections, cron jobs, locks and partitions that this process owns, until etcd has confirmed that they are given up. */
+  /** The elections, cron jobs, locks and partitions of this process, until etcd has confirmed that they are given up. */
   get claims(): readonly OwnClaim[] {
     const owned = (kind: ClaimKind, { claim }: { readonly claim: Claim | undefined }): OwnClaim[] =>
       claim && !claim.isReleased ? [{ kind, fence: claim.fence, isLost: claim.isLost }] : [];

@@ -180,10 +180,10 @@ export class StoreService {
   }
 
   /**
-   * Validates a value and replaces the document of the key by it. Resolves when readers of this process see it, or with `visible: false` after 5 s; the
-   * write has succeeded in both cases. With the class or the schema of the key, the compiler checks the value. With the class,
-   * the value may be any object with the properties of the class; without it, an object that is not an instance of the
-   * class has the property names and the format of the document.
+   * Validates a value and replaces the document of the key by it. Resolves when readers of this process see it, or with
+   * `visible: false` after 5 s; the write has succeeded in both cases. With the class or the schema of the key, the
+   * compiler checks the value. With the class, the value may be any object with the properties of the class; without it,
+   * an object that is not an instance of the class has the property names and the format of the document.
    *
    * @throws InvalidConfigError if the value is invalid; nothing was sent
    * @throws InvalidOptionsError if no definition covers the key (`WatcherService.put` writes any key), or its definition
@@ -249,8 +249,8 @@ export class StoreService {
 
   /**
    * Applies several writes, all or none; `build` adds them synchronously. All values, and the limits of etcd (128
-   * operations, one less with `outcomes`, 63 with `audit`; 1.5 MiB), are checked before anything is sent. Resolves when readers of this
-   * process see all of the writes.
+   * operations, one less with `outcomes`, 63 with `audit`; 1.5 MiB), are checked before anything is sent. Resolves when
+   * readers of this process see all of the writes.
    *
    * @throws InvalidConfigError, InvalidOptionsError, RevisionConflictError, FenceLostError, UnknownOutcomeError as `put`
    * @throws WriteError if the transaction exceeds the limits of etcd

@@ -155,10 +155,9 @@ describe.runIf(CHROMIUM)('the page of the console', () => {
   });
 
   it.each([
-    ['light', 1_280, 'axe.run()'],
-    ['light', 360, 'axe.run()'],
-    ['dark', 1_280, 'axe.run({ runOnly: ["color-contrast"] })'],
-  ] as const)('has no problem that axe finds, in %s and at %i px', async (colorScheme, width, run) => {
+    ['light', 1_280],
+    ['dark', 360],
+  ] as const)('has no problem that axe finds, in %s and at %i px', async (colorScheme, width) => {
     const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
     const page = await console.open();
     await page.emulateMedia({ colorScheme });
@@ -167,7 +166,9 @@ describe.runIf(CHROMIUM)('the page of the console', () => {
     for (const view of ['configuration', `configuration?key=${KEY}`, `configuration?key=${KEY}&tab=history`, 'live']) {
       await page.goto(`${console.url}#/${view}`);
       await page.locator('.pane h2, .revisions h3, .plot').first().waitFor();
-      const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(run);
+      const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+        'axe.run()',
+      );
 
       expect(violations.map(({ id, nodes }) => ({ view, id, html: nodes[0]?.html }))).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);

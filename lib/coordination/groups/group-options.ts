@@ -22,12 +22,12 @@ export interface GroupOptions {
    */
   readonly partitionBy?: string | undefined;
   /**
-   * Where a group begins that has no cursor yet. `existing`: with the keys that exist. `now`: with the next change.
+   * The beginning of a group that has no cursor yet. `existing`: with the keys that exist. `now`: with the next change.
    * @default 'existing'
    */
   readonly from?: 'existing' | 'now' | undefined;
   /**
-   * How often the cursor is stored: after so many milliseconds, or events. A crash repeats at most the events of that
+   * Conditions for storing the cursor: after so many milliseconds, or events. A crash repeats at most the events of that
    * time.
    * @default { everyMs: 1_000, everyEvents: 1_000 }
    */

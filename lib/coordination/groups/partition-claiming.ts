@@ -15,7 +15,7 @@ export interface PartitionClaimingOptions {
   readonly claimer: PartitionClaimer;
   readonly problems: GroupProblems;
   readonly clock: LeaseClock;
-  /** How long the members must be unchanged before partitions move to newcomers. */
+  /** Milliseconds for which the members must be unchanged before partitions move to newcomers. */
   readonly settleMs: number;
   readonly ttlMs: number;
   readonly stopping: AbortSignal;

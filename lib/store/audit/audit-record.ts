@@ -4,7 +4,7 @@
  */
 export type AuditAction = 'put' | 'delete' | 'update' | 'rollback' | 'restore';
 
-/** Who has written a key, when, and which properties. Contains no values. */
+/** The author of a write of one key, its time, and the properties that it changed. Contains no values. */
 export interface AuditRecord {
   /** The written key; for a definition with layers, the layer. */
   readonly key: string;

@@ -24,7 +24,7 @@ export interface AuditedWrite {
   readonly limits: DocumentLimits;
 }
 
-/** Who writes, and why. */
+/** The author of a write, and its reason. */
 export interface AuditOrigin {
   readonly note?: WriteNote | undefined;
   /** The handler group whose `commit()` writes. */

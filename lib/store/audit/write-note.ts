@@ -3,7 +3,7 @@ import { described, type OptionNames } from '../../option-checks.js';
 
 /** Options of a write that the audit trail records. Without the option `audit` they have no effect. */
 export interface WriteNote {
-  /** Who writes, such as a user name; at most 256 characters. */
+  /** Name of the author, such as a user name; at most 256 characters. */
   readonly author?: string | undefined;
   /** Why, such as the number of a ticket; at most 1,024 characters. */
   readonly reason?: string | undefined;

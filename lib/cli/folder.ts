@@ -61,7 +61,10 @@ export function readFolder(directory: string, folder: string, prefix: string): F
   return [...documents.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-/** Writes the document of a key, and returns its path below the folder. */
+/**
+ * Writes the document of a key, and returns its path below the folder.
+ * @throws CliError if the file system does not take the name, or another key needs it
+ */
 export function writeToFolder(
   directory: string,
   folder: string,
@@ -69,10 +72,18 @@ export function writeToFolder(
 ): string {
   const file = fileOfKey(key, prefix, format);
   const path = resolve(directory, folder, file);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, formatDocument(document, format));
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, formatDocument(document, format));
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException;
+    throw NAME_ERRORS.has(code) ? new CliError(`its file cannot be written (${code})`) : error;
+  }
   return file;
 }
+
+/** A name that is too long, and the same name for a file and a folder. */
+const NAME_ERRORS: ReadonlySet<string> = new Set(['ENAMETOOLONG', 'EEXIST', 'ENOTDIR', 'EISDIR']);
 
 function filesBelow(root: string, folder: string): string[] {
   try {

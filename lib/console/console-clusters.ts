@@ -44,10 +44,8 @@ export class ConsoleClusters implements OnModuleInit {
     if (found) return found;
     const [only, other] = this.all;
     if (name === undefined && only && !other) return only;
-    throw new ConsoleError(
-      404,
-      name === undefined ? '"cluster" is missing' : `the application has no cluster ${quoted(name)}`,
-    );
+    if (name === undefined) throw new ConsoleError(400, '"cluster" is missing');
+    throw new ConsoleError(404, `the application has no cluster ${quoted(name)}`);
   }
 
   /** @throws ConsoleError if no definition covers the key */

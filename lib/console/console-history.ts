@@ -45,7 +45,7 @@ export class ConsoleHistory {
     const isMerged = feed instanceof LayeredFeed && layer === undefined;
     const [{ states, isComplete }, records] = await Promise.all([
       isMerged ? this.#mergedStates(governed, limit) : keyStates(governed, layer ?? governed.key, limit),
-      this.#auditOf(governed),
+      this.#auditOf(governed, layer),
     ]);
     const shown = states.slice(0, limit);
     const revisions = shown.map((state, index) =>
@@ -65,12 +65,14 @@ export class ConsoleHistory {
     return { states, isComplete: false };
   }
 
-  /** Returns the records of the audit trail by revision. */
-  async #auditOf({ cluster, key }: GovernedKey): Promise<ReadonlyMap<number, AuditRecord>> {
+  /** Returns the records of the audit trail by revision: those of one layer, or of all. */
+  async #auditOf({ cluster, key }: GovernedKey, layer: string | undefined): Promise<ReadonlyMap<number, AuditRecord>> {
     if (!cluster.options.audit) return new Map();
     try {
       const records = await this.clusters.store(cluster).audit(key, { limit: MAX_RECORDS });
-      return new Map(records.map((record) => [record.revision, record]));
+      // A transaction may write several layers at one revision.
+      const own = records.filter((record) => layer === undefined || record.key === layer);
+      return new Map(own.map((record) => [record.revision, record]));
     } catch (error) {
       // The history is useful without the trail, such as without the permission to read it.
       if (error instanceof EtcdTriggerError) return new Map();

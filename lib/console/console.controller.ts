@@ -18,12 +18,11 @@ import type { WriteRequest } from './write-request.js';
 
 /**
  * The routes of the console. They answer by the HTTP adapter, so that no interceptor of the application changes an answer,
- * and read the request themselves, so that no pipe does.
+ * and read the request themselves, so that no pipe does. A guard with request scope makes Nest create a controller for
+ * each request, so it keeps nothing.
  */
 export abstract class ConsoleController {
   readonly #log = new Logger('EtcdTriggerConsole');
-  readonly #assets = new PageAssets();
-  readonly #listing = new KeyListing();
 
   constructor(
     @Inject(HttpAdapterHost) private readonly host: HttpAdapterHost,
@@ -34,20 +33,22 @@ export abstract class ConsoleController {
     @Inject(ConsoleHistory) private readonly revisions: ConsoleHistory,
     @Inject(ConsoleActions) private readonly actions: ConsoleActions,
     @Inject(ConsoleEvents) private readonly stream: ConsoleEvents,
+    @Inject(PageAssets) private readonly assets: PageAssets,
+    @Inject(KeyListing) private readonly listing: KeyListing,
   ) {}
 
   @Get()
   page(@Req() request: ConsoleRequest, @Res() response: ConsoleResponse): void {
     const exchange = this.#exchange(request, response);
     // The addresses in the page are relative to its folder.
-    if (exchange.path.endsWith('/')) this.#sendAsset(exchange, this.#assets.index);
+    if (exchange.path.endsWith('/')) this.#sendAsset(exchange, this.assets.index);
     else exchange.redirect(`./${exchange.path.slice(exchange.path.lastIndexOf('/') + 1)}/`);
   }
 
   @Get('assets/:name')
   asset(@Req() request: ConsoleRequest, @Res() response: ConsoleResponse): void {
     const exchange = this.#exchange(request, response);
-    this.#sendAsset(exchange, this.#assets.named(exchange.path.slice(exchange.path.lastIndexOf('/') + 1)));
+    this.#sendAsset(exchange, this.assets.named(exchange.path.slice(exchange.path.lastIndexOf('/') + 1)));
   }
 
   @Get('api/state')
@@ -61,7 +62,7 @@ export abstract class ConsoleController {
   @Get('api/keys')
   async keys(@Req() request: ConsoleRequest, @Res() response: ConsoleResponse): Promise<void> {
     await this.#read(request, response, (exchange) =>
-      this.#listing.window(this.clusters.named(exchange.query('cluster')), {
+      this.listing.window(this.clusters.named(exchange.query('cluster')), {
         definition: exchange.query('definition'),
         search: exchange.query('search'),
         state: exchange.query('state'),
@@ -98,6 +99,8 @@ export abstract class ConsoleController {
     const exchange = this.#exchange(request, response);
     await this.#answering(exchange, async () => {
       checkSameOrigin(exchange);
+      // Nest routes HEAD here, too, and its answer would not end.
+      if (request.method === 'HEAD') throw new ConsoleError(405, 'the stream of events needs the method GET');
       this.stream.open(exchange, await this.#pageState(request));
     });
   }

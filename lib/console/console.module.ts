@@ -32,6 +32,8 @@ import {
   resolveConsoleSettings,
 } from './console.options.js';
 import { ConsoleState } from './console-state.js';
+import { KeyListing } from './key-listing.js';
+import { PageAssets } from './page-assets.js';
 
 const CONSOLE_CONTROLLER = Symbol('EtcdTriggerConsoleController');
 
@@ -101,6 +103,8 @@ function consoleModule({ path, guards, imports }: ResolvedStaticConsoleOptions, 
       ConsoleHistory,
       ConsoleActions,
       ConsoleEvents,
+      KeyListing,
+      { provide: PageAssets, useFactory: () => new PageAssets() },
     ],
   };
 }

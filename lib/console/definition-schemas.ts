@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject } from '../dto/json-object.js';
 import { definitionSchemas } from '../module/definition-schema.js';
 import type { ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 
-/** The JSON Schemas of the definitions, with `writeOnly` at the secrets. Each is converted once. */
+/** The JSON Schemas of the definitions, with `writeOnly` and without defaults at the secrets. Each is converted once. */
 export class DefinitionSchemas {
   readonly #schemas = new WeakMap<ResolvedConfigDefinition, { readonly schema: JsonObject | undefined }>();
 
@@ -20,7 +20,9 @@ export class DefinitionSchemas {
 function schemaOf(definition: ResolvedConfigDefinition): JsonObject | undefined {
   const schema = converted(definition);
   if (!schema) return undefined;
-  const marked = definition.secret ? markProperties(schema, () => true) : markDeclared(schema, definition.type);
+  const marked = definition.secret
+    ? markProperties(withoutValues(schema), () => true)
+    : markDeclared(schema, definition.type);
   const { properties } = marked;
   // The document of a text is its value.
   return definition.codec === 'text' && isJsonObject(properties) && isJsonObject(properties.value)
@@ -54,7 +56,28 @@ function markProperties(schema: JsonObject, isSecret: (name: string) => boolean)
   const { properties } = schema;
   if (!isJsonObject(properties)) return schema;
   const marked = Object.entries(properties).map(([name, property]): [string, unknown] =>
-    isJsonObject(property) && isSecret(name) ? [name, { ...property, writeOnly: true }] : [name, property],
+    isJsonObject(property) && isSecret(name)
+      ? [name, { ...withoutValues(property), writeOnly: true }]
+      : [name, property],
   );
   return { ...schema, properties: Object.fromEntries(marked) };
 }
+
+/** Removes what may be a secret: values that a schema proposes. */
+function withoutValues(schema: JsonObject): JsonObject {
+  const parts = Object.entries(schema).filter(([keyword]) => keyword !== 'default' && keyword !== 'examples');
+  return Object.fromEntries(
+    parts.map(([keyword, part]) => [keyword, withoutValuesIn(part, NAMED_SCHEMAS.has(keyword))]),
+  );
+}
+
+/** `isNamed`: the part has a schema for each name, which may be that of a keyword. */
+function withoutValuesIn(part: unknown, isNamed: boolean): unknown {
+  if (Array.isArray(part)) return part.map((item) => withoutValuesIn(item, false));
+  if (!isJsonObject(part)) return part;
+  if (!isNamed) return withoutValues(part);
+  return Object.fromEntries(Object.entries(part).map(([name, schema]) => [name, withoutValuesIn(schema, false)]));
+}
+
+/** Keywords of objects whose names are not keywords. */
+const NAMED_SCHEMAS: ReadonlySet<string> = new Set(['properties', 'patternProperties', 'dependentSchemas', '$defs']);

@@ -1,3 +1,4 @@
+import { Injectable } from '@nestjs/common';
 import type { ClusterRuntime } from '../module/cluster.runtime.js';
 import type { ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
@@ -44,6 +45,7 @@ type Place = readonly [key: string, feed: DefinitionFeed];
  * Lists the keys of a cluster. Keeps the sorted keys of the last list until a key is added or removed, so that a window
  * does not cost a sort. Does nothing while nobody asks.
  */
+@Injectable()
 export class KeyListing {
   readonly #sorted = new WeakMap<DefinitionFeed, SortedKeys>();
   readonly #found = new WeakMap<

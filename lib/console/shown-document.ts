@@ -1,11 +1,11 @@
 import type { ConfigViolation } from '../etcd-trigger.errors.js';
-import { readDocument } from '../dto/formats/document-reader.js';
+import { checkDecoded, readDocument } from '../dto/formats/document-reader.js';
 import { JSON_FORMAT } from '../dto/formats/json-format.js';
 import { YamlFormat } from '../dto/formats/yaml-format.js';
 import type { DocumentFormat } from '../dto/formats/document-format.js';
 import { isJsonObject, type JsonObject } from '../dto/json-object.js';
 import { maskDocument } from '../dto/secrets/document-mask.js';
-import { containsMask, restoreMasked, type ShownPart } from '../dto/secrets/restore-masked.js';
+import { containsMask, exposedSecrets, restoreMasked, type ShownPart } from '../dto/secrets/restore-masked.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import { ConsoleError } from './console-error.js';
 
@@ -84,7 +84,9 @@ export async function sentDocument(feed: DefinitionFeed, sent: SentDocument): Pr
     return { ok: true, document: { value: document } };
   }
   if (!isJsonObject(document)) return { ok: false, violations: [{ path: '', constraints: ['object'] }] };
-  return checked(feed, JSON_FORMAT.write(document), JSON_FORMAT);
+  // A document that is nested too deeply cannot be converted to text.
+  const bounded = checkDecoded(document, feed.parser.limits);
+  return bounded.ok ? checked(feed, JSON_FORMAT.write(document), JSON_FORMAT) : bounded;
 }
 
 async function checked({ parser }: DefinitionFeed, bytes: Buffer, format: DocumentFormat): Promise<ReadResult> {
@@ -92,13 +94,18 @@ async function checked({ parser }: DefinitionFeed, bytes: Buffer, format: Docume
   return result.ok ? { ok: true, document: result.value } : result;
 }
 
-/** Replaces each `***` by the secret of the current document; a `***` without a secret is a violation. */
+/**
+ * Replaces each `***` by the secret of the current document. A violation is a `***` without a secret, and one in a place
+ * that would show the secret.
+ */
 export function withSecrets(feed: DefinitionFeed, sent: JsonObject, current: JsonObject | undefined): ReadResult {
   const document = restoreMasked(sent, shownPart(feed, current)) as JsonObject;
-  const missing = maskDocument(document, feed.definition).places.filter(({ value }) => containsMask(value));
-  return missing.length === 0
+  const { document: masked, places } = maskDocument(document, feed.definition);
+  const missing = places.filter(({ value }) => containsMask(value)).map(({ path }) => path);
+  const paths = [...missing, ...exposedSecrets(sent, { plain: document, masked })];
+  return paths.length === 0
     ? { ok: true, document }
-    : { ok: false, violations: missing.map(({ path }) => ({ path, constraints: ['masked'] })) };
+    : { ok: false, violations: paths.map((path) => ({ path, constraints: ['masked'] })) };
 }
 
 /** The paths of a text without structure are those of the document itself. */

@@ -185,6 +185,42 @@ describe('the command line', () => {
     ]);
   });
 
+  it('prints no character of a key that controls a terminal, also as JSON', async () => {
+    const key = '/shop/flags/\u009b31m\u202ea';
+    await etcd.put(key, { enabled: 'no' });
+    const watched: string[] = [];
+    const interruption = new AbortController();
+    const args = ['watch', '/shop/', '--json', '--app', APP, '--hosts', etcd.hosts.join()];
+    const out = (line: string): number => watched.push(line);
+    const running = cli(args, { ...inFolder(), out, interrupted: interruption.signal });
+    await eventually(() => watched.length === 1);
+    interruption.abort();
+    await running;
+    const found = (await withApp('check', '--json')).out.join('\n');
+
+    for (const text of [...watched, found]) {
+      expect(text).toContain('\\u009b31m\\u202ea');
+      expect(text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
+    }
+    expect(JSON.parse(watched.join(''))).toMatchObject({ key });
+  });
+
+  it('pull leaves out keys whose names the file system does not take', async () => {
+    await etcd.put('/shop/flags/a', { enabled: true });
+    await etcd.put('/shop/flags/a.json/b', { enabled: true });
+    await etcd.put(`/shop/flags/${'k'.repeat(300)}`, { enabled: true });
+    await etcd.put('/shop/flags/y//', { enabled: true });
+    await etcd.put('/shop/flags/z', { enabled: true });
+    const { exitCode, out, notes } = await withApp('pull', '/shop/flags/', 'pulled');
+
+    expect([exitCode, out]).toEqual([1, ['a.json', 'z.json']]);
+    expect(notes).toEqual([
+      'left out "/shop/flags/a.json/b": its file cannot be written (EEXIST)',
+      `left out "/shop/flags/${'k'.repeat(288)}...": its file cannot be written (ENAMETOOLONG)`,
+      'left out "/shop/flags/y//": the key "/shop/flags/y//" has an empty part, so it has no file name',
+    ]);
+  });
+
   it('schema prints JSON Schemas without a connection', async () => {
     const { exitCode, out } = await cli(['schema', '--app', APP]);
     expect(exitCode).toBe(0);

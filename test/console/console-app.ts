@@ -2,7 +2,14 @@ import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { ClusterCron, EtcdTriggerModule, type Fence, OnElected, WatchKey } from 'nestjs-etcd-trigger';
+import {
+  ClusterCron,
+  type ConfigDefinition,
+  EtcdTriggerModule,
+  type Fence,
+  OnElected,
+  WatchKey,
+} from 'nestjs-etcd-trigger';
 import { type ConsoleOptions, EtcdTriggerConsoleModule } from 'nestjs-etcd-trigger/console';
 import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { quiet } from '../support/quiet-logger.js';
@@ -35,6 +42,8 @@ export type Adapter = 'express' | 'fastify';
 export interface AppOptions {
   readonly adapter?: Adapter;
   readonly etcd?: FakeCluster;
+  /** @default DEFINITIONS */
+  readonly definitions?: ConfigDefinition[];
   readonly console?: Partial<ConsoleOptions>;
   readonly imports?: ModuleMetadata['imports'];
   readonly audit?: boolean;
@@ -52,12 +61,13 @@ export class ConsoleApp {
 
   static async start(options: AppOptions = {}): Promise<ConsoleApp> {
     const { adapter = 'express', etcd = new FakeCluster(INITIAL), imports = [], audit = false } = options;
+    const { definitions = DEFINITIONS } = options;
     const consoleOptions = { path: '/etcd', unprotected: true, write: true, ...options.console };
     const module = await Test.createTestingModule({
       imports: [
         EtcdTriggerModule.forRoot({
           client: etcd,
-          configs: DEFINITIONS,
+          configs: definitions,
           coordination: { prefix: '/coordination/', settleMs: 0 },
           logger: quiet,
           podName: 'shop-1',

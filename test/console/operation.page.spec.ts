@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { findChromium } from '../support/chromium.js';
 import { eventually } from '../support/eventually.js';
 import { ConsoleInBrowser, shows } from './page-browser.js';
-import { INITIAL } from './page-fixture.js';
+import { INITIAL, UNPAID } from './page-fixture.js';
 import { DATABASE, TENANTS } from './page.configs.js';
 
 const CHROMIUM = findChromium();
@@ -37,6 +37,23 @@ describe.runIf(CHROMIUM)('the page of the console', () => {
     await handler.getByRole('button', { name: 'Resume' }).click();
     await eventually(async () => (await handler.innerText()).includes('following'));
     await eventually(async () => (await page.locator('.plot polyline').first().getAttribute('points')) !== '');
+  });
+
+  it('shows parked events as text, and redrives them after one confirmation', async () => {
+    const page = await console.open('live');
+    const key = '/orders/<img src=x onerror=alert(1)>';
+    UNPAID.add(key);
+    console.etcd.put(key, 'an order');
+    const groups = page.locator("section:has(h2:text-is('Groups'))");
+    await groups.getByRole('button', { name: 'Show parked events' }).click();
+    await shows(page, 'dialog[open] tbody', /<img src=x onerror=alert\(1\)>\s+put\s+\d+\s+1\s+Error\s/);
+    await page.getByRole('button', { name: 'Close' }).click();
+
+    UNPAID.clear();
+    await groups.getByRole('button', { name: 'Redrive', exact: true }).click();
+    await page.locator('dialog[open]').getByRole('button', { name: 'Redrive' }).click();
+    await eventually(async () => (await groups.innerText()).includes('1 event is handled again.'));
+    await eventually(async () => (await groups.innerText()).includes('0 parked events'));
   });
 
   it('is operated by keyboard', async () => {

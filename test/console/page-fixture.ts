@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
-import { EtcdTriggerModule, OnElected, type Fence, WatchKey } from 'nestjs-etcd-trigger';
+import { EtcdTriggerModule, OnElected, type Fence, type WatchEvent, WatchKey } from 'nestjs-etcd-trigger';
 import { EtcdTriggerConsoleModule } from 'nestjs-etcd-trigger/console';
 import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { quiet } from '../support/quiet-logger.js';
@@ -25,14 +25,19 @@ export const INITIAL = {
   [CREDENTIALS]: { user: 'app', apiKey: API_KEY },
 };
 
+/** Keys that the group cannot handle. */
+export const UNPAID = new Set<string>();
+
 /** A handler, a member of a group, and a candidate: what the live view shows. */
 @Injectable()
 class Orders {
   @WatchKey('/orders/')
   onOrder(): void {}
 
-  @WatchKey('/orders/', { group: { name: 'billing', partitions: 2 } })
-  bill(): void {}
+  @WatchKey('/orders/', { group: { name: 'billing', partitions: 2 }, retry: { attempts: 1 }, onExhausted: 'park' })
+  bill({ key }: WatchEvent): void {
+    if (UNPAID.has(key)) throw new Error('not paid');
+  }
 
   @OnElected('totals')
   async lead({ signal }: Fence): Promise<void> {

@@ -8,6 +8,7 @@ import type { Adapt, Session } from '../session.js';
 import { styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
+import { pretty } from './values.js';
 
 /** One finding of `check`. */
 export interface Finding {
@@ -63,7 +64,7 @@ export function printFindings(
   { json, strict }: { readonly json: boolean; readonly strict: boolean },
   terminal: Terminal,
 ): ExitCode {
-  if (json) terminal.out(JSON.stringify({ findings }, undefined, 2));
+  if (json) terminal.out(pretty({ findings }));
   else for (const finding of findings) for (const line of linesOf(finding, terminal)) terminal.out(line);
   const problems = findings.filter(({ problem }) => strict || problem !== 'unknown');
   const keys = feeds.reduce((sum, { cache }) => sum + [...cache.knownKeys()].length, 0);

@@ -21,7 +21,10 @@ export interface Difference {
   readonly inEtcd: EtcdDocument | undefined;
 }
 
-/** Writes the documents of a prefix to files. Documents with secrets are left out, unless `reveal` is set. */
+/**
+ * Writes the documents of a prefix to files. Leaves out keys that have no file name, and documents with secrets unless
+ * `reveal` is set.
+ */
 export async function pull(
   session: Session,
   { prefix, folder, format, reveal }: { prefix: string; folder: string; format: FileFormat; reveal: boolean },
@@ -32,11 +35,15 @@ export async function pull(
   const documents = await readDocuments(session, prefix);
   terminal.progress('');
   for (const { key, document, isSecret } of documents) {
-    const reason = document === undefined ? 'it is no document' : isSecret && !reveal ? 'it has secrets' : undefined;
-    if (reason === undefined)
+    try {
+      if (document === undefined) throw new CliError('it is no document');
+      if (isSecret && !reveal) throw new CliError('it has secrets');
       terminal.out(writeToFolder(terminal.directory, folder, { key, prefix, document, format }));
-    else terminal.note(`left out ${quoted(key)}: ${reason}`);
-    if (reason !== undefined) skipped += 1;
+    } catch (error) {
+      if (!(error instanceof CliError)) throw error;
+      terminal.note(`left out ${quoted(key)}: ${error.message}`);
+      skipped += 1;
+    }
   }
   return skipped > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }

@@ -45,8 +45,13 @@ export const shownValue = ({ parser }: DefinitionFeed, value: object, { reveal }
   reveal ? parser.plainOf(value, 'class') : maskedData(value);
 
 /** Returns JSON in which no character controls a terminal. */
-export const pretty = (value: unknown): string =>
-  JSON.stringify(value, undefined, 2).replace(UNPRINTABLE, (text) =>
+export const pretty = (value: unknown): string => withoutControls(JSON.stringify(value, undefined, 2));
+
+/** Like `pretty`, on one line. */
+export const compact = (value: unknown): string => withoutControls(JSON.stringify(value));
+
+const withoutControls = (json: string): string =>
+  json.replace(UNPRINTABLE, (text) =>
     Array.from({ length: text.length }, (_, at) => `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
   );
 

@@ -7,6 +7,7 @@ import type { WatchEvent } from '../../watch/watch-event.js';
 import type { Session } from '../session.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { describeViolations } from '../violations.js';
+import { compact } from './values.js';
 
 /** Prints what exists under the prefix, and then each change, until the user ends the command. */
 export async function watch(
@@ -16,7 +17,7 @@ export async function watch(
   terminal: Terminal,
 ): Promise<ExitCode> {
   const print = (line: string, data: object): void => {
-    terminal.out(json ? JSON.stringify(data) : line);
+    terminal.out(json ? compact(data) : line);
   };
   const onEvent = (event: WatchEvent): void => {
     print(`${event.type} ${printable(event.key)} (revision ${event.revision})`, event);

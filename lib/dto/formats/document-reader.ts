@@ -29,6 +29,10 @@ export function readDocument(
   return andThen(format.read(bytes), (decoded) => checked(decoded, limits));
 }
 
+/** Checks a value that is parsed already, as `readDocument` does. Integers that have lost digits are not recognized. */
+export const checkDecoded = (value: unknown, limits: DocumentLimits): DocumentResult =>
+  checked({ ok: true, value }, limits);
+
 function checked(decoded: DecodedDocument, limits: DocumentLimits): DocumentResult {
   if (!decoded.ok) return decoded;
   const { value, isUnambiguous, findUnsafeIntegers } = decoded;

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { isJsonObject } from '../json-object.js';
+import { itemPath, propertyPath } from '../property-path.js';
 import { MASK } from './mask.js';
 
 /** A document as it is stored, and as it is shown. */
@@ -32,6 +33,21 @@ function restoreItems(items: readonly unknown[], { plain, masked }: ShownPart): 
     const isSameIndex = items.length === currentItems.length && equal.includes(index);
     const source = isSameIndex ? index : other === undefined ? only : undefined;
     return source === undefined ? item : (plain as readonly unknown[])[source];
+  });
+}
+
+/**
+ * Returns the paths at which a secret that `restoreMasked` has put into a document would be shown, because the class of
+ * that part is another one in this document, such as after a change of its discriminator. `masked`: the restored
+ * document with its own secrets masked.
+ */
+export function exposedSecrets(sent: unknown, { plain, masked }: ShownPart, path = ''): string[] {
+  if (masked === MASK) return [];
+  if (sent === MASK) return plain === MASK ? [] : [path];
+  if (typeof sent !== 'object' || sent === null) return [];
+  return Object.entries(sent).flatMap(([name, value]) => {
+    const at = Array.isArray(sent) ? itemPath(path, Number(name)) : propertyPath(path, name);
+    return exposedSecrets(value, partOf({ plain, masked }, name), at);
   });
 }
 

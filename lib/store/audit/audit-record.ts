@@ -48,8 +48,9 @@ export function serializeRecord({ time, ...content }: AuditContent): Buffer {
   return Buffer.from(JSON.stringify({ v: VERSION, time: time.toISOString(), ...content }));
 }
 
-/** Returns `undefined` for anything that is not a record of this version. */
+/** Returns `undefined` for anything that is not a record of this version, such as one that is too large. */
 export function parseRecord(bytes: Buffer): AuditContent | undefined {
+  if (bytes.length > MAX_BYTES) return undefined;
   const found = parsed(bytes);
   if (found?.v !== VERSION) return undefined;
   const { author, reason, group, changedPaths } = found;
@@ -76,6 +77,8 @@ const VERSION = 1;
 const MAX_PATHS = 100;
 /** Characters of all paths of a record. */
 const MAX_CHARS = 4_000;
+/** More than any record of this library has, also where JSON escapes every character. */
+const MAX_BYTES = 65_536;
 
 const ACTIONS: readonly unknown[] = ['put', 'delete', 'update', 'rollback', 'restore'] satisfies AuditAction[];
 

@@ -255,6 +255,7 @@ describe('the audit trail', () => {
       [uuid(4)]: { ...record, instance: null },
       [uuid(5)]: 'HIDDEN',
       [uuid(6)]: null,
+      [uuid(8)]: { ...record, author: 'HIDDEN'.repeat(20_000) },
     };
     for (const [name, value] of Object.entries(foreign)) fake.put(`/audit//app/db/${name}`, JSON.stringify(value));
     fake.put(`/audit//app/db/${uuid(7)}`, 'HIDDEN');
@@ -262,7 +263,7 @@ describe('the audit trail', () => {
     expect(await started.store.audit('/app/db')).toHaveLength(1);
     expect(await started.store.audit('/app/db')).toHaveLength(1);
     expect(logger.text.match(/warn .*/g)).toEqual([
-      'warn audit "/app/db": 8 of the keys under its prefix are not records of this library and are left out [service=shop pod=shop-1] EtcdTrigger',
+      'warn audit "/app/db": 9 of the keys under its prefix are not records of this library and are left out [service=shop pod=shop-1] EtcdTrigger',
     ]);
     expect(logger.text).not.toContain('HIDDEN');
   });

@@ -11,7 +11,7 @@ import { MarkerOutcomeResolver } from '../../../lib/store/writing/marker-outcome
 import { openBackend } from '../../testing/contract/open-backend.js';
 import { type Fate, UnreliableKeyValue } from './unreliable-key-value.js';
 
-const OPTIONS = { limitMs: 200, signal: new AbortController().signal, backoff: () => 0 };
+const OPTIONS = { limitMs: 5_000, signal: new AbortController().signal, backoff: () => 0 };
 const KEYS = ['a', 'b'];
 const INITIAL = { a: 'value 0', b: 'value 0' };
 

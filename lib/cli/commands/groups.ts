@@ -1,6 +1,6 @@
 import { checkName } from '../../coordination/coordination-keys.js';
 import type { ListedGroup } from '../../coordination/coordination-overview.js';
-import { parkedKeyOf } from '../../coordination/groups/parked-record.js';
+import { parkedEventOf } from '../../coordination/groups/parked-event.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { CliError } from '../cli.error.js';
 import type { CoordinationSession } from '../coordination-session.js';
@@ -26,15 +26,7 @@ export async function parked(
   terminal: Terminal,
 ): Promise<ExitCode> {
   await checkGroup(session, name);
-  const events = (await session.groups.parked(name)).map(({ record }) => ({
-    key: parkedKeyOf(record),
-    type: record.type,
-    revision: record.revision,
-    attempts: record.attempts,
-    error: record.error,
-    parkedAt: new Date(record.at),
-    isRedriven: record.redrive === true,
-  }));
+  const events = (await session.groups.parked(name)).map(({ record }) => parkedEventOf(record));
   return printList(terminal, as, {
     what: 'parked events',
     listed: events,

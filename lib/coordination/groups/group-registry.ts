@@ -4,22 +4,7 @@ import { coordinationMissing } from '../coordination-options.js';
 import { describeGroup, type GroupDescription } from './group-description.js';
 import { MAX_PARTITIONS } from './group-options.js';
 import type { HandlerGroups } from './handler-groups.js';
-import { parkedKeyOf } from './parked-record.js';
-
-/** An event that a group keeps because its handler could not handle it. Without its value, which may be a secret. */
-export interface ParkedEvent {
-  readonly key: string;
-  readonly type: 'put' | 'delete';
-  /** Revision of the change. */
-  readonly revision: number;
-  /** Number of calls with the event; 0 if the process ended during each of them. */
-  readonly attempts: number;
-  /** Class of the error of the last attempt. */
-  readonly error: string;
-  readonly parkedAt: Date;
-  /** True from `redrive()` until the handler was called again. */
-  readonly isRedriven: boolean;
-}
+import { type ParkedEvent, parkedEventOf } from './parked-event.js';
 
 /** The handler groups of one cluster. Requires the option `coordination`. */
 export class GroupRegistry {
@@ -40,16 +25,7 @@ export class GroupRegistry {
   /** Reads the parked events of a group from etcd, in the order of their revisions. */
   async parked(name: string): Promise<ParkedEvent[]> {
     checkName('the name of a group', name);
-    const parked = await this.#all.administration.parked(name);
-    return parked.map(({ record }) => ({
-      key: parkedKeyOf(record),
-      type: record.type,
-      revision: record.revision,
-      attempts: record.attempts,
-      error: record.error,
-      parkedAt: new Date(record.at),
-      isRedriven: record.redrive === true,
-    }));
+    return (await this.#all.administration.parked(name)).map(({ record }) => parkedEventOf(record));
   }
 
   /**

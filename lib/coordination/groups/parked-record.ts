@@ -1,4 +1,3 @@
-import { keyBytesOf } from '../../backend/key-record.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import { hashOf } from '../rendezvous.js';
 import { parseObject, textOf } from '../members.js';
@@ -74,8 +73,5 @@ export function parseParked(bytes: Buffer): ParkedRecord | undefined {
 /** The stored value; `undefined` if it is not stored. */
 export const parkedValueOf = ({ value }: ParkedRecord): Buffer | undefined =>
   value === undefined ? undefined : Buffer.from(value, 'base64');
-
-/** The key as UTF-8. */
-export const parkedKeyOf = ({ key }: ParkedRecord): string => keyBytesOf(key).toString('utf8');
 
 const numberOf = (value: unknown): number => (typeof value === 'number' ? value : 0);

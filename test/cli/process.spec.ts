@@ -26,9 +26,13 @@ describe('the process of the command line', () => {
   });
 
   it('ends when nobody reads its output any more', async () => {
-    for (let index = 0; index < 50; index += 1) await etcd.put(`/many/${index}`, 'x'.repeat(4_000));
+    await etcd.put('/many/0', '0');
     const command = `${process.execPath} dist/cli/main.js watch /many/ --json --hosts ${etcd.hosts.join()} | head -n 1`;
-    const { stdout, stderr } = await run('sh', ['-c', command]);
+    let hasEnded = false;
+    const ending = run('sh', ['-c', command]).finally(() => (hasEnded = true));
+    // A process notices that its output is closed at its next line.
+    for (let index = 1; !hasEnded; index += 1) await etcd.put('/many/0', String(index));
+    const { stdout, stderr } = await ending;
 
     expect(stdout.split('\n')).toHaveLength(2);
     expect(stderr).toBe('');

@@ -173,6 +173,8 @@ describe('the command line', () => {
     const running = cli(args, { ...inFolder(), out, interrupted: interruption.signal });
     await eventually(() => lines.length === 1);
     await etcd.put('/shop/db', { ...DATABASE, password: 'CANARY' });
+    // Each definition has its own watch, so their lines have no common order.
+    await eventually(() => lines.length === 2);
     await etcd.put('/shop/flags/a', { enabled: 'CANARY' });
     await eventually(() => lines.length === 3);
     interruption.abort();

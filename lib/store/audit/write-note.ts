@@ -5,7 +5,7 @@ import { described, type OptionNames } from '../../option-checks.js';
 export interface WriteNote {
   /** Name of the author, such as a user name; at most 256 characters. */
   readonly author?: string | undefined;
-  /** Why, such as the number of a ticket; at most 1,024 characters. */
+  /** Reason of the write, such as the number of a ticket; at most 1,024 characters. */
   readonly reason?: string | undefined;
 }
 

@@ -2,40 +2,39 @@ import type { Fence } from '../../backend/fence.js';
 import type { ConfigTransaction } from '../../config-transaction.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { DeliveryContext } from '../../watch/watch-event.js';
+import type { GroupItem } from './group-item.js';
 
-export interface GroupCallOptions {
+/** The owner of the partition, for all calls. */
+export interface GroupCallOwner {
   /** `Class.method`, for messages. */
   readonly name: string;
   readonly fence: Fence;
-  readonly redelivered: boolean;
-  /** Applies the writes, and stores that the event is handled. */
-  readonly commit: (build: (tx: ConfigTransaction) => void) => Promise<void>;
+  /** Applies the writes, and stores that the item is handled. */
+  readonly commit: (item: GroupItem, build: (tx: ConfigTransaction) => void) => Promise<void>;
 }
 
 /** The context of one call of a group's handler. */
 export class GroupCall implements DeliveryContext {
   readonly attempt: number;
+  readonly redelivered: boolean;
+  readonly fence: Fence;
   readonly #call: Pick<DeliveryContext, 'signal'>;
-  readonly #options: GroupCallOptions;
+  readonly #item: GroupItem;
+  readonly #owner: GroupCallOwner;
   #state: 'open' | 'committing' | 'committed' | 'ended' = 'open';
   #commit: Promise<void> | undefined;
 
-  constructor(call: Pick<DeliveryContext, 'signal' | 'attempt'>, options: GroupCallOptions) {
+  constructor(call: Pick<DeliveryContext, 'signal' | 'attempt'>, item: GroupItem, owner: GroupCallOwner) {
     this.#call = call;
-    this.#options = options;
+    this.#item = item;
+    this.#owner = owner;
     this.attempt = call.attempt;
+    this.redelivered = item.redelivered;
+    this.fence = owner.fence;
   }
 
   get signal(): AbortSignal {
     return this.#call.signal;
-  }
-
-  get fence(): Fence {
-    return this.#options.fence;
-  }
-
-  get redelivered(): boolean {
-    return this.#options.redelivered;
   }
 
   get isCommitted(): boolean {
@@ -70,7 +69,7 @@ export class GroupCall implements DeliveryContext {
     if (this.#state !== 'open') throw this.#misuse();
     this.#state = 'committing';
     try {
-      await this.#options.commit(build);
+      await this.#owner.commit(this.#item, build);
       this.#state = 'committed';
     } catch (error) {
       this.#state = 'open';
@@ -85,6 +84,6 @@ export class GroupCall implements DeliveryContext {
       committed: 'the call has applied a commit(), and can do it once; put all writes into one',
       ended: 'the call has ended; wait for commit() in the method',
     }[this.#state];
-    return new InvalidOptionsError(`commit() of ${this.#options.name}: ${reason}`);
+    return new InvalidOptionsError(`commit() of ${this.#owner.name}: ${reason}`);
   }
 }

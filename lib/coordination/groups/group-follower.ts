@@ -7,8 +7,7 @@ import type { SharedRange } from '../../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../../watch/sharing/shared-ranges.js';
 import type { ChangeBatch } from '../../watch/stream/change-event.js';
 import type { ResyncNotice } from '../../watch/watch-event.js';
-import { positionOf } from './group-cursor.js';
-import type { PlacedEvent } from './partition-intake.js';
+import { PlacedEvent } from './placed-event.js';
 
 /** Receives the events of one partition. */
 export interface FollowingPartition {
@@ -144,10 +143,10 @@ export class GroupFollower implements RangeListener {
     for (const [index, event] of events.entries()) {
       const partition = this.#partitionOf(event.key);
       if (partition === undefined || !this.#partitions.has(partition)) continue;
-      const position = positionOf(event.revision, index, events.length, event.rawKey);
+      const each = new PlacedEvent(event, index, events.length);
       const own = placed.get(partition);
-      if (own) own.push({ event, position });
-      else placed.set(partition, [{ event, position }]);
+      if (own) own.push(each);
+      else placed.set(partition, [each]);
     }
     for (const partition of notice ? this.#partitions.keys() : placed.keys()) {
       const own = placed.get(partition) ?? [];

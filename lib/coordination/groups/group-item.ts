@@ -4,26 +4,55 @@ import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { WatchFailure } from '../../watch/watch-event.js';
 import type { ParkedRecord } from './parked-record.js';
 import type { ProgressEntry } from './partition-progress.js';
+import type { PlacedEvent } from './placed-event.js';
 
-/** An event or a batch on its way to the handler. */
-export interface GroupItem {
+export interface GroupItemOptions {
   readonly subject: Deliverable;
   /** The events of the entry: those of the subject, and those that only change which keys are remembered. */
-  readonly changes: readonly ChangeEvent[];
+  readonly placed: readonly PlacedEvent[];
   readonly entry: ProgressEntry;
   readonly redelivered: boolean;
   /** True if the handler is not called, because it does not want the events. */
   readonly isSilent?: boolean;
-  /** True when the handler is done with it, one way or the other. */
-  isFinished: boolean;
-  /** True if the cursor that is stored says that it is finished. */
-  isStored?: boolean;
   /** Set for an event that was parked and is handled again. */
   readonly parked?: ParkedSource;
   /** Called once after the last call. */
   readonly onEnd?: () => void;
+  /** Set instead of a call that is not made. */
+  readonly failure?: ItemFailure | undefined;
+}
+
+/** An event or a batch on its way to the handler. */
+export class GroupItem {
+  readonly subject: Deliverable;
+  readonly entry: ProgressEntry;
+  readonly redelivered: boolean;
+  readonly isSilent: boolean;
+  readonly parked: ParkedSource | undefined;
+  readonly onEnd: (() => void) | undefined;
   /** Set when the last attempt has failed, or instead of a call that is not made. */
   failure: ItemFailure | undefined;
+  /** True when the handler is done with it, one way or the other. */
+  isFinished = false;
+  /** True if the cursor that is stored says that it is finished. */
+  isStored = false;
+  readonly #placed: readonly PlacedEvent[];
+
+  constructor({ subject, placed, entry, redelivered, isSilent = false, parked, onEnd, failure }: GroupItemOptions) {
+    this.subject = subject;
+    this.#placed = placed;
+    this.entry = entry;
+    this.redelivered = redelivered;
+    this.isSilent = isSilent;
+    this.parked = parked;
+    this.onEnd = onEnd;
+    this.failure = failure;
+  }
+
+  /** The events of the entry, in the order of its positions. */
+  get changes(): readonly ChangeEvent[] {
+    return this.#placed.map(({ event }) => event);
+  }
 }
 
 /** The key of a parked event and its content. */

@@ -8,7 +8,7 @@ import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import { HandlerRunner } from '../../watch/delivery/handler-runner.js';
 import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import type { DeliveryContext } from '../../watch/watch-event.js';
-import { GroupCall } from './group-call.js';
+import { GroupCall, type GroupCallOwner } from './group-call.js';
 import type { GroupHandler } from './group-handler.js';
 import { type GroupItem, subjectOf } from './group-item.js';
 
@@ -25,11 +25,13 @@ export interface HandlerCallsOptions {
 /** Calls the handler of a group with items, and decides from the end of a call whether the item is finished. */
 export class HandlerCalls {
   readonly #options: HandlerCallsOptions;
+  readonly #owner: GroupCallOwner;
   readonly #runner: HandlerRunner<GroupItem>;
 
   constructor(options: HandlerCallsOptions) {
-    const { group, onFailure } = options;
+    const { group, fence, commit, onFailure } = options;
     this.#options = options;
+    this.#owner = { name: group.name, fence, commit };
     this.#runner = new HandlerRunner<GroupItem>({
       handler: (item, call) => this.#invoke(item, call),
       delivery: group.delivery,
@@ -58,7 +60,7 @@ export class HandlerCalls {
 
   #invoke(item: GroupItem, call: DeliveryContext): unknown {
     const { handler } = this.#options.group;
-    const context = this.#contextOf(item, call);
+    const context = new GroupCall(call, item, this.#owner);
     const method = ('batch' in handler ? handler.batch : handler.event) as (
       subject: Deliverable,
       context: DeliveryContext,
@@ -108,15 +110,5 @@ export class HandlerCalls {
     log.error(
       `${group.name} failed for ${subjectOf(item)} after its commit() was applied: ${describeFailure(error)}; it is not retried`,
     );
-  }
-
-  #contextOf(item: GroupItem, call: DeliveryContext): GroupCall {
-    const { group, fence, commit } = this.#options;
-    return new GroupCall(call, {
-      name: group.name,
-      fence,
-      redelivered: item.redelivered,
-      commit: (build) => commit(item, build),
-    });
   }
 }

@@ -1,4 +1,3 @@
-import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { PlannedCursor } from './cursor-writer.js';
 import {
   type CursorProgress,
@@ -8,6 +7,7 @@ import {
   revisionOf,
   SINGLE_CALL_STALLS,
 } from './group-cursor.js';
+import type { GroupItem } from './group-item.js';
 import { PartitionProgress, type ProgressEntry } from './partition-progress.js';
 import { type PlannedKeys, RememberedKeys } from './remembered-keys.js';
 
@@ -141,20 +141,22 @@ export class PartitionCursor {
   }
 
   /** The next owner must know which events are being handled. Returns true if that is to be stored before the call. */
-  begin({ positions, revision, phaseKey }: ProgressEntry): boolean {
+  begin(entry: ProgressEntry): boolean {
+    if (this.#stalls === 0) return false;
+    const { positions, revision, phaseKey } = entry;
     // No former owner has tried what was written after it.
     const isNew = phaseKey === undefined && revision > this.#token;
-    if (this.#stalls === 0 || isNew || positions.every((position) => this.#trying.has(position))) return false;
+    if (isNew || positions.every((position) => this.#trying.has(position))) return false;
     for (const position of positions) this.#trying.add(position);
     this.#changes += 1;
     return true;
   }
 
-  /** @param changes the events of the entry */
-  finish(entry: ProgressEntry, changes: readonly ChangeEvent[]): void {
-    if (!entry.isFinished) this.#finished += entry.positions.length;
+  /** The handler is done with the item. */
+  finish({ entry, changes }: Pick<GroupItem, 'entry' | 'changes'>): void {
+    if (!entry.isFinished) this.#finished += entry.size;
     this.committed(entry);
-    this.keys.add(changes);
+    if (this.keys.isEnabled) this.keys.add(changes);
   }
 
   /** A list is being handled from now on. */
@@ -215,6 +217,7 @@ export class PartitionCursor {
   /** An event was handled and stored by one write. To be called before `stored`. */
   committed(entry: ProgressEntry): void {
     this.progress.finish(entry);
+    if (this.#trying.size === 0 && this.#suspectsLeft.size === 0) return;
     for (const position of entry.positions) {
       this.#trying.delete(position);
       this.#suspectsLeft.delete(position);
@@ -233,7 +236,7 @@ export class PartitionCursor {
 }
 
 export interface CursorPlanOptions {
-  readonly also?: { readonly entry: ProgressEntry; readonly changes: readonly ChangeEvent[] };
+  readonly also?: Pick<GroupItem, 'entry' | 'changes'>;
   /** The partition is given up. */
   readonly release?: boolean;
   /** Calls have begun whose events are not handled. */

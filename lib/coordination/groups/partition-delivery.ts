@@ -178,7 +178,7 @@ export class PartitionDelivery {
   }
 
   #call(item: GroupItem, attempt: number): CallOutcome | PendingCall {
-    if (item.isSilent === true) {
+    if (item.isSilent) {
       this.#begun += 1;
       item.isFinished = true;
       return 'done';

@@ -1,15 +1,11 @@
+import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
-import { type FormerPartitions, isHandled, keyPosition, revisionOf } from './group-cursor.js';
+import { type FormerPartitions, isHandled, revisionOf } from './group-cursor.js';
+import { GroupItem } from './group-item.js';
 import type { PartitionCursor } from './partition-cursor.js';
-import type { GroupItem } from './group-item.js';
 import { partitionOf } from './partition-of.js';
 import type { PartitionProgress } from './partition-progress.js';
-
-/** An event of a partition with its position among all events of the target. */
-export interface PlacedEvent {
-  readonly event: ChangeEvent;
-  readonly position: string;
-}
+import { PlacedEvent } from './placed-event.js';
 
 export interface PartitionIntakeOptions {
   readonly progress: PartitionProgress;
@@ -35,48 +31,49 @@ export class PartitionIntake {
 
   /** One revision. */
   live({ revision, origin }: Pick<ChangeBatch, 'revision' | 'origin'>, placed: readonly PlacedEvent[]): void {
-    const added = placed.filter(({ event, position }) => this.#isTaken(event) && !this.#wasHandled(event, position));
-    if (this.#options.isBatched) this.#add(revision, origin, added, undefined);
-    else for (const each of added) this.#add(revision, origin, [each], undefined);
+    this.#addAll(
+      revision,
+      origin,
+      placed.filter((each) => this.#isTaken(each.event) && !this.#wasHandled(each)),
+    );
   }
 
   /** All keys of a phase that are not handled yet, in key order. */
   phase(revision: number, events: readonly ChangeEvent[]): void {
-    const { progress, isBatched } = this.#options;
     const placed = events
       .filter((event) => this.#isTaken(event) && !this.#wasHandledBefore(event))
-      .map((event) => ({ event, position: keyPosition(event.rawKey) }));
-    const origin = placed[0]?.event.origin ?? 'initial';
-    if (isBatched) this.#add(revision, origin, placed, placed.at(-1)?.event.rawKey);
-    else for (const each of placed) this.#add(revision, origin, [each], each.event.rawKey);
-    progress.listed();
+      .map((event) => new PlacedEvent(event));
+    this.#addAll(revision, placed[0]?.event.origin ?? 'initial', placed);
+    this.#options.progress.listed();
   }
 
-  #add(
-    revision: number,
-    origin: ChangeBatch['origin'],
-    placed: readonly PlacedEvent[],
-    phaseKey: string | undefined,
-  ): void {
-    const [first] = placed;
-    if (!first) return;
-    const { progress, isBatched, mayBeRepeated, cursor, push } = this.#options;
-    const positions = placed.map(({ position }) => position);
-    const entry = progress.add(positions, revision, phaseKey);
+  #addAll(revision: number, origin: ChangeBatch['origin'], placed: readonly PlacedEvent[]): void {
+    const receivedAt = performance.now();
+    if (!this.#options.isBatched) for (const each of placed) this.#add(each.event, [each], revision, receivedAt);
+    else if (placed.length > 0) {
+      const events = placed.map(({ event }) => event).filter((event) => this.#isWanted(event));
+      this.#add({ revision, origin, events }, placed, revision, receivedAt);
+    }
+  }
+
+  #add(subject: Deliverable, placed: readonly PlacedEvent[], revision: number, receivedAt: number): void {
+    const last = placed.at(-1);
+    const phaseKey = last?.count === 0 ? last.event.rawKey : undefined;
+    const { progress, mayBeRepeated, cursor, push } = this.#options;
+    const entry = progress.add(placed, revision, phaseKey, receivedAt);
     if (entry.isFinished) return;
-    const changes = placed.map(({ event }) => event);
-    const wanted = changes.filter((event) => this.#isWanted(event));
-    push({
-      subject: isBatched ? { revision, origin, events: wanted } : first.event,
-      changes,
-      entry,
-      isSilent: wanted.length === 0,
-      redelivered: mayBeRepeated(revision, phaseKey !== undefined),
-      isFinished: false,
-      failure: positions.some((position) => cursor.poison.includes(position))
-        ? { attempts: 0, error: 'ProcessEnded' }
-        : undefined,
-    });
+    const { poison } = cursor;
+    const isPoison = poison.length > 0 && entry.positions.some((position) => poison.includes(position));
+    push(
+      new GroupItem({
+        subject,
+        placed,
+        entry,
+        isSilent: 'events' in subject ? subject.events.length === 0 : !this.#isWanted(subject),
+        redelivered: mayBeRepeated(revision, phaseKey !== undefined),
+        failure: isPoison ? { attempts: 0, error: 'ProcessEnded' } : undefined,
+      }),
+    );
   }
 
   #isTaken(event: ChangeEvent): boolean {
@@ -89,9 +86,11 @@ export class PartitionIntake {
   }
 
   /** True if the event was handled under another number of partitions. */
-  #wasHandled({ key }: ChangeEvent, position: string): boolean {
-    const former = this.#formerOf(key);
-    return former !== undefined && (revisionOf(position) <= former.r || former.done.includes(position));
+  #wasHandled(placed: PlacedEvent): boolean {
+    const former = this.#formerOf(placed.event.key);
+    if (!former) return false;
+    const { position } = placed;
+    return revisionOf(position) <= former.r || former.done.includes(position);
   }
 
   /** The same for the last write of a key, as a list shows it. */

@@ -9,11 +9,13 @@ import type { CursorWriter } from './cursor-writer.js';
 import type { GroupCursor } from './group-cursor.js';
 import type { GroupHandler } from './group-handler.js';
 import { PartitionCursor } from './partition-cursor.js';
-import type { GroupItem, ItemFailure, ParkedSource } from './group-item.js';
+import { GroupItem, type ItemFailure, type ParkedSource } from './group-item.js';
 import { PartitionDelivery } from './partition-delivery.js';
 import { PartitionOutcomes } from './partition-outcomes.js';
+import { ProgressEntry } from './partition-progress.js';
 import { PartitionReceiver } from './partition-receiver.js';
 import { PartitionWrites } from './partition-writes.js';
+import { PlacedEvent } from './placed-event.js';
 
 export interface PartitionOwnerOptions {
   readonly partition: number;
@@ -156,17 +158,17 @@ export class PartitionOwner {
     const { revision } = event;
     const ended = new Deferred();
     const isBatched = 'batch' in this.#options.handler.handler;
-    this.delivery.push({
-      subject: isBatched ? { revision, origin: 'live', events: [event] } : event,
-      changes: [event],
-      // It is no part of the progress, and starts at once.
-      entry: { positions: [], revision, phaseKey: undefined, sequence: -1, isFinished: false, at: performance.now() },
-      redelivered: true,
-      isFinished: false,
-      failure: undefined,
-      parked,
-      onEnd: ended.resolve,
-    });
+    this.delivery.push(
+      new GroupItem({
+        subject: isBatched ? { revision, origin: 'live', events: [event] } : event,
+        placed: [new PlacedEvent(event)],
+        // It is no part of the progress, and starts at once.
+        entry: new ProgressEntry([], revision, undefined, -1, performance.now()),
+        redelivered: true,
+        parked,
+        onEnd: ended.resolve,
+      }),
+    );
     this.delivery.admit();
     await Promise.race([ended.promise, this.whenEnded]);
     await this.#outcomes.whenRemoved(parked);
@@ -215,15 +217,15 @@ export class PartitionOwner {
     return this.#writes.store();
   }
 
-  #finished({ entry, changes, isStored, parked }: GroupItem): void {
-    const { everyEvents } = this.#options.handler.options;
+  #finished(item: GroupItem): void {
+    const { parked, isStored } = item;
     if (parked) {
-      if (isStored !== true) this.#outcomes.removeParked(parked);
+      if (!isStored) this.#outcomes.removeParked(parked);
       return;
     }
-    if (isStored !== true) this.cursor.finish(entry, changes);
+    if (!isStored) this.cursor.finish(item);
     const { unsaved, keys } = this.cursor;
-    if (keys.isFull || unsaved >= Math.ceil(everyEvents / 2)) void this.store();
+    if (keys.isFull || unsaved >= this.#options.handler.options.everyEvents / 2) void this.store();
     else this.#options.onUnsaved(this);
     this.receiver.eventFinished();
   }

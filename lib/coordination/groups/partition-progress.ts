@@ -1,25 +1,49 @@
 import { type CursorProgress, type GroupCursor, revisionOf } from './group-cursor.js';
 
+/** The place of an event among all events of the target. */
+export interface Place {
+  /** Made when it is read. */
+  readonly position: string;
+}
+
 /** An event, or all events of a batch, from its reception to the end of its last call. */
-export interface ProgressEntry {
-  /** One for each event of a batch. */
-  readonly positions: readonly string[];
+export class ProgressEntry {
+  /** Number of events. */
+  readonly size: number;
   readonly revision: number;
   /** The last key, for keys of a phase. */
   readonly phaseKey: string | undefined;
   /** Counts the entries of a partition. */
   readonly sequence: number;
-  readonly isFinished: boolean;
   /** When it was received, by `performance.now()`. */
   readonly at: number;
-}
+  isFinished = false;
+  #places: readonly Place[];
+  #positions: readonly string[] | undefined;
 
-type Entry = { -readonly [Name in keyof ProgressEntry]: ProgressEntry[Name] };
+  constructor(places: readonly Place[], revision: number, phaseKey: string | undefined, sequence: number, at: number) {
+    this.size = places.length;
+    this.#places = places;
+    this.revision = revision;
+    this.phaseKey = phaseKey;
+    this.sequence = sequence;
+    this.at = at;
+  }
+
+  /** One for each event. From the first time on that they are read, the events themselves are not kept. */
+  get positions(): readonly string[] {
+    if (!this.#positions) {
+      this.#positions = this.#places.map(({ position }) => position);
+      this.#places = [];
+    }
+    return this.#positions;
+  }
+}
 
 /** Knows which events of a partition were received and which of them are finished, and derives the cursor from that. */
 export class PartitionProgress {
   /** In the order in which the events were received. */
-  #entries: Entry[] = [];
+  #entries: (ProgressEntry | undefined)[] = [];
   /** Index of the first entry that is not finished. */
   #head = 0;
   #sequence = 0;
@@ -35,7 +59,7 @@ export class PartitionProgress {
   /** Number of finished entries after the first unfinished one. */
   #finished = 0;
   /** The finished events before the first unfinished entry, of the last revision among them. */
-  #passed: PassedEvents | undefined;
+  #passed = new PassedEvents();
   /** Handled positions of the stored cursor whose events have not been received again. */
   readonly #stored: Set<string>;
 
@@ -100,21 +124,27 @@ export class PartitionProgress {
     this.#endPhase();
   }
 
-  /** An event, or the events of a batch, was received. `phaseKey`: the last key, for keys of a phase. */
-  add(positions: readonly string[], revision: number, phaseKey?: string): ProgressEntry {
-    const isFinished = this.#takeStored(positions);
-    const entry: Entry = { positions, revision, phaseKey, sequence: this.#sequence, isFinished, at: performance.now() };
+  /**
+   * An event, or the events of a batch, was received.
+   *
+   * @param phaseKey the last key, for keys of a phase
+   * @param at when it was received, by `performance.now()`
+   */
+  add(places: readonly Place[], revision: number, phaseKey?: string, at = performance.now()): ProgressEntry {
+    const entry = new ProgressEntry(places, revision, phaseKey, this.#sequence, at);
     this.#sequence += 1;
     this.#entries.push(entry);
-    if (isFinished) this.#finished += 1;
-    else if (phaseKey !== undefined) this.#phaseLeft += 1;
-    this.#advance();
+    if (this.#stored.size > 0 && this.#takeStored(entry.positions)) {
+      entry.isFinished = true;
+      this.#finished += 1;
+      this.#advance();
+    } else if (phaseKey !== undefined) this.#phaseLeft += 1;
     return entry;
   }
 
   finish(entry: ProgressEntry): void {
     if (entry.isFinished) return;
-    (entry as Entry).isFinished = true;
+    entry.isFinished = true;
     this.#finished += 1;
     if (entry.phaseKey !== undefined) this.#phaseLeft -= 1;
     this.#advance();
@@ -132,9 +162,9 @@ export class PartitionProgress {
   /** @param also an entry that counts as finished */
   snapshot(also?: ProgressEntry): CursorProgress {
     const done: string[] = [];
-    let passed = this.#passed;
+    const passed = this.#passed.copy();
     let after = this.#after;
-    let first: Entry | undefined;
+    let first: ProgressEntry | undefined;
     let left = this.#finished + (also && !also.isFinished ? 1 : 0);
     for (let index = this.#head; left > 0 || first === undefined; index += 1) {
       const entry = this.#entries[index];
@@ -144,12 +174,12 @@ export class PartitionProgress {
       if (!isFinished) first ??= entry;
       else if (first) done.push(...entry.positions);
       else {
-        passed = passedWith(passed, entry);
+        passed.add(entry);
         after = entry.phaseKey ?? after;
       }
     }
     // The cursor is before the revision of the first unfinished event, so the finished ones of that are remembered, too.
-    if (first && passed?.revision === first.revision) done.unshift(...passed.positions);
+    if (first && passed.revision === first.revision) done.unshift(...passed.positions);
     done.push(...this.#stored);
     const phaseLeft = this.#phaseLeft - (also?.phaseKey !== undefined && !also.isFinished ? 1 : 0);
     if (this.#phase && (phaseLeft > 0 || !this.#isListed)) return { ...this.#phase, done, after };
@@ -157,7 +187,6 @@ export class PartitionProgress {
   }
 
   #takeStored(positions: readonly string[]): boolean {
-    if (this.#stored.size === 0) return false;
     const handled = positions.filter((position) => this.#stored.delete(position));
     return handled.length === positions.length;
   }
@@ -171,8 +200,9 @@ export class PartitionProgress {
   #advance(): void {
     for (let entry = this.#entries[this.#head]; entry?.isFinished; entry = this.#entries[this.#head]) {
       this.#after = entry.phaseKey ?? this.#after;
-      this.#passed = passedWith(this.#passed, entry);
+      this.#passed.add(entry);
       this.#finished -= 1;
+      this.#entries[this.#head] = undefined;
       this.#head += 1;
     }
     if (this.#head === this.#entries.length || this.#head >= 1_024) {
@@ -185,15 +215,32 @@ export class PartitionProgress {
 /** False for a key of a phase, which means nothing after it. */
 const isOfRevision = (position: string): boolean => !position.startsWith('=');
 
-interface PassedEvents {
-  readonly revision: number;
-  readonly positions: readonly string[];
-}
+/** The events of the last revision that were passed. The keys of a phase are remembered by the last one. */
+class PassedEvents {
+  #revision: number;
+  readonly #entries: ProgressEntry[];
 
-/** The keys of a phase are remembered by the last one. */
-function passedWith(passed: PassedEvents | undefined, entry: ProgressEntry): PassedEvents | undefined {
-  const { revision, positions, phaseKey } = entry;
-  if (phaseKey !== undefined) return passed;
-  if (passed?.revision !== revision) return { revision, positions };
-  return { revision, positions: [...passed.positions, ...positions] };
+  constructor(revision = 0, entries: ProgressEntry[] = []) {
+    this.#revision = revision;
+    this.#entries = entries;
+  }
+
+  get revision(): number {
+    return this.#revision;
+  }
+
+  get positions(): readonly string[] {
+    return this.#entries.flatMap(({ positions }) => positions);
+  }
+
+  add(entry: ProgressEntry): void {
+    if (entry.phaseKey !== undefined) return;
+    if (entry.revision !== this.#revision) this.#entries.length = 0;
+    this.#revision = entry.revision;
+    this.#entries.push(entry);
+  }
+
+  copy(): PassedEvents {
+    return new PassedEvents(this.#revision, [...this.#entries]);
+  }
 }

@@ -5,7 +5,8 @@ import type { GroupHandler } from './group-handler.js';
 import { isHandled } from './group-cursor.js';
 import type { PartitionCursor } from './partition-cursor.js';
 import type { PartitionDelivery } from './partition-delivery.js';
-import { PartitionIntake, type PlacedEvent } from './partition-intake.js';
+import { PartitionIntake } from './partition-intake.js';
+import type { PlacedEvent } from './placed-event.js';
 
 export interface PartitionReceiverOptions {
   readonly partition: number;

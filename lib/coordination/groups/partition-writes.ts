@@ -68,7 +68,7 @@ export class PartitionWrites {
    * @throws EtcdTriggerError if etcd refuses a request; the item is not handled, and its writes are not applied
    */
   writeHandled(
-    { entry, parked, ...item }: GroupItem,
+    { entry, parked, changes: all }: GroupItem,
     writes: ItemWrites,
     onApplied: () => void,
   ): Promise<CursorOutcome> {
@@ -77,7 +77,7 @@ export class PartitionWrites {
     const removal: Operation[] = parked ? [{ type: 'delete', rawKey: parked.rawKey }] : [];
     const operations = [...writes.operations, ...removal];
     return writer.exclusive(async () => {
-      let changes = parked ? [] : item.changes;
+      let changes = parked ? [] : all;
       while (!keys.fits(changes, operations.length + 1)) {
         if (keys.size === 0 && changes.length === 0) break;
         const chunks = keys.size > 0 ? [[]] : keys.ahead(changes);
@@ -87,12 +87,12 @@ export class PartitionWrites {
           if (kind !== 'applied') return { kind: 'lost' };
         }
       }
-      const isAhead = changes !== item.changes;
+      const isAhead = changes !== all;
       catchUp();
       const plan = this.#planWith(operations, parked ? {} : { also: { entry, changes } });
       return this.#send({ ...plan, conditions: writes.conditions ?? [] }, () => {
         onApplied();
-        if (!parked && isAhead) keys.add(item.changes.filter(({ type }) => type === 'delete'));
+        if (!parked && isAhead) keys.add(all.filter(({ type }) => type === 'delete'));
       });
     });
   }

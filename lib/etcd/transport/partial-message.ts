@@ -1,4 +1,6 @@
 const FIRST_CAPACITY = 16_384;
+/** Messages of a long history have several MB: each step copies what has arrived. */
+const GROWTH = 8;
 
 /** A message that is spread over several chunks. Only its first `keep` bytes are kept. */
 export class PartialMessage {
@@ -37,10 +39,10 @@ export class PartialMessage {
     return taken;
   }
 
-  /** Grows with the bytes that have arrived, not with the announced length: a peer that lies costs no memory. */
+  /** Grows with the bytes that have arrived, not with the announced length, so that a peer that lies costs little. */
   #reserve(size: number): void {
     if (size <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafe(Math.min(this.keep, Math.max(size, 2 * this.#bytes.length)));
+    const grown = Buffer.allocUnsafe(Math.min(this.keep, Math.max(size, GROWTH * this.#bytes.length)));
     this.#bytes.copy(grown, 0, 0, this.#received);
     this.#bytes = grown;
   }

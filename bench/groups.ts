@@ -4,7 +4,7 @@ import { type Benchmark, checkCounts, compare, cpu, extra, rate } from './benchm
 import { fill } from './fill.js';
 import { type Contender, interleave, runOnce, type Samples, spreadOf } from './measure.js';
 
-export type GroupWork = 'prepare' | 'group' | 'handler' | 'commits' | 'handOvers' | 'idle';
+export type GroupWork = 'prepare' | 'group' | 'handler' | 'prepareCommits' | 'commits' | 'handOvers' | 'idle';
 
 const ARGS = ['--snapshot-count=100000000', '--quota-backend-bytes=8000000000'];
 const HANDLED = { ours: 'group', peer: 'handler' };
@@ -21,6 +21,9 @@ export const groups: Benchmark = {
     };
     const handled = await besideHandlers(hosts, Math.ceil(200_000 / divisor), rounds, ours);
     const commits = Math.ceil(5_000 / divisor);
+    for (let round = 0; round < rounds; round += 1) await runOnce(ours('prepareCommits', commits, `commits-${round}`));
+    // Enough keys to keep every partition busy.
+    await fill(hosts, { puts: commits, keys: 160, valueBytes: 10, putsATransaction: 1, prefix: '/o/' });
     const committed = await inRounds(rounds, (round) => [
       ours('commits', commits, `commits-${round}`),
       { name: 'fencedPuts', program: 'coordination-ours', options: { hosts, work: 'fencedPuts', count: commits } },

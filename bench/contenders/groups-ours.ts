@@ -9,7 +9,6 @@ import {
   type GroupOptions,
   GroupRegistry,
   type WatchEvent,
-  WatcherService,
   WatchKey,
 } from 'nestjs-etcd-trigger';
 import { options, startSample } from '../contender.js';
@@ -71,15 +70,17 @@ async function owned(app: INestApplicationContext): Promise<void> {
   while (!isFollowing()) await sleep(1);
 }
 
+async function prepare(target: string, of: GroupOptions): Promise<void> {
+  const app = await start(target, () => undefined, { group: of });
+  await owned(app);
+  const finish = startSample();
+  await app.close();
+  finish(count);
+}
+
 const WORKS: Record<GroupWork, () => Promise<void>> = {
-  /** Writes the cursor from which `group` resumes. */
-  async prepare() {
-    const app = await start(BENCH, () => undefined, { group: { name: group, from: 'now', checkpoint: CHECKPOINT } });
-    await owned(app);
-    const finish = startSample();
-    await app.close();
-    finish(count);
-  },
+  /** Writes the cursors from which `group` resumes. */
+  prepare: () => prepare(BENCH, { name: group, from: 'now', checkpoint: CHECKPOINT }),
 
   /** Events since the cursor. */
   async group() {
@@ -93,28 +94,22 @@ const WORKS: Record<GroupWork, () => Promise<void>> = {
     await start(BENCH, counted(finish), { fromRevision: Number(group) });
   },
 
-  /** One transaction an event: its effect, and that it is done. */
+  /** The same for `commits`. */
+  prepareCommits: () => prepare(WATCHED, { name: group, partitions: PARTITIONS, from: 'now' }),
+
+  /** Events since the cursors, one `commit()` for each: its effect, and that it is done. */
   async commits() {
     let done = 0;
-    let end = (): void => undefined;
-    const all = new Promise<void>((resolve) => {
-      end = resolve;
-    });
+    let finish: ReturnType<typeof startSample> | undefined;
     const onEvent = async ({ key }: WatchEvent, context: DeliveryContext): Promise<void> => {
+      finish ??= startSample();
       await context.commit((tx) => {
         tx.put(`/effects/${key.slice(WATCHED.length)}`, { value: 'x' });
       });
       done += 1;
-      if (done === count) end();
+      if (done === count) finish(done);
     };
-    const app = await start(WATCHED, onEvent, { group: { name: group, partitions: PARTITIONS, from: 'now' } });
-    await owned(app);
-    const watcher = app.get(WatcherService);
-    const finish = startSample();
-    // Enough keys to keep every partition busy, written in one process with the handlers, as the peer's transactions are.
-    for (let index = 0; index < count; index += 1) void watcher.put(`${WATCHED}${index % 160}`, String(index));
-    await all;
-    finish(done);
+    await start(WATCHED, onEvent, { group: { name: group, partitions: PARTITIONS } });
   },
 
   /** Two instances hand the only partition to each other at their shutdown. Prints the longest time too. */

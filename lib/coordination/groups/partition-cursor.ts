@@ -166,14 +166,14 @@ export class PartitionCursor {
 
   /**
    * Plans a write. It is to be followed by `stored` if it is applied.
-   * @param also an event that counts as finished; only if the names that wait fit into the write: see `RememberedKeys`
+   * @param also items that count as finished; only if the names that wait fit into the write: see `RememberedKeys`
    */
-  plan({ also, release = false, interrupted = false }: CursorPlanOptions = {}): PlannedCursor & PlannedMark {
-    const keys = this.keys.plan(also?.changes);
-    if (!also && !release) this.#calm();
+  plan({ also = [], release = false, interrupted = false }: CursorPlanOptions = {}): PlannedCursor & PlannedMark {
+    const keys = this.keys.plan(also.flatMap(({ changes }) => changes));
+    if (also.length === 0 && !release) this.#calm();
     const cursor: GroupCursor = {
       // Keys are remembered before the cursor moves past their events.
-      ...(keys.isPartial ? placeOf(this.#stored) : this.#place(also?.entry)),
+      ...(keys.isPartial ? placeOf(this.#stored) : this.#place(new Set(also.map(({ entry }) => entry)))),
       stalls: this.#stalls,
       suspects: this.#stalls > 0 && this.#suspects.size > 0 ? [...this.#suspects] : undefined,
       trying: this.#stalls > 0 && this.#trying.size > 0 && !release ? [...this.#trying] : undefined,
@@ -187,7 +187,7 @@ export class PartitionCursor {
     };
   }
 
-  #place(also: ProgressEntry | undefined): CursorPlace {
+  #place(also: ReadonlySet<ProgressEntry>): CursorPlace {
     const progress = this.progress.snapshot(also);
     return {
       ...progress,
@@ -236,7 +236,7 @@ export class PartitionCursor {
 }
 
 export interface CursorPlanOptions {
-  readonly also?: Pick<GroupItem, 'entry' | 'changes'>;
+  readonly also?: readonly Pick<GroupItem, 'entry' | 'changes'>[];
   /** The partition is given up. */
   readonly release?: boolean;
   /** Calls have begun whose events are not handled. */

@@ -47,7 +47,7 @@ export class PartitionOutcomes {
     const what = `commit() of ${handler.name}`;
     const effects = await handler.planEffects(what, build);
     const write = (given: GroupEffects): Promise<CursorOutcome> =>
-      writes.writeHandled(item, given, () => {
+      writes.handled.write(item, given, () => {
         this.#stored(item);
       });
     const outcome = await write(effects).catch(async (error: unknown) => write(await effects.renewed(error)));
@@ -122,7 +122,7 @@ export class PartitionOutcomes {
       if (isStored) this.#stored(item);
       return isStored;
     }
-    const { kind } = await writes.writeHandled(item, { operations }, () => {
+    const { kind } = await writes.handled.write(item, { operations }, () => {
       this.#stored(item);
     });
     return kind === 'applied';

@@ -76,8 +76,7 @@ export class PartitionOwner {
     this.cursor = new PartitionCursor({ ...options, token });
     const { progress, keys } = this.cursor;
     this.#writes = new PartitionWrites({
-      claim,
-      writer,
+      ...options,
       cursor: this.cursor,
       catchUp: () => {
         this.receiver.catchUp();

@@ -40,6 +40,8 @@ export class ProgressEntry {
   }
 }
 
+const NONE: ReadonlySet<ProgressEntry> = new Set();
+
 /** Knows which events of a partition were received and which of them are finished, and derives the cursor from that. */
 export class PartitionProgress {
   /** In the order in which the events were received. */
@@ -159,17 +161,18 @@ export class PartitionProgress {
       if (isOfRevision(position) && revisionOf(position) <= revision) this.#stored.delete(position);
   }
 
-  /** @param also an entry that counts as finished */
-  snapshot(also?: ProgressEntry): CursorProgress {
+  /** @param also entries that count as finished */
+  snapshot(also: ReadonlySet<ProgressEntry> = NONE): CursorProgress {
     const done: string[] = [];
     const passed = this.#passed.copy();
     let after = this.#after;
     let first: ProgressEntry | undefined;
-    let left = this.#finished + (also && !also.isFinished ? 1 : 0);
+    const unfinished = [...also].filter(({ isFinished }) => !isFinished);
+    let left = this.#finished + unfinished.length;
     for (let index = this.#head; left > 0 || first === undefined; index += 1) {
       const entry = this.#entries[index];
       if (!entry) break;
-      const isFinished = entry.isFinished || entry === also;
+      const isFinished = entry.isFinished || also.has(entry);
       if (isFinished) left -= 1;
       if (!isFinished) first ??= entry;
       else if (first) done.push(...entry.positions);
@@ -179,9 +182,9 @@ export class PartitionProgress {
       }
     }
     // The cursor is before the revision of the first unfinished event, so the finished ones of that are remembered, too.
-    if (first && passed.revision === first.revision) done.unshift(...passed.positions);
+    if (passed.revision === first?.revision) done.unshift(...passed.positions);
     done.push(...this.#stored);
-    const phaseLeft = this.#phaseLeft - (also?.phaseKey !== undefined && !also.isFinished ? 1 : 0);
+    const phaseLeft = this.#phaseLeft - unfinished.filter(({ phaseKey }) => phaseKey !== undefined).length;
     if (this.#phase && (phaseLeft > 0 || !this.#isListed)) return { ...this.#phase, done, after };
     return { r: first ? first.revision - 1 : this.#seen, done: this.#phase ? done.filter(isOfRevision) : done };
   }

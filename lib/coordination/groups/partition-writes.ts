@@ -1,13 +1,15 @@
-import type { Condition, Operation } from '../../backend/key-value-store.js';
+import type { Operation } from '../../backend/key-value-store.js';
 import type { Claim } from '../claim.js';
 import type { CursorOutcome, CursorWriter } from './cursor-writer.js';
-import type { GroupItem } from './group-item.js';
+import { HandledWrites } from './handled-writes.js';
 import type { CursorPlanOptions, PartitionCursor } from './partition-cursor.js';
 
 export interface PartitionWritesOptions {
   readonly claim: Claim;
   readonly writer: CursorWriter;
   readonly cursor: PartitionCursor;
+  /** The largest number of operations, or of compares, of a transaction. */
+  readonly transactionOperations: number;
   /** Moves the progress up to what was received. */
   readonly catchUp: () => void;
   /** A checkpoint has ended: further events may start. */
@@ -18,12 +20,6 @@ export interface PartitionWritesOptions {
   readonly onRefused: () => void;
 }
 
-/** Writes that are sent in one transaction with the cursor. */
-export interface ItemWrites {
-  readonly conditions?: readonly Condition[];
-  readonly operations: readonly Operation[];
-}
-
 type CursorPlan = ReturnType<PartitionCursor['plan']>;
 
 /** The writes of one partition: its checkpoints, and what is stored together with the end of an event. */
@@ -32,9 +28,15 @@ export class PartitionWrites {
   /** A checkpoint that is not planned yet. */
   #storing: Promise<boolean> | undefined;
   #storingBegun: Promise<void> | undefined;
+  readonly #handled: HandledWrites;
 
   constructor(options: PartitionWritesOptions) {
     this.#options = options;
+    this.#handled = new HandledWrites({
+      ...options,
+      plan: (...planned) => this.#planWith(...planned),
+      send: (...planned) => this.#send(...planned),
+    });
   }
 
   /** Stores the cursor now, with one write for all calls before it is planned. Resolves to false if it was not stored. */
@@ -62,39 +64,9 @@ export class PartitionWrites {
     return this.#write(() => this.#planWith(operations));
   }
 
-  /**
-   * Stores in one transaction that an item is handled, and what belongs to that. `onApplied` is called before the next
-   * write is planned. Names of keys that do not fit into the transaction are stored before it.
-   * @throws EtcdTriggerError if etcd refuses a request; the item is not handled, and its writes are not applied
-   */
-  writeHandled(
-    { entry, parked, changes: all }: GroupItem,
-    writes: ItemWrites,
-    onApplied: () => void,
-  ): Promise<CursorOutcome> {
-    const { writer, cursor, catchUp } = this.#options;
-    const { keys } = cursor;
-    const removal: Operation[] = parked ? [{ type: 'delete', rawKey: parked.rawKey }] : [];
-    const operations = [...writes.operations, ...removal];
-    return writer.exclusive(async () => {
-      let changes = parked ? [] : all;
-      while (!keys.fits(changes, operations.length + 1)) {
-        if (keys.size === 0 && changes.length === 0) break;
-        const chunks = keys.size > 0 ? [[]] : keys.ahead(changes);
-        if (keys.size === 0) changes = [];
-        for (const chunk of chunks) {
-          const { kind } = await this.#send(this.#planWith(chunk));
-          if (kind !== 'applied') return { kind: 'lost' };
-        }
-      }
-      const isAhead = changes !== all;
-      catchUp();
-      const plan = this.#planWith(operations, parked ? {} : { also: { entry, changes } });
-      return this.#send({ ...plan, conditions: writes.conditions ?? [] }, () => {
-        onApplied();
-        if (!parked && isAhead) keys.add(all.filter(({ type }) => type === 'delete'));
-      });
-    });
+  /** Stores that items are handled, with what belongs to that. */
+  get handled(): Pick<HandledWrites, 'write'> {
+    return this.#handled;
   }
 
   /**

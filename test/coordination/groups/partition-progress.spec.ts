@@ -41,7 +41,7 @@ describe('the progress of a partition', () => {
             const [[event, entry] = []] = open.splice(next() % open.length, 1);
             if (!event || !entry) throw new Error('unreachable');
             handled.push(event.position);
-            expect(progress.snapshot(entry)).toEqual((progress.finish(entry), progress.snapshot()));
+            expect(progress.snapshot(new Set([entry]))).toEqual((progress.finish(entry), progress.snapshot()));
           }
           cursor = cursorAt(progress.snapshot());
         }
@@ -96,7 +96,7 @@ describe('the progress of a partition', () => {
     const entry = progress.add([{ position: keyPosition('b') }], 7, 'b');
     progress.listed();
     expect(progress.snapshot().done).toEqual([keyPosition('c'), '9/0']);
-    expect(progress.snapshot(entry)).toEqual({ r: 7, done: ['9/0'] });
+    expect(progress.snapshot(new Set([entry]))).toEqual({ r: 7, done: ['9/0'] });
     progress.finish(entry);
     expect(progress.snapshot()).toEqual({ r: 7, done: ['9/0'] });
   });

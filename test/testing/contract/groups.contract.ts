@@ -1,7 +1,15 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, type Type } from '@nestjs/common';
 import { IsInt } from 'class-validator';
-import { type DeliveryContext, type Fence, type ResyncNotice, type WatchEvent, WatchKey } from 'nestjs-etcd-trigger';
+import {
+  type DeliveryContext,
+  type Fence,
+  KeyNotFoundError,
+  type ResyncNotice,
+  type WatchEvent,
+  WatchKey,
+} from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
+import { errorClass } from '../../../lib/foreign/foreign-error.js';
 import { eventually } from '../../support/eventually.js';
 import { startApp, type StartedApp } from '../../support/start-app.js';
 import type { ContractCluster } from './contract-cluster.js';
@@ -33,6 +41,26 @@ class Orders {
   }
 }
 
+/** Each event has an effect; those of `taken` and `same` want a key that others have or want. */
+@Injectable()
+class Sharing {
+  constructor(@Inject(JOURNAL) readonly journal: Journal) {}
+
+  @WatchKey('/sh/', { group: 'sharing' })
+  async on({ key }: WatchEvent, context: DeliveryContext): Promise<void> {
+    const name = key.slice('/sh/'.length).replace(/^same-.*/, 'same');
+    try {
+      await context.commit((tx) => {
+        tx.put(`/ef/${name}`, Count, { count: 1 }, name === 'taken' ? { ifAbsent: true } : {});
+        tx.put(`/ef/of/${key.slice(1)}`, Count, { count: 1 });
+      });
+      this.journal.calls.push(key);
+    } catch (error) {
+      this.journal.calls.push(`${key} ${errorClass(error)}`);
+    }
+  }
+}
+
 export function groupsContract(cluster: () => ContractCluster): void {
   describe('handler groups', () => {
     let prefix = '';
@@ -42,7 +70,7 @@ export function groupsContract(cluster: () => ContractCluster): void {
       prefix = `/groups-${Math.random().toString(36).slice(2)}`;
       journal = { calls: [], fences: [], notices: [] };
     };
-    const start = (): Promise<StartedApp> =>
+    const start = (handler: Type = Orders): Promise<StartedApp> =>
       startApp(
         {
           hosts: '',
@@ -51,7 +79,7 @@ export function groupsContract(cluster: () => ContractCluster): void {
           coordination: { prefix: '/co', ttlSeconds: 5 },
           configs: [{ prefix: '/ef/', type: Count }],
         },
-        { providers: [{ provide: JOURNAL, useValue: journal }, Orders] },
+        { providers: [{ provide: JOURNAL, useValue: journal }, handler] },
       );
     /** Resolves when both partitions have an owner. */
     const owned = async ({ watcher }: StartedApp): Promise<void> => {
@@ -136,6 +164,27 @@ export function groupsContract(cluster: () => ContractCluster): void {
       await handled('/gr/a=1< live', '/gr/a=2<1 live');
       expect(journal.fences[1]?.token).toBeGreaterThan(fence?.token ?? Infinity);
       await countWrites(one, ['a/1', 'a/2']);
+    });
+
+    it('store commits that wait at the same time together, and refuse only the one whose condition fails', async () => {
+      begin();
+      const others = Array.from({ length: 9 }, (_, index) => `other-${index}`);
+      const events = [...others, 'same-1', 'same-2', 'taken'];
+      await cluster().write({ [`${prefix}/ef/taken`]: '{"count":7}' });
+      await cluster().write(Object.fromEntries(events.map((name) => [`${prefix}/sh/${name}`, '1'])));
+      await using one = await start(Sharing);
+      await handled(...events.map((name) => `/sh/${name}${name === 'taken' ? ' RevisionConflictError' : ''}`));
+
+      const revisions = await Promise.all(
+        events.slice(0, -1).map(async (name) => (await one.watcher.get(`/ef/of/sh/${name}`)).revision),
+      );
+      expect(new Set(revisions).size).toBeLessThan(others.length);
+      // Two writes of one key are one after the other.
+      const { version, revision } = await one.watcher.get('/ef/same');
+      expect([version, revision]).toEqual([2, Math.max(...revisions.slice(-2))]);
+      expect(revisions.at(-1)).not.toBe(revisions.at(-2));
+      await expect(one.watcher.get('/ef/of/sh/taken')).rejects.toThrow(KeyNotFoundError);
+      expect((await one.watcher.get('/ef/taken')).version).toBe(1);
     });
   });
 }

@@ -1,5 +1,13 @@
+import { createParamDecorator, type ExecutionContext, Injectable } from '@nestjs/common';
 import { IsInt } from 'class-validator';
-import { type DeliveryContext, InvalidOptionsError, RevisionConflictError } from 'nestjs-etcd-trigger';
+import {
+  EtcdTriggerContext,
+  type DeliveryContext,
+  type Fence,
+  InvalidOptionsError,
+  RevisionConflictError,
+  WatchKey,
+} from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../../lib/timing/deferred.js';
@@ -10,6 +18,8 @@ import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from 
 class Effect {
   @IsInt() count!: number;
 }
+
+const CallContext = createParamDecorator((_data: unknown, host: ExecutionContext) => EtcdTriggerContext.of(host));
 
 const journal = new Journal();
 const recording = (pod: string, options?: Parameters<typeof groupHandlerOf>[1]) =>
@@ -135,6 +145,30 @@ describe('commit()', () => {
     const effect = fake.get('/effects/orders/a');
     expect(fake.get('/co/v1/groups/billing/cursors/000')?.revision).toBe(effect?.revision);
     expect(cursorOf(fake)).toMatchObject({ done: [] });
+  });
+
+  it.each([
+    ['the second parameter', undefined],
+    ['the context of enhancers', CallContext()],
+  ])('works with a destructured context: %s', async (_name, decorate) => {
+    const fake = new FakeCluster({ '/orders/a': '1' });
+    const held: unknown[] = [];
+    @Injectable()
+    class Orders {
+      @WatchKey('/orders/', { group: 'billing' })
+      async on(...given: readonly unknown[]): Promise<void> {
+        const { commit, fence } = given.at(-1) as DeliveryContext;
+        const { held: isHeld, verify } = fence as Fence;
+        held.push(isHeld, await verify());
+        await commit((tx) => {
+          tx.put('/effects/a', { count: 1 });
+        });
+      }
+    }
+    decorate?.(Orders.prototype, 'on', 0);
+    await using one = await startInstance(fake, Orders, { configs });
+    await settled(one.app);
+    expect([held, fake.json('/effects/a')]).toEqual([[true, true], { count: 1 }]);
   });
 
   it('is refused where its conditions do not hold, and may be called again', async () => {

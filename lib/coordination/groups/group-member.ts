@@ -216,7 +216,8 @@ export class GroupMember implements Participant {
 
   async drain(): Promise<void> {
     this.stop();
-    await this.#claiming.whenIdle();
+    // A claim that etcd does not answer delays the end of no other partition.
+    await Promise.all([this.#claiming.whenIdle(), this.#partitions.end()]);
     await this.#partitions.end();
   }
 

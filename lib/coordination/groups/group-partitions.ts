@@ -94,9 +94,12 @@ export class GroupPartitions {
     await Promise.all(this.#announcements);
   }
 
-  /** Aborts the signals of the running calls. */
+  /** Aborts the signals of the running calls. No further ones start: they would pass those that are cut off. */
   abort(reason: unknown): void {
-    for (const { delivery } of this.all) delivery.abort(reason);
+    for (const owner of this.all) {
+      void owner.end();
+      owner.delivery.abort(reason);
+    }
   }
 
   close(): void {

@@ -7,6 +7,7 @@ import {
   poisonOf,
   revisionOf,
   SINGLE_CALL_STALLS,
+  triedOf,
 } from './group-cursor.js';
 import { PartitionProgress, type ProgressEntry } from './partition-progress.js';
 import { type PlannedKeys, RememberedKeys } from './remembered-keys.js';
@@ -144,8 +145,10 @@ export class PartitionCursor {
   begin({ positions, revision, phaseKey }: ProgressEntry): boolean {
     // No former owner has tried what was written after it.
     const isNew = phaseKey === undefined && revision > this.#token;
-    if (this.#stalls === 0 || isNew || positions.every((position) => this.#trying.has(position))) return false;
-    for (const position of positions) this.#trying.add(position);
+    if (this.#stalls === 0 || isNew) return false;
+    const tried = triedOf(positions);
+    if (tried.every((position) => this.#trying.has(position))) return false;
+    for (const position of tried) this.#trying.add(position);
     this.#changes += 1;
     return true;
   }

@@ -1,5 +1,5 @@
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
-import { type FormerPartitions, isHandled, keyPosition, revisionOf } from './group-cursor.js';
+import { type FormerPartitions, includesPosition, isHandled, keyPosition, revisionOf } from './group-cursor.js';
 import type { PartitionCursor } from './partition-cursor.js';
 import type { GroupItem } from './group-item.js';
 import { partitionOf } from './partition-of.js';
@@ -91,7 +91,7 @@ export class PartitionIntake {
   /** True if the event was handled under another number of partitions. */
   #wasHandled({ key }: ChangeEvent, position: string): boolean {
     const former = this.#formerOf(key);
-    return former !== undefined && (revisionOf(position) <= former.r || former.done.includes(position));
+    return former !== undefined && (revisionOf(position) <= former.r || includesPosition(former.done, position));
   }
 
   /** The same for the last write of a key, as a list shows it. */

@@ -1,4 +1,4 @@
-import { type CursorProgress, type GroupCursor, revisionOf } from './group-cursor.js';
+import { type CursorProgress, type GroupCursor, isWithin, rangesOf, revisionOf, shortened } from './group-cursor.js';
 
 /** An event, or all events of a batch, from its reception to the end of its last call. */
 export interface ProgressEntry {
@@ -38,10 +38,12 @@ export class PartitionProgress {
   #passed: PassedEvents | undefined;
   /** Handled positions of the stored cursor whose events have not been received again. */
   readonly #stored: Set<string>;
+  readonly #storedRanges: ReadonlyMap<number, number>;
 
   constructor({ r, done, phase, after = '', base }: GroupCursor) {
     this.#seen = r;
     this.#stored = new Set(done);
+    this.#storedRanges = rangesOf(done);
     this.#after = after;
     if (phase === 'initial' || phase === 'resync') {
       this.#phase = { phase, r, base };
@@ -158,7 +160,8 @@ export class PartitionProgress {
 
   #takeStored(positions: readonly string[]): boolean {
     if (this.#stored.size === 0) return false;
-    const handled = positions.filter((position) => this.#stored.delete(position));
+    const ranges = this.#storedRanges;
+    const handled = positions.filter((position) => this.#stored.delete(position) || isWithin(ranges, position));
     return handled.length === positions.length;
   }
 
@@ -194,6 +197,6 @@ interface PassedEvents {
 function passedWith(passed: PassedEvents | undefined, entry: ProgressEntry): PassedEvents | undefined {
   const { revision, positions, phaseKey } = entry;
   if (phaseKey !== undefined) return passed;
-  if (passed?.revision !== revision) return { revision, positions };
-  return { revision, positions: [...passed.positions, ...positions] };
+  if (passed?.revision !== revision) return { revision, positions: shortened(positions) };
+  return { revision, positions: shortened([...passed.positions, ...positions]) };
 }

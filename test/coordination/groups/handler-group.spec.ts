@@ -7,12 +7,14 @@ import {
   InvalidOptionsError,
   RevisionConflictError,
   WatchKey,
+  WatchKeyRegistry,
 } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../../lib/timing/deferred.js';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
+import type { StartedApp } from '../../support/start-app.js';
 import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
 
 class Effect {
@@ -98,6 +100,28 @@ describe('a handler group', () => {
     end.resolve();
     await crashed[Symbol.asyncDispose]();
     await second[Symbol.asyncDispose]();
+  });
+
+  it('repeats nothing of a revision with many events, with a small cursor', async () => {
+    const fake = new FakeCluster();
+    const calls: string[] = [];
+    const instances: StartedApp[] = [];
+    const handler = groupHandlerOf(({ key }) => {
+      calls.push(key);
+      if (calls.length === 3_000) instances[0]?.app.get(WatchKeyRegistry).pause();
+      return calls.length % 3 === 0 ? Promise.resolve() : undefined;
+    });
+    const first = await startInstance(fake, handler);
+    instances.push(first);
+    // As with the deletion of a whole prefix.
+    fake.putAll(Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`/orders/${index}`, '1'])));
+    await eventually(() => calls.length >= 3_000);
+    await first[Symbol.asyncDispose]();
+    expect(calls.length).toBeLessThan(3_100);
+    expect(fake.get('/co/v1/groups/billing/cursors/000')?.value.length).toBeLessThan(6_000);
+    await using second = await startInstance(fake, handler);
+    await settled(second.app);
+    expect([calls.length, new Set(calls).size]).toEqual([5_000, 5_000]);
   });
 
   it('waits for its calls when it ends, and does not repeat their events', async () => {

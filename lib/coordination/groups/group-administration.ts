@@ -21,6 +21,7 @@ export interface GroupAdministrationOptions {
 /** A cursor as it is stored, with the key and revision of that. */
 interface FoundCursor {
   readonly condition: Condition;
+  readonly createRevision: number;
   readonly cursor: GroupCursor;
 }
 
@@ -82,7 +83,7 @@ export class GroupAdministration {
     if (config.partitions === partitions) return;
     const found = await Promise.all(cursorKeys(keys, config.partitions).map((rawKey) => this.#cursor(what, rawKey)));
     const cursors = found.map(({ cursor }) => cursor);
-    const next = cursors.every(isUntouched) ? firstCursor(fromOf(cursors[0])) : this.#joined(what, config, cursors);
+    const next = cursors.every(isUntouched) ? firstCursor(fromOf(cursors[0])) : this.#joined(what, config, found);
     const stamp = this.#options.stamp();
     const cursor = serializeCursor(next, stamp);
     this.#checkSize(what, cursor, partitions);
@@ -132,7 +133,17 @@ export class GroupAdministration {
   }
 
   /** One cursor that begins where the one that is furthest behind is, and knows what the others have handled. */
-  #joined(what: string, { partitions }: GroupConfig, cursors: readonly GroupCursor[]): GroupCursor {
+  #joined(what: string, { partitions }: GroupConfig, found: readonly FoundCursor[]): GroupCursor {
+    const cursors = found.map(({ cursor }) => cursor);
+    const clusters = new Set(cursors.map(({ cluster }) => cluster).filter((cluster) => cluster !== ''));
+    const isForeign = found.some(
+      ({ cursor: { created }, createRevision }) => (created ?? createRevision) !== createRevision,
+    );
+    if (clusters.size > 1 || isForeign) {
+      throw new GroupBusyError(
+        `${what}: a cursor belongs to another cluster, or was copied; let instances with the former number of partitions handle that first`,
+      );
+    }
     const highest = Math.max(...cursors.map(({ r }) => r));
     const isUnfinished = cursors.some(
       ({ phase, was, r }) =>
@@ -148,7 +159,7 @@ export class GroupAdministration {
       r: Math.min(...cursors.map(({ r }) => r)),
       done: [],
       stalls: 0,
-      cluster: cursors[0]?.cluster ?? '',
+      cluster: [...clusters][0] ?? '',
       remembers: cursors.every(({ remembers }) => remembers === true) ? true : undefined,
       released: isReleased ? true : undefined,
       was: cursors.every(({ r, done }) => r === highest && done.length === 0)
@@ -183,7 +194,10 @@ export class GroupAdministration {
   async #cursor(what: string, rawKey: string): Promise<FoundCursor> {
     const { record } = await this.#options.keyValue.get(rawKey);
     const found = record && parseCursor(record.value);
-    if (found) return { condition: { rawKey, revision: record.revision }, cursor: found.cursor };
+    if (found) {
+      const { revision, createRevision } = record;
+      return { condition: { rawKey, revision }, createRevision, cursor: found.cursor };
+    }
     throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
   }
 

@@ -25,9 +25,6 @@ interface FoundCursor {
   readonly cursor: GroupCursor;
 }
 
-/** The most keys that one transaction deletes. */
-const MAX_KEYS = 100;
-
 /** Changes what etcd stores of groups, whether or not this instance takes part in them. */
 export class GroupAdministration {
   readonly #options: GroupAdministrationOptions;
@@ -105,14 +102,17 @@ export class GroupAdministration {
     );
   }
 
-  /** @param own the configuration of this instance, if it has the handler */
+  /**
+   * In one transaction: an owner acts on the former cursor, or on the new one. The names of keys stay, until the new
+   * owners delete them.
+   * @param own the configuration of this instance, if it has the handler
+   */
   async reset(name: string, from: 'existing' | 'now', own: GroupConfig | undefined): Promise<void> {
     const what = `reset the group ${quoted(name)}`;
     const keys = this.#keysOf(name);
     const { config, condition } = await this.#config(what, keys);
     const next = own ?? config;
     const stamp = this.#options.stamp();
-    await this.#forgetKeys(what, keys, condition);
     const former = cursorKeys(keys, config.partitions).slice(next.partitions);
     const owners = Array.from(
       { length: Math.max(config.partitions, next.partitions) },
@@ -129,7 +129,8 @@ export class GroupAdministration {
       conditions: [condition],
       operations: [...puts, ...deletes],
     });
-    if (!result.applied) throw changedMeanwhile(what);
+    if (result.applied) return;
+    throw new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
   }
 
   /** One cursor that begins where the one that is furthest behind is, and knows what the others have handled. */
@@ -201,25 +202,12 @@ export class GroupAdministration {
     throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
   }
 
-  /** Deletes nothing if the group was changed since `unchanged` was read. */
-  async #forgetKeys(what: string, { remembered }: GroupKeys, unchanged: Condition): Promise<void> {
-    const keys = (await this.#list(remembered)).map(({ rawKey }) => rawKey);
-    while (keys.length > 0) {
-      const operations = keys.splice(0, MAX_KEYS).map((rawKey): Operation => ({ type: 'delete', rawKey }));
-      const { applied } = await this.#options.keyValue.commit({ what, conditions: [unchanged], operations });
-      if (!applied) throw changedMeanwhile(what);
-    }
-  }
-
   async #list(prefix: string): Promise<KeyRecord[]> {
     const range = KeyRange.of({ prefix: keyBytesOf(prefix) });
     const { signal } = new AbortController();
     return [...(await this.#options.listWatcher.list(range, { signal })).records.values()];
   }
 }
-
-const changedMeanwhile = (what: string): GroupBusyError =>
-  new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
 
 /** True for a cursor of a group that nobody has begun to handle. */
 const isUntouched = ({ phase, r }: GroupCursor): boolean => phase === 'now' || (phase === 'initial' && r === 0);

@@ -114,8 +114,10 @@ export class GroupResume {
 
   /** Returns true if a partition uses the follower. */
   async #start(owners: readonly PartitionOwner[], follower: GroupFollower, list: FollowedList): Promise<boolean> {
-    const needsNames = owners.some(({ cursor }) => cursor.needsNames || cursor.progress.phase === 'resync');
-    const remembered = needsNames ? await this.#remembered() : [];
+    const needsNames = owners.some(
+      ({ cursor }) => cursor.needsNames || cursor.isFirst || cursor.progress.phase === 'resync',
+    );
+    const stored = needsNames ? await this.#remembered() : [];
     const present = owners.filter((owner) => !owner.isEnding);
     for (const owner of present) {
       const { cursor } = owner;
@@ -123,12 +125,12 @@ export class GroupResume {
       cursor.belongsTo(list.clusterId);
       const { phase } = progress;
       const includes = (rawKey: string): boolean => this.#options.partitionOf(keyText(rawKey)) === owner.partition;
-      const names = remembered.filter(({ rawKey }) => includes(rawKey));
+      const names = stored.filter(({ rawKey }) => includes(rawKey));
       if (cursor.needsNames) rememberAll(cursor, list, names, includes);
+      else if (cursor.isFirst) forgetAbsent(cursor, list, names);
       else if (phase === 'resync') forgetHandled(cursor, names);
-      const events =
-        phase &&
-        phaseEvents(progress.snapshot(), { ...list, remembered: phase === 'resync' ? names : undefined }, includes);
+      const remembered = phase === 'resync' && !cursor.isFirst ? names : undefined;
+      const events = phase && phaseEvents(progress.snapshot(), { ...list, remembered }, includes);
       owner.receiver.start(follower, events && { revision: list.revision, events });
     }
     follower.start(present.map(({ receiver }) => receiver));
@@ -167,10 +169,19 @@ function rememberAll(
   names: readonly RememberedKey[],
   includes: (rawKey: string) => boolean,
 ): void {
-  const present = new Set(records.map(({ rawKey }) => rawKey).filter(includes));
-  cursor.keys.addPresent(present);
-  cursor.keys.addAbsent(names.map(({ rawKey }) => rawKey).filter((rawKey) => !present.has(rawKey)));
+  cursor.keys.addPresent(records.map(({ rawKey }) => rawKey).filter(includes));
+  forgetAbsent(cursor, { records }, names);
   cursor.namesAdded();
+}
+
+/** The names of keys that are not in the list are those of a former life of the group. */
+function forgetAbsent(
+  { keys }: PartitionCursor,
+  { records }: Pick<FollowedList, 'records'>,
+  names: readonly RememberedKey[],
+): void {
+  const present = new Set(records.map(({ rawKey }) => rawKey));
+  keys.addAbsent(names.map(({ rawKey }) => rawKey).filter((rawKey) => !present.has(rawKey)));
 }
 
 /** A former owner may have ended before it has deleted the names of keys whose deletions were handled. */

@@ -49,6 +49,8 @@ export class PartitionCursor {
   #was: FormerPartitions | undefined;
   #poison: readonly string[];
   #remembers: boolean;
+  /** True if nothing was handled before this instance: stored names of keys are those of a group that was reset. */
+  readonly isFirst: boolean;
 
   constructor({ cursor, createRevision, token, rememberedPrefix, transactionOperations }: PartitionCursorOptions) {
     this.progress = new PartitionProgress(cursor);
@@ -64,8 +66,8 @@ export class PartitionCursor {
     this.#created = cursor.created ?? createRevision;
     this.#poison = poisonOf(cursor);
     // The initial phase handles all keys.
-    const isFirst = cursor.phase === 'initial' && cursor.after === undefined && cursor.done.length === 0;
-    this.#remembers = this.keys.isEnabled && (cursor.remembers === true || isFirst);
+    this.isFirst = cursor.phase === 'initial' && cursor.after === undefined && cursor.done.length === 0;
+    this.#remembers = this.keys.isEnabled && (cursor.remembers === true || this.isFirst);
   }
 
   /** True if the names of all keys are stored that were there at the stored cursor. */

@@ -200,8 +200,11 @@ export class GroupMember implements Participant {
         this.#evaluate();
       },
       onOwners: () => {
-        if (this.#followed) this.#partitions.compareWith(this.#followed.ownerKeys);
+        if (this.#followed) this.#partitions.compareWith(this.#followed);
         this.#evaluate();
+      },
+      onHistoryChanged: (reason) => {
+        if (this.#followed) this.#partitions.historyChanged(reason, this.#followed);
       },
     });
     this.#parked = this.#parkedOf(this.#options);

@@ -11,6 +11,7 @@ import { phaseEvents } from './list-plan.js';
 import type { PartitionCursor } from './partition-cursor.js';
 import type { PartitionOwner } from './partition-owner.js';
 import { type RememberedKey, rememberedKeyOf } from './remembered-keys.js';
+import type { UndeclaredHistory } from './undeclared-history.js';
 
 export interface GroupResumeOptions {
   readonly group: string;
@@ -37,17 +38,17 @@ export class GroupResume {
 
   /**
    * Resolves when all of the partitions are following, or have ended.
-   * @param reasons why the history of a partition is another one, if that is known
+   * @param undeclared why the history of a partition is another one, if that is known
    * @throws EtcdTriggerError if etcd refuses a list; the call may be repeated for the partitions that are not following
    */
-  async resume(owners: readonly PartitionOwner[], reasons: ReadonlyMap<number, ResyncNotice['reason']>): Promise<void> {
+  async resume(owners: readonly PartitionOwner[], undeclared: Pick<UndeclaredHistory, 'reasonOf'>): Promise<void> {
     const waiting = owners.filter((owner) => !owner.isEnding && !owner.receiver.hasBegun);
     if (waiting.length === 0) return;
     const steady: PartitionOwner[] = [];
     const listed = new Map<number, PartitionOwner[]>();
     for (const owner of waiting) {
       const { progress } = owner.cursor;
-      const reason = reasons.get(owner.partition);
+      const reason = undeclared.reasonOf(owner.partition);
       if (reason !== undefined && !owner.receiver.hasResync) owner.receiver.beginResync(await this.#now(), reason);
       if (progress.phase === undefined && !owner.cursor.needsNames) steady.push(owner);
       else listed.set(progress.revision, [...(listed.get(progress.revision) ?? []), owner]);

@@ -27,7 +27,7 @@ export interface Fence {
    * Asks etcd (linearizable). True if the ownership existed when etcd answered.
    * @throws ConnectionError, ConnectionTimeoutError if etcd does not answer
    */
-  verify(): Promise<boolean>;
+  readonly verify: () => Promise<boolean>;
 }
 
 /** The fences of one cluster, and the conditions that they are in a transaction. */

@@ -107,22 +107,20 @@ export class Claim {
 }
 
 class ClaimFence implements Fence {
-  readonly #claim: { readonly isHeld: () => boolean; readonly verify: () => Promise<boolean> };
+  readonly #isHeld: () => boolean;
+  readonly verify: () => Promise<boolean>;
 
   constructor(
     readonly name: string,
     readonly token: number,
     readonly signal: AbortSignal,
-    claim: { readonly isHeld: () => boolean; readonly verify: () => Promise<boolean> },
+    { isHeld, verify }: { readonly isHeld: () => boolean; readonly verify: () => Promise<boolean> },
   ) {
-    this.#claim = claim;
+    this.#isHeld = isHeld;
+    this.verify = verify;
   }
 
   get held(): boolean {
-    return this.#claim.isHeld();
-  }
-
-  verify(): Promise<boolean> {
-    return this.#claim.verify();
+    return this.#isHeld();
   }
 }

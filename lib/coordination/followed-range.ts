@@ -4,6 +4,7 @@ import type { ListenerRegistration, RangeListener } from '../watch/sharing/range
 import type { SharedRange } from '../watch/sharing/shared-range.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import type { ChangeBatch } from '../watch/stream/change-event.js';
+import type { ResyncNotice } from '../watch/watch-event.js';
 
 /** The last known write of a followed key. */
 export interface FollowedRecord {
@@ -22,10 +23,17 @@ export class FollowedRange implements RangeListener {
   readonly #registration: ListenerRegistration;
   readonly #records = new Map<string, FollowedRecord>();
   readonly #listeners = new Set<() => void>();
+  readonly #onHistoryChanged: (reason: ResyncNotice['reason']) => void;
   #revision = 0;
   #isListed = false;
 
-  constructor(ranges: SharedRanges, range: KeyRange) {
+  /** @param onHistoryChanged called after the change that shows that the store has another history */
+  constructor(
+    ranges: SharedRanges,
+    range: KeyRange,
+    onHistoryChanged: (reason: ResyncNotice['reason']) => void = () => undefined,
+  ) {
+    this.#onHistoryChanged = onHistoryChanged;
     this.#ranges = ranges;
     this.#range = ranges.acquire(range, { paused: false });
     this.#registration = this.#range.register(this, { initial: true });
@@ -69,13 +77,14 @@ export class FollowedRange implements RangeListener {
     return true;
   }
 
-  deliver({ revision, events }: ChangeBatch): void {
+  deliver({ revision, events }: ChangeBatch, notice?: ResyncNotice): void {
     this.#revision = revision;
     for (const { rawKey, value, createRevision, lease, revision: written } of events) {
       if (value === undefined) this.#records.delete(rawKey);
       else this.#records.set(rawKey, { rawKey, value, revision: written, createRevision, lease });
     }
     this.#notify();
+    if (notice && notice.reason !== 'compacted') this.#onHistoryChanged(notice.reason);
   }
 
   listed(): void {

@@ -63,8 +63,9 @@ export class EtcdTriggerContext implements DeliveryContext {
   }
 
   /** See `DeliveryContext.commit`. */
-  commit(build: (tx: ConfigTransaction) => void): Promise<void> {
-    return this.#invocation.delivery.commit(build);
+  get commit(): (build: (tx: ConfigTransaction) => void) => Promise<void> {
+    const { delivery } = this.#invocation;
+    return (build) => delivery.commit(build);
   }
 
   /** Aborts when the call exceeds its `timeoutMs` or the drain limit of the shutdown. At a tick, the tick's signal. */

@@ -107,7 +107,7 @@ export interface DeliveryContext {
    * @throws UnknownOutcomeError if the answer was lost and another owner has gone on since
    * @throws InvalidOptionsError without a group, after the end of the call, and for invalid writes
    */
-  commit(build: (tx: ConfigTransaction) => void): Promise<void>;
+  readonly commit: (build: (tx: ConfigTransaction) => void) => Promise<void>;
 }
 
 /** A handler for single events, or for whole revisions. */

@@ -1,6 +1,7 @@
 import { KeyRange } from '../../backend/key-range.js';
 import { keyBytesOf } from '../../backend/key-record.js';
 import type { SharedRanges } from '../../watch/sharing/shared-ranges.js';
+import type { ResyncNotice } from '../../watch/watch-event.js';
 import type { GroupKeys } from '../coordination-keys.js';
 import { FollowedRange, type FollowedRecord } from '../followed-range.js';
 import { parseObject, textOf } from '../members.js';
@@ -12,6 +13,8 @@ export interface FollowedGroupOptions {
   readonly onConfig: () => void;
   /** The owners have changed, or are listed. */
   readonly onOwners: () => void;
+  /** The store has another history. */
+  readonly onHistoryChanged: (reason: ResyncNotice['reason']) => void;
 }
 
 /** The owner of a partition as it was seen last. */
@@ -30,10 +33,10 @@ export class FollowedGroup {
   readonly #config: FollowedRange;
   readonly #owners: FollowedRange;
 
-  constructor({ ranges, keys, onConfig, onOwners }: FollowedGroupOptions) {
+  constructor({ ranges, keys, onConfig, onOwners, onHistoryChanged }: FollowedGroupOptions) {
     this.#keys = keys;
     this.#config = new FollowedRange(ranges, KeyRange.of({ key: keyBytesOf(keys.config) }));
-    this.#owners = new FollowedRange(ranges, ownersRangeOf(keys));
+    this.#owners = new FollowedRange(ranges, ownersRangeOf(keys), onHistoryChanged);
     this.#config.onChange(onConfig);
     this.#owners.onChange(onOwners);
   }

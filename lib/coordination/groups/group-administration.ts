@@ -21,11 +21,9 @@ export interface GroupAdministrationOptions {
 /** A cursor as it is stored, with the key and revision of that. */
 interface FoundCursor {
   readonly condition: Condition;
+  readonly createRevision: number;
   readonly cursor: GroupCursor;
 }
-
-/** The most keys that one transaction deletes. */
-const MAX_KEYS = 100;
 
 /** Changes what etcd stores of groups, whether or not this instance takes part in them. */
 export class GroupAdministration {
@@ -82,7 +80,7 @@ export class GroupAdministration {
     if (config.partitions === partitions) return;
     const found = await Promise.all(cursorKeys(keys, config.partitions).map((rawKey) => this.#cursor(what, rawKey)));
     const cursors = found.map(({ cursor }) => cursor);
-    const next = cursors.every(isUntouched) ? firstCursor(fromOf(cursors[0])) : this.#joined(what, config, cursors);
+    const next = cursors.every(isUntouched) ? firstCursor(fromOf(cursors[0])) : this.#joined(what, config, found);
     const stamp = this.#options.stamp();
     const cursor = serializeCursor(next, stamp);
     this.#checkSize(what, cursor, partitions);
@@ -104,14 +102,17 @@ export class GroupAdministration {
     );
   }
 
-  /** @param own the configuration of this instance, if it has the handler */
+  /**
+   * In one transaction: an owner acts on the former cursor, or on the new one. The names of keys stay, until the new
+   * owners delete them.
+   * @param own the configuration of this instance, if it has the handler
+   */
   async reset(name: string, from: 'existing' | 'now', own: GroupConfig | undefined): Promise<void> {
     const what = `reset the group ${quoted(name)}`;
     const keys = this.#keysOf(name);
     const { config, condition } = await this.#config(what, keys);
     const next = own ?? config;
     const stamp = this.#options.stamp();
-    await this.#forgetKeys(what, keys, condition);
     const former = cursorKeys(keys, config.partitions).slice(next.partitions);
     const owners = Array.from(
       { length: Math.max(config.partitions, next.partitions) },
@@ -128,11 +129,22 @@ export class GroupAdministration {
       conditions: [condition],
       operations: [...puts, ...deletes],
     });
-    if (!result.applied) throw changedMeanwhile(what);
+    if (result.applied) return;
+    throw new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
   }
 
   /** One cursor that begins where the one that is furthest behind is, and knows what the others have handled. */
-  #joined(what: string, { partitions }: GroupConfig, cursors: readonly GroupCursor[]): GroupCursor {
+  #joined(what: string, { partitions }: GroupConfig, found: readonly FoundCursor[]): GroupCursor {
+    const cursors = found.map(({ cursor }) => cursor);
+    const clusters = new Set(cursors.map(({ cluster }) => cluster).filter((cluster) => cluster !== ''));
+    const isForeign = found.some(
+      ({ cursor: { created }, createRevision }) => (created ?? createRevision) !== createRevision,
+    );
+    if (clusters.size > 1 || isForeign) {
+      throw new GroupBusyError(
+        `${what}: a cursor belongs to another cluster, or was copied; let instances with the former number of partitions handle that first`,
+      );
+    }
     const highest = Math.max(...cursors.map(({ r }) => r));
     const isUnfinished = cursors.some(
       ({ phase, was, r }) =>
@@ -148,7 +160,7 @@ export class GroupAdministration {
       r: Math.min(...cursors.map(({ r }) => r)),
       done: [],
       stalls: 0,
-      cluster: cursors[0]?.cluster ?? '',
+      cluster: [...clusters][0] ?? '',
       remembers: cursors.every(({ remembers }) => remembers === true) ? true : undefined,
       released: isReleased ? true : undefined,
       was: cursors.every(({ r, done }) => r === highest && done.length === 0)
@@ -183,18 +195,11 @@ export class GroupAdministration {
   async #cursor(what: string, rawKey: string): Promise<FoundCursor> {
     const { record } = await this.#options.keyValue.get(rawKey);
     const found = record && parseCursor(record.value);
-    if (found) return { condition: { rawKey, revision: record.revision }, cursor: found.cursor };
-    throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
-  }
-
-  /** Deletes nothing if the group was changed since `unchanged` was read. */
-  async #forgetKeys(what: string, { remembered }: GroupKeys, unchanged: Condition): Promise<void> {
-    const keys = (await this.#list(remembered)).map(({ rawKey }) => rawKey);
-    while (keys.length > 0) {
-      const operations = keys.splice(0, MAX_KEYS).map((rawKey): Operation => ({ type: 'delete', rawKey }));
-      const { applied } = await this.#options.keyValue.commit({ what, conditions: [unchanged], operations });
-      if (!applied) throw changedMeanwhile(what);
+    if (found) {
+      const { revision, createRevision } = record;
+      return { condition: { rawKey, revision }, createRevision, cursor: found.cursor };
     }
+    throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
   }
 
   async #list(prefix: string): Promise<KeyRecord[]> {
@@ -203,9 +208,6 @@ export class GroupAdministration {
     return [...(await this.#options.listWatcher.list(range, { signal })).records.values()];
   }
 }
-
-const changedMeanwhile = (what: string): GroupBusyError =>
-  new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
 
 /** True for a cursor of a group that nobody has begun to handle. */
 const isUntouched = ({ phase, r }: GroupCursor): boolean => phase === 'now' || (phase === 'initial' && r === 0);

@@ -41,13 +41,9 @@ export class GroupCall implements DeliveryContext {
     return this.#state === 'committed';
   }
 
-  commit(build: (tx: ConfigTransaction) => void): Promise<void> {
-    const isFirst = this.#state === 'open';
-    const commit = this.#apply(build);
-    // A method that does not wait for the commit fails with its error: see `end`.
-    commit.catch(() => undefined);
-    if (isFirst) this.#commit = commit;
-    return commit;
+  /** A function of its own, so that a handler may destructure the context. */
+  get commit(): DeliveryContext['commit'] {
+    return (build) => this.#begin(build);
   }
 
   /** The method has ended. Returns a promise if a commit has not been answered yet. */
@@ -55,6 +51,15 @@ export class GroupCall implements DeliveryContext {
     if (this.#state === 'committing') return this.#whenCommitted();
     if (this.#state === 'open') this.#state = 'ended';
     return undefined;
+  }
+
+  #begin(build: (tx: ConfigTransaction) => void): Promise<void> {
+    const isFirst = this.#state === 'open';
+    const commit = this.#apply(build);
+    // A method that does not wait for the commit fails with its error: see `end`.
+    commit.catch(() => undefined);
+    if (isFirst) this.#commit = commit;
+    return commit;
   }
 
   async #whenCommitted(): Promise<void> {

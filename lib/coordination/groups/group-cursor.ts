@@ -58,6 +58,12 @@ export interface StoredCursor extends CursorStamp {
   readonly cursor: GroupCursor;
 }
 
+/** The most positions of one call that a cursor names: those of a batch without end would not fit into a request. */
+const MAX_TRIED = 64;
+
+/** The positions by which the next owner recognizes a call. */
+export const triedOf = (positions: readonly string[]): readonly string[] => positions.slice(0, MAX_TRIED);
+
 /** At this number of stalls, the suspect is parked. */
 export const MAX_STALLS = 5;
 
@@ -71,6 +77,41 @@ export const SINGLE_CALL_STALLS = 3;
 export const positionOf = (revision: number, index: number, count: number, rawKey: string): string =>
   count === 1 ? `${revision}/${index}` : `${revision}/${index}/${hashOf(rawKey).toString(36)}`;
 
+/** The most handled positions of one revision that a cursor names one by one. */
+const MAX_NAMED = 256;
+
+/**
+ * The handled positions of one revision, in their order. If they are too many for a cursor, as after the deletion of a
+ * large prefix, only the last of them is named: `rev/..i` means every position up to the index i.
+ */
+export function shortened(positions: readonly string[]): readonly string[] {
+  const last = positions.at(-1);
+  if (last === undefined || positions.length <= MAX_NAMED) return positions;
+  const [revision, index] = last.split('/');
+  return [`${revision}/..${index}`];
+}
+
+/** True if the positions contain this one, or end after it in its revision. */
+export const includesPosition = (done: readonly string[], position: string): boolean =>
+  done.includes(position) || isWithin(rangesOf(done), position);
+
+/** The ranges among handled positions: the last index by revision. */
+export function rangesOf(done: Iterable<string>): ReadonlyMap<number, number> {
+  const ranges = new Map<number, number>();
+  for (const position of done) {
+    const [revision, index = ''] = position.startsWith('=') ? [] : position.split('/');
+    if (!index.startsWith('..')) continue;
+    const last = Number(index.slice(2));
+    ranges.set(Number(revision), Math.max(last, ranges.get(Number(revision)) ?? 0));
+  }
+  return ranges;
+}
+
+export function isWithin(ranges: ReadonlyMap<number, number>, position: string): boolean {
+  const last = ranges.size === 0 ? undefined : ranges.get(revisionOf(position));
+  return last !== undefined && Number(position.split('/')[1]) <= last;
+}
+
 /** The position of a key in a phase. */
 export const keyPosition = (rawKey: string): string => `=${rawKey}`;
 
@@ -78,7 +119,10 @@ export const keyPosition = (rawKey: string): string => `=${rawKey}`;
 export const revisionOf = (position: string): number =>
   position.startsWith('=') ? 0 : Number(position.slice(0, position.indexOf('/')));
 
-/** True if the last write of a key, as a list shows it, is handled. */
+/**
+ * True if the last write of a key, as a list shows it, is known to be handled. In a revision with a range of handled
+ * positions, that is not known of any write.
+ */
 export function isHandled(progress: CursorProgress, revision: number, rawKey: string): boolean {
   const { r, done, phase, after = '', base } = progress;
   const isListed = phase === undefined || rawKey <= after || done.includes(keyPosition(rawKey));

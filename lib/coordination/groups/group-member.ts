@@ -200,8 +200,11 @@ export class GroupMember implements Participant {
         this.#evaluate();
       },
       onOwners: () => {
-        if (this.#followed) this.#partitions.compareWith(this.#followed.ownerKeys);
+        if (this.#followed) this.#partitions.compareWith(this.#followed);
         this.#evaluate();
+      },
+      onHistoryChanged: (reason) => {
+        if (this.#followed) this.#partitions.historyChanged(reason, this.#followed);
       },
     });
     this.#parked = this.#parkedOf(this.#options);
@@ -216,7 +219,8 @@ export class GroupMember implements Participant {
 
   async drain(): Promise<void> {
     this.stop();
-    await this.#claiming.whenIdle();
+    // A claim that etcd does not answer delays the end of no other partition.
+    await Promise.all([this.#claiming.whenIdle(), this.#partitions.end()]);
     await this.#partitions.end();
   }
 

@@ -3,9 +3,10 @@ import { onAbort } from '../../timing/on-abort.js';
 import type { ResyncNotice } from '../../watch/watch-event.js';
 import type { CoordinationContext } from '../claim-keeper.js';
 import type { GroupKeys } from '../coordination-keys.js';
-import type { FollowedRange } from '../followed-range.js';
+import type { InstanceIdentity } from '../members.js';
 import { isRefusal } from '../refusal.js';
 import { CursorWriter } from './cursor-writer.js';
+import type { FollowedGroup } from './followed-group.js';
 import type { GroupCheckpoints } from './group-checkpoints.js';
 import type { CursorStamp } from './group-cursor.js';
 import type { GroupHandler } from './group-handler.js';
@@ -14,11 +15,13 @@ import { GroupResume } from './group-resume.js';
 import { parkOperations } from './park-operations.js';
 import type { ClaimedPartition } from './partition-claimer.js';
 import { PartitionOwner } from './partition-owner.js';
+import { UndeclaredHistory } from './undeclared-history.js';
 
 export interface GroupPartitionsOptions {
   readonly context: CoordinationContext;
   readonly handler: GroupHandler;
   readonly keys: GroupKeys;
+  readonly instance: InstanceIdentity;
   readonly stamp: () => CursorStamp;
   readonly transactionOperations: number;
   readonly checkpoints: GroupCheckpoints;
@@ -45,7 +48,7 @@ const REFUSED_MS = 1_000;
 export class GroupPartitions {
   readonly #options: GroupPartitionsOptions;
   readonly #owned = new Map<number, PartitionOwner>();
-  readonly #reasons = new Map<number, ResyncNotice['reason']>();
+  readonly #undeclared = new UndeclaredHistory();
   readonly #announcements = new Set<Promise<unknown>>();
   readonly #resume: GroupResume;
   #isPaused = false;
@@ -94,9 +97,12 @@ export class GroupPartitions {
     await Promise.all(this.#announcements);
   }
 
-  /** Aborts the signals of the running calls. */
+  /** Aborts the signals of the running calls. No further ones start: they would pass those that are cut off. */
   abort(reason: unknown): void {
-    for (const { delivery } of this.all) delivery.abort(reason);
+    for (const owner of this.all) {
+      void owner.end();
+      owner.delivery.abort(reason);
+    }
   }
 
   close(): void {
@@ -158,7 +164,7 @@ export class GroupPartitions {
       onUnexpected,
       onBehind: (behind) => void this.#followAlone(behind),
       onHistoryChanged: (reason) => {
-        this.#reasons.set(partition, reason);
+        this.#undeclared.note(partition, reason, claim.fence.token);
         owner.claim.lose();
       },
     });
@@ -172,9 +178,9 @@ export class GroupPartitions {
     for (const owner of owners) owner.isNew = false;
     for (let failures = 0; !closing.aborted; failures += 1) {
       try {
-        await this.#resume.resume(owners, this.#reasons);
+        await this.#resume.resume(owners, this.#undeclared);
         problems.clear('group');
-        for (const { partition } of owners) this.#reasons.delete(partition);
+        for (const { partition, receiver } of owners) if (receiver.hasBegun) this.#undeclared.declared(partition);
         onFollowing();
         return;
       } catch (error) {
@@ -184,13 +190,30 @@ export class GroupPartitions {
   }
 
   /** Gives up what belongs to another instance according to the owner keys as they were seen last. */
-  compareWith({ revision, records }: Pick<FollowedRange, 'revision' | 'records'>): void {
+  compareWith(followed: FollowedGroup): void {
+    const { revision, records } = followed.ownerKeys;
+    this.#undeclared.seen(this.#othersIn(followed));
     for (const { claim } of this.all) {
       if (claim.isLost || claim.isReleased || claim.matches(records.get(claim.rawKey))) continue;
       // A change that is older than the claim, or of another history after a restore: only etcd knows.
       if (revision > claim.fence.token) claim.lose();
       else if (revision > 0) claim.fence.verify().catch(() => undefined);
     }
+  }
+
+  /** The store has another history. The partitions that follow the target note it themselves. */
+  historyChanged(reason: ResyncNotice['reason'], { owners }: FollowedGroup): void {
+    const { partitions } = this.#options.handler.options;
+    for (let partition = 0; partition < partitions; partition += 1) {
+      if (this.get(partition)?.isActive === true) continue;
+      this.#undeclared.note(partition, reason, owners.get(partition)?.token);
+    }
+  }
+
+  /** The tokens of other instances by partition. */
+  #othersIn({ owners }: FollowedGroup): Map<number, number> {
+    const others = [...owners].filter(([, { instance }]) => instance !== this.#options.instance.id);
+    return new Map(others.map(([partition, { token }]) => [partition, token]));
   }
 
   #add(owner: PartitionOwner): void {

@@ -11,6 +11,7 @@ import { phaseEvents } from './list-plan.js';
 import type { PartitionCursor } from './partition-cursor.js';
 import type { PartitionOwner } from './partition-owner.js';
 import { type RememberedKey, rememberedKeyOf } from './remembered-keys.js';
+import type { UndeclaredHistory } from './undeclared-history.js';
 
 export interface GroupResumeOptions {
   readonly group: string;
@@ -37,17 +38,17 @@ export class GroupResume {
 
   /**
    * Resolves when all of the partitions are following, or have ended.
-   * @param reasons why the history of a partition is another one, if that is known
+   * @param undeclared why the history of a partition is another one, if that is known
    * @throws EtcdTriggerError if etcd refuses a list; the call may be repeated for the partitions that are not following
    */
-  async resume(owners: readonly PartitionOwner[], reasons: ReadonlyMap<number, ResyncNotice['reason']>): Promise<void> {
+  async resume(owners: readonly PartitionOwner[], undeclared: Pick<UndeclaredHistory, 'reasonOf'>): Promise<void> {
     const waiting = owners.filter((owner) => !owner.isEnding && !owner.receiver.hasBegun);
     if (waiting.length === 0) return;
     const steady: PartitionOwner[] = [];
     const listed = new Map<number, PartitionOwner[]>();
     for (const owner of waiting) {
       const { progress } = owner.cursor;
-      const reason = reasons.get(owner.partition);
+      const reason = undeclared.reasonOf(owner.partition);
       if (reason !== undefined && !owner.receiver.hasResync) owner.receiver.beginResync(await this.#now(), reason);
       if (progress.phase === undefined && !owner.cursor.needsNames) steady.push(owner);
       else listed.set(progress.revision, [...(listed.get(progress.revision) ?? []), owner]);
@@ -114,8 +115,10 @@ export class GroupResume {
 
   /** Returns true if a partition uses the follower. */
   async #start(owners: readonly PartitionOwner[], follower: GroupFollower, list: FollowedList): Promise<boolean> {
-    const needsNames = owners.some(({ cursor }) => cursor.needsNames || cursor.progress.phase === 'resync');
-    const remembered = needsNames ? await this.#remembered() : [];
+    const needsNames = owners.some(
+      ({ cursor }) => cursor.needsNames || cursor.isFirst || cursor.progress.phase === 'resync',
+    );
+    const stored = needsNames ? await this.#remembered() : [];
     const present = owners.filter((owner) => !owner.isEnding);
     for (const owner of present) {
       const { cursor } = owner;
@@ -123,12 +126,12 @@ export class GroupResume {
       cursor.belongsTo(list.clusterId);
       const { phase } = progress;
       const includes = (rawKey: string): boolean => this.#options.partitionOf(keyText(rawKey)) === owner.partition;
-      const names = remembered.filter(({ rawKey }) => includes(rawKey));
+      const names = stored.filter(({ rawKey }) => includes(rawKey));
       if (cursor.needsNames) rememberAll(cursor, list, names, includes);
+      else if (cursor.isFirst) forgetAbsent(cursor, list, names);
       else if (phase === 'resync') forgetHandled(cursor, names);
-      const events =
-        phase &&
-        phaseEvents(progress.snapshot(), { ...list, remembered: phase === 'resync' ? names : undefined }, includes);
+      const remembered = phase === 'resync' && !cursor.isFirst ? names : undefined;
+      const events = phase && phaseEvents(progress.snapshot(), { ...list, remembered }, includes);
       owner.receiver.start(follower, events && { revision: list.revision, events });
     }
     follower.start(present.map(({ receiver }) => receiver));
@@ -167,10 +170,19 @@ function rememberAll(
   names: readonly RememberedKey[],
   includes: (rawKey: string) => boolean,
 ): void {
-  const present = new Set(records.map(({ rawKey }) => rawKey).filter(includes));
-  cursor.keys.addPresent(present);
-  cursor.keys.addAbsent(names.map(({ rawKey }) => rawKey).filter((rawKey) => !present.has(rawKey)));
+  cursor.keys.addPresent(records.map(({ rawKey }) => rawKey).filter(includes));
+  forgetAbsent(cursor, { records }, names);
   cursor.namesAdded();
+}
+
+/** The names of keys that are not in the list are those of a former life of the group. */
+function forgetAbsent(
+  { keys }: PartitionCursor,
+  { records }: Pick<FollowedList, 'records'>,
+  names: readonly RememberedKey[],
+): void {
+  const present = new Set(records.map(({ rawKey }) => rawKey));
+  keys.addAbsent(names.map(({ rawKey }) => rawKey).filter((rawKey) => !present.has(rawKey)));
 }
 
 /** A former owner may have ended before it has deleted the names of keys whose deletions were handled. */

@@ -6,6 +6,7 @@ import {
   poisonOf,
   revisionOf,
   SINGLE_CALL_STALLS,
+  triedOf,
 } from './group-cursor.js';
 import type { GroupItem } from './group-item.js';
 import { PartitionProgress, type ProgressEntry } from './partition-progress.js';
@@ -48,6 +49,8 @@ export class PartitionCursor {
   #was: FormerPartitions | undefined;
   #poison: readonly string[];
   #remembers: boolean;
+  /** True if nothing was handled before this instance: stored names of keys are those of a group that was reset. */
+  readonly isFirst: boolean;
 
   constructor({ cursor, createRevision, token, rememberedPrefix, transactionOperations }: PartitionCursorOptions) {
     this.progress = new PartitionProgress(cursor);
@@ -63,8 +66,8 @@ export class PartitionCursor {
     this.#created = cursor.created ?? createRevision;
     this.#poison = poisonOf(cursor);
     // The initial phase handles all keys.
-    const isFirst = cursor.phase === 'initial' && cursor.after === undefined && cursor.done.length === 0;
-    this.#remembers = this.keys.isEnabled && (cursor.remembers === true || isFirst);
+    this.isFirst = cursor.phase === 'initial' && cursor.after === undefined && cursor.done.length === 0;
+    this.#remembers = this.keys.isEnabled && (cursor.remembers === true || this.isFirst);
   }
 
   /** True if the names of all keys are stored that were there at the stored cursor. */
@@ -146,8 +149,10 @@ export class PartitionCursor {
     const { positions, revision, phaseKey } = entry;
     // No former owner has tried what was written after it.
     const isNew = phaseKey === undefined && revision > this.#token;
-    if (isNew || positions.every((position) => this.#trying.has(position))) return false;
-    for (const position of positions) this.#trying.add(position);
+    if (isNew) return false;
+    const tried = triedOf(positions);
+    if (tried.every((position) => this.#trying.has(position))) return false;
+    for (const position of tried) this.#trying.add(position);
     this.#changes += 1;
     return true;
   }

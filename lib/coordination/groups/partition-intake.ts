@@ -1,6 +1,6 @@
 import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
-import { type FormerPartitions, isHandled, revisionOf } from './group-cursor.js';
+import { type FormerPartitions, includesPosition, isHandled, revisionOf } from './group-cursor.js';
 import { GroupItem } from './group-item.js';
 import type { PartitionCursor } from './partition-cursor.js';
 import { partitionOf } from './partition-of.js';
@@ -90,7 +90,7 @@ export class PartitionIntake {
     const former = this.#formerOf(placed.event.key);
     if (!former) return false;
     const { position } = placed;
-    return revisionOf(position) <= former.r || former.done.includes(position);
+    return revisionOf(position) <= former.r || includesPosition(former.done, position);
   }
 
   /** The same for the last write of a key, as a list shows it. */

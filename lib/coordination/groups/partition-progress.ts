@@ -1,4 +1,4 @@
-import { type CursorProgress, type GroupCursor, revisionOf } from './group-cursor.js';
+import { type CursorProgress, type GroupCursor, isWithin, rangesOf, revisionOf, shortened } from './group-cursor.js';
 
 /** The place of an event among all events of the target. */
 export interface Place {
@@ -64,10 +64,12 @@ export class PartitionProgress {
   #passed = new PassedEvents();
   /** Handled positions of the stored cursor whose events have not been received again. */
   readonly #stored: Set<string>;
+  readonly #storedRanges: ReadonlyMap<number, number>;
 
   constructor({ r, done, phase, after = '', base }: GroupCursor) {
     this.#seen = r;
     this.#stored = new Set(done);
+    this.#storedRanges = rangesOf(done);
     this.#after = after;
     if (phase === 'initial' || phase === 'resync') {
       this.#phase = { phase, r, base };
@@ -190,7 +192,8 @@ export class PartitionProgress {
   }
 
   #takeStored(positions: readonly string[]): boolean {
-    const handled = positions.filter((position) => this.#stored.delete(position));
+    const ranges = this.#storedRanges;
+    const handled = positions.filter((position) => this.#stored.delete(position) || isWithin(ranges, position));
     return handled.length === positions.length;
   }
 
@@ -233,7 +236,7 @@ class PassedEvents {
   }
 
   get positions(): readonly string[] {
-    return this.#entries.flatMap(({ positions }) => positions);
+    return shortened(this.#entries.flatMap(({ positions }) => positions));
   }
 
   add(entry: ProgressEntry): void {

@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import {
   claimedCursor,
   type GroupCursor,
+  includesPosition,
   isHandled,
   parseCursor,
   poisonOf,
   positionOf,
+  rangesOf,
+  shortened,
   serializeCursor,
 } from '../../../lib/coordination/groups/group-cursor.js';
 
@@ -93,6 +96,17 @@ describe('the cursor of a partition', () => {
     ];
     const handled = writes.map(([revision, key]) => isHandled(progress, revision, key));
     expect(handled).toEqual([true, true, true, false, false]);
+  });
+
+  it('contains the events of a revision up to the last one that is named', () => {
+    const positions = Array.from({ length: 300 }, (_, index) => positionOf(5, 2 * index, 600, `k${index}`));
+    const done = [...shortened(positions), '6/0', '=k7'];
+    expect(done).toEqual(['5/..598', '6/0', '=k7']);
+    const events = ['5/0/a', '5/598/b', '5/599/c', '6/0', '6/1/a', '=k7', '=k8'];
+    const included = [true, true, false, true, false, true, false];
+    expect(events.map((position) => includesPosition(done, position))).toEqual(included);
+    expect(rangesOf(['5/..7', '5/..3']).get(5)).toBe(7);
+    expect(isHandled({ r: 4, done }, 5, 'k0')).toBe(false);
   });
 
   it('knows in a list what was handled before it', () => {

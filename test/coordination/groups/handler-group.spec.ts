@@ -1,15 +1,27 @@
+import { createParamDecorator, type ExecutionContext, Injectable } from '@nestjs/common';
 import { IsInt } from 'class-validator';
-import { type DeliveryContext, InvalidOptionsError, RevisionConflictError } from 'nestjs-etcd-trigger';
+import {
+  EtcdTriggerContext,
+  type DeliveryContext,
+  type Fence,
+  InvalidOptionsError,
+  RevisionConflictError,
+  WatchKey,
+  WatchKeyRegistry,
+} from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../../lib/timing/deferred.js';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
+import type { StartedApp } from '../../support/start-app.js';
 import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
 
 class Effect {
   @IsInt() count!: number;
 }
+
+const CallContext = createParamDecorator((_data: unknown, host: ExecutionContext) => EtcdTriggerContext.of(host));
 
 const journal = new Journal();
 const recording = (pod: string, options?: Parameters<typeof groupHandlerOf>[1]) =>
@@ -90,6 +102,28 @@ describe('a handler group', () => {
     await second[Symbol.asyncDispose]();
   });
 
+  it('repeats nothing of a revision with many events, with a small cursor', async () => {
+    const fake = new FakeCluster();
+    const calls: string[] = [];
+    const instances: StartedApp[] = [];
+    const handler = groupHandlerOf(({ key }) => {
+      calls.push(key);
+      if (calls.length === 3_000) instances[0]?.app.get(WatchKeyRegistry).pause();
+      return calls.length % 3 === 0 ? Promise.resolve() : undefined;
+    });
+    const first = await startInstance(fake, handler);
+    instances.push(first);
+    // As with the deletion of a whole prefix.
+    fake.putAll(Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`/orders/${index}`, '1'])));
+    await eventually(() => calls.length >= 3_000);
+    await first[Symbol.asyncDispose]();
+    expect(calls.length).toBeLessThan(3_100);
+    expect(fake.get('/co/v1/groups/billing/cursors/000')?.value.length).toBeLessThan(6_000);
+    await using second = await startInstance(fake, handler);
+    await settled(second.app);
+    expect([calls.length, new Set(calls).size]).toEqual([5_000, 5_000]);
+  });
+
   it('waits for its calls when it ends, and does not repeat their events', async () => {
     const fake = new FakeCluster();
     const end = new Deferred();
@@ -135,6 +169,30 @@ describe('commit()', () => {
     const effect = fake.get('/effects/orders/a');
     expect(fake.get('/co/v1/groups/billing/cursors/000')?.revision).toBe(effect?.revision);
     expect(cursorOf(fake)).toMatchObject({ done: [] });
+  });
+
+  it.each([
+    ['the second parameter', undefined],
+    ['the context of enhancers', CallContext()],
+  ])('works with a destructured context: %s', async (_name, decorate) => {
+    const fake = new FakeCluster({ '/orders/a': '1' });
+    const held: unknown[] = [];
+    @Injectable()
+    class Orders {
+      @WatchKey('/orders/', { group: 'billing' })
+      async on(...given: readonly unknown[]): Promise<void> {
+        const { commit, fence } = given.at(-1) as DeliveryContext;
+        const { held: isHeld, verify } = fence as Fence;
+        held.push(isHeld, await verify());
+        await commit((tx) => {
+          tx.put('/effects/a', { count: 1 });
+        });
+      }
+    }
+    decorate?.(Orders.prototype, 'on', 0);
+    await using one = await startInstance(fake, Orders, { configs });
+    await settled(one.app);
+    expect([held, fake.json('/effects/a')]).toEqual([[true, true], { count: 1 }]);
   });
 
   it('is refused where its conditions do not hold, and may be called again', async () => {

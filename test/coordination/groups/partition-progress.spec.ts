@@ -1,9 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type GroupCursor, keyPosition, positionOf } from '../../../lib/coordination/groups/group-cursor.js';
+import {
+  type GroupCursor,
+  keyPosition,
+  parseCursor,
+  positionOf,
+  serializeCursor,
+} from '../../../lib/coordination/groups/group-cursor.js';
 import { PartitionProgress, type ProgressEntry } from '../../../lib/coordination/groups/partition-progress.js';
 
 const cursorAt = (cursor: Partial<GroupCursor>): GroupCursor => ({ r: 0, done: [], stalls: 0, cluster: '', ...cursor });
+
+/** The cursor as the next owner reads it. */
+const parsed = (cursor: GroupCursor): GroupCursor => {
+  const stored = parseCursor(serializeCursor(cursor, { by: 'a/1', at: 0 }));
+  if (!stored) throw new Error('the cursor cannot be read');
+  return stored.cursor;
+};
 
 interface Event {
   readonly position: string;
@@ -11,14 +24,14 @@ interface Event {
 }
 
 /** Revisions from 1 on with one to three events each. */
-const history = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 40 }).map((sizes) =>
+const eventsOf = (sizes: readonly number[]): Event[] =>
   sizes.flatMap((size, index) =>
     Array.from({ length: size }, (_, at): Event => ({
       position: positionOf(index + 1, at, size, `k${at}`),
       revision: index + 1,
     })),
-  ),
-);
+  );
+const history = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 40 }).map(eventsOf);
 
 describe('the progress of a partition', () => {
   it('loses no event and repeats no finished one, whatever finishes before the owner changes', () => {
@@ -49,6 +62,29 @@ describe('the progress of a partition', () => {
         expect(cursor).toMatchObject({ r: events.at(-1)?.revision, done: [] });
       }),
     );
+  });
+
+  it('names few of the finished events of one revision, however many it has, and repeats none of them', () => {
+    const events = eventsOf([2, 5_000, 2]);
+    const handled: string[] = [];
+    let cursor = cursorAt({});
+    for (let owner = 0; handled.length < events.length; owner += 1) {
+      const progress = new PartitionProgress(parsed(cursor));
+      const received = events.filter(({ revision }) => revision > cursor.r);
+      const entries = received.map((event) => progress.add([event], event.revision));
+      progress.seen(3);
+      const open = entries.filter(({ isFinished }) => !isFinished);
+      for (let first = 0; first < 600 + owner; first += 200) {
+        for (const entry of open.slice(first, first + 200).reverse()) {
+          handled.push(...entry.positions);
+          progress.finish(entry);
+          expect(progress.snapshot().done.length).toBeLessThan(512);
+        }
+      }
+      cursor = cursorAt(progress.snapshot());
+    }
+    expect(handled.sort()).toEqual(events.map(({ position }) => position).sort());
+    expect(cursor).toMatchObject({ r: 3, done: [] });
   });
 
   it('handles each key of a list once, in any order, whatever finishes before the owner changes', () => {

@@ -3,6 +3,7 @@ import type { GroupHandler } from '../../../lib/coordination/groups/group-handle
 import type { GroupItem } from '../../../lib/coordination/groups/group-item.js';
 import { PartitionCursor } from '../../../lib/coordination/groups/partition-cursor.js';
 import { PartitionReceiver } from '../../../lib/coordination/groups/partition-receiver.js';
+import { PlacedEvent } from '../../../lib/coordination/groups/placed-event.js';
 import { ChangeEvent } from '../../../lib/watch/stream/change-event.js';
 import type { ResyncNotice } from '../../../lib/watch/watch-event.js';
 
@@ -67,7 +68,7 @@ describe('the receiver of a partition', () => {
       reason: 'compacted',
       deletionsKnown: true,
     };
-    const placed = events.map((event) => ({ event, position: 'unused' }));
+    const placed = events.map((event, index) => new PlacedEvent(event, index, events.length));
     receiver.receive({ revision: 70, origin: 'resync', events }, placed, notice);
     expect(keys()).toEqual(['/orders/deleted', '/orders/new']);
     expect(cursor.progress.snapshot()).toMatchObject({ phase: 'resync', r: 70, base: { r: 50, done: ['55/0'] } });

@@ -162,6 +162,34 @@ describe('the partitions of a group', () => {
     expect(groupOf(second)?.partitions.map(({ state }) => state)).toContain('following');
   });
 
+  it('start no further event after their calls were aborted, although a claim is not answered', async () => {
+    const fake = new FakeCluster();
+    const calls: string[] = [];
+    const handler = groupHandlerOf(
+      async ({ key, value }, { signal }) => {
+        calls.push(`${key}=${value?.toString() ?? ''}`);
+        await new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new Error('aborted'));
+          });
+        });
+      },
+      { group: { name: 'billing', partitions: 2 } },
+    );
+    // The other partition is claimed after a while, because the instance that it is assigned to does not do it.
+    fake.put('/co/v1/instances/stuck', { v: 1, pod: 'stuck', groups: ['billing'] });
+    const one = await startInstance(fake, handler, { settle: false });
+    await eventually(() => fake.keys('/co/v1/groups/billing/owners/').length === 1);
+    for (const value of ['1', '2']) for (let index = 0; index < 8; index += 1) fake.put(`/orders/${index}`, value);
+    await eventually(() => calls.length > 0);
+    const before = calls.length;
+    fake.freeze();
+    fake.advance(6_000);
+    await one[Symbol.asyncDispose]();
+    expect(calls).toHaveLength(before);
+    expect(calls.every((call) => call.endsWith('=1'))).toBe(true);
+  });
+
   it('are claimed by another instance if the assigned one does not do it', async () => {
     const fake = new FakeCluster();
     const handler = groupHandlerOf(() => undefined, GROUP);

@@ -11,6 +11,7 @@ import { describe, expect, it } from 'vitest';
 import { partitionOf } from '../../../lib/coordination/groups/partition-of.js';
 import { Deferred } from '../../../lib/timing/deferred.js';
 import { eventually } from '../../support/eventually.js';
+import { startApp } from '../../support/start-app.js';
 import { cursorOf, describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
 
 class Effect {
@@ -244,6 +245,39 @@ describe('the keys that a group remembers', () => {
     await runOnce(fake);
     expect([namesIn(fake), cursorOf(fake)?.remembers]).toEqual([['/orders/a'], true]);
   });
+
+  it('stay while a reset is refused, because the group goes on at its cursors', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1' });
+    const { notices, runOnce } = recorder();
+    await runOnce(fake);
+    fake.deny('/co/v1/groups/billing/owners/');
+    await using other = await startApp({ hosts: '', client: fake, coordination: { prefix: '/co' } });
+    await expect(other.app.get(GroupRegistry).reset('billing', { from: 'existing' })).rejects.toThrow('denied');
+    fake.allow();
+    fake.delete('/orders/b');
+    fake.compact();
+    expect(await runOnce(fake)).toEqual(['/orders/b= resync']);
+    expect(notices.map(({ deletionsKnown }) => deletionsKnown)).toEqual([true]);
+  });
+
+  it.each(['initial', 'resync'])(
+    'are those of a new group after a reset, which begins with the origin %s',
+    async (origin) => {
+      const fake = new FakeCluster({ '/orders/a': '1', '/orders/b': '1', '/orders/c': '1' });
+      const { runOnce } = recorder();
+      await runOnce(fake);
+      fake.delete('/orders/b');
+      await using other = await startApp({ hosts: '', client: fake, coordination: { prefix: '/co' } });
+      await other.app.get(GroupRegistry).reset('billing', { from: 'existing' });
+      fake.put('/others', '1');
+      if (origin === 'resync') fake.compact();
+      expect(await runOnce(fake)).toEqual([`/orders/a=1 ${origin}`, `/orders/c=1 ${origin}`]);
+      expect(namesIn(fake)).toEqual(['/orders/a', '/orders/c']);
+      fake.delete('/orders/c');
+      fake.compact();
+      expect(await runOnce(fake)).toEqual(['/orders/c= resync']);
+    },
+  );
 
   it('stay the same when the number of partitions changes', async () => {
     const fake = new FakeCluster();

@@ -134,6 +134,23 @@ describe('a change of a group', () => {
     expect(fake.json('/co/v1/groups/billing/config')).toMatchObject({ partitions: 42 });
   });
 
+  it.each([{ cluster: '4711' }, { created: 4_711 }])(
+    'is refused while the cursors belong to different histories: %o',
+    async (foreign) => {
+      const fake = new FakeCluster({ '/orders/a': '1' });
+      await (await startInstance(fake, new Counts().handler(2)))[Symbol.asyncDispose]();
+      const cursor = cursorOf(fake, 1);
+      fake.put('/co/v1/groups/billing/cursors/001', { ...cursor, ...foreign });
+      await using next = await startApp({ hosts: '', client: fake, coordination: { prefix: '/co' } });
+      const repartitioned = next.app.get(GroupRegistry).repartition('billing', 3);
+      await expect(repartitioned).rejects.toThrow('belongs to another cluster, or was copied; let instances');
+      // The owner of the partition has declared the other history.
+      await (await startInstance(fake, new Counts().handler(2)))[Symbol.asyncDispose]();
+      await next.app.get(GroupRegistry).repartition('billing', 3);
+      expect(cursorOf(fake, 2)).toMatchObject({ cluster: cursor?.cluster, released: true });
+    },
+  );
+
   it('resets a group while instances own its partitions', async () => {
     const fake = new FakeCluster({ '/orders/a': '1' });
     const counts = new Counts();

@@ -24,7 +24,9 @@ class Orders {
   @WatchKey('/orders/', { group: { name: 'billing', checkpoint: { everyEvents: 1 } } })
   async on(event: WatchEvent, context: DeliveryContext): Promise<void> {
     this.calls.push({ event, context });
-    await context.commit((tx) => { tx.put('/effects/last', { order: event.key }); });
+    await context.commit((tx) => {
+      tx.put('/effects/last', { order: event.key });
+    });
   }
 
   get handled(): string[] {
@@ -155,10 +157,14 @@ describe('an owner that etcd has forgotten by a restore', { timeout: FETCH_LIMIT
       await etcd.put('/orders/1', '1');
       await using paused = await app(proxy.endpoint);
       await eventually(() => ordersOf(paused).handled.length === 1);
-      await eventually(async () => { expect(await effect()).toEqual({ order: '/orders/1' }); });
+      await eventually(async () => {
+        expect(await effect()).toEqual({ order: '/orders/1' });
+      });
       const snapshot = await snapshotIn(folder);
       await etcd.put('/orders/2', '2');
-      await eventually(async () => { expect(await effect()).toEqual({ order: '/orders/2' }); });
+      await eventually(async () => {
+        expect(await effect()).toEqual({ order: '/orders/2' });
+      });
       await using other = await app(etcd.hosts);
       proxy.freeze();
 

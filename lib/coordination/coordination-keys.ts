@@ -31,6 +31,11 @@ export class CoordinationKeys {
     return this.instances + id;
   }
 
+  /** The write barrier of a lease. */
+  barrier(lease: string): string {
+    return `${this.#prefix}leases/${lease}`;
+  }
+
   election(name: string): string {
     return this.all('elections') + name;
   }

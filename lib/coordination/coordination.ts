@@ -75,7 +75,8 @@ export class Coordination {
     this.instance = { id: randomUUID(), pod: podName, service: serviceName };
     this.#backend = backend;
     this.#observer = observer;
-    const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ...options });
+    const barrierKey = (lease: string): string => this.keys.barrier(lease);
+    const keeper = new LeaseKeeper({ leases, keyValue, clock, log, barrierKey, ...options });
     this.context = { keeper, keyValue, ranges, fences, log, observer };
     this.members = new Members(this.context, this.keys, this.instance);
     const { keys, instance } = this;

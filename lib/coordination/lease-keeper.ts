@@ -18,6 +18,8 @@ export interface LeaseKeeperOptions {
   readonly clock: LeaseClock;
   readonly log: InstanceLog;
   readonly ttlSeconds: number;
+  /** Returns the raw key of a lease's write barrier. */
+  readonly barrierKey: (lease: string) => string;
   /** `undefined`: a fifth of the granted time to live. */
   readonly marginMs: number | undefined;
 }

@@ -6,14 +6,16 @@ import { ConnectionError, UnknownOutcomeError } from '../etcd-trigger.errors.js'
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
-import { LateWrites } from './late-writes.js';
 import type { ProcessLease } from './process-lease.js';
 import { RefusedRemovals } from './refused-removals.js';
+import { WriteBarrier } from './write-barrier.js';
 
 export interface LeasedKeysOptions {
   readonly leases: LeaseStore;
   readonly keyValue: KeyValueStore;
   readonly log: InstanceLog;
+  /** Returns the raw key of a lease's write barrier. */
+  readonly barrierKey: (lease: string) => string;
   /** etcd has answered that a lease, which this process had given up, no longer exists. */
   readonly onRevoked: () => void;
 }
@@ -45,7 +47,7 @@ interface LeasedKey {
   readonly onLost: (() => void) | undefined;
   /** True if etcd has created the key, or may have. */
   mayExist: boolean;
-  /** True if the answer to a write was lost: etcd may apply that write later, even after the removal of the key. */
+  /** True if the answer to a write was lost: etcd may apply that write later, unless the write barrier is raised. */
   mayArriveLate: boolean;
   /** Revisions of the key; `undefined` while it is being created or removed. */
   known: { readonly createRevision: number; readonly revision: number } | undefined;
@@ -57,15 +59,14 @@ export class LeasedKeys {
   readonly #closing: AbortSignal;
   readonly #keys = new Map<string, LeasedKey>();
   readonly #removals = new Map<string, Promise<void>>();
+  readonly #barriers = new WeakMap<ProcessLease, WriteBarrier>();
   readonly #refused: RefusedRemovals;
-  readonly #lateWrites: LateWrites;
 
   /** @param closing ends all retries */
   constructor(options: LeasedKeysOptions, closing: AbortSignal) {
     this.#options = options;
     this.#closing = closing;
     this.#refused = new RefusedRemovals(options.log);
-    this.#lateWrites = new LateWrites(options.log, closing);
   }
 
   /** One sentence for each key that etcd refuses to remove. Nobody else is let in there before the lease has expired. */
@@ -85,7 +86,7 @@ export class LeasedKeys {
         key.mayExist = outcome.created;
         return outcome;
       } catch (error) {
-        if (error instanceof UnknownOutcomeError) key.mayExist = key.mayArriveLate = true;
+        if (error instanceof UnknownOutcomeError) key.mayArriveLate = true;
         throw error;
       }
     };
@@ -93,12 +94,11 @@ export class LeasedKeys {
       const outcome = await this.#untilCertain(signal, attempt);
       signal.throwIfAborted();
       if (outcome.created) key.known = { createRevision: outcome.createRevision, revision: outcome.createRevision };
-      else this.#forget(rawKey, lease);
+      else this.#end(key, rawKey);
       return outcome;
     } catch (error) {
       if (error instanceof LeaseNotFoundError) lease.lose('gone');
-      if (key.mayExist) void this.remove(lease, rawKey);
-      else this.#forget(rawKey, lease);
+      this.#end(key, rawKey);
       throw error;
     }
   }
@@ -114,11 +114,10 @@ export class LeasedKeys {
     if (running) return running;
     const key = this.#keys.get(rawKey);
     if (key?.lease === lease) key.known = undefined;
-    const removal = this.#remove(lease, rawKey).finally(() => {
+    const removal = this.#remove(lease, rawKey, key?.mayArriveLate ?? false).finally(() => {
       this.#removals.delete(rawKey);
       this.#refused.forget(rawKey);
       this.#forget(rawKey, lease);
-      if (key?.mayArriveLate) this.#removeLate(lease, rawKey);
     });
     this.#removals.set(rawKey, removal);
     return removal;
@@ -156,9 +155,10 @@ export class LeasedKeys {
     }
     // The next renewal finds out whether the lease is gone.
     if (found === undefined) return;
+    const barrier = this.#barrier(lease).rawKey;
     for (const rawKey of found) {
-      if (before.has(rawKey) || this.#keys.has(rawKey) || lease.loss !== undefined) continue;
-      this.#lateWrites.report(rawKey);
+      if (rawKey === barrier || before.has(rawKey) || this.#keys.has(rawKey) || lease.loss !== undefined) continue;
+      this.#options.log.warn(`${quoted(keyText(rawKey))} belongs to nothing in this instance; removing it`);
       void this.remove(lease, rawKey);
     }
     const present = new Set(found);
@@ -180,16 +180,20 @@ export class LeasedKeys {
 
   async #tryCreate(lease: ProcessLease, request: LeasedKeyRequest): Promise<LeasedKeyOutcome> {
     const { rawKey, value, conditions = [], operations = [] } = request;
-    const result = await this.#options.keyValue.commit({
-      what: `create ${quoted(keyText(rawKey))}`,
-      key: keyText(rawKey),
-      conditions: [{ rawKey, revision: 0 }, ...conditions],
-      operations: [{ type: 'put', rawKey, value, lease: lease.id }, ...operations],
-    });
-    if (result.applied) return { created: true, createRevision: result.revision };
-    const [record] = result.current;
-    if (record?.lease === lease.id) return { created: true, createRevision: record.createRevision };
-    return { created: false, revision: result.revision, current: result.current };
+    const barrier = this.#barrier(lease);
+    for (;;) {
+      const result = await this.#options.keyValue.commit({
+        what: `create ${quoted(keyText(rawKey))}`,
+        key: keyText(rawKey),
+        conditions: [{ rawKey, revision: 0 }, ...conditions, barrier.condition],
+        operations: [{ type: 'put', rawKey, value, lease: lease.id }, ...operations],
+      });
+      if (result.applied) return { created: true, createRevision: result.revision };
+      const [record] = result.current;
+      if (record?.lease === lease.id) return { created: true, createRevision: record.createRevision };
+      if (barrier.hasMoved(result.current)) continue;
+      return { created: false, revision: result.revision, current: result.current.slice(0, -1) };
+    }
   }
 
   async #tryUpdate(key: LeasedKey, rawKey: string, value: Buffer): Promise<boolean> {
@@ -212,44 +216,52 @@ export class LeasedKeys {
   }
 
   /** Nothing remains to be removed once etcd does not have the lease. */
-  async #remove(lease: ProcessLease, rawKey: string): Promise<void> {
+  async #remove(lease: ProcessLease, rawKey: string, mayArriveLate: boolean): Promise<void> {
     if (lease.loss === 'gone') return;
+    let isUncertain = mayArriveLate;
     await this.#untilAnswered(async () => {
       try {
+        if (isUncertain) await this.#barrier(lease).raise();
+        isUncertain = false;
         await this.#tryRemove(lease, rawKey);
       } catch (error) {
+        if (error instanceof LeaseNotFoundError) {
+          lease.lose('gone');
+          return;
+        }
+        isUncertain ||= error instanceof UnknownOutcomeError;
         this.#refused.failed(rawKey, error);
         throw error;
       }
     });
   }
 
-  async #tryRemove(lease: ProcessLease, rawKey: string): Promise<boolean> {
-    const { applied } = await this.#options.keyValue.commit({
-      what: `remove ${quoted(keyText(rawKey))}`,
-      key: keyText(rawKey),
-      conditions: [{ rawKey, lease: lease.id }],
-      operations: [{ type: 'delete', rawKey }],
-    });
-    return applied;
+  async #tryRemove(lease: ProcessLease, rawKey: string): Promise<void> {
+    const barrier = this.#barrier(lease);
+    for (;;) {
+      const result = await this.#options.keyValue.commit({
+        what: `remove ${quoted(keyText(rawKey))}`,
+        key: keyText(rawKey),
+        conditions: [{ rawKey, lease: lease.id }, barrier.condition],
+        operations: [{ type: 'delete', rawKey }],
+      });
+      if (result.applied || result.current[0]?.lease !== lease.id || !barrier.hasMoved(result.current)) return;
+    }
   }
 
-  /** A creation of the key waits for a check that is under way. */
-  #removeLate(lease: ProcessLease, rawKey: string): void {
-    const isObsolete = (): boolean => lease.loss !== undefined || this.#keys.has(rawKey);
-    void this.#lateWrites.remove(rawKey, isObsolete, async () => {
-      const check = this.#tryRemove(lease, rawKey);
-      const ended = check.then(
-        () => undefined,
-        () => undefined,
-      );
-      this.#removals.set(rawKey, ended);
-      try {
-        return await check;
-      } finally {
-        this.#removals.delete(rawKey);
-      }
-    });
+  #barrier(lease: ProcessLease): WriteBarrier {
+    const existing = this.#barriers.get(lease);
+    if (existing) return existing;
+    const { keyValue, barrierKey } = this.#options;
+    const barrier = new WriteBarrier(keyValue, barrierKey(lease.id), lease.id);
+    this.#barriers.set(lease, barrier);
+    return barrier;
+  }
+
+  /** A key that is not to be used exists if etcd has applied a write of it, or still does so. */
+  #end({ lease, mayExist, mayArriveLate }: LeasedKey, rawKey: string): void {
+    if (mayExist || mayArriveLate) void this.remove(lease, rawKey);
+    else this.#forget(rawKey, lease);
   }
 
   #forget(rawKey: string, lease: ProcessLease): void {

@@ -9,6 +9,9 @@ import { type Fate, FATE_PAIRS, UnreliableKeyValue } from '../store/writing/unre
 import { openBackend } from '../testing/contract/open-backend.js';
 
 const KEY = '/owner';
+/** Its answer is lost, and it arrives when the test says so. */
+const LATE: Fate = { delayed: Infinity };
+const barrierKey = (lease: string): string => `/leases/${lease}`;
 const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
 
 /** @param answerMs time until the answers to the first request for a lease, and to each renewal */
@@ -35,7 +38,7 @@ function start(fates: readonly Fate[] = [], answerMs: { readonly grant?: number;
     passedMs += answerMs.renewal ?? 0;
     return isRenewed;
   };
-  const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ttlSeconds: 6, marginMs: undefined });
+  const keeper = new LeaseKeeper({ leases, keyValue, clock, log, barrierKey, ttlSeconds: 6, marginMs: undefined });
   return {
     fake,
     keyValue,
@@ -132,16 +135,72 @@ describe('the keeper of the lease', () => {
     });
   });
 
-  it('removes a key that a write creates after its removal, without waiting for the next renewal', async () => {
-    using started = start([{ delayed: 3 }]);
-    const { fake, keeper } = started;
+  it('lets no creation be applied after the removal of its key, once for each lost answer', async () => {
+    using started = start([LATE, 'answered', 'answered', 'answered', LATE]);
+    const { fake, keeper, keyValue } = started;
+    const lease = await keeper.lease(never);
+    for (let time = 0; time < 2; time += 1) {
+      expect(await keeper.create(lease, { rawKey: KEY, value }, never)).toMatchObject({ created: true });
+      await keeper.remove(lease, KEY);
+    }
+    await keyValue.applyAllDelayed();
+
+    expect(fake.get(KEY)).toBe(undefined);
+    expect(await keeper.create(lease, { rawKey: KEY, value }, never)).toMatchObject({ created: true });
+  });
+
+  it('lets no creation be applied that it has given up', async () => {
+    using started = start([LATE]);
+    const { fake, keeper, keyValue, onNextRequest } = started;
+    const lease = await keeper.lease(never);
+    const giveUp = new AbortController();
+    onNextRequest(() => {
+      giveUp.abort();
+    });
+    await expect(keeper.create(lease, { rawKey: KEY, value }, giveUp.signal)).rejects.toThrow();
+    // A key is created again when its removal is confirmed.
+    await keeper.create(lease, { rawKey: KEY, value }, never);
+    fake.delete(KEY);
+    await keyValue.applyAllDelayed();
+
+    expect(fake.get(KEY)).toBe(undefined);
+  });
+
+  it('lets no creation be applied after another client has had the key', async () => {
+    using started = start([LATE]);
+    const { fake, keeper, keyValue } = started;
+    const lease = await keeper.lease(never);
+    fake.put(KEY, 'other');
+    expect(await keeper.create(lease, { rawKey: KEY, value }, never)).toMatchObject({ created: false });
+    await keeper.remove(lease, KEY);
+    fake.delete(KEY);
+    await keyValue.applyAllDelayed();
+
+    expect(fake.get(KEY)).toBe(undefined);
+  });
+
+  it('lets no removal delete the key that it has created again', async () => {
+    using started = start(['answered', LATE]);
+    const { fake, keeper, keyValue } = started;
     const lease = await keeper.lease(never);
     await keeper.create(lease, { rawKey: KEY, value }, never);
     await keeper.remove(lease, KEY);
+    const outcome = await keeper.create(lease, { rawKey: KEY, value }, never);
+    await keyValue.applyAllDelayed();
 
-    expect(fake.get(KEY)).toMatchObject({ lease: lease.id });
-    await eventually(() => fake.get(KEY) === undefined);
-    expect(await keeper.create(lease, { rawKey: KEY, value }, never)).toMatchObject({ created: true });
+    expect(outcome).toEqual({ created: true, createRevision: fake.get(KEY)?.createRevision });
+  });
+
+  it('creates and removes keys although an operator deletes the write barrier', async () => {
+    using started = start([LATE, 'answered', 'answered', 'answered']);
+    const { fake, keeper } = started;
+    const lease = await keeper.lease(never);
+    for (const isDeleted of [false, true]) {
+      if (isDeleted) expect(fake.delete(barrierKey(lease.id)).deleted).toBe(1);
+      expect(await keeper.create(lease, { rawKey: KEY, value }, never)).toMatchObject({ created: true });
+      await keeper.remove(lease, KEY);
+      expect(fake.get(KEY)).toBe(undefined);
+    }
   });
 
   it.each(FATE_PAIRS)(

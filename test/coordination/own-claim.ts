@@ -17,7 +17,8 @@ export async function ownClaim() {
   let passedMs = 0;
   const clock = { ...leaseClock, now: () => leaseClock.now() + passedMs };
   const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
-  const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ttlSeconds: 6, marginMs: undefined });
+  const barrierKey = (id: string): string => `/leases/${id}`;
+  const keeper = new LeaseKeeper({ leases, keyValue, clock, log, barrierKey, ttlSeconds: 6, marginMs: undefined });
   const { signal } = new AbortController();
   const lease = await keeper.lease(signal);
   const outcome = await keeper.create(lease, { rawKey: OWNER_KEY, value: Buffer.from('us') }, signal);

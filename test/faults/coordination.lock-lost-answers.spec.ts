@@ -12,8 +12,8 @@ const CUTS = Array.from({ length: 16 }, (_, index) => 1 + index * 17);
 describe('a lock whose answers are lost', () => {
   const etcd = ownEtcd();
 
-  const start = async (hosts: string | string[]) => {
-    const started = await startApp({ hosts, coordination: { prefix: '/coordination', ttlSeconds: 60 } });
+  const start = async (hosts: string | string[], options: { requestTimeoutMs?: number } = {}) => {
+    const started = await startApp({ hosts, ...options, coordination: { prefix: '/coordination', ttlSeconds: 60 } });
     return { ...started, locks: started.app.get(ClusterLocks) };
   };
   const queue = (): Promise<string[]> => etcd.direct.getAll().prefix('/coordination/v1/locks/').keys();
@@ -77,6 +77,34 @@ describe('a lock whose answers are lost', () => {
       await eventually(async () => (await queue()).length === 0);
     },
   );
+
+  it('is free at once although the queue key of a wait that was given up arrives after its deletion', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
+    await using cut = await start(proxy.endpoint, { requestTimeoutMs: 500 });
+    await using other = await start(etcd.hosts);
+    await (await acquire(cut.locks)).release();
+    const deliver = proxy.holdOpen();
+    const wait = new AbortController();
+    const given = cut.locks.acquire('cut', { signal: wait.signal });
+    await eventually(() => proxy.bufferedUp > 0);
+    wait.abort(new Error('not needed'));
+    await expect(given).rejects.toThrow('not needed');
+    // The instance has given up the connection and settled the outcome on another one.
+    const barriers = etcd.direct.getAll().prefix('/coordination/v1/leases/');
+    await eventually(async () => (await barriers.keys()).length === 1);
+    const applied = async (): Promise<number> => (await etcd.first.metric('etcd_server_proposals_applied_total')) ?? 0;
+    await eventually(async () => (await queue()).length === 0);
+    const before = await applied();
+
+    // The end of the connection must not overtake the request in etcd.
+    proxy.throttle(10_000);
+    deliver();
+    await eventually(async () => (await applied()) > before);
+    expect(await queue()).toEqual([]);
+    const lock = await other.locks.tryAcquire('cut');
+    expect(lock?.fence.held).toBe(true);
+    await lock?.release();
+  });
 });
 
 async function acquire(locks: ClusterLocks) {

@@ -31,6 +31,7 @@ export class ProxyLane {
   #timer: NodeJS.Timeout | undefined;
   #isWriting = false;
   #isStopped = false;
+  #isHeld = false;
 
   constructor(
     private readonly source: Socket,
@@ -61,6 +62,12 @@ export class ProxyLane {
     this.#drain();
   }
 
+  /** Like `isFrozen`, for this lane only. */
+  set isHeld(isHeld: boolean) {
+    this.#isHeld = isHeld;
+    this.#drain();
+  }
+
   /** Discards buffered and future data, including the ends of the connection. */
   stop(): void {
     this.#isStopped = true;
@@ -78,7 +85,7 @@ export class ProxyLane {
 
   #drain(): void {
     const [item] = this.#queue;
-    if (item === undefined || this.#isStopped || this.#isWriting || this.rules.isFrozen) return;
+    if (item === undefined || this.#isStopped || this.#isWriting || this.#isHeld || this.rules.isFrozen) return;
     clearTimeout(this.#timer);
     const waitMs = item.due - performance.now();
     if (waitMs > 0) {

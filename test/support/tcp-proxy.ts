@@ -105,6 +105,18 @@ export class TcpProxy {
     this.#rule(direction, (rules) => (rules.isFrozen = true));
   }
 
+  /**
+   * Holds back all data of the open connections, including their ends, and lets new connections pass. Returns a function
+   * that sends to the servers what was held back; their answers remain held back.
+   */
+  holdOpen(): () => void {
+    const open = [...this.#connections.values()];
+    for (const lanes of open) for (const lane of lanes) lane.isHeld = true;
+    return () => {
+      for (const [, up] of open) if (up) up.isHeld = false;
+    };
+  }
+
   /** Discards all data, including the ends of connections. Connections that exist meanwhile never recover. */
   drop(): void {
     this.#isDropping = true;

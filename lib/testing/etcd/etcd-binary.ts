@@ -2,10 +2,10 @@ import { access, constants } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { EtcdCache } from './etcd-cache.js';
-import { fetchFromApt } from './etcd-from-apt.js';
+import { type FetchOptions, fetchFromApt } from './etcd-from-apt.js';
 import { fetchFromRelease } from './etcd-from-release.js';
 import { EtcdNotFoundError } from '../etcd-testing.errors.js';
-import { ETCD_FILE, etcdVersionOf, isVersion } from './etcd-version.js';
+import { ETCD, type EtcdProgram, fileNameOf, isVersion, versionOf } from './etcd-program.js';
 
 /** Order in which versions are fetched when the caller requests none. */
 const PREFERRED_VERSIONS = ['3.5', '3.4'];
@@ -38,53 +38,65 @@ export interface FindEtcdOptions {
  * package (unpacked into the cache, not installed) and the official release. Rejects with `EtcdNotFoundError` if none
  * of these works.
  */
-export async function findEtcd({
-  version,
-  env = process.env,
-  log = () => undefined,
-}: FindEtcdOptions = {}): Promise<EtcdBinary> {
+export async function findEtcd(options?: FindEtcdOptions): Promise<EtcdBinary> {
+  return findProgram(ETCD, options);
+}
+
+/** Like `findEtcd`, for another program and with its own variable. */
+export async function findProgram(
+  program: EtcdProgram,
+  { version, env = process.env, log = () => undefined }: FindEtcdOptions = {},
+): Promise<EtcdBinary> {
   if (version !== undefined && !/^\d+\.\d+$/.test(version)) {
     throw new InvalidOptionsError(`version is "${version}", but must be major.minor, for example "3.5"`);
   }
-  const cache = new EtcdCache(env);
+  const cache = new EtcdCache(program, env);
   return (
-    (await fromEnvironment(version, env, log)) ??
-    (await fromPath(version, env, log)) ??
+    (await fromEnvironment(program, version, env, log)) ??
+    (await fromPath(program, version, env, log)) ??
     (await fromCache(cache, version, env)) ??
-    (await fetchEtcd(cache, version, env, log))
+    (await fetchProgram({ program, cache, env, log }, version))
   );
 }
 
 async function fromEnvironment(
+  program: EtcdProgram,
   requested: string | undefined,
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
 ): Promise<EtcdBinary | undefined> {
-  if (!env.ETCD_BIN) return undefined;
-  const path = resolve(env.ETCD_BIN);
-  const version = await etcdVersionOf(path, env).catch((cause: unknown) => {
-    throw new InvalidOptionsError(`ETCD_BIN is "${path}", which cannot be run as etcd: ${messageOf(cause)}`, { cause });
+  const { name, variable } = program;
+  const value = env[variable];
+  if (!value) return undefined;
+  const path = resolve(value);
+  const version = await versionOf(program, path, env).catch((cause: unknown) => {
+    throw new InvalidOptionsError(`${variable} is "${path}", which cannot be run as ${name}: ${messageOf(cause)}`, {
+      cause,
+    });
   });
   if (isVersion(version, requested)) return { path, version, source: 'ETCD_BIN' };
-  log(`ETCD_BIN is etcd ${version}, not the requested ${String(requested)}: it is skipped`);
+  log(`${variable} is ${name} ${version}, not the requested ${String(requested)}: it is skipped`);
   return undefined;
 }
 
 async function fromPath(
+  program: EtcdProgram,
   requested: string | undefined,
   env: NodeJS.ProcessEnv,
   log: (line: string) => void,
 ): Promise<EtcdBinary | undefined> {
   for (const folder of (env.PATH ?? '').split(delimiter).filter(Boolean)) {
-    const path = join(folder, ETCD_FILE);
+    const path = join(folder, fileNameOf(program));
     const isExecutable = await access(path, constants.X_OK).then(
       () => true,
       () => false,
     );
     if (!isExecutable) continue;
-    const version = await etcdVersionOf(path, env).catch(() => undefined);
+    const version = await versionOf(program, path, env).catch(() => undefined);
     if (version !== undefined && isVersion(version, requested)) return { path, version, source: 'PATH' };
-    log(`${path} is ${version === undefined ? 'not a working etcd' : `etcd ${version}`}: it is skipped`);
+    log(
+      `${path} is ${version === undefined ? `not a working ${program.name}` : `${program.name} ${version}`}: it is skipped`,
+    );
   }
   return undefined;
 }
@@ -101,22 +113,21 @@ async function fromCache(
   return undefined;
 }
 
-async function fetchEtcd(
-  cache: EtcdCache,
+async function fetchProgram(
+  options: Omit<FetchOptions, 'version'>,
   requested: string | undefined,
-  env: NodeJS.ProcessEnv,
-  log: (line: string) => void,
 ): Promise<EtcdBinary> {
-  const tried = ['ETCD_BIN, the PATH and the cache have no matching etcd'];
+  const { name, variable } = options.program;
+  const tried = [`${variable}, the PATH and the cache have no matching ${name}`];
   for (const version of requested === undefined ? PREFERRED_VERSIONS : [requested]) {
     for (const [source, fetch] of [
       ['apt', fetchFromApt],
       ['release', fetchFromRelease],
     ] as const) {
       try {
-        return { ...(await fetch({ version, cache, env, log })), source };
+        return { ...(await fetch({ ...options, version })), source };
       } catch (error) {
-        tried.push(`etcd ${version} from ${source}: ${messageOf(error)}`);
+        tried.push(`${name} ${version} from ${source}: ${messageOf(error)}`);
       }
     }
   }

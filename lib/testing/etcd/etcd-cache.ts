@@ -1,17 +1,21 @@
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { ETCD_FILE, etcdVersionOf, isVersion } from './etcd-version.js';
+import { type EtcdProgram, fileNameOf, isVersion, versionOf } from './etcd-program.js';
 import { checkTrusted } from './trusted-path.js';
 
 const WORKSPACE = '.fetching-';
 const ABANDONED_AFTER_MS = 60 * 60_000;
 
-/** Cache of fetched etcd binaries, each at `<directory>/<version>/etcd`. Every binary in it is complete. */
+/** Cache of fetched binaries of etcd, each at `<directory>/<version>/<name>`. Every binary in it is complete. */
 export class EtcdCache {
   readonly directory: string;
+  readonly #program: EtcdProgram;
+  readonly #file: string;
 
-  constructor(env: NodeJS.ProcessEnv) {
+  constructor(program: EtcdProgram, env: NodeJS.ProcessEnv) {
+    this.#program = program;
+    this.#file = fileNameOf(program);
     // An empty variable counts as unset.
     const root = [env.ETCD_CACHE_DIR, env.XDG_CACHE_HOME].find(Boolean) ?? join(homedir(), '.cache');
     this.directory = join(root, 'nestjs-etcd-trigger', 'etcd');
@@ -27,13 +31,13 @@ export class EtcdCache {
       .filter((name) => !name.startsWith('.') && isVersion(name, version))
       .sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
     for (const name of newestFirst) {
-      const path = join(this.directory, name, ETCD_FILE);
+      const path = join(this.directory, name, this.#file);
       const isTrusted = await checkTrusted(this.directory, [join(this.directory, name), path]).then(
         () => true,
         () => false,
       );
       if (!isTrusted) continue;
-      const found = await etcdVersionOf(path, env).catch(() => undefined);
+      const found = await versionOf(this.#program, path, env).catch(() => undefined);
       if (found !== undefined && isVersion(found, version)) return { path, version: found };
     }
     return undefined;
@@ -60,8 +64,8 @@ export class EtcdCache {
    * last of several concurrent writers wins.
    */
   async put(binary: string, env: NodeJS.ProcessEnv): Promise<{ path: string; version: string }> {
-    const version = await etcdVersionOf(binary, env);
-    const path = join(this.directory, version, ETCD_FILE);
+    const version = await versionOf(this.#program, binary, env);
+    const path = join(this.directory, version, this.#file);
     const folder = join(this.directory, version);
     await mkdir(folder, { recursive: true, mode: 0o700 });
     await checkTrusted(this.directory, [folder]);
@@ -69,7 +73,7 @@ export class EtcdCache {
     await chmod(binary, 0o755);
     await rename(binary, path).catch(async (error: unknown) => {
       // Windows cannot replace a running binary. Then another process has already cached the same version.
-      if ((await etcdVersionOf(path, env).catch(() => undefined)) !== version) throw error;
+      if ((await versionOf(this.#program, path, env).catch(() => undefined)) !== version) throw error;
     });
     return { path, version };
   }

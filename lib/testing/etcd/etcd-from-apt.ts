@@ -3,12 +3,11 @@ import { join } from 'node:path';
 import { etcdSources } from './apt-sources.js';
 import { run } from './command.js';
 import type { EtcdCache } from './etcd-cache.js';
-import { isVersion } from './etcd-version.js';
-
-const PACKAGE = 'etcd-server';
+import { type EtcdProgram, isVersion } from './etcd-program.js';
 
 /** Options of a fetcher. */
 export interface FetchOptions {
+  readonly program: EtcdProgram;
   /** `major.minor` */
   readonly version: string;
   readonly cache: EtcdCache;
@@ -22,6 +21,7 @@ export interface FetchOptions {
  * apt state is neither read nor changed.
  */
 export async function fetchFromApt({
+  program: { name, aptPackage },
   version,
   cache,
   env,
@@ -32,24 +32,25 @@ export async function fetchFromApt({
   const sources = await etcdSources();
   return cache.withWorkspace(async (folder) => {
     const apt = await aptIn(folder, sources, env);
-    log(`fetching etcd ${version} with apt-get into ${cache.directory}`);
+    log(`fetching ${name} ${version} with apt-get into ${cache.directory}`);
     // The update fails for suites that the mirror lacks or the keyring does not cover. The other suites are listed.
     const updateError = await apt('apt-get', 'update').then(
       () => undefined,
       (error: unknown) => error,
     );
-    const candidates = newestFirst(await apt('apt-cache', 'madison', PACKAGE), version);
-    if (candidates.length === 0) throw new Error(`the mirrors list no ${PACKAGE} ${version}`, { cause: updateError });
+    const candidates = newestFirst(await apt('apt-cache', 'madison', aptPackage), version);
+    if (candidates.length === 0)
+      throw new Error(`the mirrors list no ${aptPackage} ${version}`, { cause: updateError });
     return firstThatSucceeds(candidates, async (candidate, index) => {
       const unpacked = join(folder, `unpacked-${index}`);
       await mkdir(unpacked);
-      await apt('apt-get', 'download', `${PACKAGE}=${candidate}`);
+      await apt('apt-get', 'download', `${aptPackage}=${candidate}`);
       const archive = (await readdir(folder)).find(
-        (name) => name.endsWith('.deb') && name.includes(fileNameOf(candidate)),
+        (file) => file.endsWith('.deb') && file.includes(escaped(candidate)),
       );
       if (archive === undefined) throw new Error(`apt-get download did not save the package ${candidate}`);
       await run('dpkg', ['-x', join(folder, archive), unpacked], { env });
-      return cache.put(join(unpacked, 'usr/bin/etcd'), env);
+      return cache.put(join(unpacked, 'usr/bin', name), env);
     });
   });
 }
@@ -117,6 +118,6 @@ function aptConfiguration(folder: string): string {
 }
 
 /** apt writes the colon of an epoch as `%3a` in file names. */
-function fileNameOf(version: string): string {
+function escaped(version: string): string {
   return version.replaceAll(':', '%3a');
 }

@@ -6,7 +6,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { run } from './command.js';
 import type { FetchOptions } from './etcd-from-apt.js';
-import { ETCD_FILE } from './etcd-version.js';
+import { fileNameOf } from './etcd-program.js';
 import { RELEASE_CHECKSUMS } from './release-checksums.js';
 
 /** Release to fetch for each `major.minor`. */
@@ -20,6 +20,7 @@ const ARCHIVE_TIMEOUT_MS = 300_000;
  * a mirror: it is `ETCD_DOWNLOAD_SHA256`, or in this package, or in the `SHA256SUMS` of the official release.
  */
 export async function fetchFromRelease({
+  program,
   version,
   cache,
   env,
@@ -44,7 +45,7 @@ export async function fetchFromRelease({
     await mkdir(unpacked);
     // On macOS and Windows, tar also reads zip files.
     await run('tar', ['--no-same-owner', '-xf', archive, '-C', unpacked], { env });
-    return cache.put(join(unpacked, name, ETCD_FILE), env);
+    return cache.put(join(unpacked, name, fileNameOf(program)), env);
   });
 }
 

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { run } from './command.js';
-import { withoutEtcdOptions } from './etcd-version.js';
+import { withoutEtcdOptions } from './etcd-program.js';
 import type { EtcdBinary } from './etcd-binary.js';
 
 /** Loopback ports of one member. */

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { EtcdStartError } from '../etcd-testing.errors.js';
 import { type EtcdMemberOptions, memberArguments } from './etcd-member-arguments.js';
-import { withoutEtcdOptions } from './etcd-version.js';
+import { withoutEtcdOptions } from './etcd-program.js';
 import { EtcdWatchdog } from './etcd-watchdog.js';
 import { loopbackRequest } from './loopback-request.js';
 

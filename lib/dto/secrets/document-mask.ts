@@ -65,7 +65,7 @@ function maskObject(object: JsonObject, readings: readonly SelectedType[], walk:
   const isStrict = walk.isStrict || types.some((type) => hasSecrets(type));
   return mapped(object, (name, value) => {
     const at = { ...walk, isStrict, path: propertyPath(walk.path, name) };
-    if (types.some((type) => isSecret(type, name))) return hidden(value, at);
+    if (types.some((type) => isSecretProperty(type, name))) return hidden(value, at);
     const properties = types.flatMap((type) => propertiesByDocumentName(type).get(name) ?? []);
     if (properties.length > 0) return maskProperty(value, object, properties, at);
     const isKnown =
@@ -74,7 +74,8 @@ function maskObject(object: JsonObject, readings: readonly SelectedType[], walk:
   });
 }
 
-function isSecret(type: AnyClass, name: string): boolean {
+/** True if the class declares the property with this name in documents as a secret. */
+export function isSecretProperty(type: AnyClass, name: string): boolean {
   const prototype = type.prototype as object;
   const names = [name, propertiesByDocumentName(type).get(name)?.name, ...(aliasesOf(type).get(name) ?? [])];
   return names.some((each) => each !== undefined && isDeclaredSecret(prototype, each));

@@ -134,15 +134,15 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       ended(await inSession(flags, terminal, (session) => pull(session, options, terminal)));
     });
 
-  command('diff <prefix> <folder>', 'compares files with etcd', 'etcd-trigger diff /shop/ config').action(
-    async (prefix: string, folder: string, flags: Flags) => {
+  command('diff <prefix> <folder>', 'compares files with etcd', 'etcd-trigger diff /shop/ config')
+    .addOption(reveal())
+    .action(async (prefix: string, folder: string, flags: Flags & { reveal: boolean }) => {
       const differences = await inSession(flags, terminal, (session) =>
-        compareFolder(session, { prefix, folder }, terminal),
+        compareFolder(session, { prefix, folder, reveal: flags.reveal }, terminal),
       );
       printDifferences(differences, flags.json, terminal);
       ended(differences.length > 0 ? ExitCode.PROBLEM : ExitCode.OK);
-    },
-  );
+    });
 
   writing(
     'push <prefix> <folder>',
@@ -155,7 +155,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .action(async (prefix: string, folder: string, flags: Flags & NoteFlags & PushFlags) => {
       const note = noteFrom(flags, terminal);
       const run = async (session: Session): Promise<ExitCode> => {
-        const differences = await compareFolder(session, { prefix, folder }, terminal);
+        const differences = await compareFolder(session, { prefix, folder, reveal: flags.reveal }, terminal);
         if (flags.apply) return push(session, differences, { ...flags, note }, terminal);
         printDifferences(differences, flags.json, terminal);
         terminal.note('nothing was written: add --apply');

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { changedPaths } from '../dto/document-diff.js';
 import type { JsonObject } from '../dto/json-object.js';
+import { changedPathsOf } from '../dto/secrets/masked-changes.js';
 import { typeName } from '../dto/value-type.js';
 import { type ConfigViolation, RevisionConflictError } from '../etcd-trigger.errors.js';
 import { quoted } from '../foreign/foreign-text.js';
 import { LayeredFeed } from '../store/layers/layered-feed.js';
 import { readTogether } from '../store/layers/read-together.js';
-import type { WriteNote } from '../store/audit/write-note.js';
+import { CHANGED_PATHS, type WriteNote } from '../store/audit/write-note.js';
 import { ConsoleClusters, type GovernedKey } from './console-clusters.js';
 import { ConsoleError } from './console-error.js';
 import { DefinitionSchemas } from './definition-schemas.js';
@@ -86,7 +86,7 @@ export class ConsoleEntries {
     const violations = restored.ok ? await violationsOf(governed, layer, restored.document) : restored.violations;
     return {
       violations: shownViolations(feed, violations),
-      changedPaths: restored.ok ? changedPaths(current.document, restored.document) : [],
+      changedPaths: restored.ok ? changedPathsOf(current.document, read.document, feed.definition) : [],
       ...presented(feed, read.document),
     };
   }
@@ -101,12 +101,12 @@ export class ConsoleEntries {
     const current = await currentAt(place, ifRevision);
     if (!current) throw await this.#conflict(place, ifRevision);
     const restored = read.ok ? withSecrets(feed, read.document, current.document) : read;
-    if (!restored.ok) throw invalid(key, feed, restored);
+    if (!read.ok || !restored.ok) throw invalid(key, feed, restored);
     const condition = ifRevision === 0 ? { ifAbsent: true } : { ifRevision };
+    const paths = changedPathsOf(current.document, read.document, feed.definition);
+    const options = { ...condition, layer, author, reason, [CHANGED_PATHS]: paths };
     const store = this.clusters.store(cluster);
-    return this.#written(place, ifRevision, () =>
-      store.put(key, restored.document, { ...condition, layer, author, reason }),
-    );
+    return this.#written(place, ifRevision, () => store.put(key, restored.document, options));
   }
 
   async delete(place: EntryPlace, { ifRevision, author, reason }: EntryCondition): Promise<object> {
@@ -159,7 +159,8 @@ async function currentAt({ governed, layer }: EntryPlace, revision: number): Pro
   return current.revision === revision ? current : undefined;
 }
 
-function invalid(key: string, feed: GovernedKey['feed'], { violations }: ReadResult & { readonly ok: false }): Error {
+function invalid(key: string, feed: GovernedKey['feed'], result: ReadResult): Error {
+  const violations = result.ok ? [] : result.violations;
   return new ConsoleError(422, `the value for ${quoted(key)} is not valid`, {
     code: 'ETCD_INVALID_CONFIG',
     violations: shownViolations(feed, violations),

@@ -162,6 +162,26 @@ describe('the command line', () => {
     expect(await stored('/shop/db')).toEqual(DATABASE);
   });
 
+  it('diff and push do not confirm a secret that is guessed, unless secrets are revealed', async () => {
+    await etcd.put('/shop/db', DATABASE);
+    const diff = async (password: string, ...flags: string[]): Promise<[number, readonly string[]]> => {
+      const name = join('guess', 'db.json');
+      mkdirSync(join(folder.path, 'guess'), { recursive: true });
+      writeFileSync(join(folder.path, name), JSON.stringify({ ...DATABASE, password }));
+      const { exitCode, out } = await withApp('diff', '/shop/', 'guess', ...flags);
+      const pushed = await withApp('push', '/shop/', 'guess', ...flags);
+      expect(pushed.out).toEqual(out);
+      return [exitCode, out];
+    };
+
+    for (const guess of [DATABASE.password, 'wrong']) {
+      expect(await diff(guess)).toEqual([1, ['change /shop/db: password']]);
+    }
+    expect(await diff(DATABASE.password, '--reveal')).toEqual([0, []]);
+    expect(await diff('wrong', '--reveal')).toEqual([1, ['change /shop/db: password']]);
+    expect(await diff('***')).toEqual([0, []]);
+  });
+
   it('watch prints changes by property until it is interrupted', async () => {
     await etcd.put('/shop/db', DATABASE);
     const lines: string[] = [];

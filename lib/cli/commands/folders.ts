@@ -1,4 +1,5 @@
 import { changedPaths } from '../../dto/document-diff.js';
+import { changedPathsOf } from '../../dto/secrets/masked-changes.js';
 import { printable, quoted } from '../../foreign/foreign-text.js';
 import type { WriteNote } from '../../store/audit/write-note.js';
 import type { ConfigTransaction } from '../../config-transaction.js';
@@ -48,10 +49,13 @@ export async function pull(
   return skipped > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }
 
-/** Compares a folder with the documents of a prefix. */
+/**
+ * Compares a folder with the documents of a prefix. A secret of a file counts as changed, unless `reveal` is set: the
+ * output of a pipeline does not tell whether a secret is the current one.
+ */
 export async function compareFolder(
   session: Session,
-  { prefix, folder }: { readonly prefix: string; readonly folder: string },
+  { prefix, folder, reveal }: { readonly prefix: string; readonly folder: string; readonly reveal: boolean },
   terminal: Terminal,
 ): Promise<Difference[]> {
   const files = new Map(readFolder(terminal.directory, folder, prefix).map((each) => [each.key, each]));
@@ -60,7 +64,10 @@ export async function compareFolder(
   return keys.flatMap((key): Difference[] => {
     const inFolder = files.get(key);
     const inEtcd = documents.get(key);
-    const paths = changedPaths(inEtcd?.document, inFolder?.document);
+    const definition = reveal ? undefined : session.declared?.governing(key);
+    const paths = definition
+      ? changedPathsOf(inEtcd?.document, inFolder?.document, definition)
+      : changedPaths(inEtcd?.document, inFolder?.document);
     if (paths.length === 0) return [];
     const type = !inFolder ? 'delete' : inEtcd ? 'change' : 'add';
     return [{ key, type, changedPaths: paths, inFolder, inEtcd }];

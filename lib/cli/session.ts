@@ -3,6 +3,7 @@ import { ClusterRuntime } from '../module/cluster.runtime.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { StoreService } from '../store/store.service.js';
+import type { RawWriter } from '../store/writing/raw-writer.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
 import { identityOf } from '../store/definitions/resolved-definition.js';
@@ -25,6 +26,8 @@ export interface Session {
   readonly feedOf: (key: string) => DefinitionFeed;
   /** The definitions as the application declares them; `undefined` without an application. */
   readonly declared: ConfigDefinitions | undefined;
+  /** Writes bytes without a validation. */
+  readonly rawWriter: RawWriter;
   /** Number of writes in one transaction. */
   readonly mostWrites: number;
 }
@@ -53,7 +56,7 @@ export async function inSession<T>(
     const definitions = application?.definitions;
     const configs = (definitions ?? []).map(tolerant).map(adapt);
     const store = await runtime.loadStore(configs);
-    const { watcher, feeds } = runtime;
+    const { watcher, feeds, rawWriter } = runtime;
     const declared = definitions && new ConfigDefinitions(definitions, options.limits);
     const feedOf = (key: string): DefinitionFeed => {
       const governing = declared?.governing(key);
@@ -61,7 +64,7 @@ export async function inSession<T>(
       if (feed) return feed;
       throw new CliError(`no definition of the application covers ${quoted(key)}`);
     };
-    return await run({ watcher, store, feeds, feedOf, declared, mostWrites: mostWrites(options) });
+    return await run({ watcher, store, feeds, feedOf, declared, rawWriter, mostWrites: mostWrites(options) });
   } finally {
     await runtime.shutdown();
   }

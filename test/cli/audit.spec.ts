@@ -45,6 +45,19 @@ describe('the audit trail of the command line', () => {
     expect(out).toHaveLength(2);
   });
 
+  it('records what is written without a validation, also without an application', async () => {
+    await withApp('set', '/shop/flags/raw', '{"enabled":true}');
+    await withApp('set', '/shop/flags/raw', '{"enabled":7}', '--raw', '--author', 'ada', '--reason', 'OPS-2');
+    await run('set', '/shop/flags/raw', 'no document', '--raw');
+
+    const [last, second, first] = await recordsOf('/shop/flags/raw');
+    expect(second).toMatchObject({ author: 'ada', reason: 'OPS-2', action: 'put', changedPaths: ['enabled'] });
+    expect(second?.fromRevision).toBe(first?.revision);
+    expect(last).toMatchObject({ author: 'tester', fromRevision: second?.revision });
+    expect(last).not.toHaveProperty('changedPaths');
+    expect((await withApp('set', '/shop/flags/raw', '1', '--raw', '--author', '')).exitCode).toBe(2);
+  });
+
   it('pushes in transactions that have room for their records', async () => {
     for (let index = 0; index < 70; index += 1) writeFileSync(join(folder.path, `f${index}.json`), '{"enabled":true}');
     const { exitCode, notes } = await withApp('push', '/shop/flags/', '.', '--apply');

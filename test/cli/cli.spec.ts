@@ -227,6 +227,16 @@ describe('the command line', () => {
     expect(JSON.parse(watched.join(''))).toMatchObject({ key });
   });
 
+  it('get prints no character of a value that controls a terminal, and the value as it is elsewhere', async () => {
+    const hostile = '\u001b]0;title\u0007\u001b[2Ja\r\u009b31m\u202e\tb\n{"c":1}';
+    await etcd.put('/text', hostile);
+
+    const terminal = { ...inFolder(), isTerminal: true };
+    const { out } = await cli(['get', '/text', '--hosts', etcd.hosts.join()], terminal);
+    expect(out).toEqual([String.raw`\u001b]0;title\u0007\u001b[2Ja\r\u009b31m\u202e` + '\tb', '{"c":1}']);
+    expect((await without('get', '/text')).out.join('\n')).toBe(hostile);
+  });
+
   it('pull leaves out keys whose names the file system does not take', async () => {
     await etcd.put('/shop/flags/a', { enabled: true });
     await etcd.put('/shop/flags/a.json/b', { enabled: true });

@@ -38,6 +38,15 @@ describe('the process of the command line', () => {
     expect(stderr).toBe('');
   });
 
+  it('writes the bytes of a value into a pipe as they are', async () => {
+    const bytes = Buffer.from([0x1b, 0x5b, 0xff, 0x00, 0x0a]);
+    await etcd.put('/bytes', bytes);
+    const args = ['dist/cli/main.js', 'get', '/bytes', '--hosts', ...etcd.hosts];
+    const { stdout } = await run(process.execPath, args, { encoding: 'buffer' });
+
+    expect(stdout).toEqual(bytes);
+  });
+
   it('shows progress and colours on no pipe', async () => {
     for (const name of ['a', 'b']) await etcd.put(`/co/v1/locks/${name}/1`, '{}');
     const args = ['dist/cli/main.js', 'locks', '--coordination', '/co', '--hosts', ...etcd.hosts];

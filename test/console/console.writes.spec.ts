@@ -258,6 +258,19 @@ describe('the author', () => {
     ]);
     expect(app.etcd.get(KEYS.flags)).toBeDefined();
   });
+
+  it('is not the fault of the client if the application returns a name that cannot be recorded', async () => {
+    const app = await start({ audit: true, console: { author: () => 'a'.repeat(257) } });
+
+    const { status, body } = await app.send('DELETE', 'entry', { key: KEYS.flags, ifRevision: 2 });
+
+    expect([status, body]).toEqual([
+      500,
+      { message: 'the name of the author is too long to be recorded, so nothing was written' },
+    ]);
+    expect(app.etcd.get(KEYS.flags)).toBeDefined();
+    expect((await app.get('state')).body.author).toBeNull();
+  });
 });
 
 describe('handlers and groups', () => {

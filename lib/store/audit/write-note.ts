@@ -39,5 +39,6 @@ function check(subject: string, value: unknown, max: number, key: string | undef
   throw new InvalidOptionsError(`${subject} must be a string of 1 to ${max} characters, not ${given}`, { key });
 }
 
-const MAX_AUTHOR = 256;
+/** Characters of the name of an author. */
+export const MAX_AUTHOR = 256;
 const MAX_REASON = 1_024;

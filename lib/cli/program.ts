@@ -6,7 +6,7 @@ import { PACKAGE_VERSION } from '../module/package-copy.js';
 import { readApplication } from './application.js';
 import { CliError } from './cli.error.js';
 import { findProblems, printFindings, refusing } from './commands/check.js';
-import { compareFolder, printDifferences, pull, push } from './commands/folders.js';
+import { compareFolder, printDifferences, printPlan, pull, push } from './commands/folders.js';
 import { audit } from './commands/audit.js';
 import { history } from './commands/history.js';
 import { schema } from './commands/schema.js';
@@ -156,10 +156,9 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       const note = noteFrom(flags, terminal);
       const run = async (session: Session): Promise<ExitCode> => {
         const differences = await compareFolder(session, { prefix, folder, reveal: flags.reveal }, terminal);
-        if (flags.apply) return push(session, differences, { ...flags, note }, terminal);
-        printDifferences(differences, flags.json, terminal);
-        terminal.note('nothing was written: add --apply');
-        return ExitCode.OK;
+        return flags.apply
+          ? push(session, differences, { ...flags, note }, terminal)
+          : printPlan(session, differences, flags.json, terminal);
       };
       ended(await inSession(flags, terminal, run));
     });

@@ -1,3 +1,4 @@
+import type { KeyValueStore } from '../backend/key-value-store.js';
 import { backendSourceOf } from '../etcd/etcd-backend.js';
 import { ClusterRuntime } from '../module/cluster.runtime.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
@@ -26,6 +27,7 @@ export interface Session {
   readonly feedOf: (key: string) => DefinitionFeed;
   /** The definitions as the application declares them; `undefined` without an application. */
   readonly declared: ConfigDefinitions | undefined;
+  readonly keyValue: KeyValueStore;
   /** Writes bytes without a validation. */
   readonly rawWriter: RawWriter;
   /** Number of writes in one transaction. */
@@ -56,7 +58,7 @@ export async function inSession<T>(
     const definitions = application?.definitions;
     const configs = (definitions ?? []).map(tolerant).map(adapt);
     const store = await runtime.loadStore(configs);
-    const { watcher, feeds, rawWriter } = runtime;
+    const { watcher, feeds, keyValue, rawWriter } = runtime;
     const declared = definitions && new ConfigDefinitions(definitions, options.limits);
     const feedOf = (key: string): DefinitionFeed => {
       const governing = declared?.governing(key);
@@ -64,7 +66,7 @@ export async function inSession<T>(
       if (feed) return feed;
       throw new CliError(`no definition of the application covers ${quoted(key)}`);
     };
-    return await run({ watcher, store, feeds, feedOf, declared, rawWriter, mostWrites: mostWrites(options) });
+    return await run({ watcher, store, feeds, feedOf, declared, keyValue, rawWriter, mostWrites: mostWrites(options) });
   } finally {
     await runtime.shutdown();
   }

@@ -1,11 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import type { JsonObject } from '../dto/json-object.js';
 import { changedPathsOf } from '../dto/secrets/masked-changes.js';
 import { typeName } from '../dto/value-type.js';
-import { type ConfigViolation, RevisionConflictError } from '../etcd-trigger.errors.js';
+import { RevisionConflictError } from '../etcd-trigger.errors.js';
 import { quoted } from '../foreign/foreign-text.js';
 import { LayeredFeed } from '../store/layers/layered-feed.js';
-import { readTogether } from '../store/layers/read-together.js';
+import { violationsOf } from '../store/writing/document-check.js';
 import { CHANGED_PATHS, type WriteNote } from '../store/audit/write-note.js';
 import { ConsoleClusters, type GovernedKey } from './console-clusters.js';
 import { ConsoleError } from './console-error.js';
@@ -78,12 +77,15 @@ export class ConsoleEntries {
 
   /** Validates a document as a write would. Answers with what was sent. */
   async check({ governed, layer }: EntryPlace, sent: SentDocument): Promise<object> {
-    const { feed } = governed;
+    const { cluster, feed, key } = governed;
     const read = await sentDocument(feed, sent);
     if (!read.ok) return { violations: shownViolations(feed, read.violations), changedPaths: [] };
     const current = await storedDocument(governed, layer);
     const restored = withSecrets(feed, read.document, current.document);
-    const violations = restored.ok ? await violationsOf(governed, layer, restored.document) : restored.violations;
+    const { document } = restored.ok ? restored : read;
+    const violations = restored.ok
+      ? await violationsOf(cluster.keyValue, feed, { key, layer, document })
+      : restored.violations;
     return {
       violations: shownViolations(feed, violations),
       changedPaths: restored.ok ? changedPathsOf(current.document, read.document, feed.definition) : [],
@@ -165,21 +167,4 @@ function invalid(key: string, feed: GovernedKey['feed'], result: ReadResult): Er
     code: 'ETCD_INVALID_CONFIG',
     violations: shownViolations(feed, violations),
   });
-}
-
-/** Returns the violations that a write of the document would be rejected with. */
-async function violationsOf(
-  { cluster, feed, key }: GovernedKey,
-  layer: string | undefined,
-  document: JsonObject,
-): Promise<readonly ConfigViolation[]> {
-  if (!(feed instanceof LayeredFeed)) {
-    const result = await feed.serializer.serialize(document, 'document', feed.cache.headBytes(key));
-    return result.ok ? [] : result.violations;
-  }
-  const bytes = await feed.format.write(document);
-  if (!Buffer.isBuffer(bytes)) return bytes.violations;
-  const { layers } = await readTogether(cluster.keyValue, `check ${quoted(key)}`, feed.layerKeys);
-  const parsed = await feed.merger.parse(layers.map((each) => (each.key === layer ? { ...each, bytes } : each)));
-  return parsed.ok ? [] : parsed.violations;
 }

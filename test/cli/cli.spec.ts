@@ -67,7 +67,7 @@ describe('the command line', () => {
   it('set validates the value, and writes only in the demanded state', async () => {
     const invalid = await withApp('set', '/shop/db', '{"host":"CANARY"}');
     expect(invalid.exitCode).toBe(1);
-    expect(invalid.notes).toEqual([expect.stringMatching(/^error: the value is invalid: .*password: isString/)]);
+    expect(invalid.notes).toEqual([expect.stringMatching(/^error: the value for "\/shop\/db" is invalid: .*password: isString/)]);
     expect(invalid.notes.join()).not.toContain('CANARY');
 
     expect((await withApp('set', '/shop/db', JSON.stringify(DATABASE), '--if-absent')).exitCode).toBe(0);
@@ -134,7 +134,10 @@ describe('the command line', () => {
       'delete /shop/flags/old',
     ];
     expect(await withApp('diff', '/shop/flags/', 'changed')).toMatchObject({ exitCode: 1, out: differences });
-    expect((await withApp('push', '/shop/flags/', 'changed')).out).toEqual(differences);
+    expect(await withApp('push', '/shop/flags/', 'changed')).toMatchObject({ exitCode: 0, out: differences });
+    expect((await without('push', '/shop/flags/', 'changed')).notes).toContain(
+      'the documents were not validated: add --app',
+    );
     expect(await stored('/shop/flags/added')).toBeNull();
 
     expect((await withApp('push', '/shop/flags/', 'changed', '--apply')).exitCode).toBe(0);
@@ -148,9 +151,29 @@ describe('the command line', () => {
     mkdirSync(join(folder.path, 'invalid'));
     writeFileSync(join(folder.path, 'invalid/a.json'), '{"enabled":true}');
     writeFileSync(join(folder.path, 'invalid/b.json'), '{"enabled":"CANARY"}');
+    expect(await withApp('push', '/shop/flags/', 'invalid')).toEqual({
+      exitCode: 1,
+      out: ['add /shop/flags/a', 'add /shop/flags/b', '  invalid  enabled: isBoolean'],
+      notes: ['2 differences', '1 document would be rejected'],
+    });
+    const { out: json } = await withApp('push', '/shop/flags/', 'invalid', '--json');
+    expect(JSON.parse(json.join(''))).toMatchObject({
+      differences: [{ violations: [] }, { violations: [{ path: 'enabled', constraints: ['isBoolean'] }] }],
+    });
     const { exitCode, notes } = await withApp('push', '/shop/flags/', 'invalid', '--apply');
     expect([exitCode, notes.join()]).toEqual([1, expect.not.stringContaining('CANARY')]);
     expect(await stored('/shop/flags/a')).toBeNull();
+  });
+
+  it('push writes nothing if a document of a later transaction is invalid', async () => {
+    mkdirSync(join(folder.path, 'many'));
+    for (let index = 100; index < 221; index += 1) {
+      writeFileSync(join(folder.path, `many/${index}.json`), JSON.stringify({ enabled: index < 220 || 'CANARY' }));
+    }
+    const { exitCode, notes } = await withApp('push', '/shop/flags/', 'many', '--apply');
+
+    expect([exitCode, notes]).toEqual([1, ['error: the value for "/shop/flags/220" is invalid: enabled: isBoolean']]);
+    expect(await stored('/shop/flags/100')).toBeNull();
   });
 
   it('pull leaves out what has secrets, and prune does not delete it', async () => {

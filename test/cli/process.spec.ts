@@ -20,7 +20,7 @@ describe('the process of the command line', () => {
     ];
     const failed = await run(process.execPath, args).catch((error: unknown) => error);
 
-    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/problems in \d+ keys/) as string });
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/problems? in \d+ keys/) as string });
     const { findings } = JSON.parse((failed as { stdout: string }).stdout) as { findings: { problem: string }[] };
     expect(findings.map(({ problem }) => problem)).toContain('missing');
   });

@@ -5,7 +5,7 @@ import { identityOf } from '../../store/definitions/resolved-definition.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import { CliError } from '../cli.error.js';
 import type { Adapt, Session } from '../session.js';
-import { styled } from '../style.js';
+import { counted, styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
 import { pretty } from './values.js';
@@ -68,7 +68,8 @@ export function printFindings(
   else for (const finding of findings) for (const line of linesOf(finding, terminal)) terminal.out(line);
   const problems = findings.filter(({ problem }) => strict || problem !== 'unknown');
   const keys = feeds.reduce((sum, { cache }) => sum + [...cache.knownKeys()].length, 0);
-  terminal.note(`${problems.length} problems in ${keys} keys of ${feeds.length} definitions`);
+  const [found, where] = [counted(problems.length, 'problem'), counted(keys, 'key')];
+  terminal.note(`${found} in ${where} of ${counted(feeds.length, 'definition')}`);
   return problems.length > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }
 

@@ -67,7 +67,9 @@ describe('the command line', () => {
   it('set validates the value, and writes only in the demanded state', async () => {
     const invalid = await withApp('set', '/shop/db', '{"host":"CANARY"}');
     expect(invalid.exitCode).toBe(1);
-    expect(invalid.notes).toEqual([expect.stringMatching(/^error: the value for "\/shop\/db" is invalid: .*password: isString/)]);
+    expect(invalid.notes).toEqual([
+      expect.stringMatching(/^error: the value for "\/shop\/db" is invalid: .*password: isString/),
+    ]);
     expect(invalid.notes.join()).not.toContain('CANARY');
 
     expect((await withApp('set', '/shop/db', JSON.stringify(DATABASE), '--if-absent')).exitCode).toBe(0);

@@ -106,7 +106,7 @@ export class ConsoleEntries {
     if (!read.ok || !restored.ok) throw invalid(key, feed, restored);
     const condition = ifRevision === 0 ? { ifAbsent: true } : { ifRevision };
     const paths = changedPathsOf(current.document, read.document, feed.definition);
-    const options = { ...condition, layer, author, reason, [CHANGED_PATHS]: paths };
+    const options = { ...condition, layer, author, reason, [CHANGED_PATHS]: new Map([[layer ?? key, paths]]) };
     const store = this.clusters.store(cluster);
     return this.#written(place, ifRevision, () => store.put(key, restored.document, options));
   }

@@ -3,7 +3,7 @@ import { changedPathsOf } from '../../dto/secrets/masked-changes.js';
 import { printable, quoted } from '../../foreign/foreign-text.js';
 import { type ConfigViolation, InvalidConfigError } from '../../etcd-trigger.errors.js';
 import { violationsOf } from '../../store/writing/document-check.js';
-import type { WriteNote } from '../../store/audit/write-note.js';
+import { CHANGED_PATHS, type WriteNote } from '../../store/audit/write-note.js';
 import type { ConfigTransaction } from '../../config-transaction.js';
 import { CliError } from '../cli.error.js';
 import type { FileFormat } from '../documents.js';
@@ -151,12 +151,13 @@ export async function push(
     }
     terminal.note(`${writes.length} writes need ${batches} transactions`);
   }
+  const noted = { ...note, [CHANGED_PATHS]: new Map(writes.map(({ key, changedPaths: paths }) => [key, paths])) };
   for (let start = 0; start < writes.length; start += mostWrites) {
     const batch = writes.slice(start, start + mostWrites);
     terminal.progress(`${start} of ${writes.length} written`);
     const { revision } = await session.store.transaction((tx) => {
       for (const difference of batch) add(tx, difference);
-    }, note);
+    }, noted);
     for (const { type, key } of batch) terminal.out(`${type} ${printable(key)} (revision ${revision})`);
   }
   return ExitCode.OK;

@@ -76,7 +76,7 @@ export class AuditTrail {
     const time = new Date(now());
     const { note: { author, reason, [CHANGED_PATHS]: given } = {}, group } = origin;
     const operations = writes.map(({ key, action, fromRevision }, index): Operation => {
-      const paths = limitedPaths(given ?? changes[index]);
+      const paths = limitedPaths(given?.get(key) ?? changes[index]);
       const value = serializeRecord({
         time,
         action,

@@ -10,14 +10,14 @@ export interface WriteNote {
 }
 
 /**
- * Name of an option that only the console sets: the changed paths of the record. They are those that its user may know,
- * which do not tell whether a secret that was sent is the current one.
+ * Name of an option that only the console and the command line set: the changed paths in the records, by key. They are
+ * those that the author may know, which do not tell whether a secret that was sent is the current one.
  */
 export const CHANGED_PATHS = Symbol('changedPaths');
 
 /** The part of a write's options that is recorded. */
 export interface RecordedNote extends WriteNote {
-  readonly [CHANGED_PATHS]?: readonly string[] | undefined;
+  readonly [CHANGED_PATHS]?: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 export const WRITE_NOTE: OptionNames<WriteNote> = { author: true, reason: true };

@@ -31,7 +31,7 @@ export async function readDocuments(session: Session, prefix: string): Promise<E
   for (const { key, value, revision } of records) {
     if (declared && !declared.governing(key)) continue;
     const feed = declared ? feedOf(key) : undefined;
-    const decoded = await (feed?.parser.format ?? JSON_FORMAT).read(value);
+    const decoded = await (feed?.format ?? JSON_FORMAT).read(value);
     const document = decoded.ok && isJsonObject(decoded.value) ? decoded.value : undefined;
     documents.push({ key, revision, document, isSecret: feed !== undefined && isSecret(feed, document) });
   }

@@ -7,7 +7,7 @@ import type { StoreService } from '../store/store.service.js';
 import type { RawWriter } from '../store/writing/raw-writer.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
-import { identityOf } from '../store/definitions/resolved-definition.js';
+import { identityOf, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import { quoted } from '../foreign/foreign-text.js';
 import { CliError } from './cli.error.js';
 import type { ConnectionFlags } from './connection.js';
@@ -62,7 +62,7 @@ export async function inSession<T>(
     const declared = definitions && new ConfigDefinitions(definitions, options.limits);
     const feedOf = (key: string): DefinitionFeed => {
       const governing = declared?.governing(key);
-      const feed = governing && feeds.find(({ identity }) => identity === identityOf(governing.target));
+      const feed = governing && feedFor(governing, feeds);
       if (feed) return feed;
       throw new CliError(`no definition of the application covers ${quoted(key)}`);
     };
@@ -71,6 +71,12 @@ export async function inSession<T>(
     await runtime.shutdown();
   }
 }
+
+/** Returns the feed of a definition, which a command may have adapted. */
+export const feedFor = (
+  { target }: Pick<ResolvedConfigDefinition, 'target'>,
+  feeds: readonly DefinitionFeed[],
+): DefinitionFeed | undefined => feeds.find(({ definition }) => identityOf(definition.target) === identityOf(target));
 
 /** etcd takes 128 operations: one is for `outcomes`, and `audit` needs one for each write. */
 function mostWrites({ audit, limits: { transactionOperations } }: Target['options']): number {

@@ -29,7 +29,7 @@ export async function get(
 ): Promise<ExitCode> {
   if (!declared) return getRaw(watcher, key, shownAs, terminal);
   const feed = feedOf(key);
-  const { value, ...provenance } = feed.cache.entry(key);
+  const { value, ...provenance } = feed.entry(key);
   const shown = value === undefined ? undefined : shownValue(feed, value, shownAs);
   if (shownAs.json) terminal.out(pretty({ key, ...provenance, value: shown }));
   else if (shown !== undefined) terminal.out(pretty(shown));

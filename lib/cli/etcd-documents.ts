@@ -1,6 +1,7 @@
-import { hasSecrets, isClass } from '../dto/class-metadata.js';
+import { hasSecrets } from '../dto/class-metadata.js';
 import { JSON_FORMAT } from '../dto/formats/json-format.js';
 import { isJsonObject, type JsonObject } from '../dto/json-object.js';
+import { maskDocument } from '../dto/secrets/document-mask.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { Session } from './session.js';
 
@@ -30,12 +31,15 @@ export async function readDocuments(session: Session, prefix: string): Promise<E
   for (const { key, value, revision } of records) {
     if (declared && !declared.governing(key)) continue;
     const feed = declared ? feedOf(key) : undefined;
-    const decoded = await (feed?.parser.format ?? JSON_FORMAT).read(value);
+    const decoded = await (feed?.format ?? JSON_FORMAT).read(value);
     const document = decoded.ok && isJsonObject(decoded.value) ? decoded.value : undefined;
-    documents.push({ key, revision, document, isSecret: feed !== undefined && isSecret(feed) });
+    documents.push({ key, revision, document, isSecret: feed !== undefined && isSecret(feed, document) });
   }
   return documents.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-const isSecret = ({ definition: { secret, type } }: DefinitionFeed): boolean =>
-  secret || (isClass(type) && hasSecrets(type));
+/** The class of a part may be known from the document only. */
+const isSecret = ({ definition }: DefinitionFeed, document: JsonObject | undefined): boolean =>
+  definition.secret ||
+  hasSecrets(definition.type) ||
+  (document !== undefined && maskDocument(document, definition).places.length > 0);

@@ -7,6 +7,7 @@ import {
   InvalidOptionsError,
   PermissionDeniedError,
 } from '../etcd-trigger.errors.js';
+import { quoted } from '../foreign/foreign-text.js';
 import { describeThrown } from '../foreign/foreign-error.js';
 import { CliError } from './cli.error.js';
 import { ExitCode } from './terminal.js';
@@ -14,7 +15,10 @@ import { describeViolations } from './violations.js';
 
 /** The message of an error for the user; of a foreign error, only its class and place, since it may quote a value. */
 export function messageOf(error: unknown): string {
-  if (error instanceof InvalidConfigError) return `the value is invalid: ${describeViolations(error.violations)}`;
+  if (error instanceof InvalidConfigError) {
+    const value = error.key === undefined ? 'the value' : `the value for ${quoted(error.key)}`;
+    return `${value} is invalid: ${describeViolations(error.violations)}`;
+  }
   if (error instanceof BootError) return problemsOf(error);
   return error instanceof CliError || error instanceof EtcdTriggerError ? error.message : describeThrown(error);
 }

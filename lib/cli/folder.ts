@@ -12,7 +12,11 @@ import { type FileFormat, formatDocument, formatOfFile, parseDocument } from './
  */
 export function fileOfKey(key: string, prefix: string, format: FileFormat): string {
   const parts = key.slice(prefix.length).split('/');
-  if (parts.includes('')) throw new CliError(`the key ${quoted(key)} has an empty part, so it has no file name`);
+  if (parts.includes('')) {
+    const hint =
+      parts[0] === '' && !prefix.endsWith('/') ? `; end the prefix with a slash: ${quoted(`${prefix}/`)}` : '';
+    throw new CliError(`the key ${quoted(key)} has an empty part, so it has no file name${hint}`);
+  }
   const names = parts.map((part) => encodeURIComponent(part).replace(/[.*]/g, escapeDot));
   return `${join(...names)}.${format}`;
 }

@@ -30,11 +30,16 @@ process.exitCode = await runProgram(process.argv.slice(2), {
     progress('');
     process.stdout.write(`${line}\n`);
   },
+  bytes: (content) => {
+    progress('');
+    process.stdout.write(content);
+  },
   note: (line) => {
     progress('');
     process.stderr.write(`${line}\n`);
   },
   progress,
+  isTerminal: process.stdout.isTTY,
   // Without an argument, hasColors() is true for 16 colours. It does not exist on a stream that is not a terminal.
   hasColors: process.stdout.isTTY && !process.env.NO_COLOR && process.stdout.hasColors(),
   user: userName(),

@@ -6,7 +6,7 @@ import { PACKAGE_VERSION } from '../module/package-copy.js';
 import { readApplication } from './application.js';
 import { CliError } from './cli.error.js';
 import { findProblems, printFindings, refusing } from './commands/check.js';
-import { compareFolder, printDifferences, pull, push } from './commands/folders.js';
+import { compareFolder, printDifferences, printPlan, pull, push } from './commands/folders.js';
 import { audit } from './commands/audit.js';
 import { history } from './commands/history.js';
 import { schema } from './commands/schema.js';
@@ -134,15 +134,15 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
       ended(await inSession(flags, terminal, (session) => pull(session, options, terminal)));
     });
 
-  command('diff <prefix> <folder>', 'compares files with etcd', 'etcd-trigger diff /shop/ config').action(
-    async (prefix: string, folder: string, flags: Flags) => {
+  command('diff <prefix> <folder>', 'compares files with etcd', 'etcd-trigger diff /shop/ config')
+    .addOption(reveal())
+    .action(async (prefix: string, folder: string, flags: Flags & { reveal: boolean }) => {
       const differences = await inSession(flags, terminal, (session) =>
-        compareFolder(session, { prefix, folder }, terminal),
+        compareFolder(session, { prefix, folder, reveal: flags.reveal }, terminal),
       );
       printDifferences(differences, flags.json, terminal);
       ended(differences.length > 0 ? ExitCode.PROBLEM : ExitCode.OK);
-    },
-  );
+    });
 
   writing(
     'push <prefix> <folder>',
@@ -155,11 +155,10 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .action(async (prefix: string, folder: string, flags: Flags & NoteFlags & PushFlags) => {
       const note = noteFrom(flags, terminal);
       const run = async (session: Session): Promise<ExitCode> => {
-        const differences = await compareFolder(session, { prefix, folder }, terminal);
-        if (flags.apply) return push(session, differences, { ...flags, note }, terminal);
-        printDifferences(differences, flags.json, terminal);
-        terminal.note('nothing was written: add --apply');
-        return ExitCode.OK;
+        const differences = await compareFolder(session, { prefix, folder, reveal: flags.reveal }, terminal);
+        return flags.apply
+          ? push(session, differences, { ...flags, note }, terminal)
+          : printPlan(session, differences, flags.json, terminal);
       };
       ended(await inSession(flags, terminal, run));
     });

@@ -1,11 +1,13 @@
+import type { KeyValueStore } from '../backend/key-value-store.js';
 import { backendSourceOf } from '../etcd/etcd-backend.js';
 import { ClusterRuntime } from '../module/cluster.runtime.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { ConfigDefinition } from '../store/definitions/config-definition.js';
 import type { StoreService } from '../store/store.service.js';
+import type { RawWriter } from '../store/writing/raw-writer.js';
 import type { WatcherService } from '../watch/watcher.service.js';
 import { ConfigDefinitions } from '../store/definitions/config-definitions.js';
-import { identityOf } from '../store/definitions/resolved-definition.js';
+import { identityOf, type ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 import { quoted } from '../foreign/foreign-text.js';
 import { CliError } from './cli.error.js';
 import type { ConnectionFlags } from './connection.js';
@@ -25,6 +27,9 @@ export interface Session {
   readonly feedOf: (key: string) => DefinitionFeed;
   /** The definitions as the application declares them; `undefined` without an application. */
   readonly declared: ConfigDefinitions | undefined;
+  readonly keyValue: KeyValueStore;
+  /** Writes bytes without a validation. */
+  readonly rawWriter: RawWriter;
   /** Number of writes in one transaction. */
   readonly mostWrites: number;
 }
@@ -53,19 +58,25 @@ export async function inSession<T>(
     const definitions = application?.definitions;
     const configs = (definitions ?? []).map(tolerant).map(adapt);
     const store = await runtime.loadStore(configs);
-    const { watcher, feeds } = runtime;
+    const { watcher, feeds, keyValue, rawWriter } = runtime;
     const declared = definitions && new ConfigDefinitions(definitions, options.limits);
     const feedOf = (key: string): DefinitionFeed => {
       const governing = declared?.governing(key);
-      const feed = governing && feeds.find(({ identity }) => identity === identityOf(governing.target));
+      const feed = governing && feedFor(governing, feeds);
       if (feed) return feed;
       throw new CliError(`no definition of the application covers ${quoted(key)}`);
     };
-    return await run({ watcher, store, feeds, feedOf, declared, mostWrites: mostWrites(options) });
+    return await run({ watcher, store, feeds, feedOf, declared, keyValue, rawWriter, mostWrites: mostWrites(options) });
   } finally {
     await runtime.shutdown();
   }
 }
+
+/** Returns the feed of a definition, which a command may have adapted. */
+export const feedFor = (
+  { target }: Pick<ResolvedConfigDefinition, 'target'>,
+  feeds: readonly DefinitionFeed[],
+): DefinitionFeed | undefined => feeds.find(({ definition }) => identityOf(definition.target) === identityOf(target));
 
 /** etcd takes 128 operations: one is for `outcomes`, and `audit` needs one for each write. */
 function mostWrites({ audit, limits: { transactionOperations } }: Target['options']): number {

@@ -2,6 +2,8 @@
 export interface Terminal {
   /** Writes a line to standard output: the result of the command. */
   out(line: string): void;
+  /** Writes bytes to standard output as they are. */
+  bytes(content: Buffer): void;
   /** Writes a line to standard error: progress, warnings and errors. */
   note(line: string): void;
   /**
@@ -9,6 +11,8 @@ export interface Terminal {
    * standard error is a terminal.
    */
   progress(text: string): void;
+  /** True if standard output is a terminal. */
+  readonly isTerminal: boolean;
   /** True if standard output is a terminal that shows colours. */
   readonly hasColors: boolean;
   /** Name of the user of the operating system; `undefined` if it has none. */

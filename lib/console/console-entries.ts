@@ -1,12 +1,11 @@
 import { Injectable } from '@nestjs/common';
-import { changedPaths } from '../dto/document-diff.js';
-import type { JsonObject } from '../dto/json-object.js';
+import { changedPathsOf } from '../dto/secrets/masked-changes.js';
 import { typeName } from '../dto/value-type.js';
-import { type ConfigViolation, RevisionConflictError } from '../etcd-trigger.errors.js';
+import { RevisionConflictError } from '../etcd-trigger.errors.js';
 import { quoted } from '../foreign/foreign-text.js';
 import { LayeredFeed } from '../store/layers/layered-feed.js';
-import { readTogether } from '../store/layers/read-together.js';
-import type { WriteNote } from '../store/audit/write-note.js';
+import { violationsOf } from '../store/writing/document-check.js';
+import { CHANGED_PATHS, type WriteNote } from '../store/audit/write-note.js';
 import { ConsoleClusters, type GovernedKey } from './console-clusters.js';
 import { ConsoleError } from './console-error.js';
 import { DefinitionSchemas } from './definition-schemas.js';
@@ -78,15 +77,18 @@ export class ConsoleEntries {
 
   /** Validates a document as a write would. Answers with what was sent. */
   async check({ governed, layer }: EntryPlace, sent: SentDocument): Promise<object> {
-    const { feed } = governed;
+    const { cluster, feed, key } = governed;
     const read = await sentDocument(feed, sent);
     if (!read.ok) return { violations: shownViolations(feed, read.violations), changedPaths: [] };
     const current = await storedDocument(governed, layer);
     const restored = withSecrets(feed, read.document, current.document);
-    const violations = restored.ok ? await violationsOf(governed, layer, restored.document) : restored.violations;
+    const { document } = restored.ok ? restored : read;
+    const violations = restored.ok
+      ? await violationsOf(cluster.keyValue, feed, { key, layer, document })
+      : restored.violations;
     return {
       violations: shownViolations(feed, violations),
-      changedPaths: restored.ok ? changedPaths(current.document, restored.document) : [],
+      changedPaths: restored.ok ? changedPathsOf(current.document, read.document, feed.definition) : [],
       ...presented(feed, read.document),
     };
   }
@@ -101,12 +103,12 @@ export class ConsoleEntries {
     const current = await currentAt(place, ifRevision);
     if (!current) throw await this.#conflict(place, ifRevision);
     const restored = read.ok ? withSecrets(feed, read.document, current.document) : read;
-    if (!restored.ok) throw invalid(key, feed, restored);
+    if (!read.ok || !restored.ok) throw invalid(key, feed, restored);
     const condition = ifRevision === 0 ? { ifAbsent: true } : { ifRevision };
+    const paths = changedPathsOf(current.document, read.document, feed.definition);
+    const options = { ...condition, layer, author, reason, [CHANGED_PATHS]: new Map([[layer ?? key, paths]]) };
     const store = this.clusters.store(cluster);
-    return this.#written(place, ifRevision, () =>
-      store.put(key, restored.document, { ...condition, layer, author, reason }),
-    );
+    return this.#written(place, ifRevision, () => store.put(key, restored.document, options));
   }
 
   async delete(place: EntryPlace, { ifRevision, author, reason }: EntryCondition): Promise<object> {
@@ -159,26 +161,10 @@ async function currentAt({ governed, layer }: EntryPlace, revision: number): Pro
   return current.revision === revision ? current : undefined;
 }
 
-function invalid(key: string, feed: GovernedKey['feed'], { violations }: ReadResult & { readonly ok: false }): Error {
+function invalid(key: string, feed: GovernedKey['feed'], result: ReadResult): Error {
+  const violations = result.ok ? [] : result.violations;
   return new ConsoleError(422, `the value for ${quoted(key)} is not valid`, {
     code: 'ETCD_INVALID_CONFIG',
     violations: shownViolations(feed, violations),
   });
-}
-
-/** Returns the violations that a write of the document would be rejected with. */
-async function violationsOf(
-  { cluster, feed, key }: GovernedKey,
-  layer: string | undefined,
-  document: JsonObject,
-): Promise<readonly ConfigViolation[]> {
-  if (!(feed instanceof LayeredFeed)) {
-    const result = await feed.serializer.serialize(document, 'document', feed.cache.headBytes(key));
-    return result.ok ? [] : result.violations;
-  }
-  const bytes = await feed.format.write(document);
-  if (!Buffer.isBuffer(bytes)) return bytes.violations;
-  const { layers } = await readTogether(cluster.keyValue, `check ${quoted(key)}`, feed.layerKeys);
-  const parsed = await feed.merger.parse(layers.map((each) => (each.key === layer ? { ...each, bytes } : each)));
-  return parsed.ok ? [] : parsed.violations;
 }

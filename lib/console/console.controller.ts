@@ -1,6 +1,7 @@
 import { Delete, Get, Inject, Logger, Post, Put, Req, Res } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { MAX_AUTHOR } from '../store/audit/write-note.js';
 import { describeThrown } from '../foreign/foreign-error.js';
 import { ConsoleActions } from './console-actions.js';
 import { ConsoleClusters } from './console-clusters.js';
@@ -205,7 +206,7 @@ export abstract class ConsoleController {
     return { write, author: author ?? null, instance: this.stateOfClusters.instance };
   }
 
-  /** @throws ConsoleError if the option `author` fails */
+  /** @throws ConsoleError if the option `author` fails, or returns no name that can be recorded */
   async #authorOf(request: ConsoleRequest): Promise<string | undefined> {
     const { author } = this.settings;
     if (!author) return undefined;
@@ -215,6 +216,12 @@ export abstract class ConsoleController {
     } catch (error) {
       this.#log.error(`"author" of EtcdTriggerConsoleModule failed: ${describeThrown(error)}`);
       throw new ConsoleError(403, 'the author of the request could not be determined, so nothing was written');
+    }
+    if (typeof name === 'string' && name.length > MAX_AUTHOR) {
+      this.#log.error(
+        `"author" of EtcdTriggerConsoleModule returned a name of ${name.length} characters; return at most ${MAX_AUTHOR}`,
+      );
+      throw new ConsoleError(500, 'the name of the author is too long to be recorded, so nothing was written');
     }
     if (typeof name === 'string' && name !== '') return name;
     throw new ConsoleError(403, 'the author of the request is unknown, so nothing was written');

@@ -16,7 +16,7 @@ export interface ConsoleSettings {
   readonly write?: boolean | undefined;
   /**
    * Returns the name of the user of a request, for the audit trail. Called with the request of Express or Fastify before
-   * each write; if it throws, the write is refused.
+   * each write; if it throws, or returns no name or one of more than 256 characters, the write is refused.
    * @default none: writes have no author
    */
   readonly author?: AuthorFunction | undefined;

@@ -11,7 +11,7 @@ import { DEFAULT_DOCUMENT_LIMITS, type DocumentLimits } from './document-limits.
 import type { ReferenceOptions } from './references/reference-options.js';
 import { ReferenceResolver, type Secrets } from './references/reference-resolver.js';
 import { deepFreeze } from './deep-freeze.js';
-import { concealDeclared, concealResolved, concealWhole } from './secrets/conceal.js';
+import { concealDeclared, concealLayered, concealResolved, concealWhole } from './secrets/conceal.js';
 import { validateInstance } from './dto-validator.js';
 import { hasToJson } from './document-budget.js';
 import type { HeadDocument } from './document-overlay.js';
@@ -60,6 +60,11 @@ export interface DtoParserOptions {
    */
   readonly secret?: boolean;
   /**
+   * Set if documents are merged, so that a part may have had another class in one of them.
+   * @default none
+   */
+  readonly layers?: readonly string[] | undefined;
+  /**
    * Resolves references to secrets.
    * @default none
    */
@@ -77,6 +82,7 @@ export class DtoParser<T extends object> {
   readonly references: ReferenceResolver | undefined;
   readonly #unknown: 'strip' | 'refuse';
   readonly #isSecret: boolean;
+  readonly #isLayered: boolean;
   readonly #asyncTimeoutMs: number;
   /** Compiled at the first document, when the decorators of classes that refer to each other have all run. */
   #compiled: CompiledClass | 'none' | undefined;
@@ -89,6 +95,7 @@ export class DtoParser<T extends object> {
       asyncTimeoutMs = ASYNC_TIMEOUT_MS,
       codec = 'json',
       secret = false,
+      layers,
       resolve,
       limits,
     }: DtoParserOptions = {},
@@ -97,6 +104,7 @@ export class DtoParser<T extends object> {
     this.#unknown = unknown;
     this.#asyncTimeoutMs = asyncTimeoutMs;
     this.#isSecret = secret;
+    this.#isLayered = layers !== undefined;
     this.references = resolve && new ReferenceResolver(resolve, asyncTimeoutMs);
     this.limits = { ...DEFAULT_DOCUMENT_LIMITS, ...limits };
   }
@@ -191,6 +199,7 @@ export class DtoParser<T extends object> {
     try {
       if (this.#isSecret) concealWhole(instance);
       else if ((this.#hasSecrets ??= hasSecrets(this.type))) concealDeclared(instance);
+      if (this.#isLayered && !this.#isSecret) concealLayered(instance, [this.type]);
       if (secrets.size > 0) concealResolved(instance, new Set(secrets.values()));
       for (const path of deepFreeze(instance)) violations.add(path, 'binary');
     } catch {

@@ -23,6 +23,7 @@ import { ConfigSnapshot } from '../store/snapshot/config-snapshot.js';
 import type { PinnedReads } from '../store/joint/pinned-reads.js';
 import { StoreService } from '../store/store.service.js';
 import type { PreparedWrite } from '../store/writing/config-writer.js';
+import type { RawWriter } from '../store/writing/raw-writer.js';
 import { type WriteBackend, WriteSide } from '../store/writing/write-side.js';
 import type { ClusterGaugeValues } from '../telemetry/cluster-gauges.js';
 import { ClusterTelemetry } from '../telemetry/cluster-telemetry.js';
@@ -117,6 +118,11 @@ export class ClusterRuntime {
   /** Reads and writes bytes in etcd. */
   get keyValue(): KeyValueStore {
     return this.#keyValue;
+  }
+
+  /** Writes bytes without a validation, with a record of the audit trail. */
+  get rawWriter(): RawWriter {
+    return this.#writes.raw;
   }
 
   /** Empty until the store is loaded. */

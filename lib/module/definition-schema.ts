@@ -1,4 +1,5 @@
 import { JsonSchemas } from '../dto/json-schema.js';
+import { maskSchema } from '../dto/secrets/schema-mask.js';
 import { typeName } from '../dto/value-type.js';
 import type { ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
 
@@ -16,7 +17,7 @@ export interface DefinitionSchema {
   /** Format of the documents; `custom` for a codec of the application. */
   readonly codec: 'json' | 'text' | 'yaml' | 'custom';
   /**
-   * Draft 2020-12. `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
+   * Draft 2020-12. Secrets are `writeOnly`, and have no `default` and no `examples`. `undefined` for a schema whose library has no JSON Schemas, and for a class or schema that cannot be
    * represented.
    */
   readonly schema: Readonly<Record<string, unknown>> | undefined;
@@ -28,12 +29,15 @@ export function definitionSchemas(
   definitions: readonly ResolvedConfigDefinition[],
 ): DefinitionSchema[] {
   const schemas = new JsonSchemas();
-  return definitions.map(({ target, type, codec, unknown, layers }) => ({
-    cluster,
-    target,
-    ...(layers && { layers }),
-    type: typeName(type),
-    codec: typeof codec === 'string' ? codec : 'custom',
-    schema: schemas.of(type, unknown),
-  }));
+  return definitions.map(({ target, type, codec, unknown, layers, secret }) => {
+    const schema = schemas.of(type, unknown);
+    return {
+      cluster,
+      target,
+      ...(layers && { layers }),
+      type: typeName(type),
+      codec: typeof codec === 'string' ? codec : 'custom',
+      schema: schema && maskSchema(schema, { type, secret }),
+    };
+  });
 }

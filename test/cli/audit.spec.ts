@@ -45,6 +45,29 @@ describe('the audit trail of the command line', () => {
     expect(out).toHaveLength(2);
   });
 
+  it('records what is written without a validation, also without an application', async () => {
+    await withApp('set', '/shop/flags/raw', '{"enabled":true}');
+    await withApp('set', '/shop/flags/raw', '{"enabled":7}', '--raw', '--author', 'ada', '--reason', 'OPS-2');
+    await run('set', '/shop/flags/raw', 'no document', '--raw');
+
+    const [last, second, first] = await recordsOf('/shop/flags/raw');
+    expect(second).toMatchObject({ author: 'ada', reason: 'OPS-2', action: 'put', changedPaths: ['enabled'] });
+    expect(second?.fromRevision).toBe(first?.revision);
+    expect(last).toMatchObject({ author: 'tester', fromRevision: second?.revision });
+    expect(last).not.toHaveProperty('changedPaths');
+    expect((await withApp('set', '/shop/flags/raw', '1', '--raw', '--author', '')).exitCode).toBe(2);
+  });
+
+  it('does not confirm a secret that is pushed', async () => {
+    const database = { host: 'a', password: 'CANARY', pool: { size: 1 } };
+    await withApp('set', '/shop/db', JSON.stringify(database));
+    writeFileSync(join(folder.path, 'db.json'), JSON.stringify({ ...database, pool: { size: 2 } }));
+    await withApp('push', '/shop/', '.', '--apply');
+
+    const [record] = await recordsOf('/shop/db');
+    expect(record?.changedPaths).toEqual(['password', 'pool.size']);
+  });
+
   it('pushes in transactions that have room for their records', async () => {
     for (let index = 0; index < 70; index += 1) writeFileSync(join(folder.path, `f${index}.json`), '{"enabled":true}');
     const { exitCode, notes } = await withApp('push', '/shop/flags/', '.', '--apply');

@@ -67,7 +67,9 @@ describe('the command line', () => {
   it('set validates the value, and writes only in the demanded state', async () => {
     const invalid = await withApp('set', '/shop/db', '{"host":"CANARY"}');
     expect(invalid.exitCode).toBe(1);
-    expect(invalid.notes).toEqual([expect.stringMatching(/^error: the value is invalid: .*password: isString/)]);
+    expect(invalid.notes).toEqual([
+      expect.stringMatching(/^error: the value for "\/shop\/db" is invalid: .*password: isString/),
+    ]);
     expect(invalid.notes.join()).not.toContain('CANARY');
 
     expect((await withApp('set', '/shop/db', JSON.stringify(DATABASE), '--if-absent')).exitCode).toBe(0);
@@ -134,7 +136,10 @@ describe('the command line', () => {
       'delete /shop/flags/old',
     ];
     expect(await withApp('diff', '/shop/flags/', 'changed')).toMatchObject({ exitCode: 1, out: differences });
-    expect((await withApp('push', '/shop/flags/', 'changed')).out).toEqual(differences);
+    expect(await withApp('push', '/shop/flags/', 'changed')).toMatchObject({ exitCode: 0, out: differences });
+    expect((await without('push', '/shop/flags/', 'changed')).notes).toContain(
+      'the documents were not validated: add --app',
+    );
     expect(await stored('/shop/flags/added')).toBeNull();
 
     expect((await withApp('push', '/shop/flags/', 'changed', '--apply')).exitCode).toBe(0);
@@ -148,9 +153,29 @@ describe('the command line', () => {
     mkdirSync(join(folder.path, 'invalid'));
     writeFileSync(join(folder.path, 'invalid/a.json'), '{"enabled":true}');
     writeFileSync(join(folder.path, 'invalid/b.json'), '{"enabled":"CANARY"}');
+    expect(await withApp('push', '/shop/flags/', 'invalid')).toEqual({
+      exitCode: 1,
+      out: ['add /shop/flags/a', 'add /shop/flags/b', '  invalid  enabled: isBoolean'],
+      notes: ['2 differences', '1 document would be rejected'],
+    });
+    const { out: json } = await withApp('push', '/shop/flags/', 'invalid', '--json');
+    expect(JSON.parse(json.join(''))).toMatchObject({
+      differences: [{ violations: [] }, { violations: [{ path: 'enabled', constraints: ['isBoolean'] }] }],
+    });
     const { exitCode, notes } = await withApp('push', '/shop/flags/', 'invalid', '--apply');
     expect([exitCode, notes.join()]).toEqual([1, expect.not.stringContaining('CANARY')]);
     expect(await stored('/shop/flags/a')).toBeNull();
+  });
+
+  it('push writes nothing if a document of a later transaction is invalid', async () => {
+    mkdirSync(join(folder.path, 'many'));
+    for (let index = 100; index < 221; index += 1) {
+      writeFileSync(join(folder.path, `many/${index}.json`), JSON.stringify({ enabled: index < 220 || 'CANARY' }));
+    }
+    const { exitCode, notes } = await withApp('push', '/shop/flags/', 'many', '--apply');
+
+    expect([exitCode, notes]).toEqual([1, ['error: the value for "/shop/flags/220" is invalid: enabled: isBoolean']]);
+    expect(await stored('/shop/flags/100')).toBeNull();
   });
 
   it('pull leaves out what has secrets, and prune does not delete it', async () => {
@@ -160,6 +185,26 @@ describe('the command line', () => {
     mkdirSync(join(folder.path, 'pulled'), { recursive: true });
     expect((await withApp('push', '/shop/', 'pulled', '--apply', '--prune')).exitCode).toBe(0);
     expect(await stored('/shop/db')).toEqual(DATABASE);
+  });
+
+  it('diff and push do not confirm a secret that is guessed, unless secrets are revealed', async () => {
+    await etcd.put('/shop/db', DATABASE);
+    const diff = async (password: string, ...flags: string[]): Promise<[number, readonly string[]]> => {
+      const name = join('guess', 'db.json');
+      mkdirSync(join(folder.path, 'guess'), { recursive: true });
+      writeFileSync(join(folder.path, name), JSON.stringify({ ...DATABASE, password }));
+      const { exitCode, out } = await withApp('diff', '/shop/', 'guess', ...flags);
+      const pushed = await withApp('push', '/shop/', 'guess', ...flags);
+      expect(pushed.out).toEqual(out);
+      return [exitCode, out];
+    };
+
+    for (const guess of [DATABASE.password, 'wrong']) {
+      expect(await diff(guess)).toEqual([1, ['change /shop/db: password']]);
+    }
+    expect(await diff(DATABASE.password, '--reveal')).toEqual([0, []]);
+    expect(await diff('wrong', '--reveal')).toEqual([1, ['change /shop/db: password']]);
+    expect(await diff('***')).toEqual([0, []]);
   });
 
   it('watch prints changes by property until it is interrupted', async () => {
@@ -205,6 +250,16 @@ describe('the command line', () => {
       expect(text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
     }
     expect(JSON.parse(watched.join(''))).toMatchObject({ key });
+  });
+
+  it('get prints no character of a value that controls a terminal, and the value as it is elsewhere', async () => {
+    const hostile = '\u001b]0;title\u0007\u001b[2Ja\r\u009b31m\u202e\tb\n{"c":1}';
+    await etcd.put('/text', hostile);
+
+    const terminal = { ...inFolder(), isTerminal: true };
+    const { out } = await cli(['get', '/text', '--hosts', etcd.hosts.join()], terminal);
+    expect(out).toEqual([String.raw`\u001b]0;title\u0007\u001b[2Ja\r\u009b31m\u202e` + '\tb', '{"c":1}']);
+    expect((await without('get', '/text')).out.join('\n')).toBe(hostile);
   });
 
   it('pull leaves out keys whose names the file system does not take', async () => {

@@ -16,8 +16,10 @@ export async function cli(args: readonly string[], given: Partial<Terminal> = {}
   const notes: string[] = [];
   const exitCode = await runProgram(args, {
     out: (line) => out.push(...line.split('\n')),
+    bytes: (content) => out.push(...content.toString().split('\n')),
     note: (line) => notes.push(...line.split('\n')),
     progress: () => undefined,
+    isTerminal: false,
     hasColors: false,
     user: 'tester',
     read: () => Promise.resolve(''),

@@ -28,6 +28,10 @@ describe('the file of a key', () => {
     expect(() => fileOfKey(key, PREFIX, 'yaml')).toThrow(CliError);
   });
 
+  it('needs the slash that ends a prefix', () => {
+    expect(() => fileOfKey('/shop/a', '/shop', 'yaml')).toThrow('end the prefix with a slash: "/shop/"');
+  });
+
   it('has no key if an escape sequence is invalid', () => {
     expect(() => keyOfFile('a%G.json', PREFIX)).toThrow('the file name "a%G.json" has an invalid escape sequence');
   });

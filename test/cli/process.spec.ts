@@ -20,7 +20,7 @@ describe('the process of the command line', () => {
     ];
     const failed = await run(process.execPath, args).catch((error: unknown) => error);
 
-    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/problems in \d+ keys/) as string });
+    expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/problems? in \d+ keys/) as string });
     const { findings } = JSON.parse((failed as { stdout: string }).stdout) as { findings: { problem: string }[] };
     expect(findings.map(({ problem }) => problem)).toContain('missing');
   });
@@ -36,6 +36,15 @@ describe('the process of the command line', () => {
 
     expect(stdout.split('\n')).toHaveLength(2);
     expect(stderr).toBe('');
+  });
+
+  it('writes the bytes of a value into a pipe as they are', async () => {
+    const bytes = Buffer.from([0x1b, 0x5b, 0xff, 0x00, 0x0a]);
+    await etcd.put('/bytes', bytes);
+    const args = ['dist/cli/main.js', 'get', '/bytes', '--hosts', ...etcd.hosts];
+    const { stdout } = await run(process.execPath, args, { encoding: 'buffer' });
+
+    expect(stdout).toEqual(bytes);
   });
 
   it('shows progress and colours on no pipe', async () => {

@@ -111,6 +111,51 @@ describe('the mask of a secret', () => {
   });
 });
 
+describe('a secret that is sent', () => {
+  const document = (password: string) => ({ host: 'db-1', port: 5_433, password });
+  const GUESSES = [`${CANARY}-database`, 'wrong'];
+
+  it('counts as changed also if it is the current one, so that no guess is confirmed', async () => {
+    const app = await start();
+    const check = async (sent: object) =>
+      (await app.send('POST', 'check', { key: KEYS.database, document: sent })).body;
+
+    for (const guess of GUESSES) {
+      const { changedPaths } = await check(document(guess));
+      expect(changedPaths).toEqual(['password', 'passwrod', 'pool', 'port', 'replicas']);
+      // With a further change, these would be too many to be listed one by one.
+      const added = Array.from({ length: 100 }, (_, at) => ({ host: `new-${at}` }));
+      const replicas = [
+        { host: 'r-1', token: `${guess.replace('-database', '')}-1` },
+        { host: 'r-2', token: '***' },
+      ];
+      const sent = { ...document(guess), replicas: [...replicas, ...added] };
+      expect((await check(sent)).changedPaths).toEqual(['password', 'passwrod', 'pool', 'port', 'replicas']);
+    }
+    const kept = await check({ ...document('***'), port: 5_432 });
+    expect(kept.changedPaths).toEqual(['passwrod', 'pool', 'replicas']);
+    const credentials = await app.send('POST', 'check', {
+      key: KEYS.credentials,
+      document: { user: `${CANARY}-user`, apiKey: '***' },
+    });
+    expect(credentials.body.changedPaths).toEqual(['user']);
+  });
+
+  it('counts as changed in the audit trail', async () => {
+    const records: unknown[] = [];
+    for (const guess of GUESSES) {
+      const app = await start({ audit: true });
+      const { headRevision: ifRevision } = await app.entry(KEYS.database);
+      await app.send('PUT', 'entry', { key: KEYS.database, document: document(guess), ifRevision });
+      const { body } = await app.get('audit', { key: KEYS.database });
+      records.push((body.records as { changedPaths: unknown }[])[0]?.changedPaths);
+      await app.close();
+    }
+
+    expect(records).toEqual(GUESSES.map(() => ['password', 'passwrod', 'pool', 'port', 'replicas']));
+  });
+});
+
 describe('documents in other formats', () => {
   it('are edited as YAML and as text', async () => {
     const app = await start();
@@ -212,6 +257,19 @@ describe('the author', () => {
       'the author of the request could not be determined, so nothing was written',
     ]);
     expect(app.etcd.get(KEYS.flags)).toBeDefined();
+  });
+
+  it('is not the fault of the client if the application returns a name that cannot be recorded', async () => {
+    const app = await start({ audit: true, console: { author: () => 'a'.repeat(257) } });
+
+    const { status, body } = await app.send('DELETE', 'entry', { key: KEYS.flags, ifRevision: 2 });
+
+    expect([status, body]).toEqual([
+      500,
+      { message: 'the name of the author is too long to be recorded, so nothing was written' },
+    ]);
+    expect(app.etcd.get(KEYS.flags)).toBeDefined();
+    expect((await app.get('state')).body.author).toBeNull();
   });
 });
 

@@ -1,3 +1,4 @@
+import { StoreService } from 'nestjs-etcd-trigger';
 import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import type { BrowserContext, Page } from 'playwright-core';
 import { expect } from 'vitest';
@@ -26,6 +27,11 @@ export class ConsoleInBrowser {
 
   get url(): string {
     return this.console.url;
+  }
+
+  /** The store of the application, for writes that the page does not make. */
+  get store(): StoreService {
+    return this.console.app.get(StoreService, { strict: false });
   }
 
   /** Opens a view, such as `configuration?key=/shop/db`. Resolves when the page is connected. */

@@ -1,4 +1,4 @@
-import type { INestApplication } from '@nestjs/common';
+import type { INestApplication, ModuleMetadata } from '@nestjs/common';
 import { Injectable } from '@nestjs/common';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -52,6 +52,8 @@ export interface ConsoleOptions {
   readonly write?: boolean;
   readonly adapter?: 'express' | 'fastify';
   readonly port?: number;
+  /** Further clusters. */
+  readonly imports?: ModuleMetadata['imports'];
 }
 
 export interface StartedConsole {
@@ -62,7 +64,7 @@ export interface StartedConsole {
 
 /** Starts an application with the console at `/admin/etcd`, without a guard. */
 export async function startConsole(options: ConsoleOptions): Promise<StartedConsole> {
-  const { etcd, write = true, adapter = 'express', port = 0 } = options;
+  const { etcd, write = true, adapter = 'express', port = 0, imports = [] } = options;
   const module = await Test.createTestingModule({
     imports: [
       EtcdTriggerModule.forRoot({
@@ -75,6 +77,7 @@ export async function startConsole(options: ConsoleOptions): Promise<StartedCons
         serviceName: 'shop',
       }),
       EtcdTriggerConsoleModule.forRoot({ path: '/admin/etcd', unprotected: true, write, author: () => 'alice' }),
+      ...imports,
     ],
     providers: [Orders],
   }).compile();

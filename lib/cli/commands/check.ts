@@ -1,11 +1,10 @@
 import { printable } from '../../foreign/foreign-text.js';
 import { typeName } from '../../dto/value-type.js';
 import type { ConfigViolation } from '../../etcd-trigger.errors.js';
-import { identityOf } from '../../store/definitions/resolved-definition.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import { CliError } from '../cli.error.js';
-import type { Adapt, Session } from '../session.js';
-import { styled } from '../style.js';
+import { type Adapt, feedFor, type Session } from '../session.js';
+import { counted, styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
 import { pretty } from './values.js';
@@ -32,7 +31,7 @@ export const refusing: Adapt = (definition) =>
 export function findProblems({ feeds, declared }: Session): Finding[] {
   if (!declared) throw new CliError('check needs --app, the compiled file of the root module');
   return declared.all.flatMap((definition) => {
-    const feed = feeds.find(({ identity }) => identity === identityOf(definition.target));
+    const feed = feedFor(definition, feeds);
     if (!feed) return [];
     return [...(definition.required ? missing(feed) : []), ...rejected(feed, definition.unknown === 'refuse')];
   });
@@ -68,7 +67,8 @@ export function printFindings(
   else for (const finding of findings) for (const line of linesOf(finding, terminal)) terminal.out(line);
   const problems = findings.filter(({ problem }) => strict || problem !== 'unknown');
   const keys = feeds.reduce((sum, { cache }) => sum + [...cache.knownKeys()].length, 0);
-  terminal.note(`${problems.length} problems in ${keys} keys of ${feeds.length} definitions`);
+  const [found, where] = [counted(problems.length, 'problem'), counted(keys, 'key')];
+  terminal.note(`${found} in ${where} of ${counted(feeds.length, 'definition')}`);
   return problems.length > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }
 

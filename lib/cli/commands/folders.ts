@@ -1,13 +1,18 @@
 import { changedPaths } from '../../dto/document-diff.js';
+import { changedPathsOf } from '../../dto/secrets/masked-changes.js';
 import { printable, quoted } from '../../foreign/foreign-text.js';
-import type { WriteNote } from '../../store/audit/write-note.js';
+import { type ConfigViolation, InvalidConfigError } from '../../etcd-trigger.errors.js';
+import { violationsOf } from '../../store/writing/document-check.js';
+import { CHANGED_PATHS, type WriteNote } from '../../store/audit/write-note.js';
 import type { ConfigTransaction } from '../../config-transaction.js';
 import { CliError } from '../cli.error.js';
 import type { FileFormat } from '../documents.js';
 import { type EtcdDocument, readDocuments } from '../etcd-documents.js';
 import { type FolderDocument, readFolder, writeToFolder } from '../folder.js';
 import type { Session } from '../session.js';
+import { counted, styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
+import { violationLines } from '../violations.js';
 import { pretty } from './values.js';
 
 /** A difference between a folder and etcd. */
@@ -19,6 +24,8 @@ export interface Difference {
   readonly changedPaths: readonly string[];
   readonly inFolder: FolderDocument | undefined;
   readonly inEtcd: EtcdDocument | undefined;
+  /** Those of the document in the folder; `undefined` if it was not validated. */
+  readonly violations?: readonly ConfigViolation[];
 }
 
 /**
@@ -48,10 +55,13 @@ export async function pull(
   return skipped > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }
 
-/** Compares a folder with the documents of a prefix. */
+/**
+ * Compares a folder with the documents of a prefix. A secret of a file counts as changed, unless `reveal` is set: the
+ * output of a pipeline does not tell whether a secret is the current one.
+ */
 export async function compareFolder(
   session: Session,
-  { prefix, folder }: { readonly prefix: string; readonly folder: string },
+  { prefix, folder, reveal }: { readonly prefix: string; readonly folder: string; readonly reveal: boolean },
   terminal: Terminal,
 ): Promise<Difference[]> {
   const files = new Map(readFolder(terminal.directory, folder, prefix).map((each) => [each.key, each]));
@@ -60,26 +70,61 @@ export async function compareFolder(
   return keys.flatMap((key): Difference[] => {
     const inFolder = files.get(key);
     const inEtcd = documents.get(key);
-    const paths = changedPaths(inEtcd?.document, inFolder?.document);
+    const definition = reveal ? undefined : session.declared?.governing(key);
+    const paths = definition
+      ? changedPathsOf(inEtcd?.document, inFolder?.document, definition)
+      : changedPaths(inEtcd?.document, inFolder?.document);
     if (paths.length === 0) return [];
     const type = !inFolder ? 'delete' : inEtcd ? 'change' : 'add';
     return [{ key, type, changedPaths: paths, inFolder, inEtcd }];
   });
 }
 
-/** Prints the differences, without values. */
+/** Prints the differences and violations, without values. */
 export function printDifferences(differences: readonly Difference[], json: boolean, terminal: Terminal): void {
-  const shown = differences.map(({ key, type, changedPaths: paths }) => ({ type, key, changedPaths: paths }));
   if (json) {
+    const shown = differences.map(({ type, key, changedPaths: paths, violations }) => {
+      return { type, key, changedPaths: paths, ...(violations && { violations }) };
+    });
     terminal.out(pretty({ differences: shown }));
     return;
   }
-  for (const { type, key, changedPaths: paths } of shown) {
+  for (const { type, key, changedPaths: paths, violations = [] } of differences) {
     const details = type === 'change' ? `: ${paths.map((path) => path || '(document)').join(', ')}` : '';
     terminal.out(`${type} ${printable(key)}${details}`);
+    for (const line of violationLines(violations)) terminal.out(`  ${styled(terminal, 'red', 'invalid')}  ${line}`);
   }
-  terminal.note(differences.length === 0 ? 'no differences' : `${differences.length} differences`);
+  terminal.note(differences.length === 0 ? 'no differences' : counted(differences.length, 'difference'));
 }
+
+/** Prints what `push` would write, and validates it. */
+export async function printPlan(
+  session: Session,
+  differences: readonly Difference[],
+  json: boolean,
+  terminal: Terminal,
+): Promise<ExitCode> {
+  const planned = await validated(session, differences);
+  printDifferences(planned, json, terminal);
+  const invalid = planned.filter(({ violations = [] }) => violations.length > 0).length;
+  if (!session.declared) terminal.note('the documents were not validated: add --app');
+  terminal.note(invalid > 0 ? `${counted(invalid, 'document')} would be rejected` : 'nothing was written: add --apply');
+  return invalid > 0 ? ExitCode.PROBLEM : ExitCode.OK;
+}
+
+/** Adds the violations of the documents in the folder, if there is an application. */
+const validated = (
+  { declared, feedOf, keyValue }: Session,
+  differences: readonly Difference[],
+): Promise<readonly Difference[]> =>
+  Promise.all(
+    differences.map(async (difference) => {
+      const { key, inFolder } = difference;
+      if (!declared || !inFolder) return difference;
+      const { document } = inFolder;
+      return { ...difference, violations: await violationsOf(keyValue, feedOf(key), { key, layer: key, document }) };
+    }),
+  );
 
 /**
  * Writes the files of a folder to etcd, if etcd still is as it was compared, and deletes other keys only with `prune`.
@@ -99,13 +144,20 @@ export async function push(
   const writes = differences.filter((difference) => !kept.includes(difference));
   const { mostWrites } = session;
   const batches = Math.ceil(writes.length / mostWrites);
-  if (batches > 1) terminal.note(`${writes.length} writes need ${batches} transactions`);
+  if (batches > 1) {
+    // A transaction validates its own documents only.
+    for (const { key, violations = [] } of await validated(session, writes)) {
+      if (violations.length > 0) throw new InvalidConfigError(`the value for ${quoted(key)}`, violations, { key });
+    }
+    terminal.note(`${writes.length} writes need ${batches} transactions`);
+  }
+  const noted = { ...note, [CHANGED_PATHS]: new Map(writes.map(({ key, changedPaths: paths }) => [key, paths])) };
   for (let start = 0; start < writes.length; start += mostWrites) {
     const batch = writes.slice(start, start + mostWrites);
     terminal.progress(`${start} of ${writes.length} written`);
     const { revision } = await session.store.transaction((tx) => {
       for (const difference of batch) add(tx, difference);
-    }, note);
+    }, noted);
     for (const { type, key } of batch) terminal.out(`${type} ${printable(key)} (revision ${revision})`);
   }
   return ExitCode.OK;

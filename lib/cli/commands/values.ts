@@ -1,6 +1,8 @@
+import { DEFAULT_DOCUMENT_LIMITS } from '../../dto/document-limits.js';
+import { JSON_FORMAT } from '../../dto/formats/json-format.js';
 import { maskedData } from '../../dto/secrets/masked-data.js';
 import { KeyNotFoundError } from '../../etcd-trigger.errors.js';
-import { quoted } from '../../foreign/foreign-text.js';
+import { escaped, quoted } from '../../foreign/foreign-text.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import type { WriteNote } from '../../store/audit/write-note.js';
 import type { WriteResult } from '../../store/writing/config-writer.js';
@@ -27,7 +29,7 @@ export async function get(
 ): Promise<ExitCode> {
   if (!declared) return getRaw(watcher, key, shownAs, terminal);
   const feed = feedOf(key);
-  const { value, ...provenance } = feed.cache.entry(key);
+  const { value, ...provenance } = feed.entry(key);
   const shown = value === undefined ? undefined : shownValue(feed, value, shownAs);
   if (shownAs.json) terminal.out(pretty({ key, ...provenance, value: shown }));
   else if (shown !== undefined) terminal.out(pretty(shown));
@@ -61,7 +63,9 @@ const UNPRINTABLE = /[\x7f-\x9f\p{Cf}\p{Zl}\p{Zp}]/gu;
 async function getRaw(watcher: WatcherService, key: string, { json }: ShownAs, terminal: Terminal): Promise<ExitCode> {
   try {
     const { value, revision } = await watcher.get(key);
-    terminal.out(json ? pretty({ key, revision, value: value.toString() }) : value.toString());
+    if (json) terminal.out(pretty({ key, revision, value: value.toString() }));
+    else if (terminal.isTerminal) terminal.out(harmless(value.toString()));
+    else terminal.bytes(value);
     return ExitCode.OK;
   } catch (error) {
     if (!(error instanceof KeyNotFoundError)) throw error;
@@ -69,6 +73,9 @@ async function getRaw(watcher: WatcherService, key: string, { json }: ShownAs, t
     return ExitCode.PROBLEM;
   }
 }
+
+/** Escapes what controls a terminal, other than line breaks and tabs. */
+const harmless = (text: string): string => text.replace(/[^\n\t]+/g, escaped);
 
 /** A value to write, and the demanded state of its key. */
 export interface NewValue {
@@ -83,15 +90,16 @@ export interface NewValue {
 
 /** Validates and writes the document of a key; `raw` writes the bytes as they are. */
 export async function set(
-  { store, watcher, declared }: Session,
+  { store, rawWriter, declared, feedOf }: Session,
   key: string,
   { text, format, raw, ifRevision, ifAbsent, note }: NewValue,
   terminal: Terminal,
 ): Promise<ExitCode> {
   if (raw) {
     if (ifRevision !== undefined || ifAbsent) throw new CliError('--raw writes without a condition');
-    const { revision } = await watcher.put(key, text);
-    return wrote(terminal, key, { revision });
+    const feed = declared?.governing(key) && feedOf(key);
+    const readAs = { format: feed?.format ?? JSON_FORMAT, limits: feed?.parser.limits ?? DEFAULT_DOCUMENT_LIMITS };
+    return wrote(terminal, key, await rawWriter.put(key, text, readAs, note));
   }
   if (!declared) throw new CliError('set needs --app to validate the value, or --raw to write it as it is');
   const document = parseDocument(text, format, 'the value');

@@ -1,6 +1,7 @@
+import { type AnyClass, isClass, itemTypesOf, propertiesOf } from '../class-metadata.js';
 import { forEachChild, partPath, visitObjects } from '../value-walk.js';
 import { MASK, maskOutput } from './mask.js';
-import { declaresSecrets, isSecretName, markSecret } from './secret-names.js';
+import { declaresSecrets, isDeclaredSecret, isSecretName, markSecret } from './secret-names.js';
 
 /** Masks a value and all of its parts, before it is frozen. */
 export function concealWhole(value: unknown): void {
@@ -16,6 +17,37 @@ export function concealDeclared(value: unknown): void {
     if (!declaresSecrets(part)) return;
     for (const [name, child] of Object.entries(part)) if (isSecretName(part, name)) concealWhole(child);
   });
+}
+
+/**
+ * Masks what any possible class of a part declares as a secret, before the instance is frozen: the value may come from a
+ * layer in which the part had another class than in the merge.
+ */
+export function concealLayered(instance: object, types: readonly AnyClass[]): void {
+  const names = new Set<string>();
+  for (const [name, child] of Object.entries(instance) as [string, unknown][]) {
+    const typed = types.flatMap((type) => propertiesOf(type).get(name) ?? []).filter(({ isTyped }) => isTyped);
+    const isDeclared = types.some((type) => isDeclaredSecret(type.prototype as object, name));
+    if (isDeclared || typed.some(({ isDynamic }) => isDynamic)) {
+      names.add(name);
+      concealWhole(child);
+      continue;
+    }
+    const next = typed.flatMap((property) => [...itemTypesOf(property), property.itemType]).filter(isClass);
+    if (next.length > 0) for (const item of itemsOf(child)) concealLayered(item, next);
+  }
+  if (names.size === 0) return;
+  maskOutput(instance);
+  markSecret(instance, names);
+}
+
+/** The instances in a value: itself, or those in lists, sets and maps. */
+function itemsOf(value: unknown): object[] {
+  if (typeof value !== 'object' || value === null || value instanceof Date) return [];
+  if (value instanceof Map) return [...(value as Map<unknown, unknown>).values()].flatMap(itemsOf);
+  return Array.isArray(value) || value instanceof Set
+    ? Array.from(value as Iterable<unknown>).flatMap(itemsOf)
+    : [value];
 }
 
 /** Masks the parts of a value that are, or contain, one of these secrets, before it is frozen. */

@@ -29,7 +29,9 @@ export function isSecretName(object: object, name: string): boolean {
 
 /** Marks all properties of an object, or some, as secrets. */
 export function markSecret(object: object, names: ReadonlySet<string> | 'all'): void {
-  if (marks.get(object) !== 'all') marks.set(object, names);
+  const known = marks.get(object);
+  if (known === 'all') return;
+  marks.set(object, names === 'all' || !known ? names : new Set([...known, ...names]));
 }
 
 /** True for a list, `Map` or similar that is a part of a secret, or contains one. */

@@ -8,7 +8,7 @@ import { readDocument } from '../../dto/formats/document-reader.js';
 import { WriteError } from '../../etcd-trigger.errors.js';
 import type { AuditLease } from './audit-lease.js';
 import { type AuditAction, type AuditContent, limitedPaths, serializeRecord } from './audit-record.js';
-import type { WriteNote } from './write-note.js';
+import { CHANGED_PATHS, type RecordedNote } from './write-note.js';
 
 /** A write of one key. */
 export interface AuditedWrite {
@@ -26,7 +26,7 @@ export interface AuditedWrite {
 
 /** The author of a write, and its reason. */
 export interface AuditOrigin {
-  readonly note?: WriteNote | undefined;
+  readonly note?: RecordedNote | undefined;
   /** The handler group whose `commit()` writes. */
   readonly group?: string | undefined;
 }
@@ -74,9 +74,9 @@ export class AuditTrail {
     const { lease, now, instance } = this.#options;
     const id = await lease.current();
     const time = new Date(now());
-    const { note: { author, reason } = {}, group } = origin;
+    const { note: { author, reason, [CHANGED_PATHS]: given } = {}, group } = origin;
     const operations = writes.map(({ key, action, fromRevision }, index): Operation => {
-      const paths = limitedPaths(changes[index]);
+      const paths = limitedPaths(given?.get(key) ?? changes[index]);
       const value = serializeRecord({
         time,
         action,

@@ -9,16 +9,28 @@ export interface WriteNote {
   readonly reason?: string | undefined;
 }
 
+/**
+ * Name of an option that only the console and the command line set: the changed paths in the records, by key. They are
+ * those that the author may know, which do not tell whether a secret that was sent is the current one.
+ */
+export const CHANGED_PATHS = Symbol('changedPaths');
+
+/** The part of a write's options that is recorded. */
+export interface RecordedNote extends WriteNote {
+  readonly [CHANGED_PATHS]?: ReadonlyMap<string, readonly string[]> | undefined;
+}
+
 export const WRITE_NOTE: OptionNames<WriteNote> = { author: true, reason: true };
 
 /**
  * Returns the part of a write's options that is recorded.
  * @throws InvalidOptionsError for a text that is empty or too long
  */
-export function noteOf(what: string, { author, reason }: WriteNote, key?: string): WriteNote {
+export function noteOf(what: string, options: RecordedNote, key?: string): RecordedNote {
+  const { author, reason, [CHANGED_PATHS]: paths } = options;
   check(`${what}: author`, author, MAX_AUTHOR, key);
   check(`${what}: reason`, reason, MAX_REASON, key);
-  return { author, reason };
+  return { author, reason, [CHANGED_PATHS]: paths };
 }
 
 function check(subject: string, value: unknown, max: number, key: string | undefined): void {
@@ -27,5 +39,6 @@ function check(subject: string, value: unknown, max: number, key: string | undef
   throw new InvalidOptionsError(`${subject} must be a string of 1 to ${max} characters, not ${given}`, { key });
 }
 
-const MAX_AUTHOR = 256;
+/** Characters of the name of an author. */
+export const MAX_AUTHOR = 256;
 const MAX_REASON = 1_024;

@@ -25,6 +25,7 @@ import {
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { LayeredFeed } from '../layers/layered-feed.js';
 import { LayerWriter } from './layer-writer.js';
+import { RawWriter } from './raw-writer.js';
 import { FreshRead } from './fresh-read.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
@@ -49,6 +50,7 @@ export type WriteBackend = Pick<ClusterBackend, 'keyValue' | 'leases' | 'listWat
 export class WriteSide {
   /** Writes layers, and the transactions that contain them. */
   readonly layers: LayerWriter;
+  readonly raw: RawWriter;
   /** Prepares writes that are sent together with others. */
   readonly prepare: ConfigWriter['prepare'];
   readonly #writer: ConfigWriter;
@@ -65,7 +67,9 @@ export class WriteSide {
     this.#options = options;
     const trail = trailOf(backend, options);
     this.#leases = new ConfigLeases(backend.leases, backend.keyValue, options.log, trail);
-    this.#writer = new ConfigWriter(this.#withResolver(backend), this.#leases, fences, trail);
+    const keyValue = this.#withResolver(backend);
+    this.#writer = new ConfigWriter(keyValue, this.#leases, fences, trail);
+    this.raw = new RawWriter(keyValue, trail);
     this.audit =
       options.audit && new AuditReader({ ...backend, ...options, ...options.audit, signal: this.#closing.signal });
     this.prepare = this.#writer.prepare.bind(this.#writer);

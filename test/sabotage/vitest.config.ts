@@ -2,10 +2,12 @@ import { defineConfig, type Plugin } from 'vitest/config';
 import base from '../../vitest.config.js';
 import { COORDINATION_SABOTAGES } from './coordination-sabotages.js';
 import { FAKE_SABOTAGES } from './fake-sabotages.js';
+import { GROUP_SABOTAGES } from './group-sabotages.js';
 
 const SABOTAGES = [
   ...FAKE_SABOTAGES.map((sabotage) => ({ ...sabotage, file: `testing/fake/${sabotage.file}` })),
   ...COORDINATION_SABOTAGES,
+  ...GROUP_SABOTAGES,
 ];
 
 /** Sabotage of this process. `undefined` in the process that runs all of them. */

@@ -10,18 +10,21 @@ import {
 import { PartitionCursor } from '../../../lib/coordination/groups/partition-cursor.js';
 
 const POSITIONS = Array.from({ length: 100_000 }, (_, index) => keyPosition(`/orders/${index}`));
+const PLACES = POSITIONS.map((position) => ({ position }));
 
-/** What an owner stores that dies in the call of a batch with all keys of a list. */
-function diedInBatch(cursor: GroupCursor): GroupCursor {
-  const owned = new PartitionCursor({
+const ownedAt = (cursor: GroupCursor): PartitionCursor =>
+  new PartitionCursor({
     cursor,
     createRevision: 1,
     token: 10,
     rememberedPrefix: undefined,
     transactionOperations: 128,
   });
-  const places = POSITIONS.map((position) => ({ position }));
-  owned.begin(owned.progress.add(places, 5, '/orders/99999'));
+
+/** What an owner stores that dies in the call of a batch with all keys of a list. */
+function diedInBatch(cursor: GroupCursor): GroupCursor {
+  const owned = ownedAt(cursor);
+  owned.begin(owned.progress.add(PLACES, 5, '/orders/99999'));
   return owned.plan().cursor;
 }
 
@@ -35,5 +38,14 @@ describe('the cursor of an owned partition', () => {
     }
     expect(owners).toBe(MAX_STALLS + 1);
     expect(poisonOf(cursor).every((position) => POSITIONS.includes(position))).toBe(true);
+  });
+
+  it('names an event that is tried until it is handled or parked', () => {
+    const owned = ownedAt({ r: 5, done: [], stalls: 2, suspects: ['6/0', '7/0'], cluster: '' });
+    const [first, second] = [owned.progress.add(['6/0'], 6), owned.progress.add(['7/0'], 7)];
+    for (const entry of [first, second]) owned.begin(entry);
+    expect(owned.plan().cursor.trying).toEqual(['6/0', '7/0']);
+    owned.committed(first);
+    expect(owned.plan().cursor).toMatchObject({ r: 6, trying: ['7/0'], stalls: 2 });
   });
 });

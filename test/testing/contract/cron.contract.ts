@@ -69,7 +69,7 @@ export function cronContract(cluster: () => ContractCluster): void {
     };
     const start = (job: typeof EverySecond): Promise<StartedApp> =>
       startApp(
-        { hosts: '', client: cluster().client, coordination: { prefix, ttlSeconds: 5 } },
+        { hosts: '', client: cluster().client, coordination: { prefix, ttlSeconds: 60 } },
         { providers: [job, { provide: JOURNAL, useValue: journal }] },
       );
     const jobOf = ({ app }: StartedApp): CronDescription => {

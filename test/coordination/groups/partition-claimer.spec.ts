@@ -25,11 +25,13 @@ describe('the claim of a partition', () => {
     const backend = openBackend(fake);
     const { leases, leaseClock: clock = SYSTEM_LEASE_CLOCK, keyValue } = backend;
     const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
-    const keeper = new LeaseKeeper({ leases, keyValue, clock, log, ttlSeconds: 6, marginMs: undefined });
+    const keys = new CoordinationKeys('/co');
+    const barrierKey = (lease: string): string => keys.barrier(lease);
+    const keeper = new LeaseKeeper({ leases, keyValue, clock, log, barrierKey, ttlSeconds: 6, marginMs: undefined });
     const claimer = new PartitionClaimer({
       group: 'billing',
       partitions: 1,
-      keys: new CoordinationKeys('/co').group('billing'),
+      keys: keys.group('billing'),
       context: { keeper, keyValue, fences: new FenceRegistry(), log } as unknown as CoordinationContext,
       instance: { id: 'me', pod: 'p', service: 's' },
       stamp: () => ({ by: 'me/1', at: 0 }),

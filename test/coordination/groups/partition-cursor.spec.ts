@@ -42,7 +42,8 @@ describe('the cursor of an owned partition', () => {
 
   it('names an event that is tried until it is handled or parked', () => {
     const owned = ownedAt({ r: 5, done: [], stalls: 2, suspects: ['6/0', '7/0'], cluster: '' });
-    const [first, second] = [owned.progress.add(['6/0'], 6), owned.progress.add(['7/0'], 7)];
+    const first = owned.progress.add([{ position: '6/0' }], 6);
+    const second = owned.progress.add([{ position: '7/0' }], 7);
     for (const entry of [first, second]) owned.begin(entry);
     expect(owned.plan().cursor.trying).toEqual(['6/0', '7/0']);
     owned.committed(first);

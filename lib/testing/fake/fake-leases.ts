@@ -6,6 +6,12 @@ interface FakeLease {
   readonly cancelTimer: () => void;
 }
 
+/** A lease of a backup. */
+export interface FakeLeaseRecord {
+  readonly id: string;
+  readonly ttlSeconds: number;
+}
+
 /** Leases that expire by a virtual clock. */
 export class FakeLeases {
   readonly #clock: VirtualClock;
@@ -61,10 +67,19 @@ export class FakeLeases {
     return true;
   }
 
-  /** Removes all leases without calling `ended`, because their store has been replaced. */
-  clear(): void {
-    for (const { cancelTimer } of this.#leases.values()) cancelTimer();
+  get all(): readonly FakeLeaseRecord[] {
+    return Array.from(this.#leases, ([id, { ttlSeconds }]) => ({ id, ttlSeconds }));
+  }
+
+  /**
+   * Replaces all leases by those of a backup, each with its full time to live, without calling `ended`. Nobody renews
+   * those that have ended since.
+   */
+  restore(leases: readonly FakeLeaseRecord[]): void {
+    const before = new Map(this.#leases);
+    for (const { cancelTimer } of before.values()) cancelTimer();
     this.#leases.clear();
+    for (const { id, ttlSeconds } of leases) this.#begin(id, ttlSeconds, before.get(id)?.isKeptAlive ?? (() => false));
   }
 
   #begin(id: string, ttlSeconds: number, isKeptAlive: () => boolean): void {

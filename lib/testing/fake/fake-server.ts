@@ -90,12 +90,12 @@ export class FakeServer {
   }
 
   snapshot(): FakeSnapshot {
-    return this.#store.snapshot();
+    return { ...this.#store.snapshot(), leases: this.leases.all };
   }
 
   /** Replaces the store and cuts all watches, like a server that is restarted from a backup. */
   restore(snapshot: FakeSnapshot): void {
-    this.leases.clear();
+    this.leases.restore(snapshot.leases);
     this.#store.restore(snapshot);
     this.cut();
   }

@@ -1,5 +1,6 @@
 import type { KeyChange, KeyRecord } from '../../backend/key-record.js';
 import { PackedRecord, MAX_TEXT_BYTES } from '../../backend/key-record.js';
+import type { FakeLeaseRecord } from './fake-leases.js';
 import { type Condition, isMet, type Operation } from '../../backend/key-value-store.js';
 
 /** Changes of one transaction. */
@@ -9,7 +10,13 @@ export interface FakeRevision {
 }
 
 /** An immutable backup of a store. */
-export interface FakeSnapshot {
+export interface FakeSnapshot extends FakeStoreSnapshot {
+  /** @internal */
+  readonly leases: readonly FakeLeaseRecord[];
+}
+
+/** The keys of a backup. */
+export interface FakeStoreSnapshot {
   readonly revision: number;
   readonly compacted: number;
   /** @internal */
@@ -99,12 +106,12 @@ export class FakeStore {
     this.#compacted = revision;
   }
 
-  snapshot(): FakeSnapshot {
+  snapshot(): FakeStoreSnapshot {
     const { revision, compacted } = this;
     return { revision, compacted, base: new Map(this.#base), history: [...this.#history] };
   }
 
-  restore({ revision, compacted, base, history }: FakeSnapshot): void {
+  restore({ revision, compacted, base, history }: FakeStoreSnapshot): void {
     this.#revision = revision;
     this.#compacted = compacted;
     this.#base = new Map(base);

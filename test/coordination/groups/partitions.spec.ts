@@ -247,4 +247,27 @@ describe('the partitions of a group', () => {
     expect(calls.filter((call) => call.endsWith(`${next}=1`))).toEqual([`two ${next}=1`]);
     await one[Symbol.asyncDispose]();
   });
+
+  it('have owners again after a restore that brings back keys of a living and of a dead instance', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1' });
+    const handler = groupHandlerOf(() => undefined, { group: { name: 'billing', partitions: 8 } });
+    const dead = await startInstance(fake, handler, { pod: 'dead' });
+    await using living = await startInstance(fake, handler, { pod: 'living' });
+    await settled(fake);
+    fake.advance(SETTLE_MS);
+    await eventually(() => sizesOf(ownersIn(fake)).join() === '4,4');
+    const snapshot = fake.snapshot();
+    await dead[Symbol.asyncDispose]();
+    fake.advance(SETTLE_MS);
+    await eventually(() => sizesOf(ownersIn(fake)).join() === '8');
+
+    fake.restore(snapshot);
+    await eventually(async () => {
+      fake.advance(1_000);
+      await settled(fake);
+      const { partitions = [] } = groupOf(living) ?? {};
+      return partitions.length === 8 && partitions.every(({ state }) => state === 'following');
+    });
+    expect([...new Set(ownersIn(fake).values())]).toEqual(['living']);
+  });
 });

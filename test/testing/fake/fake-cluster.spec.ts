@@ -221,6 +221,23 @@ describe('FakeCluster', () => {
       '/l/b': { count: 1 },
     });
   });
+
+  it('restores the leases of a snapshot with their full time, and forgets all others', () => {
+    const etcd = new FakeCluster();
+    const old = etcd.grantLease(10);
+    etcd.put('/old', '1', { lease: old });
+    const backup = etcd.snapshot();
+    etcd.advance(8_000);
+    const late = etcd.grantLease(10);
+    etcd.put('/late', '1', { lease: late });
+    etcd.restore(backup);
+
+    expect(() => etcd.put('/new', '1', { lease: late })).toThrow('lease');
+    etcd.advance(9_000);
+    expect(etcd.keys('/')).toEqual(['/old']);
+    etcd.advance(2_000);
+    expect(etcd.keys('/')).toEqual([]);
+  });
 });
 
 describe('EtcdTriggerTestingModule', () => {

@@ -24,7 +24,7 @@ export interface Difference {
   readonly changedPaths: readonly string[];
   readonly inFolder: FolderDocument | undefined;
   readonly inEtcd: EtcdDocument | undefined;
-  /** Those of the document in the folder; `undefined` if it was not validated. */
+  /** The violations of the document in the folder; `undefined` if it was not validated. */
   readonly violations?: readonly ConfigViolation[];
 }
 

@@ -1,6 +1,6 @@
 import { compareCount, type Condition, type Operation } from '../../backend/key-value-store.js';
 
-/** What a member of a transaction writes and requires. */
+/** The writes and conditions of one member of a transaction. */
 export interface TransactionMember {
   readonly conditions: readonly Condition[];
   readonly operations: readonly Operation[];

@@ -6,7 +6,7 @@ import type { AuditedWrite, AuditTrail } from '../audit/audit-trail.js';
 import type { WriteNote } from '../audit/write-note.js';
 import { originOf } from './config-writer.js';
 
-/** How the audit trail reads the documents of a key, to list the changed properties. */
+/** The format and limits by which the audit trail reads the documents of a key, to list the changed properties. */
 export type ReadAs = Pick<AuditedWrite, 'format' | 'limits'>;
 
 /** Writes bytes without a validation, and records them in the audit trail. */

@@ -21,7 +21,7 @@ const ownedAt = (cursor: GroupCursor): PartitionCursor =>
     transactionOperations: 128,
   });
 
-/** What an owner stores that dies in the call of a batch with all keys of a list. */
+/** The stored cursor of an owner that dies in the call of a batch with all keys of a list. */
 function diedInBatch(cursor: GroupCursor): GroupCursor {
   const owned = ownedAt(cursor);
   owned.begin(owned.progress.add(PLACES, 5, '/orders/99999'));

@@ -74,7 +74,8 @@ function exposedNamesOf(type: AnyClass): ReadonlyMap<string, string> {
 }
 
 /** True if the class has at least one class-validator constraint. */
-export const isConstrained = (type: unknown): type is AnyClass => isClass(type) && validationsOf(type).length > 0;
+export const isConstrained = (type: unknown): type is AnyClass =>
+  isClass(type) && [...propertiesOf(type).values()].some(({ isValidated }) => isValidated);
 
 export const isClass = (type: unknown): type is AnyClass =>
   typeof type === 'function' && typeof type.prototype === 'object' && type.prototype !== null;

@@ -21,7 +21,7 @@ declare module '#class-transformer/TransformOperationExecutor.js' {
 }
 
 declare module '#class-validator/validation/ValidationExecutor.js' {
-  import type { ValidationError, Validator, ValidatorOptions } from 'class-validator';
+  import type { getMetadataStorage, ValidationError, Validator, ValidatorOptions } from 'class-validator';
 
   /** The metadata of a constraint of one property. */
   export interface Constraint {
@@ -35,6 +35,7 @@ declare module '#class-validator/validation/ValidationExecutor.js' {
    */
   export class ValidationExecutor {
     constructor(validator: Validator, options: ValidatorOptions);
+    readonly metadataStorage: ReturnType<typeof getMetadataStorage>;
     readonly awaitingPromises: readonly Promise<unknown>[];
     execute(object: object, targetSchema: string, errors: ValidationError[]): void;
     customValidations(object: object, value: unknown, metadatas: readonly Constraint[], error: ValidationError): void;

@@ -1,5 +1,6 @@
 import { Expose, plainToInstance, Transform, Type } from 'class-transformer';
 import {
+  getMetadataStorage,
   IsArray,
   IsDate,
   IsInt,
@@ -14,7 +15,7 @@ import {
 } from 'class-validator';
 import fc from 'fast-check';
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { DtoParser, type DtoParserOptions, type ParseResult } from '../../lib/dto/dto-parser.js';
 
 class Host {
@@ -371,6 +372,27 @@ describe('violations', () => {
     }
 
     expect(faults(parse(Secret, { secret: 'sesame' }))).toEqual(['secret.key: binary']);
+  });
+});
+
+describe('a document with many nested objects', () => {
+  class Scaled extends Pool {
+    @IsOptional() @Transform(({ value }: { value: unknown }) => value) scale?: unknown;
+  }
+
+  it('needs the constraints of a class once, because collecting them takes longer the more classes a process has', () => {
+    const parser = new DtoParser(Scaled);
+    const document = (hosts: number) =>
+      Buffer.from(
+        JSON.stringify({ hosts: Array.from({ length: hosts }, (_, index) => ({ name: `${index}`, port: 0 })) }),
+      );
+    faults(parser.parse(document(1)));
+    const collect = vi.spyOn(getMetadataStorage(), 'getTargetValidationMetadatas');
+
+    expect(faults(parser.parse(document(2)))).toEqual(['hosts[0].port: min', 'hosts[1].port: min']);
+    expect(collect).toHaveBeenCalledTimes(2);
+    expect(faults(parser.parse(document(1_000)))).toHaveLength(101);
+    expect(collect).toHaveBeenCalledTimes(4);
   });
 });
 

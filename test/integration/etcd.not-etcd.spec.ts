@@ -78,6 +78,7 @@ describe.concurrent('a server that is not etcd causes a ConnectionError with the
   const secure = async () => ({ cert: await readFile(files.server.cert), key: await readFile(files.server.key) });
   const http = () => createHttpServer((_, response) => response.end('hello'));
   const garbage = () => createServer((socket) => socket.write(Buffer.alloc(300, 'garbage')));
+  const resetting = () => createServer((socket) => socket.once('data', () => socket.resetAndDestroy()));
 
   it.each([
     ['a web server', () => Promise.resolve(http()), /the server does not speak HTTP\/2, so it is not etcd/],
@@ -109,6 +110,7 @@ describe.concurrent('a server that is not etcd causes a ConnectionError with the
       /the server does not speak HTTP\/2, so it is not etcd/,
     ],
     ['a server that does not respond', () => Promise.resolve(createServer()), /no answer within|did not answer within/],
+    ['a server that resets the connection', () => Promise.resolve(resetting()), /it may not speak TLS/],
     [
       'a server that sends garbage',
       () => Promise.resolve(garbage()),

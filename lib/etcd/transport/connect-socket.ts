@@ -13,6 +13,8 @@ export type TlsOptions = Pick<
   readonly servername: string;
 };
 
+const CLOSED = 'the peer closed the connection before it was established';
+
 /** Opens a socket that speaks HTTP/2 when `onConnected` is called. `onFailed` may be called before it, at most once. */
 export function connectSocket(
   address: SocketAddress,
@@ -28,11 +30,13 @@ export function connectSocket(
     if (error) onFailed(error);
     else onConnected();
   };
-  const onError = (cause: Error): void => {
-    settle(new TransportError('connect', cause.message, cause));
+  const onError = (cause: NodeJS.ErrnoException): void => {
+    // A server without TLS may reset the connection during the handshake instead of closing it.
+    const isClosed = tls !== undefined && (cause.code === 'ECONNRESET' || cause.code === 'EPIPE');
+    settle(new TransportError('connect', isClosed ? CLOSED : cause.message, cause));
   };
   const onClose = (): void => {
-    settle(new TransportError('connect', 'the peer closed the connection before it was established'));
+    settle(new TransportError('connect', CLOSED));
   };
   socket.once('error', onError).once('close', onClose);
   socket.once(tls ? 'secureConnect' : 'connect', () => {

@@ -70,11 +70,12 @@ export class GroupRegistrar implements GroupAttacher {
         name,
         range,
         target: target.identity,
-        partitionKeyOf: (key) => {
-          if (!pattern) return key;
-          const parameters = pattern.match(key);
-          return parameters && (partitionBy === undefined ? key : parameters[partitionBy]);
-        },
+        partitionText:
+          pattern &&
+          ((key) => {
+            const parameters = pattern.match(key);
+            return parameters && (partitionBy === undefined ? key : parameters[partitionBy]);
+          }),
         handler,
         // Every event counts, and its order.
         delivery: {

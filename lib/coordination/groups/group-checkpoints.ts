@@ -30,7 +30,7 @@ const IDLE_MS = 60_000;
 export class GroupCheckpoints {
   readonly #options: GroupCheckpointsOptions;
   /** The end of the wait for the next checkpoint. */
-  #due: { readonly at: number; readonly cancel: () => void } | undefined;
+  #due: { readonly ms: number; readonly at: number; readonly cancel: () => void } | undefined;
   #cancelIdle: (() => void) | undefined;
   #isStopped = false;
 
@@ -50,7 +50,8 @@ export class GroupCheckpoints {
 
   /** Stores the cursors within `ms`. */
   request(ms: number): void {
-    if (this.#isStopped) return;
+    // Called for each event: the clock is only read if the wait may end earlier.
+    if (this.#isStopped || (this.#due && this.#due.ms <= ms)) return;
     const { clock } = this.#options;
     const at = clock.now() + ms;
     if (this.#due && this.#due.at <= at) return;
@@ -59,7 +60,7 @@ export class GroupCheckpoints {
       this.#due = undefined;
       void this.#store(this.#options.owners().filter(({ cursor }) => cursor.isDirty));
     });
-    this.#due = { at, cancel };
+    this.#due = { ms, at, cancel };
   }
 
   stop(): void {

@@ -33,7 +33,7 @@ export class GroupFollower implements RangeListener {
   readonly #ranges: SharedRanges;
   readonly #shared: SharedRange;
   readonly #range: KeyRange;
-  readonly #partitionOf: (key: string) => number | undefined;
+  readonly #partitionOf: (rawKey: string) => number | undefined;
   readonly #registration: ListenerRegistration;
   readonly #revision: number;
   readonly #partitions = new Map<number, FollowingPartition>();
@@ -49,7 +49,7 @@ export class GroupFollower implements RangeListener {
     ranges: SharedRanges,
     range: KeyRange,
     revision: number,
-    partitionOf: (key: string) => number | undefined,
+    partitionOf: (rawKey: string) => number | undefined,
   ) {
     this.#ranges = ranges;
     this.#range = range;
@@ -140,13 +140,16 @@ export class GroupFollower implements RangeListener {
   #dispatch(batch: ChangeBatch, notice: ResyncNotice | undefined): void {
     const { events, revision } = batch;
     const placed = new Map<number, PlacedEvent[]>();
-    for (const [index, event] of events.entries()) {
-      const partition = this.#partitionOf(event.key);
-      if (partition === undefined || !this.#partitions.has(partition)) continue;
-      const each = new PlacedEvent(event, index, events.length);
-      const own = placed.get(partition);
-      if (own) own.push(each);
-      else placed.set(partition, [each]);
+    let index = 0;
+    for (const event of events) {
+      const partition = this.#partitionOf(event.rawKey);
+      if (partition !== undefined && this.#partitions.has(partition)) {
+        const each = new PlacedEvent(event, index, events.length);
+        const own = placed.get(partition);
+        if (own) own.push(each);
+        else placed.set(partition, [each]);
+      }
+      index += 1;
     }
     for (const partition of notice ? this.#partitions.keys() : placed.keys()) {
       const own = placed.get(partition) ?? [];

@@ -4,6 +4,7 @@ import type { ConfigTransaction } from '../../config-transaction.js';
 import type { ResolvedDelivery } from '../../watch/delivery/delivery-options.js';
 import type { ResyncNotice, WatchFailure, WatchHandler } from '../../watch/watch-event.js';
 import type { ResolvedGroup } from './group-options.js';
+import type { PartitionText } from './partition-of.js';
 
 /** The writes of a `commit()`, which are sent together with the cursor. */
 export interface GroupEffects {
@@ -27,8 +28,8 @@ export interface GroupHandler {
   readonly range: KeyRange;
   /** The target with its pattern: part of the group's configuration. */
   readonly target: string;
-  /** The text that decides about the partition of a key. `undefined`: the target does not contain the key. */
-  readonly partitionKeyOf: (key: string) => string | undefined;
+  /** `undefined`: the target contains every key of the range, and the key decides about its partition. */
+  readonly partitionText: PartitionText | undefined;
   readonly handler: WatchHandler;
   readonly delivery: ResolvedDelivery;
   /** True if a parked event may contain the value. */

@@ -3,14 +3,15 @@ import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { WatchFailure } from '../../watch/watch-event.js';
 import type { ParkedRecord } from './parked-record.js';
-import type { ProgressEntry } from './partition-progress.js';
+import { ProgressEntry } from './partition-progress.js';
 import type { PlacedEvent } from './placed-event.js';
 
 export interface GroupItemOptions {
   readonly subject: Deliverable;
-  /** The events of the entry: those of the subject, and those that only change which keys are remembered. */
+  /** The events of the subject, and those that only change which keys are remembered. */
   readonly placed: readonly PlacedEvent[];
-  readonly entry: ProgressEntry;
+  /** When it was received, by `performance.now()`. */
+  readonly at: number;
   readonly redelivered: boolean;
   /** True if the handler is not called, because it does not want the events. */
   readonly isSilent?: boolean;
@@ -23,25 +24,23 @@ export interface GroupItemOptions {
 }
 
 /** An event or a batch on its way to the handler. */
-export class GroupItem {
+export class GroupItem extends ProgressEntry<PlacedEvent> {
   readonly subject: Deliverable;
-  readonly entry: ProgressEntry;
   readonly redelivered: boolean;
   readonly isSilent: boolean;
   readonly parked: ParkedSource | undefined;
   readonly onEnd: (() => void) | undefined;
   /** Set when the last attempt has failed, or instead of a call that is not made. */
   failure: ItemFailure | undefined;
-  /** True when the handler is done with it, one way or the other. */
-  isFinished = false;
+  /** True when the handler is done with it, one way or the other. Then the progress is told that it is finished. */
+  isHandled = false;
   /** True if the cursor that is stored says that it is finished. */
   isStored = false;
-  readonly #placed: readonly PlacedEvent[];
 
-  constructor({ subject, placed, entry, redelivered, isSilent = false, parked, onEnd, failure }: GroupItemOptions) {
+  constructor({ subject, placed, at, redelivered, isSilent = false, parked, onEnd, failure }: GroupItemOptions) {
+    const last = placed.at(-1);
+    super(placed, subject.revision, last?.count === 0 ? last.event.rawKey : undefined, at);
     this.subject = subject;
-    this.#placed = placed;
-    this.entry = entry;
     this.redelivered = redelivered;
     this.isSilent = isSilent;
     this.parked = parked;
@@ -49,9 +48,9 @@ export class GroupItem {
     this.failure = failure;
   }
 
-  /** The events of the entry, in the order of its positions. */
+  /** The events of the places. */
   get changes(): readonly ChangeEvent[] {
-    return this.#placed.map(({ event }) => event);
+    return this.places.map(({ event }) => event);
   }
 }
 

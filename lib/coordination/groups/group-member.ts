@@ -63,7 +63,7 @@ export class GroupMember implements Participant {
       ...options,
       context,
       problems: this.#problems,
-      partitionOf: (key) => this.partitionOf(key),
+      partitionOf: (rawKey) => this.partitionOf(rawKey),
       stopping,
       closing: this.#closing.signal,
       onFollowing: () => {
@@ -174,9 +174,8 @@ export class GroupMember implements Participant {
   }
 
   /** `undefined`: the target does not contain the key. */
-  partitionOf(key: string): number | undefined {
-    const text = this.#options.handler.partitionKeyOf(key);
-    return text === undefined ? undefined : partitionOf(text, this.#config.partitions);
+  partitionOf(rawKey: string): number | undefined {
+    return partitionOf(rawKey, this.#config.partitions, this.#options.handler.partitionText);
   }
 
   /** Starts no further calls until `resume`. The partitions stay. */
@@ -258,7 +257,7 @@ export class GroupMember implements Participant {
       ranges,
       keyValue,
       prefix: keys.parked,
-      ownerOf: (key) => this.owned.find((owner) => owner.partition === this.partitionOf(key) && owner.isActive),
+      ownerOf: (rawKey) => this.owned.find((owner) => owner.partition === this.partitionOf(rawKey) && owner.isActive),
       onUnavailable: (sentence) => {
         log.error(`${handler.name}: ${sentence}`);
       },

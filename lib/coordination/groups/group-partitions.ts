@@ -28,7 +28,7 @@ export interface GroupPartitionsOptions {
   readonly problems: GroupProblems;
   readonly listWatcher: Pick<ListWatcher, 'list'>;
   /** `undefined`: the target does not contain the key. */
-  readonly partitionOf: (key: string) => number | undefined;
+  readonly partitionOf: (rawKey: string) => number | undefined;
   /** Aborts when the instance begins to give its partitions up. */
   readonly stopping: AbortSignal;
   /** Ends all retries. */

@@ -1,6 +1,6 @@
 import { WatchError } from '../../etcd-trigger.errors.js';
 import { KeyRange } from '../../backend/key-range.js';
-import { keyBytesOf, keyText } from '../../backend/key-record.js';
+import { keyBytesOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { CompactedError, FutureRevisionError, type ListWatcher } from '../../backend/list-watcher.js';
 import type { SharedRanges } from '../../watch/sharing/shared-ranges.js';
@@ -24,7 +24,7 @@ export interface GroupResumeOptions {
   /** Raw prefix of the remembered keys; `undefined`: nothing is remembered. */
   readonly rememberedPrefix: string | undefined;
   /** `undefined`: the target does not contain the key. */
-  readonly partitionOf: (key: string) => number | undefined;
+  readonly partitionOf: (rawKey: string) => number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -125,7 +125,7 @@ export class GroupResume {
       const { progress } = cursor;
       cursor.belongsTo(list.clusterId);
       const { phase } = progress;
-      const includes = (rawKey: string): boolean => this.#options.partitionOf(keyText(rawKey)) === owner.partition;
+      const includes = (rawKey: string): boolean => this.#options.partitionOf(rawKey) === owner.partition;
       const names = stored.filter(({ rawKey }) => includes(rawKey));
       if (cursor.needsNames) rememberAll(cursor, list, names, includes);
       else if (cursor.isFirst) forgetAbsent(cursor, list, names);

@@ -123,12 +123,12 @@ export class HandledWrites {
     const { cursor, catchUp, plan, send } = this.#options;
     const also = members.flatMap((each) => each.also);
     const operations = members.flatMap((each) => each.operations);
-    const names = cursor.keys.isEnabled ? also.flatMap(({ changes }) => changes) : [];
-    if (!cursor.keys.fits(names, operations.length + 1)) return undefined;
+    const changes = cursor.keys.isEnabled ? also.flatMap((item) => item.changes) : [];
+    if (!cursor.keys.fits(changes, operations.length + 1)) return undefined;
     catchUp();
     const conditions = members.flatMap((each) => each.conditions);
     try {
-      return await send({ ...plan(operations, { also }), conditions }, () => {
+      return await send({ ...plan(operations, { also, changes }), conditions }, () => {
         for (const each of members) each.applied();
       });
     } catch {
@@ -154,8 +154,7 @@ export class HandledWrites {
     }
     const isAhead = changes !== all;
     catchUp();
-    const also = handled.also.map(({ entry }) => ({ entry, changes }));
-    return send({ ...plan(operations, { also }), conditions }, () => {
+    return send({ ...plan(operations, { also: handled.also, changes }), conditions }, () => {
       handled.applied();
       if (isAhead) keys.add(all.filter(({ type }) => type === 'delete'));
     });

@@ -22,15 +22,20 @@ export interface HandlerCallsOptions {
   readonly onFailure: (item: GroupItem, attempts: number, error: unknown) => void;
 }
 
+type MethodCall = (subject: Deliverable, context: DeliveryContext) => unknown;
+
 /** Calls the handler of a group with items, and decides from the end of a call whether the item is finished. */
 export class HandlerCalls {
   readonly #options: HandlerCallsOptions;
   readonly #owner: GroupCallOwner;
+  readonly #method: MethodCall;
   readonly #runner: HandlerRunner<GroupItem>;
 
   constructor(options: HandlerCallsOptions) {
     const { group, fence, commit, onFailure } = options;
+    const { handler } = group;
     this.#options = options;
+    this.#method = ('batch' in handler ? handler.batch : handler.event) as MethodCall;
     this.#owner = { name: group.name, fence, commit };
     this.#runner = new HandlerRunner<GroupItem>({
       handler: (item, call) => this.#invoke(item, call),
@@ -59,15 +64,10 @@ export class HandlerCalls {
   }
 
   #invoke(item: GroupItem, call: DeliveryContext): unknown {
-    const { handler } = this.#options.group;
     const context = new GroupCall(call, item, this.#owner);
-    const method = ('batch' in handler ? handler.batch : handler.event) as (
-      subject: Deliverable,
-      context: DeliveryContext,
-    ) => unknown;
     let result: unknown;
     try {
-      result = method(item.subject, context);
+      result = this.#method(item.subject, context);
     } catch (error) {
       const committing = context.end();
       if (committing) return this.#endCommitting(item, context, error);
@@ -89,11 +89,11 @@ export class HandlerCalls {
   #finish(item: GroupItem, context: GroupCall): Promise<void> | undefined {
     const committing = context.end();
     if (!committing) {
-      item.isFinished = true;
+      item.isHandled = true;
       return undefined;
     }
     return committing.then(() => {
-      item.isFinished = true;
+      item.isHandled = true;
     });
   }
 
@@ -106,7 +106,7 @@ export class HandlerCalls {
   #failedCall(item: GroupItem, { isCommitted }: GroupCall, error: unknown): void {
     if (!isCommitted) throw error;
     const { group, log } = this.#options;
-    item.isFinished = true;
+    item.isHandled = true;
     log.error(
       `${group.name} failed for ${subjectOf(item)} after its commit() was applied: ${describeFailure(error)}; it is not retried`,
     );

@@ -12,7 +12,7 @@ export interface ParkOperationsOptions {
 
 /** Returns the operations that keep the events of a failed item, one for each event of a batch. */
 export function parkOperations(
-  { subject, changes, entry, parked }: GroupItem,
+  { subject, changes, positions, parked }: GroupItem,
   failure: ItemFailure,
   { prefix, mayStoreValue, at }: ParkOperationsOptions,
 ): readonly Operation[] {
@@ -27,7 +27,7 @@ export function parkOperations(
     events.has(event)
       ? {
           type: 'put',
-          rawKey: prefix + parkedName(entry.positions[index] ?? '', event),
+          rawKey: prefix + parkedName(positions[index] ?? '', event),
           value: serializeParked(parkedRecordOf(event, failure, { mayStoreValue, at })),
         }
       : [],

@@ -1,5 +1,5 @@
 import { KeyRange } from '../../backend/key-range.js';
-import { keyBytesOf, keyText } from '../../backend/key-record.js';
+import { keyBytesOf } from '../../backend/key-record.js';
 import type { KeyValueStore } from '../../backend/key-value-store.js';
 import { CompactedError } from '../../backend/list-watcher.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
@@ -16,7 +16,7 @@ export interface ParkedEventsOptions {
   /** Raw prefix of the parked events. */
   readonly prefix: string;
   /** The owner of the partition of a key, if this instance owns and follows it. */
-  readonly ownerOf: (key: string) => PartitionOwner | undefined;
+  readonly ownerOf: (rawKey: string) => PartitionOwner | undefined;
   /** An event cannot be handled again, because etcd no longer has its value. */
   readonly onUnavailable: (sentence: string) => void;
   /** An event cannot be handled again yet; it is tried again. */
@@ -58,7 +58,7 @@ export class ParkedEvents {
   }
 
   #begin(rawKey: string, record: ParkedRecord): void {
-    const owner = this.#options.ownerOf(keyText(record.key));
+    const owner = this.#options.ownerOf(record.key);
     if (!owner) return;
     this.#running.add(rawKey);
     void this.#run(owner, rawKey).finally(() => {

@@ -1,3 +1,4 @@
+import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { PlannedCursor } from './cursor-writer.js';
 import {
   type CursorProgress,
@@ -158,10 +159,10 @@ export class PartitionCursor {
   }
 
   /** The handler is done with the item. */
-  finish({ entry, changes }: Pick<GroupItem, 'entry' | 'changes'>): void {
-    if (!entry.isFinished) this.#finished += entry.size;
-    this.committed(entry);
-    if (this.keys.isEnabled) this.keys.add(changes);
+  finish(item: GroupItem): void {
+    if (!item.isFinished) this.#finished += item.size;
+    this.committed(item);
+    if (this.keys.isEnabled) this.keys.add(item.changes);
   }
 
   /** A list is being handled from now on. */
@@ -171,14 +172,14 @@ export class PartitionCursor {
 
   /**
    * Plans a write. It is to be followed by `stored` if it is applied.
-   * @param also items that count as finished; only if the names that wait fit into the write: see `RememberedKeys`
    */
-  plan({ also = [], release = false, interrupted = false }: CursorPlanOptions = {}): PlannedCursor & PlannedMark {
-    const keys = this.keys.plan(also.flatMap(({ changes }) => changes));
+  plan(options: CursorPlanOptions = {}): PlannedCursor & PlannedMark {
+    const { also = [], changes = [], release = false, interrupted = false } = options;
+    const keys = this.keys.plan(changes);
     if (also.length === 0 && !release) this.#calm();
     const cursor: GroupCursor = {
       // Keys are remembered before the cursor moves past their events.
-      ...(keys.isPartial ? placeOf(this.#stored) : this.#place(new Set(also.map(({ entry }) => entry)))),
+      ...(keys.isPartial ? placeOf(this.#stored) : this.#place(new Set(also))),
       stalls: this.#stalls,
       suspects: this.#stalls > 0 && this.#suspects.size > 0 ? [...this.#suspects] : undefined,
       trying: this.#stalls > 0 && this.#trying.size > 0 && !release ? [...this.#trying] : undefined,
@@ -241,7 +242,10 @@ export class PartitionCursor {
 }
 
 export interface CursorPlanOptions {
-  readonly also?: readonly Pick<GroupItem, 'entry' | 'changes'>[];
+  /** These count as finished; only if the names that wait fit into the write: see `RememberedKeys`. */
+  readonly also?: readonly ProgressEntry[];
+  /** The changes of these, if names of keys are remembered. */
+  readonly changes?: readonly ChangeEvent[];
   /** The partition is given up. */
   readonly release?: boolean;
   /** Calls have begun whose events are not handled. */

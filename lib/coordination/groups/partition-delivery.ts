@@ -50,6 +50,7 @@ export class PartitionDelivery {
   readonly #backlog = new Fifo<GroupItem>();
   #isStopped = false;
   #isAdmitting = false;
+  #yields = false;
   #needsDrain = false;
   #halted: WatchFailure | undefined;
   #begun = 0;
@@ -67,7 +68,7 @@ export class PartitionDelivery {
     this.#queue = new DeliveryQueue<GroupItem>({
       call: (item, attempt) => this.#call(item, attempt),
       done: (item) => {
-        if (item.isFinished) {
+        if (item.isHandled) {
           this.#finished += 1;
           options.onFinished(item);
         }
@@ -135,12 +136,13 @@ export class PartitionDelivery {
     for (let count = 1; this.#backlog.size > 0 && !isBlocked(); count += 1) {
       const next = this.#backlog.shift();
       if (!next) break;
-      if (next.entry.sequence - progress.headSequence >= windowSize()) {
+      if (next.sequence - progress.headSequence >= windowSize()) {
         this.#backlog.unshift(next);
         break;
       }
       this.#queue.push(next);
-      if (count % 64 === 0 && performance.now() > until) {
+      if (this.#yields || (count % 64 === 0 && performance.now() > until)) {
+        this.#yields = false;
         SYSTEM_CLOCK.soon(() => {
           this.#isAdmitting = false;
           this.admit();
@@ -152,6 +154,11 @@ export class PartitionDelivery {
     if (!this.#needsDrain || this.pending > BOUND / 2) return;
     this.#needsDrain = false;
     this.#options.onDrain();
+  }
+
+  /** Lets the event loop send what was just written, before handlers that finish synchronously go on. */
+  yield(): void {
+    this.#yields = true;
   }
 
   pause(): void {
@@ -180,7 +187,7 @@ export class PartitionDelivery {
   #call(item: GroupItem, attempt: number): CallOutcome | PendingCall {
     if (item.isSilent) {
       this.#begun += 1;
-      item.isFinished = true;
+      item.isHandled = true;
       return 'done';
     }
     const ready = this.#options.before(item);
@@ -196,7 +203,7 @@ export class PartitionDelivery {
   #attempt(item: GroupItem, attempt: number): CallOutcome | PendingCall {
     if (attempt === 1) this.#begun += 1;
     // A call that was applied after its time limit is not repeated.
-    const outcome = item.failure || item.isFinished ? 'done' : this.#calls.call(item, attempt);
+    const outcome = item.failure || item.isHandled ? 'done' : this.#calls.call(item, attempt);
     if (typeof outcome === 'string') return this.#ended(item, outcome);
     const call = new LaterCall();
     outcome.whenEnded((late) => {
@@ -208,10 +215,10 @@ export class PartitionDelivery {
   /** An item whose last attempt has failed is kept before the next one of its key starts. */
   #ended(item: GroupItem, outcome: CallOutcome): CallOutcome | PendingCall {
     const { failure } = item;
-    if (!failure || item.isFinished || outcome !== 'done') return outcome;
+    if (!failure || item.isHandled || outcome !== 'done') return outcome;
     const call = new LaterCall();
     void this.#options.park(item, failure).then((isParked) => {
-      item.isFinished = isParked;
+      item.isHandled = isParked;
       call.end('done');
     });
     return call;
@@ -227,7 +234,7 @@ export class PartitionDelivery {
       this.#halted ??= failure;
       this.pause();
     } else if (onExhausted === 'park') item.failure = { attempts, error: errorClass(cause) };
-    else item.isFinished = true;
+    else item.isHandled = true;
     const repeated = attempts > 1 ? `, ${attempts} times` : '';
     log.error(
       `${group.name} failed for ${subjectOf(item)}${repeated}: ${describeFailure(error)}${CONSEQUENCE[onExhausted]}`,

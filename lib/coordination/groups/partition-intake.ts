@@ -1,9 +1,8 @@
-import type { Deliverable } from '../../watch/delivery/event-buffer.js';
 import type { ChangeBatch, ChangeEvent } from '../../watch/stream/change-event.js';
 import { type FormerPartitions, includesPosition, isHandled, revisionOf } from './group-cursor.js';
 import { GroupItem } from './group-item.js';
 import type { PartitionCursor } from './partition-cursor.js';
-import { partitionOf } from './partition-of.js';
+import { partitionOf, type PartitionText } from './partition-of.js';
 import type { PartitionProgress } from './partition-progress.js';
 import { PlacedEvent } from './placed-event.js';
 
@@ -17,7 +16,7 @@ export interface PartitionIntakeOptions {
   readonly mayBeRepeated: (revision: number, isPhase: boolean) => boolean;
   /** Has the positions that are parked instead of being called. */
   readonly cursor: Pick<PartitionCursor, 'poison' | 'was'>;
-  readonly partitionKeyOf: (key: string) => string | undefined;
+  readonly partitionText: PartitionText | undefined;
   readonly push: (item: GroupItem) => void;
 }
 
@@ -48,32 +47,29 @@ export class PartitionIntake {
   }
 
   #addAll(revision: number, origin: ChangeBatch['origin'], placed: readonly PlacedEvent[]): void {
-    const receivedAt = performance.now();
-    if (!this.#options.isBatched) for (const each of placed) this.#add(each.event, [each], revision, receivedAt);
-    else if (placed.length > 0) {
+    const at = performance.now();
+    const isPhase = placed[0]?.count === 0;
+    const redelivered = this.#options.mayBeRepeated(revision, isPhase);
+    if (!this.#options.isBatched) {
+      for (const each of placed) {
+        const { event } = each;
+        this.#add(new GroupItem({ subject: event, placed: [each], at, isSilent: !this.#isWanted(event), redelivered }));
+      }
+    } else if (placed.length > 0) {
       const events = placed.map(({ event }) => event).filter((event) => this.#isWanted(event));
-      this.#add({ revision, origin, events }, placed, revision, receivedAt);
+      const subject = { revision, origin, events };
+      this.#add(new GroupItem({ subject, placed, at, isSilent: events.length === 0, redelivered }));
     }
   }
 
-  #add(subject: Deliverable, placed: readonly PlacedEvent[], revision: number, receivedAt: number): void {
-    const last = placed.at(-1);
-    const phaseKey = last?.count === 0 ? last.event.rawKey : undefined;
-    const { progress, mayBeRepeated, cursor, push } = this.#options;
-    const entry = progress.add(placed, revision, phaseKey, receivedAt);
-    if (entry.isFinished) return;
+  #add(item: GroupItem): void {
+    const { progress, cursor, push } = this.#options;
+    progress.add(item);
+    if (item.isFinished) return;
     const { poison } = cursor;
-    const isPoison = poison.length > 0 && entry.positions.some((position) => poison.includes(position));
-    push(
-      new GroupItem({
-        subject,
-        placed,
-        entry,
-        isSilent: 'events' in subject ? subject.events.length === 0 : !this.#isWanted(subject),
-        redelivered: mayBeRepeated(revision, phaseKey !== undefined),
-        failure: isPoison ? { attempts: 0, error: 'ProcessEnded' } : undefined,
-      }),
-    );
+    if (poison.length > 0 && item.positions.some((position) => poison.includes(position)))
+      item.failure = { attempts: 0, error: 'ProcessEnded' };
+    push(item);
   }
 
   #isTaken(event: ChangeEvent): boolean {
@@ -87,21 +83,22 @@ export class PartitionIntake {
 
   /** True if the event was handled under another number of partitions. */
   #wasHandled(placed: PlacedEvent): boolean {
-    const former = this.#formerOf(placed.event.key);
+    const former = this.#formerOf(placed.event.rawKey);
     if (!former) return false;
     const { position } = placed;
     return revisionOf(position) <= former.r || includesPosition(former.done, position);
   }
 
   /** The same for the last write of a key, as a list shows it. */
-  #wasHandledBefore({ key, rawKey, revision, type }: ChangeEvent): boolean {
-    const former = type === 'put' ? this.#formerOf(key) : undefined;
+  #wasHandledBefore({ rawKey, revision, type }: ChangeEvent): boolean {
+    const former = type === 'put' ? this.#formerOf(rawKey) : undefined;
     return former !== undefined && isHandled(former, revision, rawKey);
   }
 
-  #formerOf(key: string): FormerPartitions['cursors'][number] | undefined {
-    const { cursor, partitionKeyOf } = this.#options;
+  #formerOf(rawKey: string): FormerPartitions['cursors'][number] | undefined {
+    const { cursor, partitionText } = this.#options;
     const { was } = cursor;
-    return was?.cursors[partitionOf(partitionKeyOf(key) ?? '', was.partitions)];
+    const partition = was && partitionOf(rawKey, was.partitions, partitionText);
+    return partition === undefined ? undefined : was?.cursors[partition];
   }
 }

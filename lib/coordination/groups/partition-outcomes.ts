@@ -130,9 +130,9 @@ export class PartitionOutcomes {
 
   /** The item was handled, and the same write has stored that. */
   #stored(item: GroupItem): void {
-    item.isFinished = true;
+    item.isHandled = true;
     item.isStored = true;
-    if (!item.parked) this.#options.cursor.committed(item.entry);
+    if (!item.parked) this.#options.cursor.committed(item);
   }
 }
 

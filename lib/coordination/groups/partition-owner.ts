@@ -12,7 +12,6 @@ import { PartitionCursor } from './partition-cursor.js';
 import { GroupItem, type ItemFailure, type ParkedSource } from './group-item.js';
 import { PartitionDelivery } from './partition-delivery.js';
 import { PartitionOutcomes } from './partition-outcomes.js';
-import { ProgressEntry } from './partition-progress.js';
 import { PartitionReceiver } from './partition-receiver.js';
 import { PartitionWrites } from './partition-writes.js';
 import { PlacedEvent } from './placed-event.js';
@@ -160,9 +159,9 @@ export class PartitionOwner {
     this.delivery.push(
       new GroupItem({
         subject: isBatched ? { revision, origin: 'live', events: [event] } : event,
-        placed: [new PlacedEvent(event)],
         // It is no part of the progress, and starts at once.
-        entry: new ProgressEntry([], revision, undefined, -1, performance.now()),
+        placed: [new PlacedEvent(event)],
+        at: performance.now(),
         redelivered: true,
         parked,
         onEnd: ended.resolve,
@@ -224,12 +223,19 @@ export class PartitionOwner {
     }
     if (!isStored) this.cursor.finish(item);
     const { unsaved, keys } = this.cursor;
-    if (keys.isFull || unsaved >= this.#options.handler.options.everyEvents / 2) void this.store();
+    // The next events are handled while the answer is on its way.
+    if (keys.isFull || unsaved >= this.#options.handler.options.everyEvents / 2) this.#storeSoon();
     else this.#options.onUnsaved(this);
     this.receiver.eventFinished();
   }
 
-  #before({ entry, failure }: GroupItem): Promise<void> | undefined {
-    return failure || !this.cursor.begin(entry) ? undefined : this.#writes.storeBegun();
+  #storeSoon(): void {
+    if (!this.writer.isBusy) this.delivery.yield();
+    void this.store();
+  }
+
+  #before(item: GroupItem): Promise<void> | undefined {
+    if (item.failure || item.parked || !this.cursor.begin(item)) return undefined;
+    return this.#writes.storeBegun();
   }
 }

@@ -7,36 +7,38 @@ export interface Place {
 }
 
 /** An event, or all events of a batch, from its reception to the end of its last call. */
-export class ProgressEntry {
-  /** Number of events. */
-  readonly size: number;
+export class ProgressEntry<P extends Place = Place> {
+  /** One for each event. */
+  readonly places: readonly P[];
   readonly revision: number;
   /** The last key, for keys of a phase. */
   readonly phaseKey: string | undefined;
-  /** Counts the entries of a partition. */
-  readonly sequence: number;
   /** When it was received, by `performance.now()`. */
   readonly at: number;
+  /** Counts the entries of a partition; -1 before it is added to the progress. */
+  sequence = -1;
   isFinished = false;
-  #places: readonly Place[];
   #positions: readonly string[] | undefined;
 
-  constructor(places: readonly Place[], revision: number, phaseKey: string | undefined, sequence: number, at: number) {
-    this.size = places.length;
-    this.#places = places;
+  /**
+   * @param phaseKey the last key, for keys of a phase
+   * @param at when it was received, by `performance.now()`
+   */
+  constructor(places: readonly P[], revision: number, phaseKey?: string, at = performance.now()) {
+    this.places = places;
     this.revision = revision;
     this.phaseKey = phaseKey;
-    this.sequence = sequence;
     this.at = at;
   }
 
-  /** One for each event. From the first time on that they are read, the events themselves are not kept. */
+  /** Number of events. */
+  get size(): number {
+    return this.places.length;
+  }
+
+  /** Those of the places. */
   get positions(): readonly string[] {
-    if (!this.#positions) {
-      this.#positions = this.#places.map(({ position }) => position);
-      this.#places = [];
-    }
-    return this.#positions;
+    return (this.#positions ??= this.places.map(({ position }) => position));
   }
 }
 
@@ -128,21 +130,16 @@ export class PartitionProgress {
     this.#endPhase();
   }
 
-  /**
-   * An event, or the events of a batch, was received.
-   *
-   * @param phaseKey the last key, for keys of a phase
-   * @param at when it was received, by `performance.now()`
-   */
-  add(places: readonly Place[], revision: number, phaseKey?: string, at = performance.now()): ProgressEntry {
-    const entry = new ProgressEntry(places, revision, phaseKey, this.#sequence, at);
+  /** An event, or the events of a batch, was received. It is finished already if the stored cursor says so. */
+  add<Entry extends ProgressEntry>(entry: Entry): Entry {
+    entry.sequence = this.#sequence;
     this.#sequence += 1;
     this.#entries.push(entry);
     if (this.#stored.size > 0 && this.#takeStored(entry.positions)) {
       entry.isFinished = true;
       this.#finished += 1;
       this.#advance();
-    } else if (phaseKey !== undefined) this.#phaseLeft += 1;
+    } else if (entry.phaseKey !== undefined) this.#phaseLeft += 1;
     return entry;
   }
 
@@ -211,7 +208,7 @@ export class PartitionProgress {
       this.#entries[this.#head] = undefined;
       this.#head += 1;
     }
-    if (this.#head === this.#entries.length || this.#head >= 1_024) {
+    if (this.#head >= 1_024) {
       this.#entries = this.#entries.slice(this.#head);
       this.#head = 0;
     }

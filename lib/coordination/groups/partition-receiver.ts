@@ -54,7 +54,7 @@ export class PartitionReceiver implements FollowingPartition {
       remembers: cursor.keys.isEnabled,
       mayBeRepeated: (revision, isPhase) => (isPhase && this.#isUnknown) || mayBeRepeated(revision, isPhase),
       cursor,
-      partitionKeyOf: handler.partitionKeyOf,
+      partitionText: handler.partitionText,
       push: (item) => {
         delivery.push(item);
       },

@@ -8,6 +8,7 @@ import {
   serializeCursor,
 } from '../../../lib/coordination/groups/group-cursor.js';
 import { PartitionCursor } from '../../../lib/coordination/groups/partition-cursor.js';
+import { ProgressEntry } from '../../../lib/coordination/groups/partition-progress.js';
 
 const POSITIONS = Array.from({ length: 100_000 }, (_, index) => keyPosition(`/orders/${index}`));
 const PLACES = POSITIONS.map((position) => ({ position }));
@@ -24,7 +25,7 @@ const ownedAt = (cursor: GroupCursor): PartitionCursor =>
 /** The stored cursor of an owner that dies in the call of a batch with all keys of a list. */
 function diedInBatch(cursor: GroupCursor): GroupCursor {
   const owned = ownedAt(cursor);
-  owned.begin(owned.progress.add(PLACES, 5, '/orders/99999'));
+  owned.begin(owned.progress.add(new ProgressEntry(PLACES, 5, '/orders/99999')));
   return owned.plan().cursor;
 }
 
@@ -42,8 +43,8 @@ describe('the cursor of an owned partition', () => {
 
   it('names an event that is tried until it is handled or parked', () => {
     const owned = ownedAt({ r: 5, done: [], stalls: 2, suspects: ['6/0', '7/0'], cluster: '' });
-    const first = owned.progress.add([{ position: '6/0' }], 6);
-    const second = owned.progress.add([{ position: '7/0' }], 7);
+    const first = owned.progress.add(new ProgressEntry([{ position: '6/0' }], 6));
+    const second = owned.progress.add(new ProgressEntry([{ position: '7/0' }], 7));
     for (const entry of [first, second]) owned.begin(entry);
     expect(owned.plan().cursor.trying).toEqual(['6/0', '7/0']);
     owned.committed(first);

@@ -7,7 +7,7 @@ import {
   positionOf,
   serializeCursor,
 } from '../../../lib/coordination/groups/group-cursor.js';
-import { PartitionProgress, type ProgressEntry } from '../../../lib/coordination/groups/partition-progress.js';
+import { PartitionProgress, ProgressEntry } from '../../../lib/coordination/groups/partition-progress.js';
 
 const cursorAt = (cursor: Partial<GroupCursor>): GroupCursor => ({ r: 0, done: [], stalls: 0, cluster: '', ...cursor });
 
@@ -46,7 +46,7 @@ describe('the progress of a partition', () => {
           const received = events.filter(({ revision }) => revision > cursor.r);
           const upTo = owner === 49 ? Infinity : (received[next() % (received.length + 1)]?.revision ?? Infinity);
           for (const event of received.filter(({ revision }) => revision <= upTo)) {
-            const entry = progress.add([event], event.revision);
+            const entry = progress.add(new ProgressEntry([event], event.revision));
             if (!entry.isFinished) open.push([event, entry]);
           }
           progress.seen(Math.min(upTo, events.at(-1)?.revision ?? 0));
@@ -71,7 +71,7 @@ describe('the progress of a partition', () => {
     for (let owner = 0; handled.length < events.length; owner += 1) {
       const progress = new PartitionProgress(parsed(cursor));
       const received = events.filter(({ revision }) => revision > cursor.r);
-      const entries = received.map((event) => progress.add([event], event.revision));
+      const entries = received.map((event) => progress.add(new ProgressEntry([event], event.revision)));
       progress.seen(3);
       const open = entries.filter(({ isFinished }) => !isFinished);
       for (let first = 0; first < 600 + owner; first += 200) {
@@ -98,7 +98,7 @@ describe('the progress of a partition', () => {
           const progress = new PartitionProgress(cursor);
           const open: ProgressEntry[] = [];
           for (const key of keys.filter((each) => each > (cursor.after ?? ''))) {
-            const entry = progress.add([{ position: keyPosition(key) }], 7, key);
+            const entry = progress.add(new ProgressEntry([{ position: keyPosition(key) }], 7, key));
             if (!entry.isFinished) open.push(entry);
           }
           expect(progress.snapshot().phase).toBe('initial');
@@ -121,7 +121,7 @@ describe('the progress of a partition', () => {
     const progress = new PartitionProgress(cursorAt({ r: 10, done: ['15/0'] }));
     progress.seen(12);
     expect(progress.snapshot()).toEqual({ r: 12, done: ['15/0'] });
-    expect(progress.add([{ position: '15/0' }], 15).isFinished).toBe(true);
+    expect(progress.add(new ProgressEntry([{ position: '15/0' }], 15)).isFinished).toBe(true);
     progress.seen(15);
     expect(progress.snapshot()).toEqual({ r: 15, done: [] });
   });
@@ -129,7 +129,7 @@ describe('the progress of a partition', () => {
   it('keeps no key of a list after the list', () => {
     const stored = cursorAt({ r: 7, phase: 'initial', after: 'a', done: [keyPosition('c'), '9/0'] });
     const progress = new PartitionProgress(stored);
-    const entry = progress.add([{ position: keyPosition('b') }], 7, 'b');
+    const entry = progress.add(new ProgressEntry([{ position: keyPosition('b') }], 7, 'b'));
     progress.listed();
     expect(progress.snapshot().done).toEqual([keyPosition('c'), '9/0']);
     expect(progress.snapshot(new Set([entry]))).toEqual({ r: 7, done: ['9/0'] });
@@ -139,9 +139,9 @@ describe('the progress of a partition', () => {
 
   it('stays in a phase while an event after the list is finished', () => {
     const progress = new PartitionProgress(cursorAt({ r: 7, phase: 'resync', base: { r: 3, done: [] } }));
-    const key = progress.add([{ position: keyPosition('a') }], 7, 'a');
+    const key = progress.add(new ProgressEntry([{ position: keyPosition('a') }], 7, 'a'));
     progress.listed();
-    progress.finish(progress.add([{ position: '8/0' }], 8));
+    progress.finish(progress.add(new ProgressEntry([{ position: '8/0' }], 8)));
     progress.seen(8);
     expect(progress.snapshot()).toEqual({
       phase: 'resync',
@@ -157,7 +157,7 @@ describe('the progress of a partition', () => {
   it('looks at the window only, however many events wait', () => {
     const progress = new PartitionProgress(cursorAt({}));
     const entries = Array.from({ length: 50_000 }, (_, index) =>
-      progress.add([{ position: `${index + 1}/0` }], index + 1),
+      progress.add(new ProgressEntry([{ position: `${index + 1}/0` }], index + 1)),
     );
     for (const entry of entries) {
       progress.finish(entry);

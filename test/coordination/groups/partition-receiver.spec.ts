@@ -13,7 +13,7 @@ const HANDLER = {
   range: { target: TARGET },
   handler: { event: () => undefined },
   delivery: { events: 'both' },
-  partitionKeyOf: (key: string) => key,
+  partitionText: undefined,
 } as unknown as GroupHandler;
 
 /** A put that a difference contains, or a deletion without a revision of its own. */

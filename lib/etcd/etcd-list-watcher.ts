@@ -27,7 +27,7 @@ const PAGE_BYTES = 3 * 1024 * 1024;
 /** Ranges that are compared with a member at a time, after a reconnect. */
 const MAX_COMPARISONS = 4;
 
-type ListCall = Pick<RequestOptions, 'signal' | 'session'>;
+type ListCall = Pick<RequestOptions, 'signal' | 'session' | 'isPatient'>;
 type ListRequest = Pick<RangeRequest, 'isSerializable' | 'keysOnly'> & { readonly revision?: number | undefined };
 
 interface Page {
@@ -55,7 +55,7 @@ export class EtcdListWatcher implements ListWatcher {
   }
 
   list(range: KeyRange, { revision, signal, onPage }: ListOptions): Promise<RangeList> {
-    return this.#pages(range, { revision }, { signal }, onPage);
+    return this.#pages(range, { revision }, { signal, isPatient: true }, onPage);
   }
 
   async stamps(range: KeyRange, { signal }: { readonly signal: AbortSignal }): Promise<StampList> {
@@ -71,7 +71,7 @@ export class EtcdListWatcher implements ListWatcher {
       stampsAt: (session, revision, isLinearizable, signal) =>
         this.#comparisons.run(signal, async () => {
           const request = { revision, keysOnly: true, isSerializable: !isLinearizable };
-          const { clusterId, records } = await this.#pages(range, request, { signal, session });
+          const { clusterId, records } = await this.#pages(range, request, { signal, session, isPatient: true });
           return { revision, clusterId, stamps: [...records.values()] };
         }),
       checkPermission: async (signal) => {

@@ -22,7 +22,7 @@ export interface ScriptedKey {
 
 export interface EtcdScript {
   /** Answers a page. @default an empty one */
-  readonly range?: (request: ScriptedRequest) => Buffer;
+  readonly range?: (request: ScriptedRequest) => Buffer | Promise<Buffer>;
   /** Answers a create. @default `created` */
   readonly watch?: (stream: ScriptedStream, request: ScriptedRequest) => void;
 }
@@ -96,11 +96,12 @@ export class ScriptedEtcd implements Disposable {
       stream.on('wantTrailers', () => {
         stream.sendTrailers({ 'grpc-status': '0' });
       });
-      stream.end(grpcMessage(path.endsWith('/Range') ? this.#range(request) : statusResponse()));
+      const answer = path.endsWith('/Range') ? this.#range(request) : statusResponse();
+      void Promise.resolve(answer).then((message) => stream.end(grpcMessage(message)));
     });
   }
 
-  #range(request: Buffer): Buffer {
+  #range(request: Buffer): Buffer | Promise<Buffer> {
     this.pages += 1;
     return this.script.range?.(readRequest(request)) ?? rangeResponse([]);
   }

@@ -13,6 +13,7 @@ import { GrpcCode } from '../transport/grpc-code.js';
 import { GrpcError } from '../transport/grpc-error.js';
 import type { Metadata } from '../transport/request-headers.js';
 import { afterFailure } from './call-failure.js';
+import { BusyLinkLimit } from './busy-link.js';
 import { describeConnectionFailures, isConnectTimeout } from './connection-failure.js';
 import { EtcdAuthentication } from './etcd-authentication.js';
 import type { ConnectionSettings } from './etcd-client.js';
@@ -38,6 +39,8 @@ export interface RequestOptions {
   readonly key?: string | undefined;
   /** May be sent again after a lost answer. */
   readonly isIdempotent: boolean;
+  /** Nobody waits for the time limit: it grows while the link is busy with other data. */
+  readonly isPatient?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Only over this session. */
   readonly session?: MemberSession | undefined;
@@ -141,8 +144,10 @@ export class EtcdConnection {
    * @throws EtcdTriggerError translated by `etcd-errors.ts`
    */
   async unary<Response>(method: UnaryMethod<Response>, request: Buffer, options: RequestOptions): Promise<Response> {
-    const { what, key, isIdempotent, signal } = options;
-    const deadline = performance.now() + this.#requestTimeoutMs;
+    const { what, key, isIdempotent, isPatient = false, signal } = options;
+    let deadline = performance.now() + this.#requestTimeoutMs;
+    // A read has two chances within its limit, so that one lost answer does not use it up.
+    const attemptLimit = new BusyLinkLimit(isIdempotent ? this.#requestTimeoutMs / 2 : this.#requestTimeoutMs);
     let renewals = 0;
     let last: EtcdTriggerError | undefined;
     for (let attempt = 0; ; attempt += 1) {
@@ -150,10 +155,13 @@ export class EtcdConnection {
       const token = await this.#within(deadline, options, last, this.token());
       const session = options.session ?? (await this.#within(deadline, options, last, this.#callSession(options)));
       const left = Math.max(1, deadline - performance.now());
-      // A read has two chances within its limit, so that one lost answer does not use it up.
-      const timeoutMs = isIdempotent && attempt === 0 ? Math.min(left, this.#requestTimeoutMs / 2) : left;
+      const timeoutMs = Math.min(left, attemptLimit.ms);
+      const bytes = session.grpc.bytesReceived;
       const outcome = await this.#send(session, method.path, request, { token, timeoutMs, signal });
       if (Buffer.isBuffer(outcome)) return decoded(method, outcome, options);
+      const isLate = isPatient && outcome.code === GrpcCode.DEADLINE_EXCEEDED;
+      if (isLate && attemptLimit.extend(session.grpc.bytesReceived - bytes))
+        deadline = performance.now() + attemptLimit.ms;
 
       signal?.throwIfAborted();
       const hasUser = this.#token !== undefined;

@@ -1,10 +1,14 @@
 import { NO_WATCH } from '../codec/watch-codec.js';
+import type { BusyLinkLimit } from '../connection/busy-link.js';
 import type { Watch } from './watch-receiver.js';
 
 export interface PendingCreatesOptions {
   /** Creates are sent one at a time. */
   readonly isSequential: () => boolean;
-  readonly limitMs: number;
+  /** Time in which the member must answer a create, counted from its sending. */
+  readonly limit: BusyLinkLimit;
+  /** Number of bytes that the session has received. */
+  readonly bytesReceived: () => number;
   readonly send: (watch: Watch) => void;
   readonly onTimeout: (watch: Watch) => void;
   /** Creates that were not sent wait behind one that has no answer within the limit. */
@@ -41,6 +45,7 @@ export class PendingCreates {
     if (!watch) return undefined;
     if (watchId === watch.id) this.#isVerified = true;
     this.#sent.delete(watch.id);
+    if (this.#sent.size === 0) this.#options.limit.reset();
     this.#sendNext();
     return watch;
   }
@@ -65,7 +70,7 @@ export class PendingCreates {
       this.#sent.set(id, watch);
       this.#options.send(watch);
     }
-    if (this.#sent.size > 0) this.#timer ??= this.#startTimer(this.#options.limitMs);
+    if (this.#sent.size > 0) this.#timer ??= this.#startTimer(this.#options.limit.ms);
   }
 
   #startTimer(ms: number): NodeJS.Timeout {
@@ -76,9 +81,11 @@ export class PendingCreates {
   }
 
   #checkTimeouts(): void {
-    const { limitMs, onTimeout, onBlocked } = this.#options;
+    const { limit, bytesReceived, onTimeout, onBlocked } = this.#options;
     const now = performance.now();
-    const isOverdue = ({ sentAt }: Watch): boolean => now - sentAt >= limitMs;
+    const isOverdue = ({ sentAt }: Watch): boolean => now - sentAt >= limit.ms;
+    const late = [...this.#sent.values()].find(isOverdue);
+    if (late) limit.extend(bytesReceived() - late.bytesAtSending);
     for (const watch of [...this.#sent.values()]) if (!watch.isCanceled && isOverdue(watch)) onTimeout(watch);
     if (this.#unsent.size > 0 && [...this.#sent.values()].some(isOverdue)) {
       const unsent = [...this.#unsent.values()];
@@ -87,7 +94,7 @@ export class PendingCreates {
     }
     // A create that nobody waits for matters only while it blocks others.
     const next = [...this.#sent.values()].find(({ isCanceled }) => !isCanceled || this.#unsent.size > 0);
-    if (next) this.#timer ??= this.#startTimer(Math.max(1, next.sentAt + limitMs - now));
+    if (next) this.#timer ??= this.#startTimer(Math.max(1, next.sentAt + limit.ms - now));
   }
 
   #oldest(): Watch | undefined {

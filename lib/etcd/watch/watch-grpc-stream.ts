@@ -14,6 +14,7 @@ import {
   watchIdOf,
   type WatchResponse,
 } from '../codec/watch-codec.js';
+import { BusyLinkLimit } from '../connection/busy-link.js';
 import { isLeaderless, translate } from '../connection/etcd-errors.js';
 import { type MemberSession, REQUIRE_LEADER } from '../connection/member-session.js';
 import type { GrpcError } from '../transport/grpc-error.js';
@@ -22,7 +23,7 @@ import { PendingCreates } from './pending-creates.js';
 import type { Watch, WatchReceiver } from './watch-receiver.js';
 
 const WATCH = '/etcdserverpb.Watch/Watch';
-/** Time in which the member must answer a create, counted from its sending. */
+/** Time in which the member must answer a create, counted from its sending, unless the link is busy. */
 export const CREATE_LIMIT_MS = 3_000;
 const PROGRESS_INTERVAL_MS = 60_000;
 /** Messages without events in one second that no etcd sends. */
@@ -68,7 +69,8 @@ export class WatchGrpcStream {
     this.#options = options;
     this.#creates = new PendingCreates({
       isSequential: () => session.isProxy,
-      limitMs: CREATE_LIMIT_MS,
+      limit: new BusyLinkLimit(CREATE_LIMIT_MS),
+      bytesReceived: () => session.grpc.bytesReceived,
       send: (watch) => {
         this.#send(watch);
       },
@@ -113,6 +115,7 @@ export class WatchGrpcStream {
       isCanceled: false,
       sentAt: 0,
       messagesAtSending: 0,
+      bytesAtSending: 0,
     };
     this.#watches.set(id, watch);
     this.#creates.add(watch);
@@ -154,6 +157,7 @@ export class WatchGrpcStream {
   #send(watch: Watch): void {
     watch.sentAt = performance.now();
     watch.messagesAtSending = this.#messages;
+    watch.bytesAtSending = this.#session.grpc.bytesReceived;
     this.#isProgressRequested = false;
     this.#stream.write(encodeWatchCreate(watch.request, watch.id));
   }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NO_WATCH } from '../../../lib/etcd/codec/watch-codec.js';
+import { BusyLinkLimit } from '../../../lib/etcd/connection/busy-link.js';
 import { PendingCreates } from '../../../lib/etcd/watch/pending-creates.js';
 import type { Watch } from '../../../lib/etcd/watch/watch-receiver.js';
 
@@ -9,12 +10,14 @@ function creates() {
   const sent: number[] = [];
   const timedOut: number[] = [];
   const blocked: number[] = [];
-  const server = { isSequential: false };
+  const server = { isSequential: false, bytes: 0 };
   const pending = new PendingCreates({
     isSequential: () => server.isSequential,
-    limitMs: LIMIT_MS,
+    limit: new BusyLinkLimit(LIMIT_MS),
+    bytesReceived: () => server.bytes,
     send: (watch) => {
       watch.sentAt = performance.now();
+      watch.bytesAtSending = server.bytes;
       sent.push(watch.id);
     },
     onTimeout: (watch) => {
@@ -171,5 +174,28 @@ describe('PendingCreates', () => {
 
     expect([pending.isEmpty, sent, timedOut]).toEqual([true, [1], []]);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('waits longer while the link is busy with other data, but not for ever', () => {
+    const { add, timedOut, server } = creates();
+    add(1);
+    server.bytes += 1_000_000;
+    vi.advanceTimersByTime(LIMIT_MS);
+    expect(timedOut).toEqual([]);
+    vi.advanceTimersByTime(7 * LIMIT_MS - 1);
+    expect(timedOut).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(timedOut).toEqual([1]);
+  });
+
+  it('waits as long as ever for the creates after an answer', () => {
+    const { pending, add, timedOut, server } = creates();
+    add(1);
+    server.bytes += 1_000_000;
+    vi.advanceTimersByTime(LIMIT_MS);
+    pending.answered(1);
+    add(2);
+    vi.advanceTimersByTime(LIMIT_MS);
+    expect(timedOut).toEqual([2]);
   });
 });

@@ -1,0 +1,37 @@
+/** Fewer bytes than this delay no answer by more than a second, on any link that a watch can use. */
+const BUSY_BYTES = 65_536;
+/** The most that a time limit grows on a busy link, as a multiple. */
+const MAX_GROWTH = 8;
+
+/**
+ * A time limit for the answer of the member, which doubles while the link is busy with other data. On a slow link,
+ * megabytes of events may be on their way before the answer: repeating the request would send them again, and never end.
+ */
+export class BusyLinkLimit {
+  readonly #firstMs: number;
+  #ms: number;
+
+  constructor(ms: number) {
+    this.#firstMs = ms;
+    this.#ms = ms;
+  }
+
+  get ms(): number {
+    return this.#ms;
+  }
+
+  /**
+   * The limit is over without an answer. Returns true if it has doubled.
+   * @param bytes received on the session meanwhile
+   */
+  extend(bytes: number): boolean {
+    if (bytes < BUSY_BYTES || this.#ms >= MAX_GROWTH * this.#firstMs) return false;
+    this.#ms *= 2;
+    return true;
+  }
+
+  /** An answer has arrived: the next one has the first limit again. */
+  reset(): void {
+    this.#ms = this.#firstMs;
+  }
+}

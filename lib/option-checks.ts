@@ -39,9 +39,10 @@ export function checkKnown(
   known: Readonly<Record<string, true>>,
   { path = '', owner = '', elsewhere = [] }: KnownOptions = {},
 ): void {
-  const unknown = Object.entries(given).find(([name, value]) => value !== undefined && !Object.hasOwn(known, name));
-  if (!unknown) return;
-  const [name] = unknown;
+  const isUnknown = (name: string): boolean =>
+    !Object.hasOwn(known, name) && (given as Readonly<Record<string, unknown>>)[name] !== undefined;
+  const name = Object.keys(given).find(isUnknown);
+  if (name === undefined) return;
   const names = Object.keys(known);
   const nearest = nearestName(name, names);
   const [moved, ...others] = elsewhere.filter((each) => each.endsWith(`.${name}`));

@@ -26,15 +26,13 @@ export const isMet = ({ revision, createRevision, lease }: Condition, record: Ke
   (lease === undefined || lease === (record?.lease ?? '0'));
 
 /** The number of etcd's compares that the conditions take. */
-export const compareCount = (conditions: readonly Condition[]): number =>
-  conditions
-    .flatMap(({ revision, createRevision, lease, noneCreatedBefore }) => [
-      revision,
-      createRevision,
-      lease,
-      noneCreatedBefore,
-    ])
-    .filter((target) => target !== undefined).length;
+export function compareCount(conditions: readonly Condition[]): number {
+  let count = 0;
+  for (const { revision, createRevision, lease, noneCreatedBefore } of conditions) {
+    for (const target of [revision, createRevision, lease, noneCreatedBefore]) if (target !== undefined) count += 1;
+  }
+  return count;
+}
 
 export type Operation =
   | { readonly type: 'put'; readonly rawKey: string; readonly value: Buffer; readonly lease?: string | undefined }

@@ -7,7 +7,7 @@ import { startApp } from '../support/start-app.js';
 class Candidate extends FixtureProcess {
   /** The tokens of its terms. */
   get tokens(): number[] {
-    return this.numbers('elected').flat();
+    return this.numbers('acquired').flatMap(([token = 0]) => token);
   }
 }
 
@@ -24,7 +24,7 @@ describe('the leadership of a process', () => {
     return { tokens, [Symbol.asyncDispose]: () => app[Symbol.asyncDispose]() };
   };
   const start = async (): Promise<Candidate> => {
-    const candidate = new Candidate('election.mjs', etcd.hosts.join());
+    const candidate = new Candidate('election.mjs', etcd.hosts.join(), 'pod');
     await eventually(() => candidate.output.includes('ready'));
     return candidate;
   };
@@ -52,11 +52,12 @@ describe('the leadership of a process', () => {
     first.signal('SIGSTOP');
     await eventually(() => second.tokens.length === 1);
     first.signal('SIGCONT');
-    await eventually(() => first.output.includes('refused ETCD_FENCE_LOST'));
+    const [token = 0] = first.tokens;
+    await eventually(() => first.output.includes(`refused ${token} ETCD_FENCE_LOST held=false`));
     const written = effects.tokens.length;
     await eventually(() => effects.tokens.length > written + 3);
 
-    expect(first.output).toContain('continued held=false');
+    expect(first.output).toContain(`continued ${token} held=false`);
     expect(effects.tokens).toEqual(ascending(effects.tokens));
     expect([first.tokens.length, second.tokens.length]).toEqual([1, 1]);
   });
@@ -68,7 +69,7 @@ describe('the leadership of a process', () => {
     const stopping = first.end('SIGTERM');
     await eventually(() => second.tokens.length === 1);
     await stopping;
-    expect(first.output).toContain('ended while held');
+    expect(first.numbers('ended').flat()).toEqual(first.tokens);
     expect(first.output).not.toContain('refused');
   });
 });

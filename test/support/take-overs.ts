@@ -1,4 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from './eventually.js';
+import type { OwnEtcd } from './own-etcd.js';
+import type { Pods } from './pods.js';
 
 const PROBE_MS = 20;
 /** Below the second that a take-over may last beyond the time to live. */
@@ -6,41 +9,42 @@ const MAX_STALL_MS = 250;
 
 /**
  * The times of take-overs. A machine that is busy with something else proves nothing about them: a time counts as
- * measured quietly only if neither a timer of this process nor etcd had to be waited for meanwhile.
+ * measured quietly only if neither a timer of any process nor etcd had to be waited for meanwhile.
  */
 export class TakeOvers implements AsyncDisposable {
-  readonly #ask: () => Promise<unknown>;
+  /** Descriptions of those that were measured quietly and took longer than their limit. */
+  readonly late: string[] = [];
+  readonly #etcd: OwnEtcd;
+  readonly #pods: Pods;
   readonly #probing: Promise<void>;
   readonly #allMs: number[] = [];
   readonly #quietMs: number[] = [];
   #longestStallMs = 0;
+  #stallsBefore = 0;
+  #leaderChangesBefore: number | undefined;
   #isEnded = false;
 
-  /** @param ask a small request to etcd */
-  constructor(ask: () => Promise<unknown>) {
-    this.#ask = ask;
+  constructor(etcd: OwnEtcd, pods: Pods) {
+    this.#etcd = etcd;
+    this.#pods = pods;
     this.#probing = this.#probe();
   }
 
-  /** A take-over begins: stalls count from now on. */
-  begin(): void {
+  /** A take-over is about to begin: stalls count from now on. */
+  async begin(): Promise<void> {
+    this.#leaderChangesBefore = await this.#leaderChanges();
+    this.#stallsBefore = this.#stallsOfPods;
     this.#longestStallMs = 0;
   }
 
-  /** A take-over that began with the last `begin` has ended. */
-  add(tookMs: number): void {
+  /** The take-over has ended. One during an election of etcd does not count, because each lease gets its full time again. */
+  async end(subject: string, { tookMs, limitMs }: { tookMs: number; limitMs: number }): Promise<void> {
+    const isQuiet = this.#longestStallMs < MAX_STALL_MS && this.#stallsOfPods === this.#stallsBefore;
+    if ((await this.#leaderChanges()) !== this.#leaderChangesBefore) return;
     this.#allMs.push(tookMs);
-    if (this.#longestStallMs < MAX_STALL_MS) this.#quietMs.push(tookMs);
-  }
-
-  /** The longest one that was measured quietly; 0 for none. */
-  get longestQuietMs(): number {
-    return Math.max(0, ...this.#quietMs);
-  }
-
-  /** The median of those that were measured quietly; 0 for none. A single process that was slow does not change it. */
-  get medianQuietMs(): number {
-    return quantile(this.#quietMs, 0.5);
+    if (!isQuiet) return;
+    this.#quietMs.push(tookMs);
+    if (tookMs >= limitMs) this.late.push(`${subject}: ${Math.round(tookMs)} ms`);
   }
 
   /** For a report: milliseconds, except for the counts. */
@@ -52,7 +56,7 @@ export class TakeOvers implements AsyncDisposable {
       'p99, ms': at(0.99),
       'max, ms': at(1),
       'on a quiet machine': this.#quietMs.length,
-      'longest of these, ms': Math.round(this.longestQuietMs),
+      'longest of these, ms': Math.round(Math.max(0, ...this.#quietMs)),
     };
   }
 
@@ -61,12 +65,24 @@ export class TakeOvers implements AsyncDisposable {
     await this.#probing;
   }
 
+  /** How often a timer of an application process was late. */
+  get #stallsOfPods(): number {
+    return this.#pods.numbers('stalled').filter(([ms = 0]) => ms >= MAX_STALL_MS).length;
+  }
+
+  #leaderChanges(): Promise<number> {
+    return eventually(async () => (await this.#etcd.first.metric('etcd_server_leader_changes_seen_total')) ?? 0);
+  }
+
   async #probe(): Promise<void> {
     while (!this.#isEnded) {
       const begin = performance.now();
       await sleep(PROBE_MS);
       const asked = performance.now();
-      await this.#ask().catch(() => undefined);
+      await this.#etcd.direct
+        .get('/')
+        .exec()
+        .catch(() => undefined);
       const stallMs = Math.max(asked - begin - PROBE_MS, performance.now() - asked);
       this.#longestStallMs = Math.max(this.#longestStallMs, stallMs);
     }

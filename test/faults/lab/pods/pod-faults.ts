@@ -54,16 +54,16 @@ export async function injectPodFault(fault: PodFault, fleet: PodFleet): Promise<
       await fleet.end(pod, fault.kind === 'pod killed' ? 'SIGKILL' : 'SIGTERM');
       return () => fleet.scaleTo(PODS);
     case 'pod stopped':
-      pod.process.signal('SIGSTOP');
+      pod.signal('SIGSTOP');
       await sleep(LONGER_THAN_LEASE_MS);
       return () => {
-        pod.process.signal('SIGCONT');
+        pod.signal('SIGCONT');
       };
     case 'pod partitioned':
-      for (const link of pod.links) link.freeze(fault.direction);
+      pod.partition(fault.direction);
       await sleep(LONGER_THAN_LEASE_MS);
       return () => {
-        for (const link of pod.links) link.thaw(fault.direction);
+        pod.heal();
       };
     case 'redeployment':
       await fleet.redeploy();

@@ -1,29 +1,21 @@
 import { eventually } from '../../../support/eventually.js';
-import { FixtureProcess } from '../../../support/fixture-process.js';
-import { TcpProxy } from '../../../support/tcp-proxy.js';
+import { PodProcess } from '../../../support/pod-process.js';
 import type { Random } from '../random.js';
-
-/** An application process, with links to the members of its own. */
-export interface Pod {
-  readonly process: FixtureProcess;
-  readonly links: readonly TcpProxy[];
-}
 
 /** The processes of one application, which take part in the same handler groups. */
 export class PodFleet implements AsyncDisposable {
-  readonly #ports: readonly number[];
+  readonly #hosts: readonly string[];
   readonly #random: Random;
-  #pods: readonly Pod[] = [];
+  #pods: readonly PodProcess[] = [];
   #started = 0;
 
-  /** @param ports client ports of the members */
-  constructor(ports: readonly number[], random: Random) {
-    this.#ports = ports;
+  constructor(hosts: readonly string[], random: Random) {
+    this.#hosts = hosts;
     this.#random = random;
   }
 
   /** Returns one of the processes. */
-  pick(): Pod {
+  pick(): PodProcess {
     return this.#random.pick(this.#pods);
   }
 
@@ -42,10 +34,9 @@ export class PodFleet implements AsyncDisposable {
     }
   }
 
-  async end(pod: Pod, signal: NodeJS.Signals): Promise<void> {
+  async end(pod: PodProcess, signal: NodeJS.Signals): Promise<void> {
     this.#pods = this.#pods.filter((each) => each !== pod);
-    await pod.process.end(signal);
-    for (const link of pod.links) link.stop();
+    await pod.end(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -53,10 +44,9 @@ export class PodFleet implements AsyncDisposable {
   }
 
   async #start(): Promise<void> {
-    const links = await Promise.all(this.#ports.map((port) => TcpProxy.start(port)));
-    const hosts = links.map(({ endpoint }) => endpoint).join();
-    const process = new FixtureProcess('group-effects.mjs', hosts, `pod-${(this.#started += 1)}`);
-    this.#pods = [...this.#pods, { process, links }];
-    await eventually(() => process.output.includes('ready'), { withinMs: 120_000 });
+    const name = `pod-${(this.#started += 1)}`;
+    const pod = await PodProcess.start('group-effects.mjs', { hosts: this.#hosts, name });
+    this.#pods = [...this.#pods, pod];
+    await eventually(() => pod.output.includes('ready'), { withinMs: 120_000 });
   }
 }

@@ -40,10 +40,7 @@ export class PodLaboratory implements AsyncDisposable {
     this.#recorder = recorder;
     this.#options = options;
     this.#injector = new Injector(cluster);
-    this.#fleet = new PodFleet(
-      cluster.members.map(({ clientPort }) => clientPort),
-      random.fork(),
-    );
+    this.#fleet = new PodFleet(cluster.etcd.hosts, random.fork());
     this.#writers = new OrderWriters(cluster.direct, random.fork());
   }
 

@@ -198,6 +198,12 @@ export function parseObject(value: Buffer): Record<string, unknown> {
   }
 }
 
+/** True for a value that a later version of this library has written, in a format that this one does not know. */
+export function isOfLaterVersion(value: Buffer): boolean {
+  const { v } = parseObject(value);
+  return typeof v === 'number' && v > 1;
+}
+
 export const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const listOf = (value: unknown): string[] =>

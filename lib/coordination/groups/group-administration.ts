@@ -5,6 +5,7 @@ import type { ListWatcher } from '../../backend/list-watcher.js';
 import type { TransactionLimits } from '../../backend/transaction-limits.js';
 import { GroupBusyError, InvalidOptionsError, WriteError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
+import { isOfLaterVersion } from '../members.js';
 import { type CoordinationKeys, type GroupKeys, partitionName } from '../coordination-keys.js';
 import { cursorKeys, firstCursor, type GroupConfig, parseConfig, serializeConfig } from './group-config.js';
 import { type CursorStamp, type GroupCursor, parseCursor, revisionOf, serializeCursor } from './group-cursor.js';
@@ -111,7 +112,9 @@ export class GroupAdministration {
     const what = `reset the group ${quoted(name)}`;
     const keys = this.#keysOf(name);
     const { config, condition } = await this.#config(what, keys);
-    const next = own ?? config;
+    const cursors = await this.#list(keys.cursors);
+    if (cursors.some(({ value }) => isOfLaterVersion(value))) throw otherVersion(what);
+    const next = { ...(own ?? config), others: config.others };
     const stamp = this.#options.stamp();
     const former = cursorKeys(keys, config.partitions).slice(next.partitions);
     const owners = Array.from(
@@ -189,7 +192,7 @@ export class GroupAdministration {
     if (!record) throw new InvalidOptionsError(`${what}: etcd has no such group; no instance has used it yet`);
     const config = parseConfig(record.value);
     if (config) return { config, condition: { rawKey, revision: record.revision } };
-    throw new WriteError(`${what}: another version of this library has stored it; update this instance`);
+    throw otherVersion(what);
   }
 
   async #cursor(what: string, rawKey: string): Promise<FoundCursor> {
@@ -199,6 +202,7 @@ export class GroupAdministration {
       const { revision, createRevision } = record;
       return { condition: { rawKey, revision }, createRevision, cursor: found.cursor };
     }
+    if (record && isOfLaterVersion(record.value)) throw otherVersion(what);
     throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
   }
 
@@ -208,6 +212,9 @@ export class GroupAdministration {
     return [...(await this.#options.listWatcher.list(range, { signal })).records.values()];
   }
 }
+
+const otherVersion = (what: string): WriteError =>
+  new WriteError(`${what}: another version of this library has stored it; update this instance`);
 
 /** True for a cursor of a group that nobody has begun to handle. */
 const isUntouched = ({ phase, r }: GroupCursor): boolean => phase === 'now' || (phase === 'initial' && r === 0);

@@ -11,20 +11,22 @@ export interface GroupConfig {
   readonly target: string;
   readonly partitions: number;
   readonly partitionBy: string | undefined;
+  /** What else is stored: the fields of a later version, which are kept. */
+  readonly others?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Why an instance takes no part in a group. */
 export type ConfigMismatch =
   { readonly kind: 'version' } | { readonly kind: 'partitions'; readonly stored: number } | { readonly kind: 'target' };
 
-export const serializeConfig = ({ target, partitions, partitionBy }: GroupConfig): Buffer =>
-  Buffer.from(JSON.stringify({ v: 1, target, partitions, partitionBy }));
+export const serializeConfig = ({ target, partitions, partitionBy, others }: GroupConfig): Buffer =>
+  Buffer.from(JSON.stringify({ v: 1, ...others, target, partitions, partitionBy }));
 
 /** Returns `undefined` for a value that this version cannot read. */
 export function parseConfig(value: Buffer): GroupConfig | undefined {
-  const { v, target, partitions, partitionBy } = parseObject(value);
+  const { v, target, partitions, partitionBy, ...others } = parseObject(value);
   if (v !== 1 || typeof target !== 'string' || !isPartitions(partitions)) return undefined;
-  return { target, partitions, partitionBy: typeof partitionBy === 'string' ? partitionBy : undefined };
+  return { target, partitions, partitionBy: typeof partitionBy === 'string' ? partitionBy : undefined, others };
 }
 
 const isPartitions = (value: unknown): value is number =>

@@ -142,6 +142,33 @@ function hasPosition(done: readonly string[], revision: number, rawKey: string):
 export const serializeCursor = (cursor: GroupCursor, { by, at }: CursorStamp): Buffer =>
   Buffer.from(JSON.stringify({ v: 1, ...cursor, by, at }));
 
+const FIELDS: Readonly<Record<keyof GroupCursor | keyof CursorStamp | 'v', true>> = {
+  v: true,
+  r: true,
+  done: true,
+  phase: true,
+  after: true,
+  base: true,
+  trying: true,
+  suspects: true,
+  stalls: true,
+  was: true,
+  cluster: true,
+  created: true,
+  remembers: true,
+  released: true,
+  interrupted: true,
+  by: true,
+  at: true,
+};
+
+/**
+ * The fields of a cursor that a later version has added. The next write leaves them out: they describe what that version
+ * has handled, and would be wrong after events that this version handles.
+ */
+export const unknownFieldsOf = (value: Buffer): readonly string[] =>
+  Object.keys(parseObject(value)).filter((name) => !Object.hasOwn(FIELDS, name));
+
 /** Returns `undefined` for a value that this version cannot read. */
 export function parseCursor(value: Buffer): StoredCursor | undefined {
   const object = parseObject(value);

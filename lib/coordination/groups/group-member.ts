@@ -286,10 +286,10 @@ export class GroupMember implements Participant {
   #checkConfig(stored: Buffer): boolean {
     const mismatch = mismatchOf(stored, this.#config);
     if (!mismatch) {
-      this.#problems.clear('group');
+      this.#problems.clear('config');
       return true;
     }
-    this.#problems.report('group', mismatchSentence(this.name, this.#config, mismatch));
+    this.#problems.report('config', mismatchSentence(this.name, this.#config, mismatch));
     this.#options.members.withdraw('groups', this.name);
     for (const owner of this.owned) void owner.end();
     return false;

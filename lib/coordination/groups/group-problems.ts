@@ -11,8 +11,8 @@ export interface GroupProblemsOptions {
   readonly stopping: AbortSignal;
 }
 
-/** A partition, or the group as a whole. */
-export type ProblemSubject = number | 'group';
+/** A partition, the group as a whole, or its stored configuration, which ends only with another one. */
+export type ProblemSubject = number | 'group' | 'config';
 
 /** The reasons why this instance does not take part in a group as it should, each logged once. */
 export class GroupProblems {
@@ -27,6 +27,11 @@ export class GroupProblems {
   /** One sentence for each reason. */
   get all(): readonly string[] {
     return [...new Set(this.#sentences.values())];
+  }
+
+  /** True if the problem is none of single partitions. */
+  get isStopped(): boolean {
+    return this.#sentences.has('group') || this.#sentences.has('config');
   }
 
   report(subject: ProblemSubject, sentence: string): void {

@@ -19,6 +19,8 @@ export interface ParkedRecord {
   readonly value?: string | undefined;
   /** True from a redrive to the call. */
   readonly redrive?: boolean | undefined;
+  /** What else is stored: the fields of a later version, which are kept. */
+  readonly others?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The longest value that is stored with a parked event, in bytes. */
@@ -49,11 +51,13 @@ export function parkedRecordOf(
   };
 }
 
-export const serializeParked = (record: ParkedRecord): Buffer => Buffer.from(JSON.stringify({ v: 1, ...record }));
+export const serializeParked = ({ others, ...record }: ParkedRecord): Buffer =>
+  Buffer.from(JSON.stringify({ v: 1, ...others, ...record }));
 
 /** Returns `undefined` for a value that this version cannot read. */
 export function parseParked(bytes: Buffer): ParkedRecord | undefined {
-  const { v, key, type, revision, createRevision, version, attempts, error, at, value, redrive } = parseObject(bytes);
+  const { v, key, type, revision, createRevision, version, attempts, error, at, value, redrive, ...others } =
+    parseObject(bytes);
   const isReadable = v === 1 && typeof key === 'string' && (type === 'put' || type === 'delete');
   if (!isReadable || typeof revision !== 'number') return undefined;
   return {
@@ -67,6 +71,7 @@ export function parseParked(bytes: Buffer): ParkedRecord | undefined {
     at: numberOf(at),
     value: typeof value === 'string' ? value : undefined,
     redrive: redrive === true ? true : undefined,
+    others,
   };
 }
 

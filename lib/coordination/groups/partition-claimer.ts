@@ -3,7 +3,14 @@ import { Claim } from '../claim.js';
 import type { CoordinationContext } from '../claim-keeper.js';
 import { type GroupKeys, partitionName } from '../coordination-keys.js';
 import { type InstanceIdentity, ownerValue } from '../members.js';
-import { claimedCursor, type CursorStamp, type GroupCursor, parseCursor, serializeCursor } from './group-cursor.js';
+import {
+  claimedCursor,
+  type CursorStamp,
+  type GroupCursor,
+  parseCursor,
+  serializeCursor,
+  unknownFieldsOf,
+} from './group-cursor.js';
 
 export interface PartitionClaimerOptions {
   readonly group: string;
@@ -35,6 +42,8 @@ export class CursorProblem extends Error {}
 /** Claims partitions: the owner key and the cursor are written in one transaction. */
 export class PartitionClaimer {
   readonly #options: PartitionClaimerOptions;
+  /** The fields of cursors that were reported as left out. */
+  readonly #reported = new Set<string>();
 
   constructor(options: PartitionClaimerOptions) {
     this.#options = options;
@@ -77,11 +86,22 @@ export class PartitionClaimer {
       signal,
     );
     if (!outcome.created) return undefined;
+    this.#reportLost(unknownFieldsOf(record.value));
     const name = this.#options.partitions === 1 ? group : `${group}/${partition}`;
     const { createRevision } = outcome;
     const claim = new Claim({ name, rawKey, createRevision, lease, keeper, keyValue, fences });
     const mayRepeat = last.released !== true || last.interrupted === true;
     return { claim, cursorKey, cursor, createRevision: record.createRevision, mayRepeat };
+  }
+
+  #reportLost(fields: readonly string[]): void {
+    const { group, context } = this.#options;
+    const added = fields.filter((field) => !this.#reported.has(field));
+    if (added.length === 0) return;
+    for (const field of added) this.#reported.add(field);
+    context.log.warn(
+      `a later version of this library has stored more in the cursors of the group ${quoted(group)} (${added.map(quoted).join(', ')}); this instance stores them without that`,
+    );
   }
 
   #problem(partition: number, fault: string): string {

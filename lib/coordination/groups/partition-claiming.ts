@@ -64,13 +64,15 @@ export class PartitionClaiming {
   /** Claims and gives up partitions according to the members of the group. */
   evaluate({ config, owners }: SeenGroup, members: readonly string[]): void {
     this.#settle(members);
-    const { group, partitions, instance, owned } = this.#options;
+    const { group, partitions, instance, owned, problems } = this.#options;
     if (!members.includes(instance)) return;
     const assignment = assignPartitions({ group, partitions, members, owners });
     for (let partition = 0; partition < partitions; partition += 1) {
       const isAssigned = assignment.get(partition) === instance;
       const own = owned.get(partition);
       if (own && !isAssigned && this.#isSettled && !this.#substituted.has(partition)) void own.end();
+      // Another instance could use the cursor.
+      if (!own && owners.has(partition)) problems.clear(partition);
       if (own || this.#claiming.has(partition) || owners.has(partition)) continue;
       if (isAssigned) this.#begin(partition, config);
       else this.#claimLater(partition, members);
@@ -111,7 +113,11 @@ export class PartitionClaiming {
     const cancel = clock.after(waitMs, () => {
       this.#waiting.delete(partition);
       const now = seen();
-      if (!now || now.owners.has(partition) || problems.all.length > 0) return;
+      if (!now || now.owners.has(partition)) return;
+      if (problems.isStopped) {
+        this.#claimLater(partition, members);
+        return;
+      }
       this.#substituted.add(partition);
       this.#begin(partition, now.config);
     });

@@ -1,4 +1,12 @@
-import { type EtcdTriggerDescription, EtcdTriggerInspector, GroupBusyError, GroupRegistry } from 'nestjs-etcd-trigger';
+import { Injectable } from '@nestjs/common';
+import {
+  type EtcdTriggerDescription,
+  EtcdTriggerInspector,
+  GroupBusyError,
+  GroupRegistry,
+  type WatchEvent,
+  WatchKey,
+} from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../../support/collecting-logger.js';
@@ -81,6 +89,26 @@ describe('a change of a group', () => {
     expect(repeated.length).toBeGreaterThan(0);
     expect(repeated.length).toBeLessThan(15);
     expect(fake.keys('/co/v1/groups/billing/cursors/')).toHaveLength(3);
+  });
+
+  it('goes on at its cursor when the class and the method of its handler have other names', async () => {
+    const fake = new FakeCluster({ '/orders/a': '1' });
+    const values: string[] = [];
+    const record = ({ value }: WatchEvent): void => void values.push(value?.toString() ?? '');
+    @Injectable()
+    class Invoices {
+      @WatchKey('/orders/', { group: 'billing' })
+      write(event: WatchEvent): void {
+        record(event);
+      }
+    }
+    const first = await startInstance(fake, groupHandlerOf(record));
+    expect(first.app.get(GroupRegistry).list()).toMatchObject([{ name: 'billing', handler: 'Orders.on' }]);
+    await first[Symbol.asyncDispose]();
+    fake.put('/orders/b', '2');
+    await using second = await startInstance(fake, Invoices);
+    expect(second.app.get(GroupRegistry).list()).toMatchObject([{ name: 'billing', handler: 'Invoices.write' }]);
+    expect(values).toEqual(['1', '2']);
   });
 
   it('overwrites nothing that another version has written', async () => {

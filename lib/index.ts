@@ -98,6 +98,7 @@ export { OnLeadershipLost } from './handlers/decorators/on-leadership-lost.decor
 export { OnWatchError } from './handlers/decorators/on-watch-error.decorator.js';
 export { OnWatchResync } from './handlers/decorators/on-watch-resync.decorator.js';
 export {
+  Delivery,
   Event,
   Fenced,
   Key,

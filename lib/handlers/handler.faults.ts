@@ -108,6 +108,8 @@ function enhancerFaults({ method, parameters }: Pick<HandlerPlan, 'method' | 'pa
     );
 }
 
+const BATCH_PARAMETERS: readonly HandlerParameterKind[] = ['payload', 'context', 'signal', 'fence'];
+
 function parameterFaults({ parameters, target, options }: HandlerPlan): string[] {
   const faults: string[] = [];
   for (const { kind, index, data, factory } of parameters) {
@@ -119,8 +121,10 @@ function parameterFaults({ parameters, target, options }: HandlerPlan): string[]
         `@KeyParam('${printable(String(data))}'): ${describeHandlerTarget(target)} has no ${quoted(`:${String(data)}`)}`,
       );
     }
-    if (options.batch === true && kind !== undefined && !['payload', 'signal', 'fence'].includes(kind)) {
-      faults.push('a method with "batch" supports only the decorators @Payload() (the batch), @Signal() and @Fenced()');
+    if (options.batch === true && kind !== undefined && !BATCH_PARAMETERS.includes(kind)) {
+      faults.push(
+        'a method with "batch" supports only the decorators @Payload() (the batch), @Delivery(), @Signal() and @Fenced()',
+      );
     }
     if (kind === 'fence' && options.group === undefined)
       faults.push('@Fenced() needs "group": without it, the method is called on every instance');

@@ -402,7 +402,7 @@ describe('a @WatchKey method', () => {
       'Orders.swapped: parameter 0 is declared as Item, but "type" is Order',
       'Orders.number: parameter 0 is declared as Number, but @Key() provides String',
       'Orders.hole: parameter 0 would be undefined: decorate every parameter or none',
-      'Orders.keyOfBatch: a method with "batch" supports only the decorators @Payload() (the batch), @Signal() and @Fenced()',
+      'Orders.keyOfBatch: a method with "batch" supports only the decorators @Payload() (the batch), @Delivery(), @Signal() and @Fenced()',
       'Orders.typedBatch: "type" cannot be combined with "batch", which delivers the bytes of many keys: remove one of them',
       'Orders.pointless: "onInvalid" and "unknown" require a "type"',
       'Orders.twice: the target "/a/:b/:b" has the parameter ":b" twice',

@@ -2,6 +2,7 @@
 import { ParseIntPipe } from '@nestjs/common';
 import { IsInt, IsString } from 'class-validator';
 import {
+  Delivery,
   type DeliveryContext,
   Event,
   Key,
@@ -63,6 +64,8 @@ export class Accepted {
   @WatchKey('/orders/', { type: Order })
   event(@Event() _event: WatchEvent, @Signal() _signal: AbortSignal) {}
   @WatchKey('/orders/', { type: Order })
+  delivery(@Delivery() _delivery: DeliveryContext) {}
+  @WatchKey('/tenants/:tenant/limits')
   signal(@Signal() _signal: AbortSignal, @Key() _key: string) {}
   @WatchKey('/orders/', CONVERTED)
   converted(_order: Converted) {}

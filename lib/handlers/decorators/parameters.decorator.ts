@@ -44,7 +44,7 @@ export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>
   key: '@Key()',
   'key-parameter': '@KeyParam()',
   signal: '@Signal()',
-  context: 'the context',
+  context: '@Delivery()',
   fence: '@Fenced()',
 };
 
@@ -75,6 +75,12 @@ export const Signal = (...pipes: ParameterPipe[]): ParameterDecorator => paramet
 
 /** Injects the `Fence` of the event's partition. Only in a handler with `group`. */
 export const Fenced = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('fence', undefined, pipes);
+
+/**
+ * Injects the `DeliveryContext` of the call: its attempt, its signal, and in a handler group also its fence, whether the
+ * event is redelivered, and `commit()`.
+ */
+export const Delivery = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('context', undefined, pipes);
 
 /** Returns the decorated parameters of a method in any order, inherited ones included. */
 export function parametersOf(type: object, method: string): readonly HandlerParameter[] {

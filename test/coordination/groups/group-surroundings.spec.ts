@@ -2,10 +2,13 @@ import { Injectable, Scope, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { IsInt } from 'class-validator';
 import {
+  Delivery,
   type DeliveryContext,
   EtcdTriggerModule,
   getGroupRegistryToken,
   type GroupRegistry,
+  KeyParam,
+  Payload,
   type WatchEvent,
   WatchKey,
 } from 'nestjs-etcd-trigger';
@@ -59,6 +62,29 @@ describe('a group', () => {
     await close();
     expect(home.keys('/co/v1/groups/billing/owners/')).toEqual([]);
     expect(eu.keys('/co/v1/groups/billing/owners/')).toEqual([]);
+  });
+
+  it('calls a method with decorated parameters, one of which is the context of the call', async () => {
+    const fake = new FakeCluster({ '/orders/a': '{"count":1}' });
+    const seen: unknown[] = [];
+    @Injectable()
+    class Orders {
+      @WatchKey('/orders/:id', { group: 'billing', type: Effect })
+      async on(
+        @KeyParam('id') id: string,
+        @Payload() order: Effect | undefined,
+        @Delivery() { attempt, fence, redelivered, commit }: DeliveryContext,
+      ): Promise<void> {
+        seen.push({ id, attempt, redelivered, held: fence?.held });
+        await commit((tx) => {
+          tx.put(`/effects/${id}`, { count: (order?.count ?? 0) + 1 });
+        });
+      }
+    }
+    await using instance = await startInstance(fake, Orders, { configs });
+    await settled(instance.app);
+    expect(fake.json('/effects/a')).toEqual({ count: 2 });
+    expect(seen).toEqual([{ id: 'a', attempt: 1, redelivered: false, held: true }]);
   });
 
   it('below a key prefix shares nothing with the group of another prefix', async () => {

@@ -29,7 +29,7 @@ export const coordination: Benchmark = {
     };
     const locks = await beside('locks', Math.ceil(300 / divisor));
     const handOvers = await beside('handOvers', Math.ceil(50 / divisor));
-    const puts = Math.ceil(5_000 / divisor);
+    const puts = Math.ceil(20_000 / divisor);
     const fenced = await interleave(
       Object.values(FENCED).map((work) => {
         return { name: work, program: 'coordination-ours', options: { hosts: etcd.hosts, work, count: puts } };

@@ -50,7 +50,6 @@ export class PartitionDelivery {
   readonly #backlog = new Fifo<GroupItem>();
   #isStopped = false;
   #isAdmitting = false;
-  #yields = false;
   #needsDrain = false;
   #halted: WatchFailure | undefined;
   #begun = 0;
@@ -141,8 +140,7 @@ export class PartitionDelivery {
         break;
       }
       this.#queue.push(next);
-      if (this.#yields || (count % 64 === 0 && performance.now() > until)) {
-        this.#yields = false;
+      if (count % 64 === 0 && performance.now() > until) {
         SYSTEM_CLOCK.soon(() => {
           this.#isAdmitting = false;
           this.admit();
@@ -154,11 +152,6 @@ export class PartitionDelivery {
     if (!this.#needsDrain || this.pending > BOUND / 2) return;
     this.#needsDrain = false;
     this.#options.onDrain();
-  }
-
-  /** Lets the event loop send what was just written, before handlers that finish synchronously go on. */
-  yield(): void {
-    this.#yields = true;
   }
 
   pause(): void {

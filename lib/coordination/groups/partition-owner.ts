@@ -223,15 +223,9 @@ export class PartitionOwner {
     }
     if (!isStored) this.cursor.finish(item);
     const { unsaved, keys } = this.cursor;
-    // The next events are handled while the answer is on its way.
-    if (keys.isFull || unsaved >= this.#options.handler.options.everyEvents / 2) this.#storeSoon();
+    if (keys.isFull || unsaved >= this.#options.handler.options.everyEvents / 2) void this.store();
     else this.#options.onUnsaved(this);
     this.receiver.eventFinished();
-  }
-
-  #storeSoon(): void {
-    if (!this.writer.isBusy) this.delivery.yield();
-    void this.store();
   }
 
   #before(item: GroupItem): Promise<void> | undefined {

@@ -27,6 +27,7 @@ export class ProtobufWriter {
 
   /** An int64 as decimal text. */
   int64(field: number, value: string): this {
+    if (value === '0') return this;
     const signed = BigInt(value);
     if (BigInt.asIntN(64, signed) !== signed) throw new RangeError(`${value} is not a 64-bit integer`);
     if (signed === 0n) return this;

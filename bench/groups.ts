@@ -54,6 +54,10 @@ export const groups: Benchmark = {
   },
 };
 
+/** About 100 bytes. */
+const orderOf = (index: number): string =>
+  JSON.stringify({ id: index, customer: `customer ${index % 100}`, items: [{ product: index % 7, count: 2 }] });
+
 /** Replays the same events to a group, from its cursor, and to a handler without one. */
 async function besideHandlers(
   hosts: string[],
@@ -65,7 +69,7 @@ async function besideHandlers(
   const client = new Etcd3({ hosts });
   const first = Number((await client.put('/first').value('')).header.revision);
   client.close();
-  await fill(hosts, { puts: events, keys: 1_000, valueBytes: 100 });
+  await fill(hosts, { puts: events, keys: 1_000, valueBytes: 0, value: orderOf });
   const samples = await inRounds(rounds, (round) => [
     ours('group', events, `group-${round}`),
     ours('handler', events, String(first)),

@@ -85,13 +85,13 @@ const WORKS: Record<GroupWork, () => Promise<void>> = {
   /** Events since the cursor. */
   async group() {
     const finish = startSample();
-    await start(BENCH, counted(finish), { group: { name: group, checkpoint: CHECKPOINT } });
+    await start(BENCH, collecting(finish), { group: { name: group, checkpoint: CHECKPOINT } });
   },
 
   /** The same events, for a handler without a group. `group` is their first revision. */
   async handler() {
     const finish = startSample();
-    await start(BENCH, counted(finish), { fromRevision: Number(group) });
+    await start(BENCH, collecting(finish), { fromRevision: Number(group) });
   },
 
   /** The same for `commits`. */
@@ -145,9 +145,12 @@ const WORKS: Record<GroupWork, () => Promise<void>> = {
   },
 };
 
-function counted(finish: ReturnType<typeof startSample>): () => void {
+/** A handler whose effect is synchronous: it keeps the newest order of each key. */
+function collecting(finish: ReturnType<typeof startSample>): (event: WatchEvent) => void {
+  const orders = new Map<string, unknown>();
   let seen = 0;
-  return () => {
+  return ({ key, value }) => {
+    orders.set(key, value && JSON.parse(value.toString()));
     seen += 1;
     if (seen === count) finish(count);
   };

@@ -1,7 +1,7 @@
 /** Fewer bytes than this delay no answer by more than a second, on any link that a watch can use. */
 const BUSY_BYTES = 65_536;
 /** The most that a time limit grows on a busy link, as a multiple. */
-const MAX_GROWTH = 8;
+const MAX_GROWTH = 32;
 
 /**
  * A time limit for the answer of the member, which doubles while the link is busy with other data. On a slow link,
@@ -21,13 +21,14 @@ export class BusyLinkLimit {
   }
 
   /**
-   * The limit is over without an answer. Returns true if it has doubled.
+   * The limit is over without an answer. Returns the milliseconds by which it grows.
    * @param bytes received on the session meanwhile
    */
-  extend(bytes: number): boolean {
-    if (bytes < BUSY_BYTES || this.#ms >= MAX_GROWTH * this.#firstMs) return false;
-    this.#ms *= 2;
-    return true;
+  extend(bytes: number): number {
+    if (bytes < BUSY_BYTES || this.#ms >= MAX_GROWTH * this.#firstMs) return 0;
+    const more = this.#ms;
+    this.#ms += more;
+    return more;
   }
 
   /** An answer has arrived: the next one has the first limit again. */

@@ -145,9 +145,7 @@ export class EtcdConnection {
    */
   async unary<Response>(method: UnaryMethod<Response>, request: Buffer, options: RequestOptions): Promise<Response> {
     const { what, key, isIdempotent, isPatient = false, signal } = options;
-    let deadline = performance.now() + this.#requestTimeoutMs;
-    // A read has two chances within its limit, so that one lost answer does not use it up.
-    const attemptLimit = new BusyLinkLimit(isIdempotent ? this.#requestTimeoutMs / 2 : this.#requestTimeoutMs);
+    const deadline = performance.now() + this.#requestTimeoutMs;
     let renewals = 0;
     let last: EtcdTriggerError | undefined;
     for (let attempt = 0; ; attempt += 1) {
@@ -155,13 +153,10 @@ export class EtcdConnection {
       const token = await this.#within(deadline, options, last, this.token());
       const session = options.session ?? (await this.#within(deadline, options, last, this.#callSession(options)));
       const left = Math.max(1, deadline - performance.now());
-      const timeoutMs = Math.min(left, attemptLimit.ms);
-      const bytes = session.grpc.bytesReceived;
-      const outcome = await this.#send(session, method.path, request, { token, timeoutMs, signal });
+      // A read has two chances within its limit, so that one lost answer does not use it up.
+      const timeoutMs = isIdempotent && attempt === 0 ? Math.min(left, this.#requestTimeoutMs / 2) : left;
+      const outcome = await this.#send(session, method.path, request, { token, timeoutMs, isPatient, signal });
       if (Buffer.isBuffer(outcome)) return decoded(method, outcome, options);
-      const isLate = isPatient && outcome.code === GrpcCode.DEADLINE_EXCEEDED;
-      if (isLate && attemptLimit.extend(session.grpc.bytesReceived - bytes))
-        deadline = performance.now() + attemptLimit.ms;
 
       signal?.throwIfAborted();
       const hasUser = this.#token !== undefined;
@@ -203,13 +198,27 @@ export class EtcdConnection {
     session: MemberSession,
     path: string,
     request: Buffer,
-    call: { readonly token: string | undefined; readonly timeoutMs: number; readonly signal: AbortSignal | undefined },
+    call: Pick<RequestOptions, 'isPatient' | 'signal'> & {
+      readonly token: string | undefined;
+      readonly timeoutMs: number;
+    },
   ): Promise<Buffer | GrpcError> {
     const { grpc } = session;
-    const bytes = grpc.bytesReceived;
-    const { token, timeoutMs, signal } = call;
+    const { token, timeoutMs, isPatient, signal } = call;
+    let bytes = grpc.bytesReceived;
+    const limit = new BusyLinkLimit(timeoutMs);
+    const extend = (): number => {
+      const before = bytes;
+      bytes = grpc.bytesReceived;
+      return limit.extend(bytes - before);
+    };
     try {
-      const answer = await grpc.unary(path, request, { metadata: tokenMetadata(token), timeoutMs, signal });
+      const answer = await grpc.unary(path, request, {
+        metadata: tokenMetadata(token),
+        timeoutMs,
+        extend: isPatient === true ? extend : undefined,
+        signal,
+      });
       session.hasAnswered = true;
       return answer;
     } catch (error) {

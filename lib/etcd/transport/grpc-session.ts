@@ -179,11 +179,17 @@ export class GrpcSession {
     );
   }
 
-  #request(path: string, { metadata, timeoutMs }: StreamOptions): ClientHttp2Stream | undefined {
+  #request(path: string, { metadata, timeoutMs, extend }: StreamOptions): ClientHttp2Stream | undefined {
     const { authority, tls } = this.#options;
     try {
       return this.#connection.request(
-        requestHeaders({ path, scheme: tls ? 'https' : 'http', authority, metadata, timeoutMs }),
+        requestHeaders({
+          path,
+          scheme: tls ? 'https' : 'http',
+          authority,
+          metadata,
+          timeoutMs: extend ? undefined : timeoutMs,
+        }),
       );
     } catch (cause) {
       throw new GrpcError(GrpcCode.INTERNAL, 'the request headers are invalid', { cause, sent: 'no' });

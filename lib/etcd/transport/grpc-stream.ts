@@ -26,6 +26,11 @@ export interface StreamOptions extends GrpcStreamHandlers {
   readonly metadata?: Metadata | undefined;
   /** Ends the call with DEADLINE_EXCEEDED. No limit without it. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Called at the end of the limit. Returns the milliseconds to wait longer, or 0 to end the call. With it, the server is
+   * told no limit.
+   */
+  readonly extend?: (() => number) | undefined;
 }
 
 /**
@@ -37,14 +42,14 @@ export class GrpcStream {
   readonly #handlers: GrpcStreamHandlers;
   readonly #maxMessageBytes: number;
   readonly #decoder: MessageDecoder;
-  readonly #deadline: Deadline | undefined;
+  #deadline: Deadline | undefined;
   #state: 'open' | 'half-closed' | 'closed' = 'open';
   #hasAnswer = false;
   #trailers: IncomingHttpHeaders = {};
   #hasAllMessages = false;
 
   constructor(http2: ClientHttp2Stream, options: StreamOptions, maxMessageBytes: number) {
-    const { timeoutMs } = options;
+    const { timeoutMs, extend } = options;
     this.#http2 = http2;
     this.#handlers = options;
     this.#maxMessageBytes = maxMessageBytes;
@@ -62,17 +67,21 @@ export class GrpcStream {
       },
       maxMessageBytes,
     );
-    if (timeoutMs !== undefined) {
-      this.#deadline = new Deadline(timeoutMs, () => {
-        this.fail(new GrpcError(GrpcCode.DEADLINE_EXCEEDED, `no answer within ${Math.round(timeoutMs)} ms`));
-      });
-    }
+    if (timeoutMs !== undefined) this.#limit(timeoutMs, timeoutMs, extend);
     this.#listen(http2);
   }
 
   /** `half-closed`: the client has sent its last message. */
   get state(): 'open' | 'half-closed' | 'closed' {
     return this.#state;
+  }
+
+  #limit(ms: number, totalMs: number, extend: StreamOptions['extend']): void {
+    this.#deadline = new Deadline(ms, () => {
+      const more = extend?.() ?? 0;
+      if (more > 0) this.#limit(more, totalMs + more, extend);
+      else this.fail(new GrpcError(GrpcCode.DEADLINE_EXCEEDED, `no answer within ${Math.round(totalMs)} ms`));
+    });
   }
 
   /** Sends a message; Node buffers what the server does not take yet. Ignored unless the stream is open. */

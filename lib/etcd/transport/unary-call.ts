@@ -8,6 +8,8 @@ export interface UnaryOptions {
   readonly metadata?: Metadata | undefined;
   /** Includes the time spent waiting for a stream. No limit without it. */
   readonly timeoutMs?: number | undefined;
+  /** See `StreamOptions.extend`. */
+  readonly extend?: (() => number) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -74,11 +76,12 @@ export class UnaryCall {
   }
 
   #open(timeoutMs: number | undefined): void {
-    const { metadata } = this.#options;
+    const { metadata, extend } = this.#options;
     try {
       this.#stream = this.#session.openStream(this.#path, {
         metadata,
         timeoutMs,
+        extend,
         onMessage: (bytes) => {
           this.#onMessage(bytes);
         },

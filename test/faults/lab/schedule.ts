@@ -117,7 +117,9 @@ function drawLinkFault(kind: LinkFault['kind'], random: Random): LinkFault {
     case 'freeze':
       return { kind, at, direction: random.pick(['both', 'down', 'up']) };
     case 'slow link':
-      return { kind, at, delayMs: random.int(0, 40), bytesPerSecond: random.int(200_000, 2_000_000) };
+      // The writers are faster than most of these links. A slower one would need longer for the missed events than a
+      // round may last.
+      return { kind, at, delayMs: random.int(0, 40), bytesPerSecond: random.int(500_000, 2_000_000) };
   }
 }
 

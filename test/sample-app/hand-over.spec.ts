@@ -100,7 +100,9 @@ describe('two instances of the sample app on one etcd', () => {
     await eventually(async () => (await leaderOf(second)) === podAt(second));
     await eventually(() => first.output().includes('when the other instances (1) have ended'));
     const client = new Etcd3({ hosts });
-    expect(await client.get('/app/totals').json()).toMatchObject({ by: podAt(second) });
+    await eventually(async () => {
+      expect(await client.get('/app/totals').json()).toMatchObject({ by: podAt(second) });
+    });
     client.close();
     second.child.kill('SIGINT');
     await second.ended;

@@ -1,6 +1,8 @@
 import { LeaseNotFoundError } from '../backend/lease-store.js';
-import { ConnectionError, EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { ConnectionError, EtcdTriggerError, UnknownOutcomeError } from '../etcd-trigger.errors.js';
 
-/** True if etcd has refused a request. An outage, or a lease that was lost meanwhile, is no refusal. */
+/** True if etcd has refused a request. An outage, a lost answer, or a lease that was lost meanwhile, is no refusal. */
 export const isRefusal = (error: unknown): error is EtcdTriggerError =>
-  error instanceof EtcdTriggerError && !(error instanceof ConnectionError || error instanceof LeaseNotFoundError);
+  error instanceof EtcdTriggerError && !NO_REFUSALS.some((type) => error instanceof type);
+
+const NO_REFUSALS = [ConnectionError, UnknownOutcomeError, LeaseNotFoundError];

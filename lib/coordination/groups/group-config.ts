@@ -11,7 +11,7 @@ export interface GroupConfig {
   readonly target: string;
   readonly partitions: number;
   readonly partitionBy: string | undefined;
-  /** What else is stored: the fields of a later version, which are kept. */
+  /** The fields that a later version has stored, which are kept. */
   readonly others?: Readonly<Record<string, unknown>> | undefined;
 }
 

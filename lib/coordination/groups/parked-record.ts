@@ -19,7 +19,7 @@ export interface ParkedRecord {
   readonly value?: string | undefined;
   /** True from a redrive to the call. */
   readonly redrive?: boolean | undefined;
-  /** What else is stored: the fields of a later version, which are kept. */
+  /** The fields that a later version has stored, which are kept. */
   readonly others?: Readonly<Record<string, unknown>> | undefined;
 }
 

@@ -36,7 +36,7 @@ export class ProgressEntry<P extends Place = Place> {
     return this.places.length;
   }
 
-  /** Those of the places. */
+  /** The positions of the places, in their order. */
   get positions(): readonly string[] {
     return (this.#positions ??= this.places.map(({ position }) => position));
   }

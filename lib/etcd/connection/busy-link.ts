@@ -9,30 +9,35 @@ const MAX_GROWTH = 32;
  */
 export class BusyLinkLimit {
   readonly #firstMs: number;
+  readonly #bytesReceived: () => number;
   #ms: number;
+  #bytesSeen: number;
 
-  constructor(ms: number) {
+  /** @param bytesReceived number of bytes that the session has received so far */
+  constructor(ms: number, bytesReceived: () => number) {
     this.#firstMs = ms;
+    this.#bytesReceived = bytesReceived;
     this.#ms = ms;
+    this.#bytesSeen = bytesReceived();
   }
 
   get ms(): number {
     return this.#ms;
   }
 
-  /**
-   * The limit is over without an answer. Returns the milliseconds by which it grows.
-   * @param bytes received on the session meanwhile
-   */
-  extend(bytes: number): number {
+  /** The limit is over without an answer. Returns the milliseconds by which it grows; 0 if the link was not busy. */
+  extend(): number {
+    const bytes = this.#bytesReceived() - this.#bytesSeen;
+    this.#bytesSeen += bytes;
     if (bytes < BUSY_BYTES || this.#ms >= MAX_GROWTH * this.#firstMs) return 0;
     const more = this.#ms;
     this.#ms += more;
     return more;
   }
 
-  /** An answer has arrived: the next one has the first limit again. */
-  reset(): void {
+  /** A request is sent while no other one is awaited. */
+  restart(): void {
     this.#ms = this.#firstMs;
+    this.#bytesSeen = this.#bytesReceived();
   }
 }

@@ -205,18 +205,13 @@ export class EtcdConnection {
   ): Promise<Buffer | GrpcError> {
     const { grpc } = session;
     const { token, timeoutMs, isPatient, signal } = call;
-    let bytes = grpc.bytesReceived;
-    const limit = new BusyLinkLimit(timeoutMs);
-    const extend = (): number => {
-      const before = bytes;
-      bytes = grpc.bytesReceived;
-      return limit.extend(bytes - before);
-    };
+    const bytes = grpc.bytesReceived;
+    const limit = isPatient === true ? new BusyLinkLimit(timeoutMs, () => grpc.bytesReceived) : undefined;
     try {
       const answer = await grpc.unary(path, request, {
         metadata: tokenMetadata(token),
         timeoutMs,
-        extend: isPatient === true ? extend : undefined,
+        extend: limit && (() => limit.extend()),
         signal,
       });
       session.hasAnswered = true;

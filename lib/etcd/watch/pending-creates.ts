@@ -7,8 +7,6 @@ export interface PendingCreatesOptions {
   readonly isSequential: () => boolean;
   /** Time in which the member must answer a create, counted from its sending. */
   readonly limit: BusyLinkLimit;
-  /** Number of bytes that the session has received. */
-  readonly bytesReceived: () => number;
   readonly send: (watch: Watch) => void;
   readonly onTimeout: (watch: Watch) => void;
   /** Creates that were not sent wait behind one that has no answer within the limit. */
@@ -45,7 +43,6 @@ export class PendingCreates {
     if (!watch) return undefined;
     if (watchId === watch.id) this.#isVerified = true;
     this.#sent.delete(watch.id);
-    if (this.#sent.size === 0) this.#options.limit.reset();
     this.#sendNext();
     return watch;
   }
@@ -67,6 +64,7 @@ export class PendingCreates {
     for (const [id, watch] of this.#unsent) {
       if (this.#sent.size > 0 && (!this.#isVerified || this.#options.isSequential())) break;
       this.#unsent.delete(id);
+      if (this.#sent.size === 0) this.#options.limit.restart();
       this.#sent.set(id, watch);
       this.#options.send(watch);
     }
@@ -81,11 +79,10 @@ export class PendingCreates {
   }
 
   #checkTimeouts(): void {
-    const { limit, bytesReceived, onTimeout, onBlocked } = this.#options;
+    const { limit, onTimeout, onBlocked } = this.#options;
     const now = performance.now();
     const isOverdue = ({ sentAt }: Watch): boolean => now - sentAt >= limit.ms;
-    const late = [...this.#sent.values()].find(isOverdue);
-    if (late) limit.extend(bytesReceived() - late.bytesAtSending);
+    if ([...this.#sent.values()].some(isOverdue)) limit.extend();
     for (const watch of [...this.#sent.values()]) if (!watch.isCanceled && isOverdue(watch)) onTimeout(watch);
     if (this.#unsent.size > 0 && [...this.#sent.values()].some(isOverdue)) {
       const unsent = [...this.#unsent.values()];

@@ -69,8 +69,7 @@ export class WatchGrpcStream {
     this.#options = options;
     this.#creates = new PendingCreates({
       isSequential: () => session.isProxy,
-      limit: new BusyLinkLimit(CREATE_LIMIT_MS),
-      bytesReceived: () => session.grpc.bytesReceived,
+      limit: new BusyLinkLimit(CREATE_LIMIT_MS, () => session.grpc.bytesReceived),
       send: (watch) => {
         this.#send(watch);
       },
@@ -115,7 +114,6 @@ export class WatchGrpcStream {
       isCanceled: false,
       sentAt: 0,
       messagesAtSending: 0,
-      bytesAtSending: 0,
     };
     this.#watches.set(id, watch);
     this.#creates.add(watch);
@@ -157,7 +155,6 @@ export class WatchGrpcStream {
   #send(watch: Watch): void {
     watch.sentAt = performance.now();
     watch.messagesAtSending = this.#messages;
-    watch.bytesAtSending = this.#session.grpc.bytesReceived;
     this.#isProgressRequested = false;
     this.#stream.write(encodeWatchCreate(watch.request, watch.id));
   }

@@ -29,7 +29,6 @@ export interface Watch {
   isCreated: boolean;
   isCanceled: boolean;
   sentAt: number;
-  /** Messages that the stream, and bytes that the session, had received when the create was sent. */
+  /** Messages that the stream had received when the create was sent. */
   messagesAtSending: number;
-  bytesAtSending: number;
 }

@@ -134,7 +134,7 @@ class World {
 
 const effectOf = ({ key, value }: WatchEvent): string => `/effects${key}=${value?.toString() ?? ''}`;
 
-/** What `billing` has been through before: a cursor, effects, and a parked event. */
+/** Gives `billing` a past: a cursor, effects, and a parked event. */
 export interface Before {
   readonly snapshot: ReturnType<FakeCluster['snapshot']>;
   readonly written: readonly string[];

@@ -13,11 +13,9 @@ function creates() {
   const server = { isSequential: false, bytes: 0 };
   const pending = new PendingCreates({
     isSequential: () => server.isSequential,
-    limit: new BusyLinkLimit(LIMIT_MS),
-    bytesReceived: () => server.bytes,
+    limit: new BusyLinkLimit(LIMIT_MS, () => server.bytes),
     send: (watch) => {
       watch.sentAt = performance.now();
-      watch.bytesAtSending = server.bytes;
       sent.push(watch.id);
     },
     onTimeout: (watch) => {
@@ -179,10 +177,19 @@ describe('PendingCreates', () => {
   it('waits longer while the link is busy with other data, but not for ever', () => {
     const { add, timedOut, server } = creates();
     add(1);
+    for (let waited = 0; waited < 32; waited += 1) {
+      expect(timedOut).toEqual([]);
+      server.bytes += 1_000_000;
+      vi.advanceTimersByTime(LIMIT_MS);
+    }
+    expect(timedOut).toEqual([1]);
+  });
+
+  it('waits no longer when the link has become quiet', () => {
+    const { add, timedOut, server } = creates();
+    add(1);
     server.bytes += 1_000_000;
-    vi.advanceTimersByTime(LIMIT_MS);
-    expect(timedOut).toEqual([]);
-    vi.advanceTimersByTime(31 * LIMIT_MS - 1);
+    vi.advanceTimersByTime(2 * LIMIT_MS - 1);
     expect(timedOut).toEqual([]);
     vi.advanceTimersByTime(1);
     expect(timedOut).toEqual([1]);

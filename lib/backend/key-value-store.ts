@@ -45,13 +45,19 @@ export interface Transaction {
   readonly key?: string | undefined;
   readonly conditions?: readonly Condition[];
   readonly operations: readonly Operation[];
+  /**
+   * False for a caller to whom a refusal tells enough, such as that of a write with one fence: etcd reads no key then,
+   * and `current` is empty.
+   * @default true
+   */
+  readonly readsOnRefusal?: boolean | undefined;
 }
 
 export type TransactionResult =
   /** `deleted`: the raw keys that existed and were deleted. */
   | { readonly applied: true; readonly revision: number; readonly deleted: readonly string[] }
   /**
-   * `current`: the records of the keys of the conditions, in their order. For `noneCreatedBefore`, the record of the
+   * `current`: the records of the keys of the conditions, in their order, unless `readsOnRefusal` is false. For `noneCreatedBefore`, the record of the
    * newest key that was created before, or for 0 of the newest key.
    */
   | { readonly applied: false; readonly revision: number; readonly current: readonly (KeyRecord | undefined)[] };

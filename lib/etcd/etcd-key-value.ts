@@ -40,10 +40,10 @@ export class EtcdKeyValue implements KeyValueStore {
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
     checkLimits(transaction, this.#prefix.length, this.#limits);
-    const { what, key, conditions = [], operations } = transaction;
+    const { what, key, conditions = [], operations, readsOnRefusal = true } = transaction;
     const { revision, succeeded, responses } = await this.#connection.unary(
       this.#txn,
-      encodeTxn(this.#prefix, conditions, operations),
+      encodeTxn(this.#prefix, transaction),
       {
         what,
         key,
@@ -57,8 +57,10 @@ export class EtcdKeyValue implements KeyValueStore {
         }),
       },
     );
-    if (!succeeded)
-      return { applied: false, revision, current: conditions.map((_, index) => responses[index]?.record) };
+    if (!succeeded) {
+      const read = readsOnRefusal ? conditions : [];
+      return { applied: false, revision, current: read.map((_, index) => responses[index]?.record) };
+    }
     const deleted = operations.filter((_, index) => (responses[index]?.deleted ?? 0) > 0);
     return { applied: true, revision, deleted: deleted.map(({ rawKey }) => rawKey) };
   }

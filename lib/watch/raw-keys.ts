@@ -78,7 +78,14 @@ export class RawKeys {
   ): Promise<TransactionResult & { readonly applied: true }> {
     const fences = fencesOf(what, options, key);
     const conditions = fences.map((fence) => this.#fences.conditionOf(what, fence));
-    const result = await this.#keyValue.commit({ what, key, conditions, operations: [operation] });
+    // There is at most one condition, so a refusal tells that the fence is lost.
+    const result = await this.#keyValue.commit({
+      what,
+      key,
+      conditions,
+      operations: [operation],
+      readsOnRefusal: false,
+    });
     if (result.applied) return result;
     throw fenceLost(what, fences[0] as Fence, key);
   }

@@ -1,5 +1,5 @@
 import type { KeyRecord } from '../../backend/key-record.js';
-import type { Condition, Operation } from '../../backend/key-value-store.js';
+import type { Condition, Operation, Transaction } from '../../backend/key-value-store.js';
 import { readKeyValue } from './key-value-codec.js';
 import { ProtobufReader } from './protobuf-reader.js';
 import { ProtobufWriter } from './protobuf-writer.js';
@@ -25,8 +25,11 @@ const GREATER = 1;
 const DESCEND = 2;
 const BY_CREATE = 2;
 
-/** Encodes a transaction whose failure branch reads the keys of the conditions. `prefix` is put before every key. */
-export function encodeTxn(prefix: string, conditions: readonly Condition[], operations: readonly Operation[]): Buffer {
+/** Encodes a transaction. Its failure branch reads the keys of the conditions. `prefix` is put before every key. */
+export function encodeTxn(
+  prefix: string,
+  { conditions = [], operations, readsOnRefusal = true }: Omit<Transaction, 'what' | 'key'>,
+): Buffer {
   const txn = new ProtobufWriter();
   for (const condition of conditions) {
     const key = prefix + condition.rawKey;
@@ -38,7 +41,7 @@ export function encodeTxn(prefix: string, conditions: readonly Condition[], oper
       writeOperation(request, prefix, operation);
     });
   }
-  for (const { rawKey, noneCreatedBefore } of conditions) {
+  for (const { rawKey, noneCreatedBefore } of readsOnRefusal ? conditions : []) {
     txn.message(3, (request) => {
       request.message(1, (range) => {
         range.latin1(1, prefix + rawKey);

@@ -30,7 +30,7 @@ export class FakeKeyValue implements KeyValueStore {
   }
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
-    const { what, key, conditions = [], operations } = transaction;
+    const { what, key, conditions = [], operations, readsOnRefusal = true } = transaction;
     checkLimits(transaction, this.#connection.prefix.length);
     const whole = operations.map((operation) => this.#connection.whole(operation));
     const compared = conditions.map((condition) => this.#connection.whole(condition));
@@ -47,9 +47,9 @@ export class FakeKeyValue implements KeyValueStore {
       isWrite: operations.length > 0,
       serve: () => {
         const result = this.#connection.server.commit(what, compared, whole);
-        return result.applied
-          ? { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefix.length)) }
-          : { ...result, current: result.current.map((record) => this.#local(record)) };
+        if (result.applied)
+          return { ...result, deleted: result.deleted.map((whole) => whole.slice(this.#connection.prefix.length)) };
+        return { ...result, current: readsOnRefusal ? result.current.map((record) => this.#local(record)) : [] };
       },
     });
   }

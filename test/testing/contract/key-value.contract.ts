@@ -84,6 +84,16 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       expect((await attempt(base, 0)).applied).toBe(false);
     });
 
+    it('reads no key for a refusal that tells enough', async () => {
+      using backend = openBackend(cluster().client);
+      const conditions = [{ rawKey: '/unread', createRevision: 1 }];
+      const refused = { what: 'test', conditions, operations: [put('/unread')] };
+
+      const current = { applied: false, revision: await cluster().revision() };
+      expect(await backend.keyValue.commit(refused)).toEqual({ ...current, current: [undefined] });
+      expect(await backend.keyValue.commit({ ...refused, readsOnRefusal: false })).toEqual({ ...current, current: [] });
+    });
+
     it('compares create revisions and leases, which are 0 for an absent key', async () => {
       using backend = openBackend(cluster().client);
       const lease = await cluster().grantLease(60);

@@ -8,6 +8,7 @@ import { keyBytesOf } from '../backend/key-record.js';
 import { type LeaseClock, pauseOn } from '../backend/lease-clock.js';
 import { checkKnown, checkMilliseconds, MAX_TIMER_MS } from '../option-checks.js';
 import { withAnySignal } from '../timing/any-signal.js';
+import { keepingAlive } from '../timing/keeping-alive.js';
 import { describeFailure } from '../watch/delivery/listener-failure.js';
 import { aborted, isEndedBy } from './aborted.js';
 import type { Claim } from './claim.js';
@@ -127,7 +128,7 @@ export class ElectionCandidate implements Election, Participant, CandidateActivi
     const { claim } = this;
     if (!claim || claim.fence.signal.aborted) return;
     this.#resign(claim, standbyMs);
-    if (this.#caller.getStore() !== claim) await this.#released;
+    if (this.#released && this.#caller.getStore() !== claim) await keepingAlive(this.#released);
   }
 
   standBy(): void {

@@ -5,6 +5,7 @@ import { ConnectionClosedError, ConnectionTimeoutError, LockTimeoutError } from 
 import { checkKnown, checkMilliseconds, type OptionNames } from '../option-checks.js';
 import { abortable } from '../timing/abortable.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
+import { keepingAlive } from '../timing/keeping-alive.js';
 import { onAbort } from '../timing/on-abort.js';
 import { Claim } from './claim.js';
 import type { CoordinationContext } from './claim-keeper.js';
@@ -132,7 +133,7 @@ export class Locks implements Participant {
     if (this.#isStopped) throw closed();
     signal?.throwIfAborted();
     const { observer } = this.#options;
-    const wait = (): Promise<T> => this.#waitWithin(name, attempt, limit, signal);
+    const wait = (): Promise<T> => keepingAlive(this.#waitWithin(name, attempt, limit, signal));
     if (!observer) return wait();
     const lock = await observer.lockWait(name, wait);
     lock?.observe(observer.lockAcquired(name, lock.fence.token));

@@ -1,5 +1,6 @@
 import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { Deferred } from '../timing/deferred.js';
+import { keepingAlive } from '../timing/keeping-alive.js';
 import type { CoordinationContext } from './claim-keeper.js';
 import { KeptKey, KeyTakenError } from './kept-key.js';
 import { isRefusal } from './refusal.js';
@@ -65,7 +66,7 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
 
   async #confirmed(): Promise<void> {
     this.#refused = new Deferred();
-    await Promise.race([this.#key.whenWritten(), this.#refused.promise]);
+    await keepingAlive(Promise.race([this.#key.whenWritten(), this.#refused.promise]));
     this.#lastFailure = undefined;
     if (this.#closed) throw new ConnectionClosedError(`"${this.id}" is no longer registered as "${this.service}"`);
   }

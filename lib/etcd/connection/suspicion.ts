@@ -44,7 +44,7 @@ export class Suspicion {
   /** Resolves when the suspicion is over, or after the time. */
   async graceOf(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms).unref();
+      const timer = setTimeout(resolve, ms);
       this.#onOver.add(() => {
         clearTimeout(timer);
         resolve();

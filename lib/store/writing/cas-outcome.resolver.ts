@@ -1,5 +1,5 @@
 import { ConnectionError, type EtcdTriggerError, UnknownOutcomeError } from '../../etcd-trigger.errors.js';
-import { BACKOFF, quietPause } from '../../timing/backoff.js';
+import { BACKOFF, pause } from '../../timing/backoff.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import {
   type Condition,
@@ -70,7 +70,7 @@ export class CasOutcomeResolver implements KeyValueStore {
           continue;
         }
         if (error === lost || !mayRecover(error)) throw lost;
-        await quietPause(backoff(attempt), signal);
+        await pause(backoff(attempt), signal);
       }
     }
     throw lost;

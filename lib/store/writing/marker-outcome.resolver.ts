@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { ConnectionTimeoutError, UnknownOutcomeError } from '../../etcd-trigger.errors.js';
-import { BACKOFF, quietPause } from '../../timing/backoff.js';
+import { BACKOFF, pause } from '../../timing/backoff.js';
 import { mayRecover, type OutcomeOptions } from './cas-outcome.resolver.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../../backend/key-value-store.js';
@@ -73,7 +73,7 @@ export class MarkerOutcomeResolver implements KeyValueStore {
         return record?.value.equals(WRITTEN) ? record : undefined;
       } catch (error) {
         if (!mayRecover(error)) throw lost;
-        await quietPause(backoff(attempt), signal);
+        await pause(backoff(attempt), signal);
       }
     }
     throw lost;

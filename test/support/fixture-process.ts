@@ -25,6 +25,10 @@ export class FixtureProcess implements AsyncDisposable {
     return this.#numbers.get(word) ?? [];
   }
 
+  get hasExited(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }

@@ -42,8 +42,10 @@ export class Pods implements AsyncDisposable {
     this.#all.push(await PodProcess.start(this.#program, { hosts: this.#hosts, name, args: this.#args }));
   }
 
-  /** Resolves when all that have not ended take part. */
+  /** Resolves when all that have not ended take part. Rejects if one has exited that nobody has ended. */
   async ready(): Promise<void> {
+    const lost = this.#all.find(({ isEnded, hasExited }) => !isEnded && hasExited);
+    if (lost) throw new Error(`${lost.name} has exited by itself`);
     const areReady = (): boolean => this.#all.every(({ isEnded, output }) => isEnded || output.includes('ready'));
     await eventually(areReady, { withinMs: START_TIMEOUT_MS });
   }

@@ -11,6 +11,9 @@ import { cursorKeys, firstCursor, type GroupConfig, parseConfig, serializeConfig
 import { type CursorStamp, type GroupCursor, parseCursor, revisionOf, serializeCursor } from './group-cursor.js';
 import { type ParkedRecord, parseParked, serializeParked } from './parked-record.js';
 
+/** An owner can store a checkpoint between the read of the cursors and the reset, but hardly again and again. */
+const RESET_ATTEMPTS = 5;
+
 export interface GroupAdministrationOptions {
   readonly keyValue: KeyValueStore;
   readonly listWatcher: Pick<ListWatcher, 'list'>;
@@ -112,28 +115,46 @@ export class GroupAdministration {
     const what = `reset the group ${quoted(name)}`;
     const keys = this.#keysOf(name);
     const { config, condition } = await this.#config(what, keys);
+    const next = { ...(own ?? config), others: config.others };
+    const written = cursorKeys(keys, next.partitions);
+    const former = cursorKeys(keys, config.partitions).slice(next.partitions);
+    const deleteOwners = Array.from(
+      { length: Math.max(config.partitions, next.partitions) },
+      (_, partition): Operation => ({ type: 'delete', rawKey: keys.owners + partitionName(partition) }),
+    );
+    const cursor = serializeCursor(firstCursor(from), this.#options.stamp());
+    const operations: Operation[] = [
+      { type: 'put', rawKey: keys.config, value: serializeConfig(next) },
+      ...written.map((rawKey): Operation => ({ type: 'put', rawKey, value: cursor })),
+      ...deleteOwners,
+      ...former.map((rawKey): Operation => ({ type: 'delete', rawKey })),
+    ];
+    const busy = new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
+    for (let attempt = 0; attempt < RESET_ATTEMPTS; attempt += 1) {
+      const unchanged = await this.#readableCursors(what, keys, written);
+      const { applied } = await this.#options.keyValue.commit({
+        what,
+        conditions: [condition, ...unchanged],
+        operations,
+      });
+      if (applied) return;
+      // Owners write their cursors at any time. Until they own their partitions again, the cursors stay as they are.
+      const ended = await this.#options.keyValue.commit({ what, conditions: [condition], operations: deleteOwners });
+      if (!ended.applied) throw busy;
+    }
+    throw busy;
+  }
+
+  /**
+   * Returns the conditions that the cursors stay as they are.
+   * @throws WriteError if a later version has stored one of them
+   */
+  async #readableCursors(what: string, keys: GroupKeys, written: readonly string[]): Promise<Condition[]> {
     const cursors = await this.#list(keys.cursors);
     if (cursors.some(({ value }) => isOfLaterVersion(value))) throw otherVersion(what);
-    const next = { ...(own ?? config), others: config.others };
-    const stamp = this.#options.stamp();
-    const former = cursorKeys(keys, config.partitions).slice(next.partitions);
-    const owners = Array.from(
-      { length: Math.max(config.partitions, next.partitions) },
-      (_, partition) => keys.owners + partitionName(partition),
-    );
-    const cursor = serializeCursor(firstCursor(from), stamp);
-    const puts: Operation[] = [
-      { type: 'put', rawKey: keys.config, value: serializeConfig(next) },
-      ...cursorKeys(keys, next.partitions).map((rawKey): Operation => ({ type: 'put', rawKey, value: cursor })),
-    ];
-    const deletes = [...owners, ...former].map((rawKey): Operation => ({ type: 'delete', rawKey }));
-    const result = await this.#options.keyValue.commit({
-      what,
-      conditions: [condition],
-      operations: [...puts, ...deletes],
-    });
-    if (result.applied) return;
-    throw new GroupBusyError(`${what}: somebody else has changed it meanwhile; try again`);
+    const found = new Map(cursors.map(({ rawKey, revision }) => [rawKey, revision]));
+    for (const rawKey of written) if (!found.has(rawKey)) found.set(rawKey, 0);
+    return Array.from(found, ([rawKey, revision]) => ({ rawKey, revision }));
   }
 
   /** One cursor that begins where the one that is furthest behind is, and knows what the others have handled. */

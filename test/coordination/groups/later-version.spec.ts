@@ -3,8 +3,9 @@ import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
-import type { StartedApp } from '../../support/start-app.js';
+import { startApp, type StartedApp } from '../../support/start-app.js';
 import { cursorOf, groupHandlerOf, startInstance } from './group-app.js';
+import { InterruptedClient } from './interrupted-client.js';
 
 const GROUP = '/co/v1/groups/billing';
 const LATER = { v: 2, anything: { of: 'a later version' } };
@@ -48,6 +49,28 @@ describe('what a later version of the library has stored', () => {
     expect(cursorOf(fake, 1)).toEqual(LATER);
     expect(fake.keys(`${GROUP}/owners/`)).toEqual([`${GROUP}/owners/000`]);
     expect(values.length).toBeLessThan(20);
+  });
+
+  it.each([
+    { stored: 'by a later version', isReset: false },
+    { stored: 'by this version', isReset: true },
+  ])('in a cursor during a reset is not overwritten: $stored', async ({ isReset }) => {
+    const fake = new FakeCluster();
+    await (await startInstance(fake, recording().handler))[Symbol.asyncDispose]();
+    const before = cursorOf(fake, 1);
+    const cut = { name: 'reset the group "billing"', before: 0, isWrite: true } as const;
+    const client = new InterruptedClient(fake, { ...cut, interruption: 'suspended', lost: 'request' });
+    await using one = await startApp({ hosts: '', client, coordination: { prefix: '/co' } });
+    const reset = one.app.get(GroupRegistry).reset('billing', { from: 'now' });
+    const failure = reset.then(
+      () => undefined,
+      (error: unknown) => String(error),
+    );
+    await client.interrupted;
+    fake.put(`${GROUP}/cursors/001`, isReset ? { ...before } : LATER);
+    client.continue();
+    expect(await failure).toEqual(isReset ? undefined : expect.stringContaining('another version of this library'));
+    expect(cursorOf(fake, 1)).toEqual(isReset ? expect.objectContaining({ phase: 'now' }) : LATER);
   });
 
   it('in the configuration ends the part of a running instance until it is stored as before', async () => {

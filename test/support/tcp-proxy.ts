@@ -93,6 +93,8 @@ export class TcpProxy {
     // Another process may be probing whether the port is free.
     await eventually(
       async () => {
+        // A later call has replaced this server.
+        if (this.#server !== server) return;
         server.listen(this.port, this.host);
         await once(server, 'listening');
       },

@@ -1,6 +1,7 @@
 import { registerDecorator } from 'class-validator';
 import { BootError, type ConfigDefinition } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
+import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { Database, Limit } from '../support/configs.js';
 import { eventually } from '../support/eventually.js';
 import { ownEtcd } from '../support/own-etcd.js';
@@ -13,6 +14,21 @@ const CONFIGS: ConfigDefinition[] = [
   { key: '/optional', type: Limit },
 ];
 const DEGRADED = { configs: CONFIGS, boot: { policy: 'degraded' as const, timeoutMs: 500 } };
+
+describe('a start with the policy wait', () => {
+  const etcd = ownEtcd();
+
+  it('reads the configuration again and again until etcd answers', async () => {
+    await etcd.put('/db', '{"host":"a"}');
+    const [noPort = 0] = await freePorts(1);
+    using proxy = await TcpProxy.start(noPort);
+    const starting = startApp({ hosts: proxy.endpoint, configs: CONFIGS, boot: { policy: 'wait', timeoutMs: 30_000 } });
+    await eventually(() => proxy.accepted >= 4);
+    proxy.retarget(etcd.first.clientPort);
+    await using app = await starting;
+    expect(app.store.get('/db', Database)).toEqual({ host: 'a' });
+  });
+});
 
 describe('a degraded start', () => {
   const etcd = ownEtcd();

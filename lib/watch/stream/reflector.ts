@@ -75,8 +75,10 @@ export class Reflector {
   readonly #abort = new AbortController();
   readonly #listAt: number | undefined;
   readonly #mayPause: boolean;
-  /** Closed while the reflector is paused. */
+  /** Closed while the reflector lists without following, and while it is paused. */
   readonly #running = new Gate();
+  /** Closed while the reflector is paused. */
+  readonly #retrying = new Gate();
   /** Closed while the sink cannot accept events. */
   readonly #drain = new Gate();
   #cache: RangeCache | undefined;
@@ -94,6 +96,7 @@ export class Reflector {
     if (from && 'cache' in from) this.#cache = from.cache;
     else this.#listAt = from?.revision;
     if (!paused) this.#running.open();
+    this.#retrying.open();
   }
 
   /** Does not call the sink before it returns. */
@@ -104,10 +107,12 @@ export class Reflector {
   /** A reflector that has not listed yet waits for `resume()` before its next attempt. Others are not affected. */
   pause(): void {
     this.#running.close();
+    this.#retrying.close();
   }
 
   resume(): void {
     this.#running.open();
+    this.#retrying.open();
   }
 
   /** To be called when the sink can accept events again. */
@@ -120,7 +125,7 @@ export class Reflector {
   close(): void {
     this.#abort.abort();
     this.#flow?.stop();
-    this.#running.open();
+    this.resume();
     this.#drain.open();
   }
 
@@ -138,7 +143,7 @@ export class Reflector {
       if ('broken' in outcome) {
         this.#reportInterruption(outcome.broken);
         await pause(this.#waitBefore(attempt, outcome.broken), this.#abort.signal);
-        if (!this.#cache) await this.#running.whenOpen();
+        if (!this.#cache) await this.#retrying.whenOpen();
       } else if (attempt > 1) {
         // The first reopening is immediate, later ones back off.
         await pause(this.#backoff.soon(attempt - 1), this.#abort.signal);

@@ -94,12 +94,17 @@ export class CronTerm {
       if (!stored) return;
       last = { ...stored, at };
       if (!call) continue;
-      if (this.#claim.isLost || this.#isExpired(call)) this.#miss(1);
-      else await this.#start(call);
+      if (this.#claim.isLost || this.#isExpired(call)) {
+        this.#miss(1);
+        continue;
+      }
+      // What has become due while etcd was away is late, and no overlap: no call was running.
+      this.#plan();
+      await this.#start(call);
     }
   }
 
-  /** Decides about the ticks that have become due while no call was running. */
+  /** Decides about the ticks that have become due while no call was running. Their calls are queued. */
   #plan(): void {
     const due = this.#takeDue();
     const { calls, missed } = planCalls(due, this.#options.clock.now(), this.#options);
@@ -175,7 +180,7 @@ export class CronTerm {
     const { name, observer, log } = this.#options;
     this.#status.missed += count;
     observer?.ticksMissed(name, count);
-    log.warn(`"${name}" missed ${count} ticks`);
+    log.warn(`"${name}" missed ${count} ${count === 1 ? 'tick' : 'ticks'}`);
   }
 
   /** Returns the ticks that are due now and have not been seen yet, oldest first. */

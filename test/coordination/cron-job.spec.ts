@@ -150,6 +150,37 @@ describe('a @ClusterCron method', () => {
     expect(lines).toEqual(['2000-01-01T00:03:00.000Z 2']);
   });
 
+  it.each([
+    { missed: 'all', calls: ['01 0', '02 0', '03 0', '04 0', '05 0'] },
+    { missed: 'once', calls: ['01 0', '05 3'] },
+    { missed: 'skip', calls: ['01 0', '05 0'] },
+  ] as const)(
+    'makes up for the ticks of an outage that its lease outlives: $missed',
+    async ({ missed: policy, calls }) => {
+      const fake = new FakeCluster();
+      lines.length = 0;
+      @Injectable()
+      class EverySecond {
+        @ClusterCron('* * * * * *', { name: 'job', missed: policy })
+        run({ scheduledAt, missed }: ClusterCronTick): void {
+          lines.push(`${scheduledAt.toISOString().slice(17, 19)} ${missed.length}`);
+        }
+      }
+      const coordination = { prefix: '/co', ttlSeconds: 60 };
+      await using app = await startApp({ hosts: '', client: fake, coordination }, { providers: [EverySecond] });
+      await settled(fake);
+      fake.disconnect();
+      for (let second = 1; second <= 5; second += 1) {
+        fake.advance(1_000);
+        await new Promise(setImmediate);
+      }
+      fake.reconnect();
+      await settled(fake);
+      expect(lines).toEqual(calls);
+      expect(jobOf(app)).toMatchObject({ skipped: 0 });
+    },
+  );
+
   it('is not called a second time for a tick when it rejects, and the log has no message of the error', async () => {
     @Injectable()
     class Failing {

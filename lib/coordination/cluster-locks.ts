@@ -1,5 +1,6 @@
 import type { Fence } from '../backend/fence.js';
-import { LockLostError } from '../etcd-trigger.errors.js';
+import { InvalidOptionsError, LockLostError } from '../etcd-trigger.errors.js';
+import { quoted } from '../foreign/foreign-text.js';
 import { isEndedBy } from './aborted.js';
 import type { ClusterLock, LockOptions } from './cluster-lock.js';
 import { coordinationMissing } from './coordination-options.js';
@@ -27,9 +28,15 @@ export class ClusterLocks {
    *
    * @throws LockLostError if the lock was lost before `run` had ended. An error of `run` itself is passed on, except for
    * the reason of the signal and AbortErrors after a loss
+   * @throws InvalidOptionsError if `run` is no function
    * @throws as `acquire`
    */
   async run<T>(name: string, run: (fence: Fence) => T | Promise<T>, options?: LockOptions): Promise<T> {
+    if (typeof run !== 'function') {
+      throw new InvalidOptionsError(
+        `the lock ${quoted(name)}: pass the function to call second, and the options third`,
+      );
+    }
     const lock = await this.#required().acquire(name, options);
     const { fence } = lock;
     try {

@@ -269,6 +269,8 @@ export function locksContract(cluster: () => ContractCluster): void {
         await expect(app.locks.acquire(name)).rejects.toThrow(InvalidOptionsError);
         await expect(app.locks.tryAcquire(name)).rejects.toThrow(InvalidOptionsError);
       }
+      const swapped = app.locks.run('job', { waitMs: 1 } as never, (() => undefined) as never);
+      await expect(swapped).rejects.toThrow('the lock "job": pass the function to call second, and the options third');
       for (const waitMs of [0, -1, NaN, Infinity]) {
         await expect(app.locks.run('job', () => 1, { waitMs })).rejects.toThrow(/^the lock "job": waitMs must be/);
       }

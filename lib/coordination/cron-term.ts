@@ -39,6 +39,8 @@ export class CronTerm {
   /** All ticks up to this time have been planned or dropped. `undefined` before the last tick was read. */
   #seen: number | undefined;
   #isStoring = false;
+  /** Number of ticks that are missed, but that another instance may still have started: etcd has not confirmed that. */
+  #unconfirmedMisses = 0;
 
   constructor(options: CronTermOptions, last: LastTick, claim: Claim, status: CronJobStatus) {
     this.#options = options;
@@ -80,6 +82,7 @@ export class CronTerm {
     this.#queue.length = 0;
     this.#waiting = undefined;
     this.#seen = last.at;
+    this.#unconfirmedMisses = 0;
     while (!this.#signal.aborted && !obstacleOf(last, this.#options)) {
       this.#plan();
       const call = this.#nextCall();
@@ -93,6 +96,8 @@ export class CronTerm {
       this.#isStoring = false;
       if (!stored) return;
       last = { ...stored, at };
+      this.#miss(this.#unconfirmedMisses);
+      this.#unconfirmedMisses = 0;
       if (!call) continue;
       if (this.#claim.isLost || this.#isExpired(call)) {
         this.#miss(1);
@@ -109,7 +114,7 @@ export class CronTerm {
     const due = this.#takeDue();
     const { calls, missed } = planCalls(due, this.#options.clock.now(), this.#options);
     this.#queue.push(...calls);
-    this.#miss(missed);
+    this.#unconfirmedMisses += missed;
   }
 
   /** Oldest first: a tick that has waited may be older than one that has become due since then. */

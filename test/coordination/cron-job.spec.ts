@@ -181,6 +181,17 @@ describe('a @ClusterCron method', () => {
     },
   );
 
+  it('counts no tick as missed that another instance has started meanwhile', async () => {
+    await using app = await start(Minutely);
+    await app.tick();
+    const last = '/co/v1/crons/job/last';
+    // This instance has not seen it yet when the ticks are due.
+    app.fake.put(last, { v: 1, scheduledAt: '2000-01-01T00:04:00.000Z', by: 'other/1' });
+    await app.tick(180_000);
+    expect(lines).toEqual(['2000-01-01T00:01:00.000Z 0']);
+    expect(jobOf(app)).toMatchObject({ missed: 0 });
+  });
+
   it('is not called a second time for a tick when it rejects, and the log has no message of the error', async () => {
     @Injectable()
     class Failing {

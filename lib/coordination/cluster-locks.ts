@@ -1,8 +1,8 @@
 import type { Fence } from '../backend/fence.js';
 import { InvalidOptionsError, LockLostError } from '../etcd-trigger.errors.js';
-import { quoted } from '../foreign/foreign-text.js';
 import { isEndedBy } from './aborted.js';
 import type { ClusterLock, LockOptions } from './cluster-lock.js';
+import { checkName } from './coordination-keys.js';
 import { coordinationMissing } from './coordination-options.js';
 import type { Locks } from './locks.js';
 
@@ -33,9 +33,8 @@ export class ClusterLocks {
    */
   async run<T>(name: string, run: (fence: Fence) => T | Promise<T>, options?: LockOptions): Promise<T> {
     if (typeof run !== 'function') {
-      throw new InvalidOptionsError(
-        `the lock ${quoted(name)}: pass the function to call second, and the options third`,
-      );
+      checkName('the name of a lock', name);
+      throw new InvalidOptionsError(`the lock "${name}": pass the function to call second, and the options third`);
     }
     const lock = await this.#required().acquire(name, options);
     const { fence } = lock;

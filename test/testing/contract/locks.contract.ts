@@ -271,6 +271,8 @@ export function locksContract(cluster: () => ContractCluster): void {
       }
       const swapped = app.locks.run('job', { waitMs: 1 } as never, (() => undefined) as never);
       await expect(swapped).rejects.toThrow('the lock "job": pass the function to call second, and the options third');
+      const nameless = app.locks.run(undefined as never, {} as never);
+      await expect(nameless).rejects.toThrow(InvalidOptionsError);
       for (const waitMs of [0, -1, NaN, Infinity]) {
         await expect(app.locks.run('job', () => 1, { waitMs })).rejects.toThrow(/^the lock "job": waitMs must be/);
       }

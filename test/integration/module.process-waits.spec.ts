@@ -1,7 +1,7 @@
-import { spawn } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
 import { freePorts } from '../../lib/testing/etcd/free-ports.js';
 import { eventually } from '../support/eventually.js';
+import { FixtureProcess } from '../support/fixture-process.js';
 import { ownEtcd } from '../support/own-etcd.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
@@ -11,19 +11,22 @@ const CONNECTIONS = 5;
 describe('a process without a server stays alive during an outage while its application', () => {
   const etcd = ownEtcd();
 
-  it.each(['acquires a lock', 'registers a service', 'wants to lead', 'has a cron job'])('%s', async (name) => {
+  it.each([
+    'acquires a lock',
+    'registers a service',
+    'wants to lead',
+    'has a cron job',
+    'waits for its configuration',
+    'waits for its layers',
+  ])('%s', async (name) => {
+    await etcd.put('/waits/config', '{"port":1}');
     const [noPort = 0] = await freePorts(1);
     using proxy = await TcpProxy.start(noPort);
-    const child = spawn(process.execPath, ['test/fixtures/process-waits.mjs', proxy.endpoint, name], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let output = '';
-    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    const ended = new Promise((resolve) => child.once('close', resolve));
+    await using child = new FixtureProcess('process-waits.mjs', proxy.endpoint, name);
 
-    await eventually(() => proxy.accepted >= CONNECTIONS || child.exitCode !== null);
-    expect([child.exitCode, output]).toEqual([null, '']);
-    proxy.retarget(Number(new URL(etcd.hosts[0] ?? '').port));
-    expect([await ended, output]).toEqual([0, 'done\n']);
+    await eventually(() => proxy.accepted >= CONNECTIONS || child.hasExited);
+    expect([child.hasExited, child.output]).toEqual([false, '']);
+    proxy.retarget(etcd.first.clientPort);
+    expect([await child.whenEnded(), child.output]).toEqual([0, 'done\n']);
   });
 });

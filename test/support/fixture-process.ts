@@ -25,6 +25,12 @@ export class FixtureProcess implements AsyncDisposable {
     return this.#numbers.get(word) ?? [];
   }
 
+  /** Resolves to its exit code when it ends by itself; `null` if it was killed. */
+  async whenEnded(): Promise<unknown> {
+    const [code] = await this.#closed;
+    return code;
+  }
+
   get hasExited(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -36,8 +42,7 @@ export class FixtureProcess implements AsyncDisposable {
   /** Resolves to its exit code. */
   async end(name: NodeJS.Signals): Promise<unknown> {
     this.signal(name);
-    const [code] = await this.#closed;
-    return code;
+    return this.whenEnded();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -57,8 +57,8 @@ export type TransactionResult =
   /** `deleted`: the raw keys that existed and were deleted. */
   | { readonly applied: true; readonly revision: number; readonly deleted: readonly string[] }
   /**
-   * `current`: the records of the keys of the conditions, in their order, unless `readsOnRefusal` is false. For `noneCreatedBefore`, the record of the
-   * newest key that was created before, or for 0 of the newest key.
+   * `current`: the records of the keys of the conditions, in their order; empty if `readsOnRefusal` is false. For
+   * `noneCreatedBefore`, the record of the newest key that was created before, or for 0 of the newest key.
    */
   | { readonly applied: false; readonly revision: number; readonly current: readonly (KeyRecord | undefined)[] };
 

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { IsInt, IsNumber, IsString, registerDecorator } from 'class-validator';
 import {
+  type ConfigCodec,
   ConnectionTimeoutError,
   InvalidConfigError,
   InvalidOptionsError,
@@ -229,14 +231,14 @@ describe('writing through the store', () => {
     class Slow {
       @SlowlyChecked() count!: number;
     }
-    await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/slow', type: Slow }] });
+    await using app = await startApp({ hosts: etcd.hosts, configs: [{ key: '/slow', type: Slow, codec: slowJson }] });
     passing = 1;
     const { visible, revision } = await app.store.put('/slow', { count: 1 });
 
     expect(visible).toBe(false);
     expect((await etcd.direct.get('/slow').exec()).kvs[0]).toMatchObject({ mod_revision: String(revision) });
     expect(await etcd.direct.get('/slow').string()).toBe('{"count":1}');
-    // The validator has used up its own limit by now, or ends in time.
+    // The validator ends within its own limit, or has used it up by now.
     release();
     passing = Infinity;
     await app.store.put('/slow', { count: 2 });
@@ -377,6 +379,18 @@ type Tx = Parameters<Parameters<Awaited<ReturnType<typeof startApp>>['store']['t
 /** Number of values that `SlowlyChecked` accepts immediately; the next ones wait for `release`. */
 let passing = Infinity;
 let release: () => void = () => undefined;
+
+/**
+ * JSON whose decoding needs seconds as soon as `SlowlyChecked` waits. Decoding has a limit of its own, so both together
+ * last longer than a write waits for its readers.
+ */
+const slowJson: ConfigCodec = {
+  decode: async (bytes) => {
+    if (passing <= 0) await sleep(3_000);
+    return JSON.parse(bytes.toString()) as object;
+  },
+  encode: (document) => Buffer.from(JSON.stringify(document)),
+};
 
 function SlowlyChecked(): PropertyDecorator {
   return (target, propertyName) => {

@@ -111,7 +111,8 @@ export class GroupPartitions {
 
   /** Takes a partition over. It handles nothing before `follow`. */
   own(partition: number, { claim, cursor, cursorKey, createRevision, mayRepeat }: ClaimedPartition): void {
-    const { handler, keys, stamp, transactionOperations, problems, checkpoints, closing, onUnexpected } = this.#options;
+    const { handler, keys, stamp, transactionOperations, problems, checkpoints, stopping, closing, onUnexpected } =
+      this.#options;
     const { keyValue, log, observer } = this.#options.context;
     const { name, everyMs, remember } = handler.options;
     const writer = new CursorWriter({
@@ -140,6 +141,7 @@ export class GroupPartitions {
       transactionOperations,
       log,
       closing,
+      stopping,
       parkOperations: (item, failure) =>
         parkOperations(item, failure, {
           prefix: keys.parked,

@@ -5,6 +5,7 @@ import { onAbort } from '../../timing/on-abort.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { ResyncNotice, WatchFailure } from '../../watch/watch-event.js';
 import type { Claim } from '../claim.js';
+import { RELEASE_LIMIT_MS } from '../participant.js';
 import type { CursorWriter } from './cursor-writer.js';
 import type { GroupCursor } from './group-cursor.js';
 import type { GroupHandler } from './group-handler.js';
@@ -33,6 +34,8 @@ export interface PartitionOwnerOptions {
   readonly log: InstanceLog;
   /** Ends all retries. */
   readonly closing: AbortSignal;
+  /** Aborts when the instance begins to give its partitions up. */
+  readonly stopping: AbortSignal;
   /** The operations that keep the events of a failed item. */
   readonly parkOperations: (item: GroupItem, failure: ItemFailure) => readonly Operation[];
   readonly onParked: () => void;
@@ -182,7 +185,8 @@ export class PartitionOwner {
 
   /**
    * Ends the partition: running calls end, and unless the claim is lost, the cursor is stored and the owner key deleted
-   * in one transaction. Resolves when nothing of it is left. Must not reject.
+   * in one transaction. Resolves when nothing of it is left. At shutdown, it waits without a limit only for events
+   * that are handled and not stored. Must not reject.
    */
   end(): Promise<void> {
     return (this.#end ??= this.#release());
@@ -197,9 +201,32 @@ export class PartitionOwner {
     await idle;
     this.receiver.catchUp();
     this.receiver.leave();
-    if (!claim.isLost) await this.#storeLast();
-    await claim.release();
+    const limit = this.#releaseLimit();
+    if (!claim.isLost) {
+      const isUnsaved = this.cursor.unsaved > 0;
+      const stored = this.#storeLast();
+      await (isUnsaved ? stored : Promise.race([stored, limit.promise]));
+    }
+    await Promise.race([claim.release(), limit.promise]);
+    limit.cancel();
     this.#ended.resolve();
+  }
+
+  /** At shutdown, what goes with the lease anyway is waited for only until `promise` resolves. */
+  #releaseLimit(): { readonly promise: Promise<void>; readonly cancel: () => void } {
+    const { stopping } = this.#options;
+    const { promise, resolve } = new Deferred();
+    let timer: NodeJS.Timeout | undefined;
+    const begin = (): void => {
+      timer = setTimeout(resolve, RELEASE_LIMIT_MS).unref();
+    };
+    if (stopping.aborted) begin();
+    const stopListening = onAbort(stopping, begin);
+    const cancel = (): void => {
+      clearTimeout(timer);
+      stopListening();
+    };
+    return { promise, cancel };
   }
 
   async #storeLast(): Promise<void> {

@@ -42,6 +42,11 @@ export class GroupAdministration {
     return (await this.#options.keyValue.get(this.#keysOf(name).config)).record !== undefined;
   }
 
+  /** @throws InvalidOptionsError if etcd does not store the group */
+  async checkExists(what: string, name: string): Promise<void> {
+    if (!(await this.exists(name))) throw unknownGroup(what);
+  }
+
   /** The parked events by raw key, oldest first. */
   async parked(name: string): Promise<{ readonly key: KeyRecord; readonly record: ParkedRecord }[]> {
     const records = await this.#list(this.#keysOf(name).parked);
@@ -210,7 +215,7 @@ export class GroupAdministration {
     { config: rawKey }: GroupKeys,
   ): Promise<{ readonly config: GroupConfig; readonly condition: Condition }> {
     const { record } = await this.#options.keyValue.get(rawKey);
-    if (!record) throw new InvalidOptionsError(`${what}: etcd has no such group; no instance has used it yet`);
+    if (!record) throw unknownGroup(what);
     const config = parseConfig(record.value);
     if (config) return { config, condition: { rawKey, revision: record.revision } };
     throw otherVersion(what);
@@ -233,6 +238,9 @@ export class GroupAdministration {
     return [...(await this.#options.listWatcher.list(range, { signal })).records.values()];
   }
 }
+
+const unknownGroup = (what: string): InvalidOptionsError =>
+  new InvalidOptionsError(`${what}: etcd has no such group; no instance has used it yet`);
 
 const otherVersion = (what: string): WriteError =>
   new WriteError(`${what}: another version of this library has stored it; update this instance`);

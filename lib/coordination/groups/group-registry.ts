@@ -1,8 +1,10 @@
+import { quoted } from '../../foreign/foreign-text.js';
 import { checkInteger, checkKnown, checkOneOf } from '../../option-checks.js';
 import { checkName } from '../coordination-keys.js';
 import { coordinationMissing } from '../coordination-options.js';
 import { describeGroup, type GroupDescription } from './group-description.js';
 import { MAX_PARTITIONS } from './group-options.js';
+import type { GroupMember } from './group-member.js';
 import type { HandlerGroups } from './handler-groups.js';
 import { type ParkedEvent, parkedEventOf } from './parked-event.js';
 
@@ -22,9 +24,12 @@ export class GroupRegistry {
     return this.#all.all.map(describeGroup);
   }
 
-  /** Reads the parked events of a group from etcd, in the order of their revisions. */
+  /**
+   * Reads the parked events of a group from etcd, in the order of their revisions.
+   * @throws InvalidOptionsError if etcd has no such group, and this instance takes no part in it
+   */
   async parked(name: string): Promise<ParkedEvent[]> {
-    checkName('the name of a group', name);
+    await this.#check('read the parked events', name);
     return (await this.#all.administration.parked(name)).map(({ record }) => parkedEventOf(record));
   }
 
@@ -32,9 +37,10 @@ export class GroupRegistry {
    * Lets the owners of the partitions call the handler once more with each parked event, `redelivered` being true. An
    * event that is handled is not parked any more. Later events of the key may have been handled before.
    * @returns the number of events
+   * @throws InvalidOptionsError if etcd has no such group, and this instance takes no part in it
    */
   async redrive(name: string): Promise<number> {
-    checkName('the name of a group', name);
+    await this.#check('redrive the parked events', name);
     return this.#all.administration.redrive(name);
   }
 
@@ -61,8 +67,18 @@ export class GroupRegistry {
     checkName('the name of a group', name);
     checkKnown(options, { from: true }, { owner: ` of reset(${name})` });
     checkOneOf('"from"', options.from, ['existing', 'now']);
-    const own = this.#all.all.find((member) => member.name === name)?.config;
-    await this.#all.administration.reset(name, options.from, own);
+    await this.#all.administration.reset(name, options.from, this.#own(name)?.config);
+  }
+
+  async #check(what: string, name: string): Promise<void> {
+    checkName('the name of a group', name);
+    // etcd stores the group when its first instance has started.
+    if (this.#own(name)) return;
+    await this.#all.administration.checkExists(`${what} of the group ${quoted(name)}`, name);
+  }
+
+  #own(name: string): GroupMember | undefined {
+    return this.#all.all.find((member) => member.name === name);
   }
 
   get #all(): HandlerGroups {

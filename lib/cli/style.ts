@@ -9,9 +9,6 @@ export type Style = 'red' | 'yellow' | 'bold';
 export const styled = ({ hasColors }: Pick<Terminal, 'hasColors'>, style: Style, text: string): string =>
   hasColors ? styleText(style, text, { validateStream: false }) : text;
 
-/** `1 key`, `2 keys`. */
-export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;
-
 /** Prints rows in aligned columns below a heading. Escapes what comes from etcd. */
 export function printTable(
   terminal: Pick<Terminal, 'out' | 'hasColors'>,

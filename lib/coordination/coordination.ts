@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { randomUUID } from 'node:crypto';
 import type { ClusterBackend } from '../backend/cluster-backend.js';
 import type { Fence, FenceRegistry } from '../backend/fence.js';
@@ -208,7 +209,7 @@ export class Coordination {
     const kept = participants.flatMap(({ busyKeys }) => busyKeys);
     if (kept.length > 0) {
       this.context.log.warn(
-        `calls under ${kept.length} claims are still running after the drain limit; their keys are left to expire`,
+        `calls are still running after the drain limit; ${counted(kept.length, 'key')} of this instance expire with its lease`,
       );
     }
     await this.context.keeper.close({ kept, withinMs: RELEASE_LIMIT_MS });

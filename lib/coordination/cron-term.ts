@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { pauseOn } from '../backend/lease-clock.js';
 import type { WallClock } from '../backend/wall-clock.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
@@ -185,7 +186,7 @@ export class CronTerm {
     const { name, observer, log } = this.#options;
     this.#status.missed += count;
     observer?.ticksMissed(name, count);
-    log.warn(`"${name}" missed ${count} ${count === 1 ? 'tick' : 'ticks'}`);
+    log.warn(`"${name}" missed ${counted(count, 'tick')}`);
   }
 
   /** Returns the ticks that are due now and have not been seen yet, oldest first. */

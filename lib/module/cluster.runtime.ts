@@ -4,6 +4,7 @@ import {
   type ClusterBackend,
   OPEN_BACKEND,
 } from '../backend/cluster-backend.js';
+import { counted } from '../counted.js';
 import type { KeyRange } from '../backend/key-range.js';
 import { rawKeyOf } from '../backend/key-record.js';
 import type { GroupEffects, GroupHandler } from '../coordination/groups/group-handler.js';
@@ -233,7 +234,7 @@ export class ClusterRuntime {
     const [running] = await Promise.all([this.watcher.drain(drainTimeoutMs), this.coordination?.drain(drainTimeoutMs)]);
     if (running === 0) return;
     this.log.warn(
-      `${running} handlers are still running after the drain limit of ${drainTimeoutMs} ms and ignore their abort signals; not waiting for them`,
+      `the shutdown does not wait for ${counted(running, 'handler')}: still running after the drain limit of ${drainTimeoutMs} ms, in spite of the abort signal`,
     );
   }
 

@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { DefinitionFeed } from './cache/definition-feed.js';
 import { skippedKeysOf } from './config-boot.js';
@@ -7,7 +8,7 @@ export function startupLine(feeds: readonly DefinitionFeed[], ms: number): strin
   const keys = feeds.reduce((sum, { cache }) => sum + cache.counts().keys, 0);
   const revision = feeds.reduce((highest, { visibleRevision }) => Math.max(highest, visibleRevision), 0);
   const at = revision > 0 ? ` at revision ${revision}` : '';
-  return `loaded ${count(feeds.length, 'definition')} with ${count(keys, 'key')}${at} in ${Math.round(ms)} ms${skipped(feeds)}`;
+  return `loaded ${counted(feeds.length, 'definition')} with ${counted(keys, 'key')}${at} in ${Math.round(ms)} ms${skipped(feeds)}`;
 }
 
 function skipped(feeds: readonly DefinitionFeed[]): string {
@@ -15,9 +16,7 @@ function skipped(feeds: readonly DefinitionFeed[]): string {
   if (keys.length === 0) return '';
   const names = keys.slice(0, MAX_NAMES).map(quoted).join(', ');
   const rest = keys.length > MAX_NAMES ? ` and ${keys.length - MAX_NAMES} more` : '';
-  return `; skipped ${count(keys.length, 'key')} with an invalid value: ${names}${rest}`;
+  return `; skipped ${counted(keys.length, 'key')} with an invalid value: ${names}${rest}`;
 }
-
-const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
 const MAX_NAMES = 10;

@@ -1,3 +1,4 @@
+import { counted } from '../counted.js';
 import type { Observable } from 'rxjs';
 import { KeyRange, type WatchTarget } from '../backend/key-range.js';
 import type { FenceRegistry } from '../backend/fence.js';
@@ -157,7 +158,7 @@ export class WatcherService {
   get busy(): string[] {
     return [...this.#subscriptions]
       .filter(({ pending, paused }) => pending > 0 && !paused)
-      .map(({ name, pending }) => `${name}: ${pending === 1 ? '1 event' : `${pending} events`}`);
+      .map(({ name, pending }) => `${name}: ${counted(pending, 'event')}`);
   }
 
   /** @internal */

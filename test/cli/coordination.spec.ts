@@ -72,7 +72,7 @@ describe('the lists of the command line', () => {
     worker.isBroken = false;
     expect(await run('groups', 'redrive', 'orders', ...PREFIX)).toMatchObject({
       exitCode: 0,
-      out: ['1 parked events of the group "orders" are handled again'],
+      out: ['1 parked event of the group "orders" will be handled again'],
     });
     await eventually(async () => (await parked()).notes.includes('there are no parked events'));
     expect(worker.calls).toHaveLength(1);

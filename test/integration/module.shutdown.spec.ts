@@ -64,7 +64,7 @@ describe('an application that stops', () => {
       expect(code).toBe(0);
       expect(warnings).toEqual([
         expect.stringMatching(
-          /1 handlers are still running after the drain limit of 200 ms and ignore their abort signals/,
+          /does not wait for 1 handler: still running after the drain limit of 200 ms, in spite of the abort signal/,
         ),
       ]);
     });

@@ -129,6 +129,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
 /** Files that import nothing but errors and types of the public API: every folder may import them. */
 const LEAVES = [
   'config-transaction',
+  'counted',
   'dto/standard-schema',
   'etcd-trigger.errors',
   'etcd-trigger.inspect',

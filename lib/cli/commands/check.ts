@@ -1,10 +1,11 @@
+import { counted } from '../../counted.js';
 import { printable } from '../../foreign/foreign-text.js';
 import { typeName } from '../../dto/value-type.js';
 import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import { CliError } from '../cli.error.js';
 import { type Adapt, feedFor, type Session } from '../session.js';
-import { counted, styled } from '../style.js';
+import { styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
 import { pretty } from './values.js';

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import { changedPaths } from '../../dto/document-diff.js';
 import { changedPathsOf } from '../../dto/secrets/masked-changes.js';
 import { printable, quoted } from '../../foreign/foreign-text.js';
@@ -10,7 +11,7 @@ import type { FileFormat } from '../documents.js';
 import { type EtcdDocument, readDocuments } from '../etcd-documents.js';
 import { type FolderDocument, readFolder, writeToFolder } from '../folder.js';
 import type { Session } from '../session.js';
-import { counted, styled } from '../style.js';
+import { styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
 import { pretty } from './values.js';
@@ -149,7 +150,7 @@ export async function push(
     for (const { key, violations = [] } of await validated(session, writes)) {
       if (violations.length > 0) throw new InvalidConfigError(`the value for ${quoted(key)}`, violations, { key });
     }
-    terminal.note(`${writes.length} writes need ${batches} transactions`);
+    terminal.note(`${counted(writes.length, 'write')} need ${counted(batches, 'transaction')}`);
   }
   const noted = { ...note, [CHANGED_PATHS]: new Map(writes.map(({ key, changedPaths: paths }) => [key, paths])) };
   for (let start = 0; start < writes.length; start += mostWrites) {

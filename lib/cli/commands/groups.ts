@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import { checkName } from '../../coordination/coordination-keys.js';
 import type { ListedGroup } from '../../coordination/coordination-overview.js';
 import { parkedEventOf } from '../../coordination/groups/parked-event.js';
@@ -48,10 +49,10 @@ export async function parked(
 export async function redrive(session: CoordinationSession, name: string, terminal: Terminal): Promise<ExitCode> {
   await checkGroup(session, name);
   const count = await session.groups.redrive(name, (done, all) => {
-    terminal.progress(`${done} of ${all} events`);
+    terminal.progress(`${done} of ${counted(all, 'event')}`);
   });
   terminal.progress('');
-  terminal.out(`${count} parked events of the group ${quoted(name)} are handled again`);
+  terminal.out(`${counted(count, 'parked event')} of the group ${quoted(name)} will be handled again`);
   return ExitCode.OK;
 }
 
@@ -64,7 +65,7 @@ export async function repartition(
 ): Promise<ExitCode> {
   await checkGroup(session, name);
   await session.groups.repartition(name, partitions);
-  terminal.out(`the group ${quoted(name)} has ${partitions} partitions: start the instances with this number`);
+  terminal.out(`the group ${quoted(name)} has ${counted(partitions, 'partition')}: start the instances with this number`);
   return ExitCode.OK;
 }
 

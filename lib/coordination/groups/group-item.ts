@@ -1,7 +1,5 @@
-import { quoted } from '../../foreign/foreign-text.js';
-import type { Deliverable } from '../../watch/delivery/event-buffer.js';
+import type { Deliverable } from '../../watch/delivery/deliverable.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
-import type { WatchFailure } from '../../watch/watch-event.js';
 import type { ParkedRecord } from './parked-record.js';
 import { ProgressEntry } from './partition-progress.js';
 import type { PlacedEvent } from './placed-event.js';
@@ -65,13 +63,3 @@ export interface ItemFailure {
   /** Name of the error's class. */
   readonly error: string;
 }
-
-/** Names an item in a message, without values. */
-export const subjectOf = ({ subject }: GroupItem): string =>
-  `${isEvent(subject) ? `key ${quoted(subject.key)}` : `${subject.events.length} events`} at revision ${subject.revision}`;
-
-/** The events of an item, as a failure reports them. */
-export const contentsOf = ({ subject }: GroupItem): Pick<WatchFailure, 'event' | 'batch'> =>
-  isEvent(subject) ? { event: subject, batch: undefined } : { event: subject.events[0] as ChangeEvent, batch: subject };
-
-const isEvent = (subject: Deliverable): subject is ChangeEvent => 'key' in subject;

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { LeaseClock } from '../../backend/lease-clock.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
@@ -158,7 +159,7 @@ export class GroupMember implements Participant {
     const { name } = this.#options.handler;
     if (this.isPaused || this.#stop.signal.aborted) return [];
     const pending = this.owned.reduce((sum, { delivery }) => sum + delivery.pending, 0);
-    if (pending > 0) return [`${name}: ${pending === 1 ? '1 event' : `${pending} events`}`];
+    if (pending > 0) return [`${name}: ${counted(pending, 'event')}`];
     const isBusy = this.#claiming.isBusy || this.owned.some((owner) => owner.isBusy);
     return isBusy ? [`${name}: partitions`] : [];
   }

@@ -4,13 +4,13 @@ import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { adopted, isThenable } from '../../foreign/thenable.js';
 import { SYSTEM_CLOCK } from '../../timing/clock.js';
 import type { CallOutcome, PendingCall } from '../../watch/delivery/delivery-queue.js';
-import type { Deliverable } from '../../watch/delivery/event-buffer.js';
+import { type Deliverable, subjectOf } from '../../watch/delivery/deliverable.js';
 import { HandlerRunner } from '../../watch/delivery/handler-runner.js';
 import { describeFailure } from '../../watch/delivery/listener-failure.js';
 import type { DeliveryContext } from '../../watch/watch-event.js';
 import { GroupCall, type GroupCallOwner } from './group-call.js';
 import type { GroupHandler } from './group-handler.js';
-import { type GroupItem, subjectOf } from './group-item.js';
+import type { GroupItem } from './group-item.js';
 
 export interface HandlerCallsOptions {
   readonly group: Pick<GroupHandler, 'name' | 'handler' | 'delivery'>;
@@ -41,7 +41,7 @@ export class HandlerCalls {
       handler: (item, call) => this.#invoke(item, call),
       delivery: group.delivery,
       clock: SYSTEM_CLOCK,
-      describe: (item) => `${group.name} did not finish with ${subjectOf(item)}`,
+      describe: (item) => `${group.name} did not finish with ${subjectOf(item.subject)}`,
       onFailure,
     });
   }
@@ -108,7 +108,7 @@ export class HandlerCalls {
     const { group, log } = this.#options;
     item.isHandled = true;
     log.error(
-      `${group.name} failed for ${subjectOf(item)} after its commit() was applied: ${describeFailure(error)}; it is not retried`,
+      `${group.name} failed for ${subjectOf(item.subject)} after its commit() was applied: ${describeFailure(error)}; it is not retried`,
     );
   }
 }

@@ -5,12 +5,13 @@ import type { InstanceLog } from '../../etcd-trigger.log.js';
 import { errorClass, isA } from '../../foreign/foreign-error.js';
 import { exponentialBackoff } from '../../timing/backoff.js';
 import { SYSTEM_CLOCK } from '../../timing/clock.js';
+import { contentsOf, subjectOf } from '../../watch/delivery/deliverable.js';
 import { type CallOutcome, DeliveryQueue, type PendingCall } from '../../watch/delivery/delivery-queue.js';
 import { describeFailure, FinalFailure } from '../../watch/delivery/listener-failure.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { WatchFailure } from '../../watch/watch-event.js';
 import type { GroupHandler } from './group-handler.js';
-import { contentsOf, type GroupItem, type ItemFailure, subjectOf } from './group-item.js';
+import type { GroupItem, ItemFailure } from './group-item.js';
 import { HandlerCalls } from './handler-calls.js';
 import { LaterCall } from './later-call.js';
 import type { PartitionProgress } from './partition-progress.js';
@@ -221,7 +222,7 @@ export class PartitionDelivery {
     if (this.#isStopped) return;
     const { group, log, onFailure } = this.#options;
     const cause = isA(error, FinalFailure) ? error.error : error;
-    const failure: WatchFailure = { ...contentsOf(item), handler: group.name, attempts, error: cause };
+    const failure: WatchFailure = { ...contentsOf(item.subject), handler: group.name, attempts, error: cause };
     const { onExhausted } = group.delivery;
     if (onExhausted === 'halt') {
       this.#halted ??= failure;
@@ -230,7 +231,7 @@ export class PartitionDelivery {
     else item.isHandled = true;
     const repeated = attempts > 1 ? `, ${attempts} times` : '';
     log.error(
-      `${group.name} failed for ${subjectOf(item)}${repeated}: ${describeFailure(error)}${CONSEQUENCE[onExhausted]}`,
+      `${group.name} failed for ${subjectOf(item.subject)}${repeated}: ${describeFailure(error)}${CONSEQUENCE[onExhausted]}`,
     );
     onFailure(failure);
   }

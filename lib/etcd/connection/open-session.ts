@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import { GrpcSession } from '../transport/grpc-session.js';
 import { TransportError } from '../transport/transport-error.js';
 import type { ConnectionSettings, EtcdCredentials } from './etcd-client.js';
@@ -73,10 +74,9 @@ function checkLimit(grpc: GrpcSession): void {
   const limit = grpc.maxConcurrentStreams;
   if (limit >= MIN_STREAMS) return;
   grpc.close();
-  const allowed = limit === 1 ? '1 stream' : `${limit} streams`;
   throw new TransportError(
     'connect',
-    `the server allows ${allowed} per connection; at least ${MIN_STREAMS} are needed`,
+    `the server allows ${counted(limit, 'stream')} per connection; at least ${MIN_STREAMS} are needed`,
   );
 }
 

@@ -1,11 +1,9 @@
-import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
+import type { ChangeBatch } from '../stream/change-event.js';
 import type { Clock } from '../../timing/clock.js';
+import type { Deliverable } from './deliverable.js';
 import type { ResolvedDelivery } from './delivery-options.js';
 import type { DeliveryQueue } from './delivery-queue.js';
 import type { HandlerRunner } from './handler-runner.js';
-
-/** The argument of one handler call. */
-export type Deliverable = ChangeEvent | ChangeBatch;
 
 /** Buffers the events of one listener; its queue calls the handler. */
 export interface EventBuffer {

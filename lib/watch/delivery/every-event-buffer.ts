@@ -1,6 +1,7 @@
 import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
+import type { Deliverable } from './deliverable.js';
 import { DeliveryQueue } from './delivery-queue.js';
-import type { Deliverable, EventBuffer, EventBufferOptions } from './event-buffer.js';
+import type { EventBuffer, EventBufferOptions } from './event-buffer.js';
 
 /** Maximum number of waiting events. A listener beyond it leaves the shared stream. */
 const QUEUE_BOUND = 1_000;

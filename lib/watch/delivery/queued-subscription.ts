@@ -4,12 +4,13 @@ import { type Clock, SYSTEM_CLOCK } from '../../timing/clock.js';
 import { Deferred } from '../../timing/deferred.js';
 import { KeyRange, type WatchTarget } from '../../backend/key-range.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
-import type { ChangeBatch, ChangeEvent } from '../stream/change-event.js';
+import type { ChangeBatch } from '../stream/change-event.js';
 import { DeliveryFailures } from '../sharing/delivery-failures.js';
 import type { RangeListener, ListenerRegistration } from '../sharing/range-listener.js';
 import { type DeliveryContext, type ResyncNotice, type WatchFailure, type WatchHandler } from '../watch-event.js';
+import { contentsOf, type Deliverable, subjectOf } from './deliverable.js';
 import type { ResolvedDelivery } from './delivery-options.js';
-import type { Deliverable, EventBuffer, EventBufferOptions } from './event-buffer.js';
+import type { EventBuffer, EventBufferOptions } from './event-buffer.js';
 import { EveryEventBuffer } from './every-event-buffer.js';
 import { HandlerRunner } from './handler-runner.js';
 import { LatestEventBuffer } from './latest-event-buffer.js';
@@ -17,7 +18,6 @@ import { describeFailure, FinalFailure } from './listener-failure.js';
 import { ListenerGuard } from './listener-guard.js';
 import type { WatchSubscription } from './watch-options.js';
 import { isA } from '../../foreign/foreign-error.js';
-import { quoted } from '../../foreign/foreign-text.js';
 
 export interface QueuedSubscriptionOptions {
   readonly target: WatchTarget;
@@ -251,11 +251,3 @@ export class QueuedSubscription implements RangeListener, WatchSubscription {
 }
 
 const causeOf = (error: unknown): unknown => (isA(error, FinalFailure) ? error.error : error);
-
-const isEvent = (item: Deliverable): item is ChangeEvent => 'key' in item;
-
-const subjectOf = (item: Deliverable): string =>
-  `${isEvent(item) ? `key ${quoted(item.key)}` : `${item.events.length} events`} at revision ${item.revision}`;
-
-const contentsOf = (item: Deliverable): Pick<WatchFailure, 'event' | 'batch'> =>
-  isEvent(item) ? { event: item, batch: undefined } : { event: item.events[0] as ChangeEvent, batch: item };

@@ -1,3 +1,4 @@
+import { counted } from '../../counted.js';
 import { ConnectionClosedError, type EtcdTriggerError } from '../../etcd-trigger.errors.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { KeyRecord, KeyStamp } from '../../backend/key-record.js';
@@ -307,7 +308,7 @@ export class SharedRange implements ReflectorSink, RangeOwner {
       );
       return;
     }
-    const difference = `revisions ${fromRevision} to ${toRevision} are delivered as a difference of ${changes} keys`;
+    const difference = `revisions ${fromRevision} to ${toRevision} are delivered as a difference of ${counted(changes, 'key')}`;
     this.#log.warn(`${this.range.toString()}: listed again (${reason}); ${difference}`);
   }
 }

@@ -68,7 +68,10 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
     this.#refused = new Deferred();
     await keepingAlive(Promise.race([this.#key.whenWritten(), this.#refused.promise]));
     this.#lastFailure = undefined;
-    if (this.#closed) throw new ConnectionClosedError(`"${this.id}" is no longer registered as "${this.service}"`);
+    if (this.#closed)
+      throw new ConnectionClosedError(
+        `the registration of "${this.id}" as "${this.service}" was closed before etcd had confirmed it`,
+      );
   }
 
   #failed(error: unknown): void {

@@ -127,6 +127,18 @@ export function servicesContract(cluster: () => ContractCluster): void {
       expect((await second.watcher.get(keyOf('one'))).value.toString()).toBe('{"host":"second","port":80}');
     });
 
+    it('say that a registration was closed while it waited', async () => {
+      beginTest('closed');
+      await using first = await start();
+      const second = await start();
+      await first.services.register('shop', instance('first'), { id: 'one' });
+      const refused = expect(second.services.register('shop', instance('second'), { id: 'one' })).rejects.toThrow(
+        new ConnectionClosedError('the registration of "one" as "shop" was closed before etcd had confirmed it'),
+      );
+      await second[Symbol.asyncDispose]();
+      await refused;
+    });
+
     it('refuse what is not valid', async () => {
       beginTest('refused');
       const app = await start();

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
+import { LongestFirst } from './test/support/longest-first.js';
 
 /**
  * Specs that replace a module, load one anew, change the state of a library, or look at the resources of the process:
@@ -42,6 +43,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // More than the two cores that a run may expect: most specs wait for etcd, and not for the processor.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     restoreMocks: true,
   },
 });

@@ -8,8 +8,7 @@ import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import type { DeliveryFailures } from '../watch/sharing/delivery-failures.js';
-import { describeThrown } from '../foreign/foreign-error.js';
-import { type FollowedFeed, FollowedTarget } from './followed-feed.js';
+import { type FollowedFeed, FollowedTarget, whenVisible } from './followed-feed.js';
 import { LayeredFeed } from './layers/layered-feed.js';
 import { LayerReader } from './layers/layer-reader.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
@@ -17,8 +16,8 @@ import { KeyRange } from '../backend/key-range.js';
 import type { ListWatcher } from '../backend/list-watcher.js';
 import type { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { bootFeeds, isComplete } from './config-boot.js';
-import { someOf } from '../collections/some-of.js';
 import { SuspensionMonitor } from './suspension-monitor.js';
+import { FeedReports } from './feed-reports.js';
 import { startupLine } from './startup-line.js';
 import type { CacheUpdate } from './cache/cache-update.js';
 import type { ResolvedConfigDefinition } from './definitions/resolved-definition.js';
@@ -32,7 +31,6 @@ import { ConfigListeners } from './changes/config-listeners.js';
 import type { ConfigSnapshot } from './snapshot/config-snapshot.js';
 import { DefinitionFeed, type FeedSink } from './cache/definition-feed.js';
 import type { CacheEntry } from './cache/cache-entry.js';
-import { coercedProperties } from '../dto/coerced-properties.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { ValueType } from '../dto/value-type.js';
 import { ListenerGuard } from '../watch/delivery/listener-guard.js';
@@ -72,6 +70,7 @@ export class DefinitionFeeds implements FeedSink {
     },
   });
   readonly guard: ListenerGuard;
+  readonly reports: FeedReports;
   readonly refusals: RefusalListeners;
   readonly joints: JointStates;
   readonly pins = new Pins();
@@ -104,10 +103,12 @@ export class DefinitionFeeds implements FeedSink {
     this.#options = options;
     this.joints = new JointStates(options.source);
     this.pinnedReads = new PinnedReads(this.pins, this.joints, () => this.#followed.map(({ feed }) => feed));
+    const { failures } = options.ranges;
+    this.reports = new FeedReports({ ...options, failures, isStarting: () => this.#state === 'starting' });
     this.guard = new ListenerGuard(options.log, options.observer);
     this.refusals = new RefusalListeners(this.guard, (prefix) => this.under(prefix).flatMap(refusedOf(prefix)));
     this.statusListeners = new StatusListeners(() => this.status, this.guard);
-    options.ranges.failures.changed = () => {
+    failures.changed = () => {
       this.statusListeners.changed();
     };
     for (const definition of options.definitions.all) {
@@ -213,12 +214,12 @@ export class DefinitionFeeds implements FeedSink {
 
   /** Lists every definition; nothing is followed before `open`. */
   async load(): Promise<void> {
-    this.#warnOfCoercion();
+    this.reports.coerced(this.all);
     const { cluster, boot, log, snapshot } = this.#options;
     const startedAt = performance.now();
     const feeds = [...this.#feeds.values()];
     await Promise.all(feeds.map((feed) => this.#prepare(feed)));
-    this.#warnOfVariables();
+    this.reports.unusedVariables(this.all);
     this.#followed = feeds.map((feed) => this.#follow(feed));
     const problems = await bootFeeds(feeds, {
       cluster,
@@ -279,35 +280,21 @@ export class DefinitionFeeds implements FeedSink {
     const what = `wait for revision ${revision}`;
     this.#checkOpen(what);
     this.open();
-    const visible = await Promise.all(this.#followed.map((followed) => this.#isVisible(followed, revision, timeoutMs)));
+    const visible = await Promise.all(
+      this.#followed.map((followed) => this.#whenVisible(followed, revision, timeoutMs)),
+    );
     this.#checkOpen(what);
     if (visible.includes(false)) {
       throw new ConnectionTimeoutError(`${what}: not visible after ${timeoutMs} ms`, { revision });
     }
   }
 
-  updated(feed: DefinitionFeed, { changes, updates, rejected, healed, ended, origin }: CacheUpdate<object>): void {
-    const { log, observer } = this.#options;
-    try {
-      observer?.stored(feed.subject, { updates, rejections: rejected.length });
-      this.#failures.recovered(this, 'metrics of the store');
-    } catch (error) {
-      this.#failures.missed(this, 'metrics of the store', error);
-    }
-    for (const { key, revision, violations } of rejected.slice(0, MAX_LOGGED_KEYS)) {
-      const { message } = new InvalidConfigError(`${quoted(key)} at revision ${revision}`, violations);
-      log.error(`${message}; ${this.#effectOf(feed, key)}`);
-    }
-    if (rejected.length > MAX_LOGGED_KEYS) {
-      log.error(`${feed.subject}: ${rejected.length - MAX_LOGGED_KEYS} more values are not valid`);
-    }
-    for (const key of healed.slice(0, MAX_LOGGED_KEYS)) log.info(`${quoted(key)} is valid again`);
-    if (healed.length > MAX_LOGGED_KEYS) {
-      log.info(`${feed.subject}: ${healed.length - MAX_LOGGED_KEYS} more values are valid again`);
-    }
+  updated(feed: DefinitionFeed, update: CacheUpdate<object>): void {
+    const { changes, rejected, ended, origin } = update;
+    this.reports.updated(feed, update);
     if (this.#state === 'degraded' && this.#followed.every(hasRecovered)) {
       this.#state = 'ready';
-      log.info('the configuration is now complete');
+      this.#options.log.info('the configuration is now complete');
     }
     this.#options.snapshot?.changed();
     this.statusListeners.changed();
@@ -316,44 +303,8 @@ export class DefinitionFeeds implements FeedSink {
     this.joints.updated(feed, origin !== 'live');
   }
 
-  #warnOfCoercion(): void {
-    const coerced = new Set(this.all.flatMap(({ definition }) => coercedProperties(definition.type)));
-    for (const property of coerced) {
-      this.#options.log.warn(
-        `${property}, which converts any value before it is validated: use a strict conversion (docs/configuration.md)`,
-      );
-    }
-  }
-
-  /** Warns of variables that are named like an override, but set no property of any definition. */
-  #warnOfVariables(): void {
-    const read = this.all.flatMap((feed) => (feed instanceof LayeredFeed ? (feed.merger.environment ?? []) : []));
-    const known = new Set(read.flatMap((environment) => [...environment.known]));
-    const unknown = new Set(read.flatMap((environment) => environment.unknown).filter((name) => !known.has(name)));
-    if (unknown.size === 0) return;
-    this.#options.log.warn(
-      `these variables set no property of a configuration, and are ignored: ${someOf([...unknown])}`,
-    );
-  }
-
   caughtUp(feed: DefinitionFeed, isForeign: boolean): void {
     this.#options.snapshot?.replaced(feed.subject, isForeign);
-  }
-
-  stripped(key: string, names: string): void {
-    this.#options.log.warn(`${quoted(key)}: ignored properties that its class does not know: ${names}`);
-  }
-
-  parserFailed(key: string, error: unknown): void {
-    this.#options.log.error(`${quoted(key)}: parsing failed unexpectedly: ${describeThrown(error)}`);
-  }
-
-  failed(feed: DefinitionFeed, error: unknown): void {
-    this.#failures.failed(feed, feed.subject, error);
-  }
-
-  recovered(feed: DefinitionFeed): void {
-    this.#failures.recovered(feed, feed.subject);
   }
 
   /** True while an update of a definition fails unexpectedly and is retried. */
@@ -369,18 +320,8 @@ export class DefinitionFeeds implements FeedSink {
     return this.#options.ranges.failures;
   }
 
-  unnamed({ subject }: DefinitionFeed, escapedKey: string): void {
-    const { log } = this.#options;
-    log.warn(`${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`);
-  }
-
   references(feed: DefinitionFeed, error: Error | undefined): void {
-    const { log } = this.#options;
-    if (error) {
-      log.warn(`${feed.subject}: secrets cannot be refreshed; the last good ones stay: ${describeThrown(error)}`);
-    } else {
-      log.info(`${feed.subject}: secrets are refreshed again`);
-    }
+    this.reports.references(feed, error);
     this.statusListeners.changed();
   }
 
@@ -419,42 +360,20 @@ export class DefinitionFeeds implements FeedSink {
     throw new InvalidOptionsError(message, { key: feed.definition.name });
   }
 
-  async #isVisible(followed: FollowedFeed, revision: number, timeoutMs: number): Promise<boolean> {
-    const { feed } = followed;
-    const until = performance.now() + timeoutMs;
-    while (feed.visibleRevision < revision) {
-      const left = until - performance.now();
-      if (left <= 0 || this.#abort.signal.aborted) return false;
-      if (await followed.hasCaughtUp(revision, left)) return feed.parsedWithin(until - performance.now());
-      await feed.nextUpdate(Math.min(left, RECHECK_MS));
-    }
-    return true;
+  #whenVisible(followed: FollowedFeed, revision: number, withinMs: number): Promise<boolean> {
+    return whenVisible(followed, revision, { withinMs, signal: this.#abort.signal });
   }
 
   /** Compares what a definition shows with what etcd has now. */
   async #isCurrent(followed: FollowedFeed): Promise<boolean> {
     const revision = await followed.currentRevision(COMPARE_LIMIT_MS);
-    return revision !== undefined && (await this.#isVisible(followed, revision, COMPARE_LIMIT_MS));
-  }
-
-  /** Describes the value that readers see instead of a rejected one. */
-  #effectOf({ cache, definition }: DefinitionFeed, key: string): string {
-    const { value, source } = cache.entry(key);
-    if (value !== undefined && source !== 'default') return 'the last good value stays';
-    const shown = value === undefined ? 'there is no good value' : 'the default applies';
-    return this.#state === 'starting' && definition.onInvalid === 'skip' ? `skipped at startup: ${shown}` : shown;
+    return revision !== undefined && (await this.#whenVisible(followed, revision, COMPARE_LIMIT_MS));
   }
 
   #checkOpen(what: string): void {
     if (this.#state === 'closed') throw new ConnectionClosedError(`${what}: the module is closed`);
   }
 }
-
-/** Number of keys that one update of a definition logs. */
-const MAX_LOGGED_KEYS = 100;
-
-/** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
-const RECHECK_MS = 100;
 
 /** Limit of one comparison with etcd after a suspension, in milliseconds. */
 const COMPARE_LIMIT_MS = 5_000;

@@ -80,3 +80,23 @@ export class FollowedTarget implements FollowedFeed {
     }
   }
 }
+
+/** Interval of the comparisons with etcd while a revision is awaited, in milliseconds. */
+const RECHECK_MS = 100;
+
+/** Resolves with true when readers see all changes up to a revision, and with false after the limit or the abort. */
+export async function whenVisible(
+  followed: FollowedFeed,
+  revision: number,
+  { withinMs, signal }: { readonly withinMs: number; readonly signal: AbortSignal },
+): Promise<boolean> {
+  const { feed } = followed;
+  const until = performance.now() + withinMs;
+  while (feed.visibleRevision < revision) {
+    const left = until - performance.now();
+    if (left <= 0 || signal.aborted) return false;
+    if (await followed.hasCaughtUp(revision, left)) return feed.parsedWithin(until - performance.now());
+    await feed.nextUpdate(Math.min(left, RECHECK_MS));
+  }
+  return true;
+}

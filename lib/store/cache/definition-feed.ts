@@ -16,10 +16,8 @@ import type { DocumentFormat } from '../../dto/formats/document-format.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
 import { onAbort } from '../../timing/on-abort.js';
 
-/** Receives the events of a feed synchronously, in the same step in which readers see the change. */
-export interface FeedSink {
-  updated(feed: DefinitionFeed, update: CacheUpdate<object>): void;
-  readonly hasListeners: boolean;
+/** Reports what happens while a feed reads values. */
+export interface FeedReporter {
   /** Called for a value with unknown properties, once for each set of names. */
   stripped(key: string, names: string): void;
   /** Called once for each feed, for the first key that is not UTF-8. */
@@ -30,6 +28,13 @@ export interface FeedSink {
   failed(feed: DefinitionFeed, error: unknown): void;
   /** Called after an update, if an earlier one has failed. */
   recovered(feed: DefinitionFeed): void;
+}
+
+/** Receives the events of a feed synchronously, in the same step in which readers see the change. */
+export interface FeedSink {
+  readonly reports: FeedReporter;
+  readonly hasListeners: boolean;
+  updated(feed: DefinitionFeed, update: CacheUpdate<object>): void;
   /**
    * Called when the first list has replaced the values of an offline snapshot. `isForeign`: the snapshot was of another
    * cluster.
@@ -92,13 +97,13 @@ export class DefinitionFeed implements RangeListener {
       parser: this.parser,
       governs,
       stripped: (key, names) => {
-        sink.stripped(key, names);
+        sink.reports.stripped(key, names);
       },
       failed: (key, error) => {
-        sink.parserFailed(key, error);
+        sink.reports.parserFailed(key, error);
       },
       unnamed: (escapedKey) => {
-        sink.unnamed(this, escapedKey);
+        sink.reports.unnamed(this, escapedKey);
       },
       unresolved: (write) => {
         this.#refresh?.unresolved(write);
@@ -344,12 +349,12 @@ export class DefinitionFeed implements RangeListener {
       this.#apply(revision, origin, changes);
     } catch (error) {
       this.#isFailing = true;
-      this.#sink.failed(this, error);
+      this.#sink.reports.failed(this, error);
       return false;
     }
     if (this.#isFailing) {
       this.#isFailing = false;
-      this.#sink.recovered(this);
+      this.#sink.reports.recovered(this);
       this.#registration?.onDrain();
     }
     return true;
@@ -371,7 +376,7 @@ export class DefinitionFeed implements RangeListener {
       this.parser.documentOf({ value: value as object | undefined, bytes });
     const { onDelete, type } = this.definition;
     const failed = (error: unknown): void => {
-      this.#sink.parserFailed(this.definition.name, error);
+      this.#sink.reports.parserFailed(this.definition.name, error);
     };
     return new ConfigCache({ onDelete, type, index: this.#index, documentOf, failed, fallback });
   }

@@ -125,10 +125,10 @@ export class LayeredFeed extends DefinitionFeed {
       const { merged, stripped } = parsed;
       this.#merges.set(merged.bytes, merged);
       const names = this.#unknownReports.namesToReport(stripped);
-      if (names !== undefined) this.#sink.stripped(key, names);
+      if (names !== undefined) this.#sink.reports.stripped(key, names);
       return parsedPut({ key, revision, bytes: merged.bytes }, parsed, type, now());
     } catch (error) {
-      this.#sink.parserFailed(key, error);
+      this.#sink.reports.parserFailed(key, error);
       return { state: 'rejected', key, revision, violations: [{ path: '', constraints: ['parser'] }] };
     }
   }

@@ -33,13 +33,15 @@ const written = (rawKey: string, revision: number): KeyRecord => ({
 function start(type: typeof Limit | typeof SlowLimit) {
   const story: string[] = [];
   const sink: FeedSink = {
+    reports: {
+      stripped: () => undefined,
+      unnamed: () => undefined,
+      parserFailed: (key, error) => story.push(`${key}: ${String(error)}`),
+      failed: (_, error) => story.push(String(error)),
+      recovered: () => story.push('recovered'),
+    },
     hasListeners: true,
     updated: (_, { changes }) => story.push(...changes.map(({ key }) => key)),
-    stripped: () => undefined,
-    unnamed: () => undefined,
-    parserFailed: (key, error) => story.push(`${key}: ${String(error)}`),
-    failed: (_, error) => story.push(String(error)),
-    recovered: () => story.push('recovered'),
     caughtUp: () => undefined,
     interrupted: () => undefined,
     following: () => undefined,

@@ -10,13 +10,15 @@ class Limit {
 }
 
 const nobody: FeedSink = {
+  reports: {
+    unnamed: () => undefined,
+    stripped: () => undefined,
+    parserFailed: () => undefined,
+    failed: () => undefined,
+    recovered: () => undefined,
+  },
   hasListeners: false,
   updated: () => undefined,
-  unnamed: () => undefined,
-  stripped: () => undefined,
-  parserFailed: () => undefined,
-  failed: () => undefined,
-  recovered: () => undefined,
   caughtUp: () => undefined,
   interrupted: () => undefined,
   following: () => undefined,

@@ -160,8 +160,9 @@ export type { ConfigRef, WritableValue } from './store/config-ref.js';
 export type { ConfigTransaction, TransactionPutOptions, ValueOnly } from './config-transaction.js';
 export type { ConfigUpdate, UpdateOptions } from './store/writing/config-updater.js';
 export type { ConfigView, ConfigViewPart } from './store/changes/config-view.js';
-export type { DeleteOptions, PutOptions, WriteResult } from './store/writing/config-writer.js';
+export type { WriteResult } from './store/writing/config-writer.js';
 export type { TransactionOptions } from './store/writing/planned-transaction.js';
+export type { DeleteOptions, PutOptions } from './store/writing/write-options.js';
 export { StoreService } from './store/store.service.js';
 
 export {

@@ -1,7 +1,8 @@
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { type LiveValue, ProjectedConfig, type RefSource } from './changes/projected-config.js';
 import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
-import type { PutOptions, WriteResult } from './writing/config-writer.js';
+import type { WriteResult } from './writing/config-writer.js';
+import type { PutOptions } from './writing/write-options.js';
 
 /**
  * A reference to a configuration that is always current. `Input` is the type of the values that may be written; it

@@ -19,13 +19,8 @@ import { planTransaction, type TransactionOptions, transactionOrigin } from './w
 import { writeArguments } from './writing/write-arguments.js';
 import type { ConfigUpdate, UpdateOptions } from './writing/config-updater.js';
 import type { ConfigView } from './changes/config-view.js';
-import {
-  type DeleteOptions,
-  type PreparedWrite,
-  type PutOptions,
-  type WriteResult,
-  written,
-} from './writing/config-writer.js';
+import { type PreparedWrite, type WriteResult, written } from './writing/config-writer.js';
+import type { DeleteOptions, PutOptions } from './writing/write-options.js';
 import type { WriteSide } from './writing/write-side.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { SchemaInput, SchemaOutput, StandardSchema } from '../dto/standard-schema.js';

@@ -6,7 +6,8 @@ import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.
 import { recordsBefore } from './key-history.js';
 import { CompactedError, FutureRevisionError } from '../../backend/list-watcher.js';
 import { WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
-import { type ConfigWriter, originOf, type WriteResult, written } from './config-writer.js';
+import { type ConfigWriter, type WriteResult, written } from './config-writer.js';
+import { originOf } from './write-options.js';
 import { LayeredFeed } from '../layers/layered-feed.js';
 import { layerHistory } from './layer-history.js';
 import { checkNoLayer, layerOf } from './layer-options.js';

@@ -2,15 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fence, fencesOf } from '../../backend/fence.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import { WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
-import {
-  type ConfigWriter,
-  originOf,
-  plannedPut,
-  type PutContent,
-  type WriteRequest,
-  type WriteResult,
-  written,
-} from './config-writer.js';
+import { type ConfigWriter, type WriteRequest, type WriteResult, written } from './config-writer.js';
+import { plannedPut, type PutContent } from './key-write.js';
+import { originOf } from './write-options.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { checkNoLayer } from './layer-options.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';

@@ -1,10 +1,3 @@
-import {
-  InvalidConfigError,
-  InvalidOptionsError,
-  RevisionConflictError,
-  UnknownOutcomeError,
-} from '../../etcd-trigger.errors.js';
-import { checkInteger, checkKnown, type OptionNames } from '../../option-checks.js';
 import { type Fence, fenceLost, type FenceRegistry, fencesOf } from '../../backend/fence.js';
 import { rawKeyOf, type KeyRecord } from '../../backend/key-record.js';
 import {
@@ -15,51 +8,27 @@ import {
   type TransactionResult,
 } from '../../backend/key-value-store.js';
 import { type Lease, LeaseNotFoundError } from '../../backend/lease-store.js';
-import type { AuditAction } from '../audit/audit-record.js';
-import type { AuditedWrite, AuditOrigin, AuditTrail } from '../audit/audit-trail.js';
-import { noteOf, WRITE_NOTE, type WriteNote } from '../audit/write-note.js';
-import type { ConfigLeases, LeaseOptions } from './config-leases.js';
-import type { DefinitionFeed } from '../cache/definition-feed.js';
-import type { SerializeResult } from '../../dto/dto-serializer.js';
-import type { WrittenForm } from '../../dto/plain-document.js';
-import { checkNoLayer } from './layer-options.js';
+import { UnknownOutcomeError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
+import { checkKnown } from '../../option-checks.js';
+import type { AuditAction } from '../audit/audit-record.js';
+import type { AuditOrigin, AuditTrail } from '../audit/audit-trail.js';
+import type { DefinitionFeed } from '../cache/definition-feed.js';
+import type { ConfigLeases, LeaseOptions } from './config-leases.js';
+import { auditedWrite, conditionOf, type KeyWrite, plannedDelete, plannedPut, type PutContent } from './key-write.js';
+import { checkNoLayer } from './layer-options.js';
+import { conflictOf, type Guard, guardOf, type WriteConflict } from './write-conflict.js';
+import {
+  DELETE_OPTIONS,
+  type DeleteOptions,
+  expectedRevision,
+  originOf,
+  PUT_OPTIONS,
+  type PutOptions,
+} from './write-options.js';
 
 /** A write waits at most this long until readers of this process see it. */
 const VISIBLE_LIMIT_MS = 5_000;
-
-/** Conditions and lease of a `StoreService.put`. */
-export interface PutOptions extends WriteNote {
-  /** Write only if the key was last written at this revision. */
-  readonly ifRevision?: number | undefined;
-  /** Write only if the key is absent. */
-  readonly ifAbsent?: boolean | undefined;
-  /**
-   * Attaches the key to a lease, which is kept alive until any client writes or deletes the key, or the module closes.
-   * @default none: the key does not expire
-   */
-  readonly lease?: LeaseOptions | undefined;
-  /** Write only if this instance still owns what the fence stands for. */
-  readonly fence?: Fence | undefined;
-  /**
-   * For a definition with layers: the layer to write. `ifRevision` and `ifAbsent` apply to it.
-   * @default the key, if it is one of the layers
-   */
-  readonly layer?: string | undefined;
-}
-
-/** Condition of a `StoreService.delete`. */
-export interface DeleteOptions extends WriteNote {
-  /** Delete only if the key was last written at this revision. */
-  readonly ifRevision?: number | undefined;
-  /** Delete only if this instance still owns what the fence stands for. */
-  readonly fence?: Fence | undefined;
-  /**
-   * For a definition with layers: the layer to delete. `ifRevision` applies to it.
-   * @default the key, if it is one of the layers
-   */
-  readonly layer?: string | undefined;
-}
 
 /** The parts that all operations of a write share. */
 export interface WriteRequest {
@@ -69,8 +38,7 @@ export interface WriteRequest {
   readonly fences?: readonly Fence[];
   /** Attached to all puts. */
   readonly lease?: Lease | undefined;
-  /** Keys that are not written, and must still be at this revision; 0: absent. */
-  readonly guards?: readonly { readonly key: string; readonly revision: number }[];
+  readonly guards?: readonly Guard[];
   /** For the audit trail. */
   readonly origin?: AuditOrigin | undefined;
   /**
@@ -88,44 +56,9 @@ export interface WriteResult {
   readonly visible: boolean;
 }
 
-export const DELETE_OPTIONS: OptionNames<DeleteOptions> = { ifRevision: true, fence: true, layer: true, ...WRITE_NOTE };
-export const PUT_OPTIONS: OptionNames<PutOptions> = { ...DELETE_OPTIONS, ifAbsent: true, lease: true };
-
-/** One validated operation of a write. */
-export interface KeyWrite {
-  readonly feed: DefinitionFeed;
-  readonly key: string;
-  readonly operation: Operation;
-  /** Revision that the key must have; 0: the key must be absent; `undefined`: no condition. */
-  readonly expected: number | undefined;
-  /**
-   * Other feeds that show the key.
-   * @default none
-   */
-  readonly shownBy?: readonly DefinitionFeed[];
-  /**
-   * The document that the write replaces, where it was read for the write.
-   * @default the last one that the feed has seen
-   */
-  readonly before?: ReplacedDocument | undefined;
-}
-
-/** A document in etcd. */
-interface ReplacedDocument {
-  /** 0: the key is absent. */
-  readonly revision: number;
-  /** `undefined`: absent or unknown. */
-  readonly bytes: Buffer | undefined;
-}
-
 export type AppliedWrite = WriteResult & { readonly applied: true; readonly deleted: readonly string[] };
 
-/**
- * A write that was applied, or that conflicts with `current`, the record of the first key with an unexpected revision.
- */
-export type WriteAttempt =
-  | AppliedWrite
-  | { readonly applied: false; readonly conflict: RevisionConflictError; readonly current: KeyRecord | undefined };
+export type WriteAttempt = AppliedWrite | WriteConflict;
 
 /** A write that has not been sent. */
 export interface PreparedWrite {
@@ -293,110 +226,5 @@ export class ConfigWriter {
   }
 }
 
-function auditedWrite({ feed, key, operation, expected, before }: KeyWrite, action?: AuditAction): AuditedWrite {
-  const { cache } = feed;
-  const seen = before ?? { revision: feed.headRevision(key), bytes: cache.headBytes(key) };
-  return {
-    key,
-    action: action ?? operation.type,
-    fromRevision: expected ?? seen.revision,
-    before: expected === undefined || expected === seen.revision ? seen.bytes : undefined,
-    after: operation.type === 'put' ? operation.value : undefined,
-    format: feed.format,
-    limits: feed.parser.limits,
-  };
-}
-
-/** @throws InvalidOptionsError for an invalid author or reason */
-export const originOf = (what: string, key: string, options: WriteNote): AuditOrigin => ({
-  note: noteOf(what, options, key),
-});
-
 /** Returns the public part of a result. */
 export const written = ({ revision, visible }: AppliedWrite): WriteResult => ({ revision, visible });
-
-/** @throws InvalidConfigError if readers would reject the value */
-export async function plannedPut(
-  feed: DefinitionFeed,
-  key: string,
-  content: PutContent,
-  expected: number | undefined,
-): Promise<KeyWrite> {
-  const serialized = await serialize(feed, key, content);
-  if (!serialized.ok) throw new InvalidConfigError(`the value for ${quoted(key)}`, serialized.violations, { key });
-  return { feed, key, operation: { type: 'put', rawKey: rawKeyOf(key), value: serialized.bytes }, expected };
-}
-
-/** A value that replaces the document of its key, or is laid over the document `head`. */
-export type PutContent =
-  { readonly value: unknown; readonly form: WrittenForm } | { readonly value: unknown; readonly head: Buffer };
-
-function serialize(
-  { serializer, cache }: DefinitionFeed,
-  key: string,
-  content: PutContent,
-): SerializeResult<object> | Promise<SerializeResult<object>> {
-  return 'head' in content
-    ? serializer.serializeOver(content.value, content.head)
-    : serializer.serialize(content.value, content.form, cache.headBytes(key));
-}
-
-export const plannedDelete = (feed: DefinitionFeed, key: string, expected: number | undefined): KeyWrite => ({
-  feed,
-  key,
-  operation: { type: 'delete', rawKey: rawKeyOf(key) },
-  expected,
-});
-
-/** @throws InvalidOptionsError for invalid conditions */
-export function expectedRevision(
-  what: string,
-  key: string,
-  { ifRevision, ifAbsent }: Pick<PutOptions, 'ifRevision' | 'ifAbsent'>,
-): number | undefined {
-  if (ifRevision !== undefined && ifAbsent) {
-    throw new InvalidOptionsError(`${what}: use either ifRevision or ifAbsent`, { key });
-  }
-  if (ifAbsent) return 0;
-  if (ifRevision !== undefined) checkInteger(`${what}: ifRevision`, ifRevision, { min: 1, key });
-  return ifRevision;
-}
-
-const guardOf = ({ key, revision }: { readonly key: string; readonly revision: number }): Condition => ({
-  rawKey: rawKeyOf(key),
-  revision,
-});
-
-const conditionOf = ({ operation: { rawKey }, expected = 0 }: KeyWrite): Condition => ({ rawKey, revision: expected });
-
-/** Describes the first key with an unexpected revision. */
-async function conflictOf(
-  conditional: readonly KeyWrite[],
-  records: readonly (KeyRecord | undefined)[],
-  guards: NonNullable<WriteRequest['guards']>,
-): Promise<WriteAttempt & { readonly applied: false }> {
-  const isAsExpected = ({ expected }: KeyWrite, index: number): boolean => (records[index]?.revision ?? 0) === expected;
-  const index = conditional.findIndex((write, at) => !isAsExpected(write, at));
-  const failed = conditional[index];
-  if (!failed) return guardConflict(guards, records.slice(-guards.length));
-  const { feed, key, expected } = failed;
-  const current = records[index];
-  const parsed = current && (await feed.parseValue(key, current.value));
-  const value = parsed?.ok ? parsed.value : undefined;
-  const demanded = expected ? `at revision ${expected}` : 'absent';
-  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => value, feed.definition.type);
-  return { applied: false, conflict, current };
-}
-
-/** Describes the first key that is not at the revision of its guard. */
-function guardConflict(
-  guards: NonNullable<WriteRequest['guards']>,
-  records: readonly (KeyRecord | undefined)[],
-): WriteAttempt & { readonly applied: false } {
-  const index = guards.findIndex(({ revision }, at) => (records[at]?.revision ?? 0) !== revision);
-  const { key = '', revision = 0 } = guards[index] ?? {};
-  const current = records[index];
-  const demanded = revision ? `at revision ${revision}` : 'absent';
-  const conflict = new RevisionConflictError(key, demanded, current?.revision ?? 0, () => undefined, undefined);
-  return { applied: false, conflict, current };
-}

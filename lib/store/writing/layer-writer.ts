@@ -12,21 +12,16 @@ import type { LayeredFeed } from '../layers/layered-feed.js';
 import type { LayerDocument } from '../layers/merged-layers.js';
 import { type LayersAt, readTogether } from '../layers/read-together.js';
 import { conflictPause, type ConfigUpdate, MAX_TRIES, UPDATE_OPTIONS, type UpdateOptions } from './config-updater.js';
+import { type AppliedWrite, type ConfigWriter, type WriteRequest, type WriteResult, written } from './config-writer.js';
+import type { KeyWrite, PutContent } from './key-write.js';
 import {
-  type AppliedWrite,
-  type ConfigWriter,
   DELETE_OPTIONS,
   type DeleteOptions,
   expectedRevision,
-  type KeyWrite,
   originOf,
   PUT_OPTIONS,
-  type PutContent,
   type PutOptions,
-  type WriteRequest,
-  type WriteResult,
-  written,
-} from './config-writer.js';
+} from './write-options.js';
 import { KeyedQueue } from './keyed-queue.js';
 import { layerOf } from './layer-options.js';
 import { updatedLayer } from './layer-update.js';

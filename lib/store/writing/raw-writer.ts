@@ -4,7 +4,7 @@ import { WriteError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import type { AuditedWrite, AuditTrail } from '../audit/audit-trail.js';
 import type { WriteNote } from '../audit/write-note.js';
-import { originOf } from './config-writer.js';
+import { originOf } from './write-options.js';
 
 /** The format and limits by which the audit trail reads the documents of a key, to list the changed properties. */
 export type ReadAs = Pick<AuditedWrite, 'format' | 'limits'>;

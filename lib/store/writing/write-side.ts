@@ -15,13 +15,9 @@ import type { ConfigDefinitions } from '../definitions/config-definitions.js';
 import { ConfigHistory } from './config-history.js';
 import { ConfigLeases } from './config-leases.js';
 import { type ConfigUpdate, ConfigUpdater, type UpdateOptions } from './config-updater.js';
-import {
-  ConfigWriter,
-  type DeleteOptions,
-  type PutContent,
-  type PutOptions,
-  type WriteResult,
-} from './config-writer.js';
+import { ConfigWriter, type WriteResult } from './config-writer.js';
+import type { PutContent } from './key-write.js';
+import type { DeleteOptions, PutOptions } from './write-options.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { LayeredFeed } from '../layers/layered-feed.js';
 import { LayerWriter } from './layer-writer.js';

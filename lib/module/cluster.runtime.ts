@@ -7,6 +7,7 @@ import {
 import { counted } from '../counted.js';
 import type { KeyRange } from '../backend/key-range.js';
 import { rawKeyOf } from '../backend/key-record.js';
+import { RunningWrites } from '../backend/running-writes.js';
 import type { GroupEffects, GroupHandler } from '../coordination/groups/group-handler.js';
 import { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
@@ -49,7 +50,7 @@ export class ClusterRuntime {
   readonly live: LiveResources;
   readonly #backend: ClusterBackend;
   readonly #writes: WriteSide;
-  readonly #keyValue: KeyValueStore;
+  readonly #keyValue: RunningWrites;
   readonly #telemetry: ClusterTelemetry | undefined;
   #feeds: DefinitionFeeds | undefined;
   #definitions: ConfigDefinitions | undefined;
@@ -65,7 +66,8 @@ export class ClusterRuntime {
     this.#backend = source[OPEN_BACKEND]({ ...options, log: this.log, activity: () => this.activity });
     const { listWatcher, keyValue } = this.#backend;
     this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
-    this.#keyValue = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
+    const observed = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
+    this.#keyValue = new RunningWrites(observed);
     this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry, options.keyPrefix);
     this.live = new LiveResources(this.log, this.#telemetry);
     const fences = new FenceRegistry();
@@ -80,7 +82,7 @@ export class ClusterRuntime {
       new Coordination(options.coordination, {
         ...options,
         backend: this.#backend,
-        keyValue: this.#keyValue,
+        keyValue: observed,
         ranges: this.ranges,
         fences,
         log: this.log,
@@ -239,11 +241,12 @@ export class ClusterRuntime {
   }
 
   /**
-   * Disposes the live resources. Revokes the leases of this process, if etcd answers in time, and saves unsaved changes
-   * to the snapshot. Then closes everything.
+   * Disposes the live resources and waits for the answers to running writes. Revokes the leases of this process, if etcd
+   * answers in time, and saves unsaved changes to the snapshot. Then closes everything.
    */
   async shutdown(): Promise<void> {
     await this.live.close();
+    await this.#keyValue.end(ANSWER_LIMIT_MS);
     await Promise.all([this.#writes.end(), this.#feeds?.save()]);
     this.close();
   }
@@ -304,5 +307,8 @@ const groupEffects = ({ conditions, operations, outcome, renewed }: PreparedWrit
   },
   renewed: async (error) => groupEffects(await renewed(error)),
 });
+
+/** Time that etcd has to answer running writes at the end, in milliseconds. After that their outcomes are unknown. */
+const ANSWER_LIMIT_MS = 2_000;
 
 const OFFLINE_BOOT: BootPolicy = { policy: 'degraded', timeoutMs: 100 };

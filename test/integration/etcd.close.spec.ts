@@ -1,3 +1,4 @@
+import { IsInt } from 'class-validator';
 import { ConnectionClosedError, UnknownOutcomeError } from 'nestjs-etcd-trigger';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.js';
@@ -5,8 +6,36 @@ import { ownEtcd } from '../support/own-etcd.js';
 import { startApp } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 
+class Count {
+  @IsInt() count!: number;
+}
+
 describe('calls that are under way when the module closes:', () => {
   const etcd = ownEtcd();
+
+  it('writes that etcd answers soon succeed, and no further one is sent', async () => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
+    const app = await startApp({ hosts: proxy.endpoint, configs: [{ prefix: '/counts/', type: Count }] });
+    proxy.delay(50);
+    const written: string[] = [];
+    const writing = ['a', 'b'].map(async (name) => {
+      for (let count = 1; ; count += 1) {
+        if (name === 'a') await app.watcher.put(`/k/${name}`, String(count));
+        else await app.store.put(`/counts/${name}`, { count });
+        written.push(`${name}${count}`);
+      }
+    });
+    const outcomes = Promise.allSettled(writing);
+    await eventually(() => written.includes('a2') && written.includes('b2'));
+    await app[Symbol.asyncDispose]();
+
+    for (const outcome of await outcomes) {
+      expect(outcome.status === 'rejected' && outcome.reason).toBeInstanceOf(ConnectionClosedError);
+    }
+    const last = (name: string) => written.filter((each) => each.startsWith(name)).at(-1);
+    expect(`a${await etcd.direct.get('/k/a').string()}`).toBe(last('a'));
+    expect(await etcd.direct.get('/counts/b').json()).toEqual({ count: Number(last('b')?.slice(1)) });
+  });
 
   it('a write that may have been applied causes an UnknownOutcomeError', async () => {
     using proxy = await TcpProxy.start(etcd.first.clientPort);

@@ -94,7 +94,7 @@ async function problemsOf(
     const known = error instanceof EtcdTriggerError ? error : new WatchError('failed unexpectedly', { cause: error });
     return [{ feed, problem: bootProblem(cluster, subject, known) }];
   }
-  if (await feed.parsedWithin(until - performance.now())) {
+  if (await feed.parsing.idleWithin(until - performance.now())) {
     if (await feed.listedWithin(until - performance.now())) return contentProblemsOf(cluster, feed);
     const failed = `${subject}: the initial list was read, but could not be applied; the log says why`;
     return [{ feed, problem: { cluster, subject, reason: 'failed', message: failed } }];
@@ -105,7 +105,7 @@ async function problemsOf(
 
 async function nextUpdateOf(feeds: readonly DefinitionFeed[], withinMs: number): Promise<void> {
   const others = new AbortController();
-  await Promise.race(feeds.map((feed) => feed.nextUpdate(withinMs, others.signal)));
+  await Promise.race(feeds.map((feed) => feed.updates.next(withinMs, others.signal)));
   others.abort();
 }
 

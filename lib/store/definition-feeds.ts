@@ -141,7 +141,7 @@ export class DefinitionFeeds implements FeedSink {
   /** Definitions with asynchronous validations in progress. */
   get busy(): string[] {
     return [...this.#feeds.values()]
-      .filter(({ isParsing }) => isParsing)
+      .filter(({ parsing }) => parsing.isBusy)
       .map(({ subject }) => `${subject}: validating`)
       .concat(this.joints.isBusy ? ['joint state: comparing'] : []);
   }

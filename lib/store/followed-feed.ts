@@ -95,8 +95,8 @@ export async function whenVisible(
   while (feed.visibleRevision < revision) {
     const left = until - performance.now();
     if (left <= 0 || signal.aborted) return false;
-    if (await followed.hasCaughtUp(revision, left)) return feed.parsedWithin(until - performance.now());
-    await feed.nextUpdate(Math.min(left, RECHECK_MS));
+    if (await followed.hasCaughtUp(revision, left)) return feed.parsing.idleWithin(until - performance.now());
+    await feed.updates.next(Math.min(left, RECHECK_MS));
   }
   return true;
 }

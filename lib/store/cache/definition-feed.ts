@@ -2,19 +2,18 @@ import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { ChangeBatch } from '../../watch/stream/change-event.js';
 import type { KeyRecord } from '../../backend/key-record.js';
 import type { RangeListener, ListenerRegistration } from '../../watch/sharing/range-listener.js';
-import { BACKOFF, quietPause } from '../../timing/backoff.js';
-import { within } from '../../timing/time-limit.js';
 import type { ResyncNotice, WatchOrigin } from '../../watch/watch-event.js';
 import type { CacheUpdate } from './cache-update.js';
 import { type Change, ChangeParser } from './change-parser.js';
 import { ConfigCache, type ConfigCacheOptions, type ConfigDocument, type ParsedBatch } from './config-cache.js';
+import { ParsingQueue } from './parsing-queue.js';
 import { ReferenceRefresh } from './reference-refresh.js';
+import { UpdateWaits } from './update-waits.js';
 import { describeTarget, identityOf, type ResolvedConfigDefinition } from '../definitions/resolved-definition.js';
 import type { CacheEntry, ConfigEntry, ParsedChange, Write } from './cache-entry.js';
 import { type ValueParser, valueParserOf } from '../../dto/value-parser.js';
 import type { DocumentFormat } from '../../dto/formats/document-format.js';
 import { DtoSerializer } from '../../dto/dto-serializer.js';
-import { onAbort } from '../../timing/on-abort.js';
 
 /** Reports what happens while a feed reads values. */
 export interface FeedReporter {
@@ -61,6 +60,19 @@ export type RestoredValue = ConfigDocument & { readonly value: object };
 export class DefinitionFeed implements RangeListener {
   readonly parser: ValueParser<object>;
   readonly serializer: DtoSerializer<object>;
+  readonly #closing = new AbortController();
+  /** The received revisions that are not applied. */
+  readonly parsing = new ParsingQueue({
+    closing: this.#closing.signal,
+    failed: (error) => {
+      this.#sink.reports.failed(this, error);
+    },
+    recovered: () => {
+      this.#sink.reports.recovered(this);
+      this.#registration?.onDrain();
+    },
+  });
+  readonly updates = new UpdateWaits(this.#closing.signal);
   readonly #sink: FeedSink;
   readonly #parser: ChangeParser;
   readonly #refresh: ReferenceRefresh | undefined;
@@ -68,19 +80,13 @@ export class DefinitionFeed implements RangeListener {
   readonly #index: Map<string, CacheEntry<object>>;
   #cache: ConfigCache<object>;
   #registration: ListenerRegistration | undefined;
-  /** Parsing of the last batch, if a validator or the codec is asynchronous; each batch waits for the batch before it. */
-  #parsing: Promise<void> | undefined;
   /** Revision of the last applied batch. */
   #applied = 0;
   #histories = 0;
-  readonly #closing = new AbortController();
-  /** True while an asynchronous batch cannot be applied. */
-  #isFailing = false;
   /** Origin of the current values, until the first list is applied. */
   #restored: RestoredFrom | undefined;
   #isListed = false;
   #interruptedAt: number | undefined;
-  readonly #waiters = new Set<() => void>();
 
   constructor(
     readonly definition: ResolvedConfigDefinition,
@@ -188,7 +194,7 @@ export class DefinitionFeed implements RangeListener {
 
   /** Readers see all changes up to this revision. */
   get visibleRevision(): number {
-    return this.#parsing ? this.#applied : (this.#registration?.revision ?? 0);
+    return this.parsing.isBusy ? this.#applied : (this.#registration?.revision ?? 0);
   }
 
   /** Validates the default and makes it visible until the first list is applied. */
@@ -210,7 +216,7 @@ export class DefinitionFeed implements RangeListener {
   close(): void {
     this.#closing.abort();
     this.#refresh?.close();
-    this.wake();
+    this.updates.wake();
   }
 
   registered(registration: ListenerRegistration): void {
@@ -221,11 +227,6 @@ export class DefinitionFeed implements RangeListener {
   /** True while the secrets of references cannot be refreshed; `undefined` without references. */
   get areSecretsKept(): boolean | undefined {
     return this.#refresh?.isFailing;
-  }
-
-  /** True while received values are validated asynchronously. */
-  get isParsing(): boolean {
-    return this.#parsing !== undefined;
   }
 
   /**
@@ -246,61 +247,19 @@ export class DefinitionFeed implements RangeListener {
     return result.ok ? { ...document, value: result.value } : undefined;
   }
 
-  /** Resolves when all received revisions are parsed. */
-  async parsed(): Promise<void> {
-    while (this.#parsing) await this.#parsing;
-  }
-
-  /** Resolves with true when all received revisions are parsed, and with false after the limit. */
-  async parsedWithin(limitMs: number): Promise<boolean> {
-    return (
-      (await within(
-        this.parsed().then(() => true),
-        limitMs,
-      )) === true
-    );
-  }
-
   /** Resolves with true when readers see all changes up to `revision`, and with false after the limit or on close. */
-  async whenVisible(revision: number, timeoutMs: number): Promise<boolean> {
-    const until = performance.now() + timeoutMs;
-    while (this.visibleRevision < revision) {
-      const left = until - performance.now();
-      if (left <= 0 || this.#closing.signal.aborted) return false;
-      await this.nextUpdate(left);
-    }
-    return true;
-  }
-
-  /** Resolves at the next update, after the limit, or when the signal aborts. */
-  nextUpdate(withinMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        clearTimeout(timer);
-        stopListening();
-        this.#waiters.delete(done);
-        resolve();
-      };
-      const timer = setTimeout(done, withinMs);
-      const stopListening = onAbort(signal, done);
-      this.#waiters.add(done);
-    });
+  whenVisible(revision: number, timeoutMs: number): Promise<boolean> {
+    return this.updates.until(() => this.visibleRevision >= revision, timeoutMs);
   }
 
   /** Resolves with true when the first list is applied, and with false after the limit or on close. */
-  async listedWithin(limitMs: number): Promise<boolean> {
-    const until = performance.now() + limitMs;
-    while (!this.#isListed) {
-      const left = until - performance.now();
-      if (left <= 0 || this.#closing.signal.aborted) return false;
-      await this.nextUpdate(left);
-    }
-    return true;
+  listedWithin(limitMs: number): Promise<boolean> {
+    return this.updates.until(() => this.#isListed, limitMs);
   }
 
   /** False while a batch cannot be applied, so that the batches behind it do not fill the memory. */
   canAccept(): boolean {
-    return !this.#isFailing;
+    return !this.parsing.isFailing;
   }
 
   /** Parses a page while etcd reads the next one, so that the event loop is blocked only for a page at a time. */
@@ -323,41 +282,9 @@ export class DefinitionFeed implements RangeListener {
     { revision, origin }: Pick<ChangeBatch, 'revision' | 'origin'>,
     changes: readonly Change[],
   ): void {
-    if (!this.#parsing && !changes.some((change) => change instanceof Promise)) {
-      this.#apply(revision, origin, changes as ParsedChange<object>[]);
-      return;
-    }
-    const before = this.#parsing;
-    const parsing = Promise.all(changes.map((change) => Promise.resolve(change))).then(async (parsed) => {
-      await before;
-      for (let attempt = 0; !this.#closing.signal.aborted; attempt += 1) {
-        const isLast = this.#parsing === parsing;
-        if (isLast) this.#parsing = undefined;
-        if (this.#tryToApply(revision, origin, parsed)) return;
-        if (isLast) this.#parsing = parsing;
-        await quietPause(BACKOFF.soon(attempt), this.#closing.signal);
-      }
-      // Closed: `parsed()` would otherwise await a settled promise forever, without returning to the event loop.
-      if (this.#parsing === parsing) this.#parsing = undefined;
+    this.parsing.push(changes, (parsed) => {
+      this.#apply(revision, origin, parsed);
     });
-    this.#parsing = parsing;
-  }
-
-  /** Nobody waits for the result of an asynchronous batch, so a failure is reported here. */
-  #tryToApply(revision: number, origin: WatchOrigin, changes: readonly ParsedChange<object>[]): boolean {
-    try {
-      this.#apply(revision, origin, changes);
-    } catch (error) {
-      this.#isFailing = true;
-      this.#sink.reports.failed(this, error);
-      return false;
-    }
-    if (this.#isFailing) {
-      this.#isFailing = false;
-      this.#sink.reports.recovered(this);
-      this.#registration?.onDrain();
-    }
-    return true;
   }
 
   interrupted(): void {
@@ -424,11 +351,6 @@ export class DefinitionFeed implements RangeListener {
 
   #publish(update: CacheUpdate<object>): void {
     this.#sink.updated(this, update);
-    this.wake();
-  }
-
-  /** Ends the waits for the next update. */
-  wake(): void {
-    for (const done of [...this.#waiters]) done();
+    this.updates.wake();
   }
 }

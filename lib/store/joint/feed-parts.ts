@@ -62,8 +62,8 @@ const followedPart = ({ feed, watched }: FollowedDefinition) => ({
 });
 
 /** True if the values of the definition are those of its range, and of the cluster that has answered. */
-const isCurrent = ({ isParsing, registration, clusterId }: DefinitionFeed, answered: string): boolean =>
-  !isParsing && registration?.isLagging === false && clusterId === answered;
+const isCurrent = ({ parsing, registration, clusterId }: DefinitionFeed, answered: string): boolean =>
+  !parsing.isBusy && registration?.isLagging === false && clusterId === answered;
 
 /** The revision of the last write of a key, or, if that is unknown, of the last change of its definition. */
 function lastWriteOf({ feed, watched }: FollowedDefinition, key: string): number {
@@ -72,6 +72,6 @@ function lastWriteOf({ feed, watched }: FollowedDefinition, key: string): number
 }
 
 const compareLayers = async (followed: FollowedDefinition, target: number): Promise<number | undefined> =>
-  (await followed.hasCaughtUp(target, COMPARE_LIMIT_MS)) && !followed.feed.isParsing ? target : undefined;
+  (await followed.hasCaughtUp(target, COMPARE_LIMIT_MS)) && !followed.feed.parsing.isBusy ? target : undefined;
 
 const COMPARE_LIMIT_MS = 2_000;

@@ -115,7 +115,7 @@ export class LayerReader implements LayerSink {
     while (this.#completed < needed) {
       const left = until - performance.now();
       if (left <= 0 || this.#closing.signal.aborted) return false;
-      await this.feed.nextUpdate(left);
+      await this.feed.updates.next(left);
     }
     return true;
   }
@@ -178,13 +178,13 @@ export class LayerReader implements LayerSink {
     if (this.#closing.signal.aborted) return;
     if (!this.#last) void this.#warnOfIgnoredDocument();
     this.feed.deliverLayers(read, this.#changeOf(read), origin);
-    await this.feed.parsed();
+    await this.feed.parsing.idle();
     this.#last = read;
     this.#readAt = read.revision;
     this.#completed = start;
     this.#origin = this.#isForced ? this.#origin : 'live';
     this.#firstRead.complete(true);
-    this.feed.wake();
+    this.feed.updates.wake();
   }
 
   /** A document at the key may be left from the time before the definition had layers. Never rejects. */

@@ -29,7 +29,7 @@ export class FreshRead {
         const message = `fresh ${quoted(key)}: revision ${revision} is not visible after ${this.timeoutMs} ms`;
         throw new ConnectionTimeoutError(message, { key, revision });
       }
-      await feed.nextUpdate(left);
+      await feed.updates.next(left);
     }
   }
 }

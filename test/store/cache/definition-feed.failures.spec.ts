@@ -91,7 +91,7 @@ describe('a feed that fails unexpectedly', () => {
     feed.deliver({ revision: 10, events, origin: 'live' });
     await eventually(() => story.length === 1);
     expect(feed.canAccept()).toBe(false);
-    await feed.parsed();
+    await feed.parsing.idle();
 
     expect(story).toEqual(['RangeError: broken', 'RangeError: broken', '/a', 'recovered', '/b']);
     expect(feed.canAccept()).toBe(true);
@@ -115,7 +115,7 @@ describe('a feed that fails unexpectedly', () => {
     breakMethod(feed.parser as never, 'parse', 1);
 
     feed.deliver(new InitialBatch(9, [written('/a', 1), written('/b', 2)]));
-    await feed.parsed();
+    await feed.parsing.idle();
 
     expect(story).toEqual(['/a: RangeError: broken', '/b']);
     expect(feed.cache.entry('/a')).toMatchObject({

@@ -180,7 +180,7 @@ export const FAKE_SABOTAGES: readonly Sabotage[] = [
   {
     name: 'accepts transactions of any size',
     file: 'fake-key-value.ts',
-    line: 'checkLimits(transaction, this.#connection.prefix.length);',
+    line: 'checkLimits(transaction, this.#connection.prefix.length, this.#limits);',
     broken: '',
   },
 ];

@@ -23,7 +23,7 @@ export class FakeBackend implements ClusterBackend {
   constructor(server: FakeServer, options: BackendOptions, closed: () => void) {
     this.#connection = new FakeConnection(server, options);
     this.listWatcher = new FakeListWatcher(this.#connection);
-    this.keyValue = new FakeKeyValue(this.#connection);
+    this.keyValue = new FakeKeyValue(this.#connection, options.limits);
     this.leases = new FakeLeaseStore(this.#connection);
     this.leaseClock = leaseClockOf(server);
     this.wallClock = wallClockOf(server);

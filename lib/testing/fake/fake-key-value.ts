@@ -1,15 +1,17 @@
 import { type KeyRecord, keyText } from '../../backend/key-record.js';
 import type { KeyValueStore, Transaction, TransactionResult } from '../../backend/key-value-store.js';
-import { checkLimits } from '../../backend/transaction-limits.js';
+import { checkLimits, type TransactionLimits } from '../../backend/transaction-limits.js';
 import type { FakeConnection } from './fake-connection.js';
 import { quoted } from '../../foreign/foreign-text.js';
 
 /** Reads and writes single keys of the fake. */
 export class FakeKeyValue implements KeyValueStore {
   readonly #connection: FakeConnection;
+  readonly #limits: TransactionLimits | undefined;
 
-  constructor(connection: FakeConnection) {
+  constructor(connection: FakeConnection, limits: TransactionLimits | undefined) {
     this.#connection = connection;
+    this.#limits = limits;
   }
 
   async get(
@@ -31,7 +33,7 @@ export class FakeKeyValue implements KeyValueStore {
 
   async commit(transaction: Transaction): Promise<TransactionResult> {
     const { what, key, conditions = [], operations, readsOnRefusal = true } = transaction;
-    checkLimits(transaction, this.#connection.prefix.length);
+    checkLimits(transaction, this.#connection.prefix.length, this.#limits);
     const whole = operations.map((operation) => this.#connection.whole(operation));
     const compared = conditions.map((condition) => this.#connection.whole(condition));
     return this.#connection.request({

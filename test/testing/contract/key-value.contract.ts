@@ -198,6 +198,16 @@ export function keyValueContract(cluster: () => ContractCluster): void {
       expect(applied).toBe(true);
     });
 
+    it('takes the limits from the options', async () => {
+      const limits = { transactionOperations: 2, requestBytes: 1_000 };
+      using backend = openBackend(cluster().client, '/limited', limits);
+      const commit = (...operations: Operation[]) => backend.keyValue.commit({ what: 'test', operations });
+
+      expect((await commit(put('/a'), put('/b'))).applied).toBe(true);
+      expect((await failureOf(commit(put('/a'), put('/b'), put('/c')))).message).toContain('takes at most 2');
+      expect((await failureOf(commit(put('/a', Buffer.alloc(1_000))))).message).toContain('takes at most 1000');
+    });
+
     it('reads the past, as far as it is there', async () => {
       using backend = openBackend(cluster().client, '/past');
       const base = await cluster().write({ '/past/a': 'one' });

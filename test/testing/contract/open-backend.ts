@@ -1,12 +1,18 @@
 import type { EtcdTriggerOptions } from 'nestjs-etcd-trigger';
 import { backendSourceOf } from '../../../lib/etcd/etcd-backend.js';
+import type { TransactionLimits } from '../../../lib/backend/transaction-limits.js';
 import { type ClusterBackend, OPEN_BACKEND } from '../../../lib/backend/cluster-backend.js';
 
 /** Opens a backend without an application. */
-export function openBackend(client: EtcdTriggerOptions['client'], keyPrefix = ''): ClusterBackend & Disposable {
+export function openBackend(
+  client: EtcdTriggerOptions['client'],
+  keyPrefix = '',
+  limits?: TransactionLimits,
+): ClusterBackend & Disposable {
   const backend = backendSourceOf(client)[OPEN_BACKEND]({
     keyPrefix,
     requestTimeoutMs: 5_000,
+    limits,
     activity: () => ({ backend, ranges: [], busy: [] }),
   });
   const { listWatcher, keyValue, leases, leaseClock } = backend;

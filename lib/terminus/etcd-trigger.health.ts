@@ -34,10 +34,11 @@ export class EtcdTriggerHealthIndicator {
 
   /**
    * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
-   * with `state: 'degraded'` if the store started degraded, a value is invalid, a watch is interrupted, a delivery
-   * inside of the library has failed unexpectedly and not succeeded since, a handler is halted, a live resource is kept,
-   * this instance leaves a cron job to others because of its last tick, or it cannot take part in elections, locks and
-   * cron jobs because etcd does not confirm its lease or refuses its keys.
+   * with `state: 'degraded'` if the store started degraded, a value is invalid, a watch is interrupted, secrets of
+   * references cannot be refreshed, a delivery inside of the library has failed unexpectedly and not succeeded since, a
+   * handler is halted, a live resource is kept, this instance leaves a cron job to others because of its last tick, or it
+   * cannot take part in elections, cron jobs, locks and handler groups because etcd does not confirm its lease or refuses
+   * its keys, or for another reason that `describe()` lists as a problem.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(

@@ -21,6 +21,8 @@ const SECTIONS: Readonly<Record<string, readonly string[]>> = {
   loadConfig: ['LoadConfigOptions'],
   'Changes of the store': ['ChangeOptions'],
   Console: ['ConsoleSettings', 'StaticConsoleOptions'],
+  Locks: ['LockOptions'],
+  'Environment variables': ['FromEnvOptions'],
   'Other calls of the store': [
     'PutOptions',
     'UpdateOptions',

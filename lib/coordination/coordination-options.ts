@@ -15,8 +15,7 @@ export interface CoordinationOptions {
    */
   readonly ttlSeconds?: number;
   /**
-   * This instance stops to rely on its lease that much earlier than the time to live, in milliseconds. Less than half of
-   * `ttlSeconds`.
+   * How much earlier than etcd this instance regards its lease as lost, in milliseconds. Less than half of `ttlSeconds`.
    * @default a fifth of the time to live
    */
   readonly marginMs?: number;

@@ -27,8 +27,8 @@ export interface GroupOptions {
    */
   readonly from?: 'existing' | 'now' | undefined;
   /**
-   * Conditions for storing the cursor: after so many milliseconds, or events. A crash repeats at most the events of that
-   * time.
+   * When the cursor is stored: after this many milliseconds or handled events. A crash repeats at most the events since
+   * then.
    * @default { everyMs: 1_000, everyEvents: 1_000 }
    */
   readonly checkpoint?: GroupCheckpointOptions | undefined;

@@ -312,8 +312,9 @@ export class StoreService {
   }
 
   /**
-   * Calls the listener for the existing configurations under the prefix (`origin: 'initial'`), and then for every
-   * change of the value that readers see. Without `debounceMs` the call is synchronous, in the step of the change.
+   * Calls the listener for the existing configurations under the prefix (`origin: 'initial'`), in a microtask, and then
+   * for every change of the value that readers see. Without `debounceMs` that call is synchronous, in the step of the
+   * change.
    * Errors of the listener are logged and do not affect other listeners. `type` is the class of `value` and `previous`.
    *
    * @throws InvalidOptionsError for an invalid option

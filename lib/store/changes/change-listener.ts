@@ -10,14 +10,14 @@ import { type ListenerGuard } from '../../watch/delivery/listener-guard.js';
 /** Selection and timing of the changes that `StoreService.onChange` delivers. */
 export interface ChangeOptions<T extends object = object> {
   /**
-   * Delivers only configurations of this class.
+   * Delivers only configurations of this class or schema.
    * @default every class
    */
   readonly type?: ValueType<T> | undefined;
   /**
-   * Delays changes until nothing has changed for this time, in milliseconds, but at most for ten times as long. The
-   * listener then receives the last state of each key; `previous` is the value that it last received. Existing
-   * configurations are delivered immediately.
+   * Delays changes until nothing has changed for this time, in milliseconds (up to 3,600,000), but at most for ten times
+   * as long. The listener then receives the last state of each key; `previous` is the value that it last received.
+   * Existing configurations are delivered without a delay, in a microtask.
    * @default 0: every change is delivered in the step in which readers see it
    */
   readonly debounceMs?: number | undefined;

@@ -18,7 +18,7 @@ export type LeaseLoss = 'expired' | 'gone' | 'closed';
 
 export interface ProcessLeaseOptions {
   readonly clock: LeaseClock;
-  /** Decides from the granted time to live how much earlier this instance stops to rely on the lease. */
+  /** Returns how much earlier than etcd this instance regards the lease as lost, from the granted time to live. */
   readonly marginMs: (ttlMs: number) => number;
   /** The machine was suspended, so a renewal must confirm the lease. May be called more than once. */
   readonly onSuspicion: () => void;
@@ -29,7 +29,7 @@ export interface ProcessLeaseOptions {
 const SUSPENSION_MS = 1_000;
 
 /**
- * The lease of this process, which everything that the process owns hangs on. It counts as valid until the time to
+ * The lease of this process, under which everything is that the process owns. It counts as valid until the time to
  * live, less a margin, has passed since the last confirmed renewal was *sent*. It is lost once and never comes back.
  */
 export class ProcessLease {
@@ -68,7 +68,7 @@ export class ProcessLease {
     return this.#loss;
   }
 
-  /** Milliseconds until this instance stops to rely on the lease, unless a renewal is confirmed before; 0 after that. */
+  /** Milliseconds until this instance regards the lease as lost, unless a renewal is confirmed before; 0 after that. */
   get remainingMs(): number {
     return this.#loss === undefined ? Math.max(0, this.#leftMs) : 0;
   }

@@ -30,7 +30,7 @@ export class GroupItem extends ProgressEntry<PlacedEvent> {
   readonly onEnd: (() => void) | undefined;
   /** Set when the last attempt has failed, or instead of a call that is not made. */
   failure: ItemFailure | undefined;
-  /** True when the handler is done with it, one way or the other. Then the progress is told that it is finished. */
+  /** True when the handler is done with it, one way or the other. Then the progress counts it as finished. */
   isHandled = false;
   /** True if the cursor that is stored says that it is finished. */
   isStored = false;

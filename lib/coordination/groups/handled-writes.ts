@@ -132,7 +132,7 @@ export class HandledWrites {
         for (const each of members) each.applied();
       });
     } catch {
-      // One of them is the reason, and is told so when it is sent alone.
+      // One of them is the reason, and gets the error when it is sent alone.
       return undefined;
     }
   }
@@ -161,7 +161,7 @@ export class HandledWrites {
   }
 }
 
-/** The members whose conditions do not hold. Each of them is told which one, when it is sent alone. */
+/** The members whose conditions do not hold. Each of them gets its error when it is sent alone. */
 function refusedOf(
   members: readonly HandledItem[],
   current: readonly (KeyRecord | undefined)[],

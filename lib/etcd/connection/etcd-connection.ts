@@ -95,7 +95,7 @@ export class EtcdConnection {
     return this.#closing.signal.aborted;
   }
 
-  /** True after every member was tried in vain, until a session is ready. */
+  /** True after an attempt with every member has failed, until a session is ready. */
   get isDown(): boolean {
     return this.#supervisor.hasFailed;
   }

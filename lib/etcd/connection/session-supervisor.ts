@@ -14,7 +14,7 @@ const GRACE_MS = 250;
 export interface SessionSupervisorOptions {
   readonly members: () => Promise<KnownMembers>;
   readonly dial: Dial;
-  /** Each member was tried once, in vain; called in every round. */
+  /** Called in every round in which the attempt with each member has failed. */
   readonly onRoundFailed: (failures: readonly unknown[]) => void;
   /** @default the backoff of watches */
   readonly backoff?: Backoff;

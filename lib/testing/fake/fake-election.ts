@@ -43,7 +43,7 @@ const candidatesOf = (name: string, backend: FakeBackend): { candidate: Candidat
     .filter((candidate) => candidate.name === name)
     .map((candidate) => ({ candidate, key: backend.wholeKeyOf(candidate.range) }));
 
-/** A candidate may be about to claim the election when it is told to stand by, so that is repeated. */
+/** A candidate may be about to claim the election when `standBy` is called, so the call is repeated. */
 async function untilLeader(winner: CandidateActivity, others: readonly CandidateActivity[]): Promise<void> {
   const deadline = performance.now() + LIMIT_MS;
   while (!winner.isLeader) {

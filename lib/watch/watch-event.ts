@@ -21,8 +21,8 @@ export interface WatchEvent {
   /** The written bytes, possibly empty; `undefined` for a delete. */
   readonly value: Buffer | undefined;
   /**
-   * The value that this listener last received for the key, `undefined` if it was absent. Read from memory, not from
-   * etcd.
+   * The value of the key before this change, `undefined` if it was absent; with `delivery: 'latest'` and after lost
+   * history, before all changes that are delivered as this one. Read from memory, not from etcd.
    */
   readonly previous: Buffer | undefined;
   /**

@@ -49,14 +49,15 @@ export const PARAMETER_DECORATORS: Readonly<Record<HandlerParameterKind, string>
 };
 
 /**
- * Injects the value: the validated, frozen DTO if the handler has a `type`, otherwise the bytes; `undefined` on delete.
+ * Injects the value: the validated, frozen value if the handler has a `type` or `schema`, otherwise the bytes;
+ * `undefined` on delete.
  * Injects the `WatchBatch` if the handler has `batch: true`.
  */
 export const Payload = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('payload', undefined, pipes);
 
 /**
- * Injects the value that this handler last received for the key, in the form of `@Payload()`. `undefined` if the key
- * was absent or its value was invalid.
+ * Injects the value before the event (`WatchEvent.previous`), in the form of `@Payload()`. `undefined` if the key was
+ * absent or its value was invalid.
  */
 export const Previous = (...pipes: ParameterPipe[]): ParameterDecorator => parameter('previous', undefined, pipes);
 

@@ -8,6 +8,7 @@ import { counted } from '../counted.js';
 import type { KeyRange } from '../backend/key-range.js';
 import { rawKeyOf } from '../backend/key-record.js';
 import { RunningWrites } from '../backend/running-writes.js';
+import { hasSecrets } from '../dto/class-metadata.js';
 import type { GroupEffects, GroupHandler } from '../coordination/groups/group-handler.js';
 import { FenceRegistry } from '../backend/fence.js';
 import type { KeyValueStore } from '../backend/key-value-store.js';
@@ -211,13 +212,14 @@ export class ClusterRuntime {
     return groupEffects(await this.#store.planEffects(...given));
   }
 
-  /** True if the range contains keys of a definition with `secret`, or may contain them. */
+  /** True if the range contains keys of a definition with secrets, or may contain them. */
   isSecret({ kind, rawKey }: KeyRange): boolean {
     const isCovered = (target: string, isPrefix: boolean): boolean =>
       (kind === 'prefix' && target.startsWith(rawKey)) || (isPrefix ? rawKey.startsWith(target) : rawKey === target);
     return (this.#definitions?.all ?? []).some(
-      ({ secret, target }) =>
-        secret && ('key' in target ? isCovered(rawKeyOf(target.key), false) : isCovered(rawKeyOf(target.prefix), true)),
+      ({ secret, type, target }) =>
+        (secret || hasSecrets(type)) &&
+        ('key' in target ? isCovered(rawKeyOf(target.key), false) : isCovered(rawKeyOf(target.prefix), true)),
     );
   }
 

@@ -4,6 +4,7 @@ import { coordinationMissing } from '../coordination/coordination-options.js';
 import type { GroupHandler } from '../coordination/groups/group-handler.js';
 import { resolveGroup } from '../coordination/groups/group-options.js';
 import { GroupSubscription } from '../coordination/groups/group-subscription.js';
+import { hasSecrets } from '../dto/class-metadata.js';
 import type { BootProblem } from '../etcd-trigger.errors.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { GroupAttacher, GroupListeners } from '../handlers/group-attacher.js';
@@ -23,7 +24,7 @@ export interface GroupRegistrarOptions {
   readonly planEffects: (
     ...given: [...Parameters<GroupHandler['planEffects']>, group: string]
   ) => ReturnType<GroupHandler['planEffects']>;
-  /** True if the range contains keys of a definition with `secret`. */
+  /** True if the range may contain keys of a definition with secrets. */
   readonly isSecret: (range: KeyRange) => boolean;
 }
 
@@ -84,7 +85,7 @@ export class GroupRegistrar implements GroupAttacher {
           debounceMs: 0,
           order: resolved.order === 'none' ? 'key' : resolved.order,
         },
-        mayStoreValues: valueType !== undefined && !isSecret(range),
+        mayStoreValues: valueType !== undefined && !hasSecrets(valueType) && !isSecret(range),
         planEffects: (what, build) => planEffects(what, build, group.name),
         onResync: listeners.onResync,
         onError: async (failure) => {

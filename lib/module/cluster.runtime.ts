@@ -31,6 +31,7 @@ import { type WriteBackend, WriteSide } from '../store/writing/write-side.js';
 import type { ClusterGaugeValues } from '../telemetry/cluster-gauges.js';
 import { ClusterTelemetry } from '../telemetry/cluster-telemetry.js';
 import { ObservedKeyValue } from '../telemetry/observed-key-value.js';
+import { targetNamesOf } from '../telemetry/target-names.js';
 import type { BootPolicy } from '../watch/sharing/boot-policy.js';
 import { SharedRanges } from '../watch/sharing/shared-ranges.js';
 import { WatcherService } from '../watch/watcher.service.js';
@@ -66,7 +67,7 @@ export class ClusterRuntime {
     this.log = new InstanceLog(logger, options);
     this.#backend = source[OPEN_BACKEND]({ ...options, log: this.log, activity: () => this.activity });
     const { listWatcher, keyValue } = this.#backend;
-    this.#telemetry = ClusterTelemetry.of(name, () => this.#gaugeValues);
+    this.#telemetry = ClusterTelemetry.of(name, targetNamesOf(options.coordination?.prefix), () => this.#gaugeValues);
     const observed = this.#telemetry ? new ObservedKeyValue(keyValue, this.#telemetry) : keyValue;
     this.#keyValue = new RunningWrites(observed);
     this.ranges = new SharedRanges(listWatcher, this.log, this.#telemetry, options.keyPrefix);
@@ -268,7 +269,7 @@ export class ClusterRuntime {
     const now = performance.now();
     return {
       targets: this.ranges.all.flatMap(({ range, cache }) =>
-        cache ? [{ target: range.toString(), confirmedAgoMs: now - cache.confirmedAt }] : [],
+        cache ? [{ range, confirmedAgoMs: now - cache.confirmedAt }] : [],
       ),
       handlers: this.watcher.subscriptions.map(({ name, targetName, pending, lag }) => ({
         name,

@@ -1,11 +1,13 @@
 import type { Meter } from '@opentelemetry/api';
+import type { KeyRange } from '../backend/key-range.js';
 import type { ClaimKind } from '../coordination/claim-keeper.js';
 import { createGauges } from './instruments.js';
+import type { TargetNames } from './target-names.js';
 
 /** The current gauge values of one cluster. */
 export interface ClusterGaugeValues {
   readonly targets: readonly {
-    readonly target: string;
+    readonly range: KeyRange;
     /** Milliseconds since the last message from etcd about this target. */
     readonly confirmedAgoMs: number;
   }[];
@@ -27,17 +29,23 @@ export interface ClusterGaugeValues {
   readonly claims: readonly { readonly kind: ClaimKind; readonly isLost: boolean }[] | undefined;
 }
 
+export interface GaugesOptions {
+  readonly cluster: string;
+  readonly targetName: TargetNames;
+  readonly read: () => ClusterGaugeValues;
+}
+
 /**
  * Reads the values on every collection by the SDK.
  * @returns a function that stops the observation
  */
-export function observeGauges(meter: Meter, cluster: string, read: () => ClusterGaugeValues): () => void {
+export function observeGauges(meter: Meter, { cluster, targetName, read }: GaugesOptions): () => void {
   const gauges = createGauges(meter);
   const observables = Object.values(gauges);
   const clusterAttributes = { 'etcd_trigger.cluster': cluster };
   const observe: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
     const { targets, handlers, definitions, claims, groups } = read();
-    for (const { target, confirmedAgoMs } of targets) {
+    for (const [target, confirmedAgoMs] of oldestByName(targets, targetName)) {
       const attributes = { ...clusterAttributes, 'etcd_trigger.target': target };
       result.observe(gauges.confirmationAge, confirmedAgoMs / 1_000, attributes);
     }
@@ -66,6 +74,16 @@ export function observeGauges(meter: Meter, cluster: string, read: () => Cluster
   return () => {
     meter.removeBatchObservableCallback(observe, observables);
   };
+}
+
+/** The longest time since a confirmation by the name of the target, which several ranges may share. */
+function oldestByName(targets: ClusterGaugeValues['targets'], targetName: TargetNames): Map<string, number> {
+  const oldest = new Map<string, number>();
+  for (const { range, confirmedAgoMs } of targets) {
+    const name = targetName(range);
+    oldest.set(name, Math.max(confirmedAgoMs, oldest.get(name) ?? 0));
+  }
+  return oldest;
 }
 
 const CLAIM_KINDS: readonly ClaimKind[] = ['election', 'cron', 'lock', 'group'];

@@ -24,6 +24,7 @@ import { type ClusterGaugeValues, observeGauges } from './cluster-gauges.js';
 import { CoordinationTelemetry } from './coordination-telemetry.js';
 import { type Counters, createCounters } from './instruments.js';
 import { endSpan, errorType, inSpan, runAndReport } from './spans.js';
+import type { TargetNames } from './target-names.js';
 
 const SCOPE = 'nestjs-etcd-trigger';
 
@@ -40,18 +41,23 @@ export class ClusterTelemetry implements ClusterObserver {
     readonly cluster: string,
     readonly tracer: Tracer,
     meter: Meter,
+    readonly targetName: TargetNames,
     gaugeValues: () => ClusterGaugeValues,
   ) {
     this.#counters = createCounters(meter);
     this.coordination = new CoordinationTelemetry(cluster, tracer, this.#counters);
-    this.#stop = observeGauges(meter, cluster, gaugeValues);
+    this.#stop = observeGauges(meter, { cluster, targetName, read: gaugeValues });
   }
 
   /** Returns `undefined` if no SDK is registered, so that telemetry costs nothing then. */
-  static of(cluster: string, gaugeValues: () => ClusterGaugeValues): ClusterTelemetry | undefined {
+  static of(
+    cluster: string,
+    targetName: TargetNames,
+    gaugeValues: () => ClusterGaugeValues,
+  ): ClusterTelemetry | undefined {
     const meter = metrics.getMeter(SCOPE);
     if (meter === createNoopMeter() && !isTracing()) return undefined;
-    return new ClusterTelemetry(cluster, trace.getTracer(SCOPE), meter, gaugeValues);
+    return new ClusterTelemetry(cluster, trace.getTracer(SCOPE), meter, targetName, gaugeValues);
   }
 
   interrupted(range: KeyRange, cause: EtcdTriggerError): void {
@@ -132,7 +138,7 @@ export class ClusterTelemetry implements ClusterObserver {
   }
 
   #attributesOf(range: KeyRange): Attributes {
-    return { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.target': range.toString() };
+    return { 'etcd_trigger.cluster': this.cluster, 'etcd_trigger.target': this.targetName(range) };
   }
 }
 

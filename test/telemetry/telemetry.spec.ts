@@ -307,6 +307,21 @@ describe('telemetry with a registered OpenTelemetry SDK', () => {
     await module.close();
   });
 
+  it('no metric names the keys that waits for a lock follow', async () => {
+    const module = await startCoordination();
+    const locks = module.get(ClusterLocks);
+    const contend = () => Promise.all([1, 2, 3, 4].map((call) => locks.run(`stock-${call % 2}`, () => undefined)));
+    await contend();
+    const series = async () => (await scrape()).split('\n').map((line) => line.replace(/ [^ ]+$/, ''));
+    const before = await series();
+    for (let round = 0; round < 5; round += 1) await contend();
+
+    expect(await series()).toEqual(before);
+    expect(before.filter((line) => line.includes('/coordination/v1/'))).toEqual([]);
+    expect(before.join()).toContain('etcd_trigger_target="prefix \\"/coordination/\\""');
+    await module.close();
+  });
+
   it('a lost lock is a failed span, and a lost claim is counted once', async () => {
     const before = lostIn(await scrape());
     await loseLock();

@@ -67,6 +67,22 @@ export function checkBoolean(option: string, value: unknown): boolean {
   throw new InvalidOptionsError(`"${option}" must be true or false`);
 }
 
+/**
+ * `subject` starts the message, such as `the prefix of a listener`.
+ * @throws InvalidOptionsError, also for `undefined`
+ */
+export function checkText(subject: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw new InvalidOptionsError(`${subject} must be a string, not ${described(value)}`);
+}
+
+/**
+ * `subject` starts the message, such as `the listener of "/app/"`.
+ * @throws InvalidOptionsError, also for `undefined`
+ */
+export function checkFunction(subject: string, value: unknown): void {
+  if (typeof value !== 'function') throw new InvalidOptionsError(`${subject} must be a function`);
+}
+
 /** @throws InvalidOptionsError, also for `undefined` */
 export function checkInteger(
   subject: string,

@@ -2,7 +2,7 @@ import type { CanActivate, DynamicModule, FactoryProvider, Type } from '@nestjs/
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { isClass } from '../dto/class-metadata.js';
 import { quoted } from '../foreign/foreign-text.js';
-import { checkBoolean, checkKnown, type OptionNames } from '../option-checks.js';
+import { checkBoolean, checkFunction, checkKnown, type OptionNames } from '../option-checks.js';
 
 /** Token of the checked settings. */
 export const CONSOLE_SETTINGS = Symbol('EtcdTriggerConsoleSettings');
@@ -110,9 +110,7 @@ export function checkAsyncConsoleOptions(
 /** @throws InvalidOptionsError naming the first invalid option */
 export function resolveConsoleSettings(given: unknown): ResolvedConsoleSettings {
   const { write = false, author } = checkedObject('the settings of EtcdTriggerConsoleModule', given, SETTINGS);
-  if (author !== undefined && typeof author !== 'function') {
-    throw new InvalidOptionsError('"author" of EtcdTriggerConsoleModule must be a function of the request');
-  }
+  if (author !== undefined) checkFunction('"author" of EtcdTriggerConsoleModule', author);
   return {
     write: checkBoolean('write', write),
     author: author as ResolvedConsoleSettings['author'],

@@ -1,6 +1,9 @@
 /** Longest text that a message quotes, in characters. A longer one is cut and ends with `...`. */
 const MAX_CHARS = 300;
 
+/** Number of names that a message lists. */
+const MAX_NAMES = 10;
+
 const PLAIN = /^[ -~]*$/;
 const PLAIN_AND_UNQUOTED = /^[ !#-[\]-~]*$/;
 /** Control characters (C0, C1), line and paragraph separators, invisible and bidirectional formats, lone surrogates. */
@@ -12,6 +15,13 @@ const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\
  * invisible characters. The text may be a key, a property name, the name of a class or method, or the answer of a server.
  */
 export const printable = (text: string): string => cut(text, escaped);
+
+/** Lists names in quotes for a message; after ten of them, only the number of the rest. */
+export function someOf(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMES).map((name) => quoted(name));
+  const rest = names.length - shown.length;
+  return rest > 0 ? `${shown.join(', ')} and ${rest} more` : shown.join(', ');
+}
 
 /** Like `printable`, in double quotes. Quotes and backslashes of the text are escaped as in JSON. */
 export function quoted(text: string): string {

@@ -14,6 +14,12 @@ export interface MethodsPlan {
   apply(): void;
 }
 
+/** `subject` is what two methods use, such as `the group "billing"`. */
+export const usedTwice = (subject: string, method: string, other: string): string =>
+  method === other
+    ? `${subject} is already used by another ${other}: provide the class in one module only, or use another name`
+    : `${subject} is already used by ${other}: use another name`;
+
 export const methodProblem = (cluster: string, name: string, fault: string): BootProblem => ({
   cluster,
   subject: name,

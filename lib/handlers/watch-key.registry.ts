@@ -1,3 +1,6 @@
+import { someOf } from '../foreign/foreign-text.js';
+import { InvalidOptionsError } from '../etcd-trigger.errors.js';
+import { described } from '../option-checks.js';
 import type { WatchKeyHandler } from './watch-key.handler.js';
 
 /** The `@WatchKey` methods of one cluster, while the application runs. Filled at `onApplicationBootstrap`. */
@@ -10,14 +13,20 @@ export class WatchKeyRegistry {
     return this.#handlers.filter((handler) => name === undefined || [handler.name, handler.className].includes(name));
   }
 
-  /** Pauses all handlers, or those with this name. */
+  /**
+   * Pauses all handlers, or those with this name.
+   * @throws InvalidOptionsError if no handler has the name
+   */
   pause(name?: string): void {
-    for (const handler of this.list(name)) handler.pause();
+    for (const handler of this.#named('pause', name)) handler.pause();
   }
 
-  /** Resumes all handlers, or those with this name. */
+  /**
+   * Resumes all handlers, or those with this name.
+   * @throws InvalidOptionsError if no handler has the name
+   */
   resume(name?: string): void {
-    for (const handler of this.list(name)) handler.resume();
+    for (const handler of this.#named('resume', name)) handler.resume();
   }
 
   /**
@@ -28,6 +37,14 @@ export class WatchKeyRegistry {
    */
   register(): Promise<void> {
     return this.#register();
+  }
+
+  #named(operation: string, name: string | undefined): readonly WatchKeyHandler[] {
+    const handlers = this.list(name);
+    if (name === undefined || handlers.length > 0) return handlers;
+    const known = this.#handlers.map((handler) => handler.name);
+    const hint = known.length > 0 ? `the handlers are ${someOf(known)}` : 'there are no handlers';
+    throw new InvalidOptionsError(`${operation}: no handler is named ${described(name)}; ${hint}`);
   }
 
   /** @internal */

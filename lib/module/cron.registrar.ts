@@ -10,7 +10,13 @@ import type { ClusterCronMetadata } from '../handlers/decorators/cluster-cron.de
 import { tickFaultsOf } from '../handlers/handler.faults.js';
 import { tickInvokerOf } from '../handlers/handler.invoker.js';
 import { HandlerCounters } from '../handlers/handler.plan.js';
-import { faultsIn, methodProblem, type MethodRegistrar, type MethodsPlan } from '../handlers/method-registrar.js';
+import {
+  faultsIn,
+  methodProblem,
+  type MethodRegistrar,
+  type MethodsPlan,
+  usedTwice,
+} from '../handlers/method-registrar.js';
 import { unknownCluster } from '../handlers/unknown-cluster.js';
 import { checkMilliseconds, checkOneOf } from '../option-checks.js';
 
@@ -70,7 +76,7 @@ export class CronRegistrar implements MethodRegistrar {
     if (faults.length > 0) return faults;
     checkName('"name"', name);
     const other = [...coordination.crons, ...jobs].find((job) => job.name === name);
-    if (other) return [`the name "${name}" is already used by ${other.method}: use another name`];
+    if (other) return [usedTwice(`the name "${name}"`, method.name, other.method)];
     const call = tickInvokerOf(method, { counters: new HandlerCounters(), application });
     jobs.push({ name, schedule, missed, graceMs, overlap, method: method.name, call });
     return [];

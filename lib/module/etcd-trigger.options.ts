@@ -239,7 +239,7 @@ export function resolveOptions(given: EtcdTriggerOptions | null | undefined): Re
     handlers: checkHandlers(given.handlers ?? {}),
     pinRequests: checkBoolean('pinRequests', given.pinRequests ?? false),
     snapshot: given.snapshot && checkSnapshot(given.snapshot),
-    logger: given.logger ?? new Logger(),
+    logger: checkLogger(given.logger ?? new Logger()),
   };
 }
 
@@ -323,4 +323,10 @@ function checkText(option: string, value: unknown): string {
 function checkMilliseconds(option: string, value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(value) && value > 0 && value <= MAX_TIMER_MS) return value;
   throw new InvalidOptionsError(`"${option}" must be a number of milliseconds above 0`);
+}
+
+function checkLogger(given: LoggerService): LoggerService {
+  const { log, warn, error } = given as Partial<LoggerService>;
+  if ([log, warn, error].every((method) => typeof method === 'function')) return given;
+  throw new InvalidOptionsError('"logger" must have the methods log, warn and error, as Logger of @nestjs/common has');
 }

@@ -9,7 +9,7 @@ import type { BootProblem } from '../etcd-trigger.errors.js';
 import { quoted } from '../foreign/foreign-text.js';
 import type { GroupAttacher, GroupListeners } from '../handlers/group-attacher.js';
 import type { HandlerPlan } from '../handlers/handler.plan.js';
-import { faultsIn, methodProblem } from '../handlers/method-registrar.js';
+import { faultsIn, methodProblem, usedTwice } from '../handlers/method-registrar.js';
 import { type DeliveryOptions, resolveDelivery } from '../watch/delivery/delivery-options.js';
 import type { WatchHandler } from '../watch/watch-event.js';
 import type { WatcherService } from '../watch/watcher.service.js';
@@ -48,7 +48,7 @@ export class GroupRegistrar implements GroupAttacher {
         const { name } = resolveGroup(plan.options.group);
         const other = known.get(name);
         known.set(name, plan.name);
-        if (other !== undefined) return [`the group ${quoted(name)} is already used by ${other}: use another name`];
+        if (other !== undefined) return [usedTwice(`the group ${quoted(name)}`, plan.name, other)];
         if (!coordination.keys.overlaps(plan.target.range)) return [];
         return [`its target overlaps "coordination.prefix": use a separate prefix for the coordination`];
       }).map((fault) => methodProblem(cluster, plan.name, fault)),

@@ -5,7 +5,7 @@ import { printable, quoted } from '../foreign/foreign-text.js';
 import { isStandardSchema } from '../dto/standard-schema.js';
 import type { ValueType } from '../dto/value-type.js';
 import type { Live } from '../live/live.js';
-import { checkKnown, checkMilliseconds, type OptionNames } from '../option-checks.js';
+import { checkFunction, checkKnown, checkMilliseconds, type OptionNames } from '../option-checks.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
 import { describeToken, requestName, requestOf, type UnderPrefix } from './inject-config.decorator.js';
 import { getLiveHostToken, LIVE_FACTORIES, type LiveHost } from './live.host.js';
@@ -148,10 +148,8 @@ function checked<T extends object>(options: T): T {
   }
   const owner = ` of ${LIVE} ${nameOf(provide)}`;
   checkKnown(given, OPTIONS, { owner });
-  if (typeof create !== 'function') throw new InvalidOptionsError(`"create"${owner} must be a function`);
-  if (dispose !== undefined && typeof dispose !== 'function') {
-    throw new InvalidOptionsError(`"dispose"${owner} must be a function`);
-  }
+  checkFunction(`"create"${owner}`, create);
+  if (dispose !== undefined) checkFunction(`"dispose"${owner}`, dispose);
   if (inject !== undefined && !Array.isArray(inject)) {
     throw new InvalidOptionsError(`"inject"${owner} must be an array of tokens`);
   }

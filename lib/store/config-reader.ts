@@ -1,3 +1,4 @@
+import { checkFunction, checkText } from '../option-checks.js';
 import { isDeepStrictEqual } from 'node:util';
 import type { Observable } from 'rxjs';
 import { ChangeListener, type ChangeOptions } from './changes/change-listener.js';
@@ -56,7 +57,9 @@ export class ConfigReader {
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   select<T extends object, R>(key: string, type: ValueType<T>, project: (config: T | undefined) => R): ConfigRef<R> {
-    return new StoreRef(this.#sourceOf(key, type), project, { isSame: isDeepStrictEqual });
+    const source = this.#sourceOf(key, type);
+    checkFunction(`select ${quoted(key)}: the projection`, project);
+    return new StoreRef(source, project, { isSame: isDeepStrictEqual });
   }
 
   /** Returns the reference that `@InjectConfig` injects for a definition. `writesOf` writes the key of a reference. */
@@ -143,6 +146,7 @@ export class ConfigReader {
     this.feeds.pins.current?.viewOf(feed) ?? viewOf(feed);
 
   #under(prefix: string, type: ValueType): DefinitionFeed[] {
+    checkText('the prefix of configurations', prefix);
     const feeds = this.feeds.under(prefix).filter(({ definition }) => definition.type === type);
     if (feeds.length === 0) this.feeds.definitions.ofPrefix(prefix, type);
     return feeds;

@@ -1,3 +1,4 @@
+import { checkText } from '../option-checks.js';
 import {
   ConnectionClosedError,
   ConnectionTimeoutError,
@@ -174,6 +175,7 @@ export class DefinitionFeeds implements FeedSink {
    * @throws InvalidOptionsError if no definition covers the key
    */
   feedForRequest(operation: string, key: string): DefinitionFeed {
+    checkText(`${operation}: the key`, key);
     const what = `${operation} ${quoted(key)}`;
     this.#checkOpen(what);
     const definition = this.definitions.governing(key);

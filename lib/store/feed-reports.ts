@@ -1,9 +1,8 @@
-import { someOf } from '../collections/some-of.js';
 import { coercedProperties } from '../dto/coerced-properties.js';
 import { InvalidConfigError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { describeThrown } from '../foreign/foreign-error.js';
-import { quoted } from '../foreign/foreign-text.js';
+import { quoted, someOf } from '../foreign/foreign-text.js';
 import type { ClusterObserver } from '../watch/sharing/cluster-observer.js';
 import type { DeliveryFailures } from '../watch/sharing/delivery-failures.js';
 import type { CacheUpdate } from './cache/cache-update.js';

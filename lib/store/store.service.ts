@@ -1,3 +1,4 @@
+import { checkFunction, checkInteger, checkKnown, checkMilliseconds, checkText } from '../option-checks.js';
 import type { Observable } from 'rxjs';
 import { ConfigNotFoundError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { ChangeOptions } from './changes/change-listener.js';
@@ -146,6 +147,7 @@ export class StoreService {
    * see the newest values. A definition that etcd has refused to show for some time is left out of the comparison.
    */
   async pinned<R>(run: () => R | Promise<R>): Promise<R> {
+    checkFunction('the argument of pinned', run);
     return this.#feeds.pinnedReads.run(run);
   }
 
@@ -196,6 +198,7 @@ export class StoreService {
   ): Promise<WriteResult>;
   put<V extends object>(key: string, value: ValueOnly<V>, options?: PutOptions): Promise<WriteResult>;
   async put(key: string, ...given: readonly unknown[]): Promise<WriteResult> {
+    checkText('put: the key', key);
     const { type, value, options } = writeArguments<PutOptions>(key, given);
     return this.#put(key, type, value, options);
   }
@@ -262,9 +265,13 @@ export class StoreService {
    * @internal
    */
   async planEffects(what: string, build: (tx: ConfigTransaction) => void, group?: string): Promise<PreparedWrite> {
-    const planned = await planTransaction(build, this.#feedFor.bind(this), { mayBeEmpty: true });
-    const [layered] = planned.changes;
-    if (layered) throw new InvalidOptionsError(`${what}: a definition with layers cannot be written in it`);
+    checkFunction(`the argument of ${what}`, build);
+    const feedFor = (operation: string, key: string, type: ValueType | undefined): DefinitionFeed => {
+      const feed = this.#feedFor(operation, key, type);
+      if (!(feed instanceof LayeredFeed)) return feed;
+      throw new InvalidOptionsError(`${what}: ${feed.subject} has layers, and cannot be written in it`);
+    };
+    const planned = await planTransaction(build, feedFor, { mayBeEmpty: true });
     return this.#writes.prepare({ what, ...planned, origin: { group } });
   }
 
@@ -301,6 +308,7 @@ export class StoreService {
    * @throws ConnectionError, ConnectionTimeoutError if etcd does not answer
    */
   async audit(key: string, query: AuditQuery = {}): Promise<AuditRecord[]> {
+    checkText('audit: the key', key);
     const { audit } = this.#writes;
     if (!audit) {
       throw new InvalidOptionsError(
@@ -349,12 +357,14 @@ export class StoreService {
   /**
    * Resolves when readers of this process see all changes up to a revision, such as the result of a write in another
    * process.
+   * @throws InvalidOptionsError for an invalid argument
    * @throws ConnectionTimeoutError after `timeoutMs` (default 5,000)
    */
-  async waitForRevision(
-    revision: number,
-    { timeoutMs = 5_000 }: { readonly timeoutMs?: number | undefined } = {},
-  ): Promise<void> {
+  async waitForRevision(revision: number, options: { readonly timeoutMs?: number | undefined } = {}): Promise<void> {
+    checkInteger('waitForRevision: the revision', revision, { min: 0 });
+    checkKnown(options, { timeoutMs: true }, { owner: ' of waitForRevision' });
+    const { timeoutMs = 5_000 } = options;
+    checkMilliseconds('waitForRevision: timeoutMs', timeoutMs, 0);
     await this.#feeds.waitForRevision(revision, timeoutMs);
   }
 
@@ -373,7 +383,9 @@ export class StoreService {
     change: ConfigUpdate<object>,
     options: UpdateOptions = {},
   ): Promise<WriteResult> {
-    return this.#writes.update(this.#feedFor('update', key, type), key, change, options);
+    const feed = this.#feedFor('update', key, type);
+    checkFunction(`update ${quoted(key)}: the change`, change);
+    return this.#writes.update(feed, key, change, options);
   }
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class or schema */

@@ -7,7 +7,7 @@ import type { ListWatcher } from '../backend/list-watcher.js';
 import { ConnectionClosedError, InvalidOptionsError } from '../etcd-trigger.errors.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
 import { within } from '../timing/time-limit.js';
-import { checkKnown } from '../option-checks.js';
+import { checkFunction, checkKnown } from '../option-checks.js';
 import { type DeliveryOptions, resolveDelivery } from './delivery/delivery-options.js';
 import { QueuedSubscription } from './delivery/queued-subscription.js';
 import {
@@ -274,6 +274,5 @@ export class WatcherService {
 }
 
 function checkHandler({ event, batch }: { readonly event?: unknown; readonly batch?: unknown }): void {
-  if (typeof (event ?? batch) !== 'function')
-    throw new InvalidOptionsError('the handler of a watch must be a function');
+  checkFunction('the handler of a watch', event ?? batch);
 }

@@ -42,7 +42,7 @@ describe('the options of the console', () => {
     [{ guards: Guard }, '"guards" of EtcdTriggerConsoleModule.forRoot must be an array of guards'],
     [{ guards: [Guard], write: 'yes' }, '"write" must be true or false'],
     [{ guards: [Guard], unprotected: 1 }, '"unprotected" must be true or false'],
-    [{ guards: [Guard], author: 'ada' }, '"author" of EtcdTriggerConsoleModule must be a function of the request'],
+    [{ guards: [Guard], author: 'ada' }, '"author" of EtcdTriggerConsoleModule must be a function'],
     [
       { guards: [Guard], path: '/:id/*' },
       '"path" of EtcdTriggerConsoleModule must be a path of letters, digits, "-", "_" and "~", such as "/admin/etcd", not "/:id/*"',

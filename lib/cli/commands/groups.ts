@@ -65,7 +65,9 @@ export async function repartition(
 ): Promise<ExitCode> {
   await checkGroup(session, name);
   await session.groups.repartition(name, partitions);
-  terminal.out(`the group ${quoted(name)} has ${counted(partitions, 'partition')}: start the instances with this number`);
+  terminal.out(
+    `the group ${quoted(name)} has ${counted(partitions, 'partition')}: start the instances with this number`,
+  );
   return ExitCode.OK;
 }
 

@@ -1,6 +1,5 @@
 import type { ValueType } from '../../dto/value-type.js';
-import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
-import { checkKnown, checkMilliseconds, type OptionNames } from '../../option-checks.js';
+import { checkFunction, checkKnown, checkMilliseconds, checkText, type OptionNames } from '../../option-checks.js';
 import { ChangeDebounce } from './change-debounce.js';
 import type { ConfigChange } from './config-change.js';
 import type { ConfigListener } from './config-listeners.js';
@@ -53,11 +52,10 @@ export class ChangeListener implements ConfigListener {
     private readonly source: ChangeSource,
     private readonly onComplete: () => void = () => undefined,
   ) {
-    if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of a listener must be a string');
+    checkText('the prefix of a listener', prefix);
     checkKnown(options, CHANGE_OPTIONS, { owner: ` of the listener of ${quoted(prefix)}` });
     const { debounceMs = 0, type } = options;
-    if (typeof call !== 'function')
-      throw new InvalidOptionsError(`the listener of ${quoted(prefix)} must be a function`);
+    checkFunction(`the listener of ${quoted(prefix)}`, call);
     checkMilliseconds(`"debounceMs" of the listener of ${quoted(prefix)}`, debounceMs, 0, MAX_DEBOUNCE_MS);
     if (debounceMs > 0) {
       this.#debounce = new ChangeDebounce(debounceMs, (changes) => {

@@ -1,5 +1,5 @@
+import { checkFunction } from '../../option-checks.js';
 import type { Observable } from 'rxjs';
-import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { GuardedObservable } from '../../watch/delivery/guarded-observable.js';
 import type { ListenerGuard } from '../../watch/delivery/listener-guard.js';
 import type { ConfigChange } from './config-change.js';
@@ -98,7 +98,7 @@ export class ProjectedConfig<S, R> implements LiveValue<R> {
 
   onChange(listener: (value: R) => unknown): ConfigSubscription {
     const { guard, listeners, subject } = this.source;
-    if (typeof listener !== 'function') throw new InvalidOptionsError(`the listener of ${subject} must be a function`);
+    checkFunction(`the listener of ${subject}`, listener);
     const calls = new RefListener<R>(this.source, {
       read: () => this.source.unpinned(() => this.value),
       next: (value) => {

@@ -1,4 +1,5 @@
-import { type ConfigViolation, InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkFunction, checkText } from '../../option-checks.js';
+import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import type { ListenerGuard } from '../../watch/delivery/listener-guard.js';
 import type { ConfigSubscription } from './config-listeners.js';
@@ -76,10 +77,8 @@ class RefusalListener {
     private readonly call: (refusal: ConfigRefusal) => unknown,
     private readonly guard: ListenerGuard,
   ) {
-    if (typeof prefix !== 'string') throw new InvalidOptionsError('the prefix of onRefused must be a string');
-    if (typeof call !== 'function') {
-      throw new InvalidOptionsError(`the listener of onRefused of ${quoted(prefix)} must be a function`);
-    }
+    checkText('the prefix of onRefused', prefix);
+    checkFunction(`the listener of onRefused of ${quoted(prefix)}`, call);
   }
 
   /** The current refusals include all earlier ones. */

@@ -1,5 +1,5 @@
+import { checkFunction } from '../../option-checks.js';
 import type { Observable, Subscriber } from 'rxjs';
-import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { GuardedObservable } from '../../watch/delivery/guarded-observable.js';
 import type { ListenerGuard } from '../../watch/delivery/listener-guard.js';
 import type { ConfigSubscription } from './config-listeners.js';
@@ -60,7 +60,7 @@ export class ValueListeners<T> {
    */
   onChange(call: (value: T) => unknown): ConfigSubscription {
     const { guard, subject } = this.#source;
-    if (typeof call !== 'function') throw new InvalidOptionsError(`the listener of ${subject} must be a function`);
+    checkFunction(`the listener of ${subject}`, call);
     const listener = new ValueListener(this.#source, (value) => {
       guard.call(
         'onChange',

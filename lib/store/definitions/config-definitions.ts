@@ -1,3 +1,4 @@
+import { checkText } from '../../option-checks.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import type { ConfigDefinition } from './config-definition.js';
 import {
@@ -70,6 +71,7 @@ export class ConfigDefinitions {
 
   /** @throws InvalidOptionsError if no definition covers the key, or its definition has another class */
   of<T extends object>(key: string, type: ValueType<T>): ResolvedConfigDefinition<T> {
+    checkText('the key of a configuration', key);
     return withClass('key', key, this.governing(key), type, this.layerHint(key));
   }
 

@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
-import { someOf } from '../../collections/some-of.js';
 import { hasSecrets } from '../../dto/class-metadata.js';
-import { quoted } from '../../foreign/foreign-text.js';
+import { quoted, someOf } from '../../foreign/foreign-text.js';
 import { within } from '../../timing/time-limit.js';
 import type { DefinitionFeed } from '../cache/definition-feed.js';
 import { fileErrorCode } from './file-error-code.js';

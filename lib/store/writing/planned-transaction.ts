@@ -1,4 +1,4 @@
-import { checkKnown } from '../../option-checks.js';
+import { checkFunction, checkKnown, checkText } from '../../option-checks.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { ignoreRejection, isThenable } from '../../foreign/thenable.js';
 import type { Fence } from '../../backend/fence.js';
@@ -41,12 +41,14 @@ export async function planTransaction(
   feedOf: (operation: string, key: string, type: ValueType | undefined) => DefinitionFeed,
   { mayBeEmpty = false }: { readonly mayBeEmpty?: boolean } = {},
 ): Promise<PlannedTransaction> {
+  checkFunction('the argument of a transaction', build);
   const planned = new Map<string, () => Promise<KeyWrite>>();
   const changes = new Map<string, LayerChange>();
   const fences = new Set<Fence>();
   let isOpen = true;
   const plan = (operation: 'put' | 'delete', call: WriteCall, { write, change }: Plans): void => {
     const { key, type, options } = call;
+    checkText(`${operation} in a transaction: the key`, key);
     const what = `${operation} ${quoted(key)} in a transaction`;
     if (!isOpen)
       throw new InvalidOptionsError(`${what}: the transaction has already been sent; build it synchronously`, { key });

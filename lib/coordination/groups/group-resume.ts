@@ -53,7 +53,7 @@ export class GroupResume {
       if (progress.phase === undefined && !owner.cursor.needsNames) steady.push(owner);
       else listed.set(progress.revision, [...(listed.get(progress.revision) ?? []), owner]);
     }
-    await Promise.all([
+    await allEnded([
       this.#steady(steady),
       ...Array.from(listed, ([revision, together]) => this.#follow(together, revision)),
     ]);
@@ -104,7 +104,7 @@ export class GroupResume {
       const lost = owners.filter(({ cursor }) => cursor.progress.revision === revision);
       // A cursor in the future of the store is not from its history.
       const foreign = reason === 'restored' ? '' : undefined;
-      await Promise.all([
+      await allEnded([
         this.#resync(lost, reason, foreign),
         this.#steady(owners.filter((owner) => !lost.includes(owner))),
       ]);
@@ -161,6 +161,12 @@ export class GroupResume {
     const { records } = await listWatcher.list(KeyRange.of({ prefix: keyBytesOf(prefix) }), { signal });
     return Array.from(records.values(), ({ rawKey, value }) => rememberedKeyOf(rawKey, value, prefix));
   }
+}
+
+/** Rejects only when all of them have ended: a repetition must not let a partition begin twice. */
+async function allEnded(attempts: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(attempts);
+  await Promise.all(attempts);
 }
 
 /** The names of the keys that were there at the cursor replace those that are stored. */

@@ -2,10 +2,11 @@ import { counted } from '../../counted.js';
 import type { KeyRange } from '../../backend/key-range.js';
 import type { LeaseClock } from '../../backend/lease-clock.js';
 import type { ListWatcher } from '../../backend/list-watcher.js';
+import { within } from '../../timing/time-limit.js';
 import type { CoordinationContext } from '../claim-keeper.js';
 import type { GroupKeys } from '../coordination-keys.js';
 import type { InstanceIdentity, Members } from '../members.js';
-import type { Participant } from '../participant.js';
+import { type Participant, RELEASE_LIMIT_MS } from '../participant.js';
 import { FollowedGroup, ownersRangeOf, type SeenOwner } from './followed-group.js';
 import type { GroupCheckpoints } from './group-checkpoints.js';
 import { type GroupConfig, mismatchOf, mismatchSentence } from './group-config.js';
@@ -219,8 +220,8 @@ export class GroupMember implements Participant {
 
   async drain(): Promise<void> {
     this.stop();
-    // A claim that etcd does not answer delays the end of no other partition.
-    await Promise.all([this.#claiming.whenIdle(), this.#partitions.end()]);
+    // A claim that etcd does not answer delays the end of no other partition. It undoes itself later.
+    await Promise.all([within(this.#claiming.whenIdle(), RELEASE_LIMIT_MS), this.#partitions.end()]);
     await this.#partitions.end();
   }
 

@@ -49,6 +49,8 @@ export class PartitionDelivery {
   readonly #calls: HandlerCalls;
   readonly #queue: DeliveryQueue<GroupItem>;
   readonly #backlog = new Fifo<GroupItem>();
+  /** Calls that wait for `before`. */
+  readonly #beginning = new Set<LaterCall>();
   #isStopped = false;
   #isAdmitting = false;
   #needsDrain = false;
@@ -170,6 +172,8 @@ export class PartitionDelivery {
     this.#isStopped = true;
     this.#backlog.clear();
     this.#queue.close();
+    for (const call of this.#beginning) call.end('done');
+    this.#beginning.clear();
     return this.#queue.idle();
   }
 
@@ -187,9 +191,9 @@ export class PartitionDelivery {
     const ready = this.#options.before(item);
     if (!ready) return this.#attempt(item, attempt);
     const call = new LaterCall();
+    this.#beginning.add(call);
     void ready.then(() => {
-      if (this.#isStopped) call.end('done');
-      else call.follow(this.#attempt(item, attempt));
+      if (this.#beginning.delete(call)) call.follow(this.#attempt(item, attempt));
     });
     return call;
   }

@@ -57,8 +57,8 @@ describe('an instance of a group that shuts down while etcd does not answer', ()
     proxy.refuse();
     proxy.cut();
     const closing = app.close();
-    // A release that etcd does not answer is waited for so long at most.
-    expect(await Promise.race([closing, sleep(3_000, 'still closing')])).toBe('still closing');
+    // Longer than the deletion of keys is waited for.
+    expect(await Promise.race([closing, sleep(5_000, 'still closing')])).toBe('still closing');
     await proxy.accept();
     await closing;
     const next = await start(etcd.hosts.join(), on);

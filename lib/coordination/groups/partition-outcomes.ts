@@ -80,6 +80,11 @@ export class PartitionOutcomes {
     this.#removals.set(rawKey, this.#remove(rawKey));
   }
 
+  /** True if a parked event was handled and etcd has not confirmed its removal. */
+  get isRemoving(): boolean {
+    return this.#removals.size > 0;
+  }
+
   /** Resolves when the removal of a parked event was stored, or given up. */
   async whenRemoved({ rawKey }: ParkedSource): Promise<void> {
     await this.#removals.get(rawKey);

@@ -203,7 +203,7 @@ export class PartitionOwner {
     this.receiver.leave();
     const limit = this.#releaseLimit();
     if (!claim.isLost) {
-      const isUnsaved = this.cursor.unsaved > 0;
+      const isUnsaved = this.cursor.unsaved > 0 || this.#outcomes.isRemoving;
       const stored = this.#storeLast();
       await (isUnsaved ? stored : Promise.race([stored, limit.promise]));
     }

@@ -1,5 +1,6 @@
-import type { WatchEvent } from 'nestjs-etcd-trigger';
-import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GroupRegistry, type WatchEvent } from 'nestjs-etcd-trigger';
+import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { type BackendOptions, type BackendSource, OPEN_BACKEND } from '../../../lib/backend/cluster-backend.js';
 import { eventually } from '../../support/eventually.js';
@@ -37,6 +38,40 @@ class SilentCursor implements BackendSource {
 }
 
 describe('an instance of a group that shuts down while etcd is away', () => {
+  it('waits until it is stored that a parked event was handled', async () => {
+    const fake = new FakeCluster();
+    const calls: string[] = [];
+    let isBroken = true;
+    let onCall = (): void => undefined;
+    const handler = groupHandlerOf(
+      ({ key }: WatchEvent) => {
+        calls.push(key);
+        if (isBroken) throw new TypeError();
+        onCall();
+      },
+      { group: 'billing', onExhausted: 'park' },
+    );
+    const { app } = await startInstance(fake, handler, SHUTDOWN);
+    fake.put('/orders/a', '1');
+    await settled(app);
+    isBroken = false;
+    onCall = () => {
+      fake.disconnect();
+    };
+    await app.get(GroupRegistry).redrive('billing');
+    await eventually(() => calls.length === 2);
+    onCall = () => undefined;
+
+    const closing = app.close();
+    // Longer than the deletion of keys is waited for.
+    expect(await Promise.race([closing, sleep(5_000, 'still closing')])).toBe('still closing');
+    fake.reconnect();
+    await closing;
+    await using next = await startInstance(fake, handler);
+    await settled(next.app);
+    expect(calls).toHaveLength(2);
+  });
+
   it('does not wait until it is stored that a call is about to begin', async () => {
     const fake = new FakeCluster();
     const calls: string[] = [];

@@ -1,5 +1,6 @@
 import type { EtcdTriggerError } from '../../etcd-trigger.errors.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { withAnySignal } from '../../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../../timing/backoff.js';
 import { isRefusal } from '../refusal.js';
 import { CursorProblem } from './partition-claimer.js';
@@ -52,7 +53,7 @@ export class GroupProblems {
     const isFinal = error instanceof CursorProblem || isRefusal(error);
     if (isFinal) this.report(subject, sentenceOf(group, error));
     const ms = isFinal && failures > 2 ? BACKOFF.refused() : BACKOFF.soon(failures);
-    await quietPause(ms, AbortSignal.any([stopping, this.#waits.signal]));
+    await withAnySignal([stopping, this.#waits.signal], (ended) => quietPause(ms, ended));
   }
 
   /** Ends the present waits: what was refused may be possible now. */

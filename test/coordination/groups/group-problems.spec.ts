@@ -1,8 +1,12 @@
-import { GroupRegistry } from 'nestjs-etcd-trigger';
+import { getEventListeners } from 'node:events';
+import { ConnectionError, GroupRegistry } from 'nestjs-etcd-trigger';
 import { FakeCluster } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
+import { GroupProblems } from '../../../lib/coordination/groups/group-problems.js';
+import { InstanceLog } from '../../../lib/etcd-trigger.log.js';
 import { CollectingLogger } from '../../support/collecting-logger.js';
 import { eventually } from '../../support/eventually.js';
+import { quiet } from '../../support/quiet-logger.js';
 import type { StartedApp } from '../../support/start-app.js';
 import { cursorOf, groupHandlerOf, startInstance } from './group-app.js';
 
@@ -18,6 +22,20 @@ const problemsOf = ({ app }: Pick<StartedApp, 'app'>): readonly string[] =>
 const nameOf = (partition: number): string => String(partition).padStart(3, '0');
 
 describe('a problem of a group', () => {
+  it('leaves nothing behind in a signal that lives longer than its wait', async () => {
+    const { signal: stopping } = new AbortController();
+    const log = new InstanceLog(quiet, { serviceName: 's', podName: 'p' });
+    const problems = new GroupProblems({ group: 'billing', log, stopping });
+    const waits = Array.from({ length: 100 }, () => problems.pauseAfter('group', new ConnectionError('away'), 9));
+    problems.retryNow();
+    await Promise.all(waits);
+
+    // Node's own sets, such as those of the signals that depend on this one.
+    const fields = Object.getOwnPropertySymbols(stopping).map((symbol): unknown => Reflect.get(stopping, symbol));
+    const sizes = fields.map((field) => (field as { readonly size?: number } | undefined)?.size ?? 0);
+    expect([Math.max(...sizes), getEventListeners(stopping, 'abort')]).toEqual([0, []]);
+  });
+
   it('with the stored configuration is reported once, and stays while another problem comes and goes', async () => {
     const fake = new FakeCluster();
     const logger = new CollectingLogger();

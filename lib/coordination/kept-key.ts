@@ -1,8 +1,10 @@
 import { EtcdTriggerError } from '../etcd-trigger.errors.js';
+import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { Gate } from '../timing/gate.js';
 import type { LeaseKeeper } from './lease-keeper.js';
 import type { ProcessLease } from './process-lease.js';
+import { isRefusal } from './refusal.js';
 
 /** The key exists under another lease. It is written when that has expired, or when the key is deleted. */
 export class KeyTakenError extends Error {}
@@ -17,6 +19,8 @@ export class KeptKey {
   readonly #onFailure: ((error: unknown) => void) | undefined;
   /** Open while the key is written with its current value, and after `remove`. */
   readonly #written = new Gate();
+  /** Aborts at the next change of the value. */
+  #changed = new AbortController();
   #value: Buffer;
   #confirmed: Buffer | undefined;
   #running: Promise<void> | undefined;
@@ -48,6 +52,8 @@ export class KeptKey {
     this.#value = value;
     this.#confirm(this.#confirmed);
     this.#work.open();
+    this.#changed.abort();
+    this.#changed = new AbortController();
   }
 
   /** Deletes the key. Resolves when etcd has answered, or when the keeper closes. Idempotent. */
@@ -71,12 +77,18 @@ export class KeptKey {
         await this.#keep(lease, signal);
         failures = 0;
       } catch (error) {
-        this.#onFailure?.(error);
-        const isRefused = error instanceof EtcdTriggerError && failures > 2;
-        await quietPause(isRefused ? BACKOFF.refused() : BACKOFF.soon(failures), signal);
+        await this.#pauseAfter(error, failures, [signal]);
         failures += 1;
       }
     }
+  }
+
+  /** Another value is tried at once. */
+  async #pauseAfter(error: unknown, failures: number, signals: readonly AbortSignal[]): Promise<void> {
+    this.#onFailure?.(error);
+    const isRefused = error instanceof EtcdTriggerError && failures > 2;
+    const ms = isRefused ? BACKOFF.refused() : BACKOFF.soon(failures);
+    await withAnySignal([...signals, this.#changed.signal], (ended) => quietPause(ms, ended));
   }
 
   /** Resolves when the key or its lease is lost, and after `remove`. */
@@ -94,7 +106,17 @@ export class KeptKey {
     lease.signal.addEventListener('abort', lose);
     try {
       this.#confirm(value);
-      while (!signal.aborted && !isLost) isLost = !(await this.#updateOrWait(lease, signal));
+      for (let failures = 0; !signal.aborted && !isLost;) {
+        try {
+          isLost = !(await this.#updateOrWait(lease, signal));
+          failures = 0;
+        } catch (error) {
+          // The former value remains until etcd accepts the new one.
+          if (!isRefusal(error)) throw error;
+          await this.#pauseAfter(error, failures, [signal, lease.signal]);
+          failures += 1;
+        }
+      }
     } finally {
       lease.signal.removeEventListener('abort', lose);
       this.#confirm(undefined);

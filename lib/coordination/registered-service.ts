@@ -19,7 +19,8 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
   readonly #context: CoordinationContext;
   readonly #options: RegisteredServiceOptions;
   readonly #key: KeptKey;
-  #refused = new Deferred<never>();
+  /** The calls that wait for etcd to confirm the key. */
+  readonly #waits = new Set<Deferred<never>>();
   #lastFailure: string | undefined;
   #closed: Promise<void> | undefined;
 
@@ -65,8 +66,13 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
   }
 
   async #confirmed(): Promise<void> {
-    this.#refused = new Deferred();
-    await keepingAlive(Promise.race([this.#key.whenWritten(), this.#refused.promise]));
+    const refused = new Deferred<never>();
+    this.#waits.add(refused);
+    try {
+      await keepingAlive(Promise.race([this.#key.whenWritten(), refused.promise]));
+    } finally {
+      this.#waits.delete(refused);
+    }
     this.#lastFailure = undefined;
     if (this.#closed)
       throw new ConnectionClosedError(
@@ -75,7 +81,7 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
   }
 
   #failed(error: unknown): void {
-    if (isRefusal(error)) this.#refused.reject(error);
+    if (isRefusal(error)) for (const refused of this.#waits) refused.reject(error);
     const failure = describe(error);
     if (failure === undefined || failure === this.#lastFailure) return;
     this.#lastFailure = failure;

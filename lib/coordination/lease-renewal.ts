@@ -7,7 +7,7 @@ import { instantOf, type ProcessLease } from './process-lease.js';
 export interface LeaseRenewalOptions {
   readonly leases: LeaseStore;
   readonly clock: LeaseClock;
-  /** Called after each renewal, and awaited before the next one. */
+  /** Called after a renewal, unless the last call has not ended. Must not reject. */
   readonly onRenewed: () => Promise<void>;
 }
 
@@ -17,6 +17,7 @@ export class LeaseRenewal {
   readonly #options: LeaseRenewalOptions;
   readonly #stop = new AbortController();
   #wait = new AbortController();
+  #afterRenewal: Promise<void> | undefined;
 
   constructor(lease: ProcessLease, options: LeaseRenewalOptions) {
     this.#lease = lease;
@@ -25,7 +26,7 @@ export class LeaseRenewal {
 
   /** Resolves when the lease is lost, or after `stop`. */
   async run(): Promise<void> {
-    const { clock, onRenewed } = this.#options;
+    const { clock } = this.#options;
     const { signal } = this.#stop;
     const periodMs = this.#lease.ttlMs / 3;
     let failures = 0;
@@ -37,7 +38,7 @@ export class LeaseRenewal {
       if (signal.aborted) return;
       if (await this.#renew(periodMs)) {
         failures = 0;
-        await onRenewed();
+        this.#renewed();
       } else {
         failures += 1;
       }
@@ -51,6 +52,13 @@ export class LeaseRenewal {
 
   stop(): void {
     this.#stop.abort();
+  }
+
+  /** The next renewal does not wait for an answer to anything else. */
+  #renewed(): void {
+    this.#afterRenewal ??= this.#options.onRenewed().finally(() => {
+      this.#afterRenewal = undefined;
+    });
   }
 
   /** Returns false without an answer. One attempt must not use up the time that further attempts need. */

@@ -104,6 +104,21 @@ describe('the keeper of the lease', () => {
     expect(lease.held).toBe(false);
   });
 
+  it('renews its lease although etcd does not answer which keys it has', async () => {
+    using started = start();
+    const { keeper, leases, renew } = started;
+    const renewals = vi.spyOn(leases, 'renew');
+    const questions = vi.fn(() => new Promise<never>(() => undefined));
+    leases.keys = questions;
+    await keeper.lease(never);
+    await eventually(() => {
+      renew();
+      return renewals.mock.calls.length >= 3;
+    });
+
+    expect(questions).toHaveBeenCalledTimes(1);
+  });
+
   it.each(FATE_PAIRS)('reports the key of another client although answers are lost: %j, %j', async (...fates) => {
     using started = start(fates);
     const { fake, keeper } = started;

@@ -142,7 +142,10 @@ export class LeaseKeeper {
       signal.throwIfAborted();
       const sent = instantOf(clock);
       try {
-        const lease = this.#begin(await leases.grant(ttlSeconds), sent);
+        const granted = await leases.grant(ttlSeconds);
+        // After the end, nothing renews it.
+        if (signal.aborted) continue;
+        const lease = this.#begin(granted, sent);
         if (lease.loss === undefined) return lease;
         this.#keys.revokeIfUnused(lease);
       } catch (error) {

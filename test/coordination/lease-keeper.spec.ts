@@ -119,6 +119,19 @@ describe('the keeper of the lease', () => {
     expect(questions).toHaveBeenCalledTimes(1);
   });
 
+  it('does not begin to renew a lease that is granted after the end', async () => {
+    using started = start();
+    const { keeper, leases } = started;
+    const grant = leases.grant.bind(leases);
+    leases.grant = async (ttlSeconds) => {
+      keeper.stop();
+      return grant(ttlSeconds);
+    };
+
+    await expect(keeper.lease(never)).rejects.toThrow();
+    expect(keeper.current).toBe(undefined);
+  });
+
   it.each(FATE_PAIRS)('reports the key of another client although answers are lost: %j, %j', async (...fates) => {
     using started = start(fates);
     const { fake, keeper } = started;

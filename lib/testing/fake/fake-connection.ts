@@ -1,14 +1,17 @@
 import { ConnectionClosedError } from '../../etcd-trigger.errors.js';
 import type { BackendOptions } from '../../backend/cluster-backend.js';
 import { isRemoval, type KeyChange, rawKeyOf, type KeyRecord, PackedRecord } from '../../backend/key-record.js';
+import type { WatchStream } from '../../backend/list-watcher.js';
 import type { FakeRange, FakeRequest } from './fake-link.js';
 import type { FakeServer, ServerWatch } from './fake-server.js';
+
+type OpenedWatch = ServerWatch & Pick<WatchStream, 'cancel' | 'ended'>;
 
 /** One application's connection to the fake. It adds and removes the application's key prefix. */
 export class FakeConnection {
   readonly #options: BackendOptions;
   readonly #prefix: string;
-  readonly #watches = new Set<ServerWatch & { cancel(): void }>();
+  readonly #watches = new Set<OpenedWatch>();
   #isClosed = false;
 
   constructor(
@@ -51,8 +54,9 @@ export class FakeConnection {
     return this.server.link.request(this, { ...request, limitMs: this.#options.requestTimeoutMs });
   }
 
-  opened<Watch extends ServerWatch & { cancel(): void }>(watch: Watch): Watch {
+  opened<Watch extends OpenedWatch>(watch: Watch): Watch {
     this.#watches.add(watch);
+    void watch.ended.then(() => this.#watches.delete(watch));
     return watch;
   }
 

@@ -3,6 +3,7 @@ import { KeyRange } from '../backend/key-range.js';
 import { keyBytesOf, type KeyRecord } from '../backend/key-record.js';
 import type { Condition, KeyValueStore } from '../backend/key-value-store.js';
 import type { InstanceLog } from '../etcd-trigger.log.js';
+import { settledOrAborted } from '../timing/abortable.js';
 import { withAnySignal } from '../timing/any-signal.js';
 import { BACKOFF, quietPause } from '../timing/backoff.js';
 import { Deferred } from '../timing/deferred.js';
@@ -69,7 +70,8 @@ export class ClaimKeeper {
   #running: Promise<void> | undefined;
   #claim: Claim | undefined;
   #release = new Deferred();
-  readonly #releaseLimit = new Deferred();
+  /** Aborts when a release is no longer waited for. */
+  readonly #releaseLimit = new AbortController();
   #previous: FollowedRecord | undefined;
   #isDraining = false;
   #problem: string | undefined;
@@ -127,9 +129,11 @@ export class ClaimKeeper {
     this.stop();
     this.#isDraining = true;
     this.#claim?.abort();
-    setTimeout(this.#releaseLimit.resolve, RELEASE_LIMIT_MS).unref();
+    setTimeout(() => {
+      this.#releaseLimit.abort();
+    }, RELEASE_LIMIT_MS).unref();
     // Without a claim there is nothing but a request to wait for, and its answer changes nothing any more.
-    await (this.#claim ? this.#running : Promise.race([this.#running, this.#releaseLimit.promise]));
+    await (this.#claim ? this.#running : settledOrAborted(this.#running, this.#releaseLimit.signal));
   }
 
   /** Resolves when the claim has been released. */
@@ -202,7 +206,7 @@ export class ClaimKeeper {
       await this.#options.onClaimed(claim);
     } finally {
       // At shutdown, a key whose deletion is not answered in time goes with the lease.
-      await Promise.race([claim.release(), this.#releaseLimit.promise]);
+      await settledOrAborted(claim.release(), this.#releaseLimit.signal);
       this.#claim = undefined;
       this.#release.resolve();
     }

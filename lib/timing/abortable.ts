@@ -13,3 +13,11 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
     promise.then(resolve, reject).finally(onAbort(signal, abort));
   });
 }
+
+/**
+ * Resolves when the promise has settled or the signal has aborted. Nothing of it remains in the signal, whereas each
+ * `Promise.race` leaves something in a promise that is pending for a long time.
+ */
+export async function settledOrAborted(promise: Promise<unknown> | undefined, signal: AbortSignal): Promise<void> {
+  await abortable(Promise.resolve(promise), signal).catch(() => undefined);
+}

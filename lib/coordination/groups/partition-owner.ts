@@ -1,9 +1,11 @@
 import type { Operation } from '../../backend/key-value-store.js';
 import type { InstanceLog } from '../../etcd-trigger.log.js';
+import { settledOrAborted } from '../../timing/abortable.js';
 import { Deferred } from '../../timing/deferred.js';
 import { onAbort } from '../../timing/on-abort.js';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
 import type { ResyncNotice, WatchFailure } from '../../watch/watch-event.js';
+import { aborted } from '../aborted.js';
 import type { Claim } from '../claim.js';
 import { RELEASE_LIMIT_MS } from '../participant.js';
 import type { CursorWriter } from './cursor-writer.js';
@@ -64,7 +66,8 @@ export class PartitionOwner {
   readonly #writes: PartitionWrites;
   readonly #outcomes: PartitionOutcomes;
   #end: Promise<void> | undefined;
-  readonly #ended = new Deferred();
+  /** Aborts when nothing of it is left. */
+  readonly #ended = new AbortController();
   /** True until somebody lets it continue at its cursor. */
   isNew = true;
 
@@ -141,7 +144,7 @@ export class PartitionOwner {
 
   /** Resolves when nothing of it is left. */
   get whenEnded(): Promise<void> {
-    return this.#ended.promise;
+    return aborted(this.#ended.signal);
   }
 
   /** True if this instance has something to do for the partition. */
@@ -171,7 +174,7 @@ export class PartitionOwner {
       }),
     );
     this.delivery.admit();
-    await Promise.race([ended.promise, this.whenEnded]);
+    await settledOrAborted(ended.promise, this.#ended.signal);
     await this.#outcomes.whenRemoved(parked);
   }
 
@@ -209,7 +212,7 @@ export class PartitionOwner {
     }
     await Promise.race([claim.release(), limit.promise]);
     limit.cancel();
-    this.#ended.resolve();
+    this.#ended.abort();
   }
 
   /** At shutdown, what goes with the lease anyway is waited for only until `promise` resolves. */

@@ -60,7 +60,12 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
     await this.#confirmed();
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    await keepingAlive(this.end());
+  }
+
+  /** As `close`, but does not keep the process alive. */
+  end(): Promise<void> {
     this.#closed ??= this.#key.remove().finally(this.#options.onClose);
     return this.#closed;
   }

@@ -12,7 +12,7 @@ import { RegisteredService } from './registered-service.js';
 import { serviceBytesOf } from './service-bytes.js';
 
 /** A registration of this process. */
-type Registered = Pick<RegisteredService<object>, 'service' | 'id' | 'isWritten' | 'close'>;
+type Registered = Pick<RegisteredService<object>, 'service' | 'id' | 'isWritten' | 'end'>;
 
 /** A service that this process follows. */
 type Followed = Pick<FollowedService<object>, 'service' | 'value' | 'close'>;
@@ -68,7 +68,7 @@ export class ServiceDirectory implements Participant {
     try {
       await registered.open();
     } catch (error) {
-      void registered.close();
+      void registered.end();
       throw error;
     }
     return registered;
@@ -94,12 +94,12 @@ export class ServiceDirectory implements Participant {
 
   stop(): void {
     this.#isStopped = true;
-    for (const registered of this.#registered.values()) void registered.close();
+    for (const registered of this.#registered.values()) void registered.end();
   }
 
   async drain(): Promise<void> {
     this.stop();
-    await within(Promise.all([...this.#registered.values()].map((registered) => registered.close())), RELEASE_LIMIT_MS);
+    await within(Promise.all([...this.#registered.values()].map((registered) => registered.end())), RELEASE_LIMIT_MS);
   }
 
   get busyKeys(): readonly string[] {

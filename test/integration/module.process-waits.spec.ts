@@ -29,4 +29,19 @@ describe('a process without a server stays alive during an outage while its appl
     proxy.retarget(etcd.first.clientPort);
     expect([await child.whenEnded(), child.output]).toEqual([0, 'done\n']);
   });
+
+  it.each(['ends a registration', 'resigns'])('%s', async (name) => {
+    using proxy = await TcpProxy.start(etcd.first.clientPort);
+    await using child = new FixtureProcess('process-waits.mjs', proxy.endpoint, name);
+    await eventually(() => child.numbers('outage').length > 0);
+    const [noPort = 0] = await freePorts(1);
+    proxy.retarget(noPort);
+    proxy.cut();
+    const { accepted } = proxy;
+
+    await eventually(() => proxy.accepted >= accepted + CONNECTIONS || child.hasExited);
+    expect([child.hasExited, child.output]).toEqual([false, '']);
+    proxy.retarget(etcd.first.clientPort);
+    expect([await child.whenEnded(), child.output]).toEqual([0, 'done\n']);
+  });
 });

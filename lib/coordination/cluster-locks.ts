@@ -40,7 +40,7 @@ export class ClusterLocks {
     const { fence } = lock;
     try {
       const result = await lock.run(() => run(fence));
-      if (!fence.held) throw lockLost(fence);
+      if (!(await isOwned(fence))) throw lockLost(fence);
       return result;
     } catch (error) {
       if (!fence.held && isEndedBy(fence.signal, error)) throw lockLost(fence, error);
@@ -77,6 +77,11 @@ export class ClusterLocks {
     if (this.#locks) return this.#locks;
     throw coordinationMissing('ClusterLocks', this.#cluster);
   }
+}
+
+/** After a suspension of the machine, or a step of its clock, only etcd knows. Without an answer, the lock is lost. */
+async function isOwned({ held, signal, verify }: Fence): Promise<boolean> {
+  return held || (!signal.aborted && (await verify().catch(() => false)));
 }
 
 const lockLost = ({ name, token }: Fence, cause?: unknown): LockLostError =>

@@ -216,6 +216,8 @@ export class GroupMember implements Participant {
   stop(): void {
     this.#stop.abort();
     this.#claiming.stop();
+    // Otherwise the others would leave its share to this instance for a while.
+    this.#options.members.withdraw('groups', this.name);
   }
 
   async drain(): Promise<void> {

@@ -1,4 +1,4 @@
-import { EtcdTriggerInspector, type GroupDescription, type WatchKey } from 'nestjs-etcd-trigger';
+import { EtcdTriggerInspector, type GroupDescription, type WatchKey, WatchKeyRegistry } from 'nestjs-etcd-trigger';
 import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { partitionOf } from '../../../lib/coordination/groups/partition-of.js';
@@ -246,6 +246,22 @@ describe('the partitions of a group', () => {
     expect(repeated).toEqual([`two ${changed}=1`]);
     expect(calls.filter((call) => call.endsWith(`${next}=1`))).toEqual([`two ${next}=1`]);
     await one[Symbol.asyncDispose]();
+  });
+
+  it('are left to the other instances by one whose handler was detached', async () => {
+    const fake = new FakeCluster();
+    const handler = groupHandlerOf(() => undefined, GROUP);
+    await using one = await startInstance(fake, handler, { pod: 'one' });
+    await using two = await startInstance(fake, handler, { pod: 'two' });
+    fake.advance(SETTLE_MS);
+    await eventually(() => sizesOf(ownersIn(fake)).join() === `${PARTITIONS / 2},${PARTITIONS / 2}`);
+    // As after the failure of a module that is loaded lazily.
+    for (const each of two.app.get(WatchKeyRegistry).list()) await each.detach();
+
+    // The clock stands still: nobody waits for an instance that does not claim its share.
+    await eventually(() => groupOf(one)?.partitions.every(({ state }) => state === 'following') === true, {
+      withinMs: 5_000,
+    });
   });
 
   it('have owners again after a restore that brings back keys of a living and of a dead instance', async () => {

@@ -50,8 +50,8 @@ export const COORDINATION_SABOTAGES: readonly CoordinationSabotage[] = [
   {
     name: 'deadline is counted from the answer to the first request for the lease',
     file: 'coordination/lease-keeper.ts',
-    line: 'const lease = this.#begin(await leases.grant(ttlSeconds), sent);',
-    broken: 'const lease = this.#begin(await leases.grant(ttlSeconds), { ...sent, now: clock.now() });',
+    line: 'const lease = this.#begin(granted, sent);',
+    broken: 'const lease = this.#begin(granted, { ...sent, now: clock.now() });',
     spec: 'test/coordination/lease-keeper.spec.ts',
   },
   {

@@ -116,7 +116,9 @@ function parameterFaults({ parameters, target, options }: HandlerPlan): string[]
     if (kind === undefined && typeof factory !== 'function') {
       faults.push(`parameter ${index} has a decorator of another transport, which provides no value here`);
     }
-    if (kind === 'key-parameter' && target.pattern?.parameters.includes(String(data)) !== true) {
+    if (kind === 'key-parameter' && typeof data !== 'string') {
+      faults.push(`@KeyParam() of parameter ${index} needs the name of a parameter of the target, such as 'id'`);
+    } else if (kind === 'key-parameter' && target.pattern?.parameters.includes(String(data)) !== true) {
       faults.push(
         `@KeyParam('${printable(String(data))}'): ${describeHandlerTarget(target)} has no ${quoted(`:${String(data)}`)}`,
       );

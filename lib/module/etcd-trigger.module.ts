@@ -10,7 +10,7 @@ import {
   ConfigurableModuleClass,
   type OPTIONS_TYPE,
 } from './etcd-trigger.module-definition.js';
-import { checkIsGiven } from './etcd-trigger.options.js';
+import { checkIsGiven, isModuleOption } from './etcd-trigger.options.js';
 import { definitionsProvider, ETCD_TRIGGER_OPTIONS } from './etcd-trigger.providers.js';
 import { DEFAULT_CLUSTER } from './etcd-trigger.tokens.js';
 import { getLiveHostToken, liveHostProvider } from './live.host.js';
@@ -51,12 +51,22 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
     options: WithDefinitions<typeof ASYNC_OPTIONS_TYPE, Types>,
   ): DynamicModule {
     checkIsGiven(options);
+    const misplaced = Object.keys(options).find((name) => isModuleOption(name) && !Object.hasOwn(ASYNC_OPTIONS, name));
+    if (misplaced !== undefined) {
+      throw new InvalidOptionsError(
+        `"${misplaced}" of EtcdTriggerModule.forRootAsync belongs into the options that "useFactory" returns`,
+      );
+    }
     checkKnown(options, ASYNC_OPTIONS, { owner: ' of EtcdTriggerModule.forRootAsync' });
     checkConfigs('"configs" of EtcdTriggerModule.forRootAsync', options.configs ?? []);
     if (!options.useFactory && !options.useClass && !options.useExisting) {
       throw new InvalidOptionsError('EtcdTriggerModule.forRootAsync needs useFactory, useClass or useExisting');
     }
-    return super.forRootAsync(options as typeof ASYNC_OPTIONS_TYPE);
+    const { useFactory } = options as typeof ASYNC_OPTIONS_TYPE;
+    return super.forRootAsync({
+      ...(options as typeof ASYNC_OPTIONS_TYPE),
+      ...(useFactory && { useFactory: async (...injected: unknown[]) => checkedResult(await useFactory(...injected)) }),
+    });
   }
 
   /**
@@ -86,6 +96,13 @@ export class EtcdTriggerModule extends ConfigurableModuleClass {
 export type WithDefinitions<Options, Types extends readonly GivenValueType[]> = Omit<Options, 'configs'> & {
   configs?: CheckedDefinitions<Types> | undefined;
 };
+
+function checkedResult<Options>(options: Options): Options {
+  if (typeof options === 'object' && options !== null) return options;
+  throw new InvalidOptionsError(
+    '"useFactory" of EtcdTriggerModule.forRootAsync must return the options: at least { client: { hosts: "host:2379" } }',
+  );
+}
 
 const ASYNC_OPTIONS: OptionNames<typeof ASYNC_OPTIONS_TYPE> = {
   cluster: true,

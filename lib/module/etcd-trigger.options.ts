@@ -243,6 +243,9 @@ export function resolveOptions(given: EtcdTriggerOptions | null | undefined): Re
   };
 }
 
+/** True for the name of an option of the module. */
+export const isModuleOption = (name: string): boolean => Object.hasOwn(OPTIONS, name);
+
 /** @throws InvalidOptionsError unless it is an object */
 export function checkIsGiven(options: unknown): asserts options is object {
   if (typeof options === 'object' && options !== null) return;

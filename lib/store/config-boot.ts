@@ -9,6 +9,7 @@ import { bootProblem, type BootPolicy, bootWait } from '../watch/sharing/boot-po
 import type { DefinitionFeed } from './cache/definition-feed.js';
 import type { ConfigEntry } from './cache/cache-entry.js';
 import { quoted } from '../foreign/foreign-text.js';
+import { isStandardSchema } from '../dto/standard-schema.js';
 import { typeName, valueName } from '../dto/value-type.js';
 
 export interface ConfigBootOptions {
@@ -139,6 +140,8 @@ function contentProblemsOf(cluster: string, feed: DefinitionFeed): FeedProblem[]
   });
   if (invalid.length > 0 || hasRequired(feed)) return invalid;
   const where = definition.layers ? `in its layers ${definition.layers.map(quoted).join(', ')}` : 'there';
-  const message = `${subject} is required and missing: write a ${valueName(definition.type)} ${where}`;
+  const { type } = definition;
+  const written = isStandardSchema(type) ? valueName(type) : `value of the class ${typeName(type)}`;
+  const message = `${subject} is required and missing: write a ${written} ${where}`;
   return [{ feed, problem: { cluster, subject: definition.name, reason: 'missing', message } }];
 }

@@ -6,6 +6,7 @@ import {
   type DeliveryContext,
   EtcdTriggerModule,
   InvalidOptionsError,
+  KeyParam,
   WatchKey,
   WatchKeyRegistry,
 } from 'nestjs-etcd-trigger';
@@ -121,6 +122,43 @@ describe('a wrong argument', () => {
     }).compile();
 
     await expect(started).rejects.toThrow('"logger" must have the methods log, warn and error, as Logger of');
+  });
+
+  it.each<[string, () => unknown, string]>([
+    [
+      'an option beside useFactory',
+      () => EtcdTriggerModule.forRootAsync({ useFactory: () => ({ client: {} }), logger: quiet } as never),
+      '"logger" of EtcdTriggerModule.forRootAsync belongs into the options that "useFactory" returns',
+    ],
+    [
+      'a factory that returns nothing',
+      () =>
+        Test.createTestingModule({
+          imports: [EtcdTriggerModule.forRootAsync({ useFactory: () => nothing })],
+        }).compile(),
+      '"useFactory" of EtcdTriggerModule.forRootAsync must return the options: at least { client',
+    ],
+  ])('of forRootAsync is refused: %s', async (_, call, sentence) => {
+    const failure = await failureOf(call);
+
+    expect(failure).toBeInstanceOf(InvalidOptionsError);
+    expect((failure as Error).message).toContain(sentence);
+  });
+
+  it('of @KeyParam() stops the start', async () => {
+    @Injectable()
+    class Orders {
+      @WatchKey('/orders/:id')
+      on(@KeyParam(nothing) id: string): string {
+        return id;
+      }
+    }
+    const failure = await failureOf(() => startApp({ hosts: '', client: new FakeCluster() }, { providers: [Orders] }));
+
+    expect(failure).toBeInstanceOf(BootError);
+    expect((failure as Error).message).toContain(
+      '@KeyParam() of parameter 0 needs the name of a parameter of the target',
+    );
   });
 
   it('is a class with a group or a job that two modules provide', async () => {

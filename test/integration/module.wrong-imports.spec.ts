@@ -17,6 +17,8 @@ type Imports = NonNullable<Parameters<typeof Test.createTestingModule>[0]['impor
 
 const HOSTS = { hosts: '127.0.0.1:1' };
 const NO_OPTIONS = 'EtcdTriggerModule needs options: at least { client: { hosts: "host:2379" } }';
+const NO_RESULT =
+  '"useFactory" of EtcdTriggerModule.forRootAsync must return the options: at least { client: { hosts: "host:2379" } }';
 
 const withOptions = (options: unknown) => (): Imports => [EtcdTriggerModule.forRoot(options as EtcdTriggerOptions)];
 const withAsync = (options: unknown) => (): Imports => [
@@ -32,8 +34,8 @@ describe('a wrong import of the module is refused in one sentence', () => {
     ['no options', withOptions(undefined), NO_OPTIONS],
     ['null', withOptions(null), NO_OPTIONS],
     ['an address', withOptions('localhost:2379'), NO_OPTIONS],
-    ['an address from a factory', withAsync({ useFactory: () => 'localhost:2379' }), NO_OPTIONS],
-    ['null from a factory', withAsync({ useFactory: () => null }), NO_OPTIONS],
+    ['an address from a factory', withAsync({ useFactory: () => 'localhost:2379' }), NO_RESULT],
+    ['null from a factory', withAsync({ useFactory: () => null }), NO_RESULT],
     ['no asynchronous options', withAsync(undefined), NO_OPTIONS],
     ['no factory', withAsync({}), 'EtcdTriggerModule.forRootAsync needs useFactory, useClass or useExisting'],
     ['an option of the client', withOptions(HOSTS), '"hosts" is not an option: did you mean "client.hosts"?'],

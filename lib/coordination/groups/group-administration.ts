@@ -229,7 +229,9 @@ export class GroupAdministration {
       return { condition: { rawKey, revision }, createRevision, cursor: found.cursor };
     }
     if (record && isOfLaterVersion(record.value)) throw otherVersion(what);
-    throw new WriteError(`${what}: a cursor is missing or cannot be read; call GroupRegistry.reset()`);
+    throw new WriteError(
+      `${what}: a cursor is missing or cannot be read; let the group begin again by GroupRegistry.reset()`,
+    );
   }
 
   async #list(prefix: string): Promise<KeyRecord[]> {

@@ -47,7 +47,7 @@ export function mismatchSentence(group: string, own: GroupConfig, mismatch: Conf
     case 'version':
       return `${subject}: another version of this library has stored it; update this instance`;
     case 'target':
-      return `${subject}: its target or "partitionBy" in etcd is another one; use another group name, or call GroupRegistry.reset()`;
+      return `${subject}: its target or "partitionBy" in etcd is another one; use another group name, or let the group begin again by GroupRegistry.reset()`;
     case 'partitions':
       return `${subject}: it has ${mismatch.stored} partitions in etcd, and ${own.partitions} in the options; call GroupRegistry.repartition() when no instance owns one`;
   }

@@ -62,7 +62,10 @@ export class PartitionClaimer {
     const cursorKey = keys.cursors + partitionName(partition);
     const rawKey = keys.owners + partitionName(partition);
     const { record } = await keyValue.get(cursorKey);
-    if (!record) throw new CursorProblem(this.#problem(partition, 'was deleted; call GroupRegistry.reset()'));
+    if (!record)
+      throw new CursorProblem(
+        this.#problem(partition, 'was deleted; let the group begin again by GroupRegistry.reset()'),
+      );
     const found = parseCursor(record.value);
     if (!found)
       throw new CursorProblem(this.#problem(partition, 'was written by another version; update this instance'));
@@ -105,6 +108,6 @@ export class PartitionClaimer {
   }
 
   #problem(partition: number, fault: string): string {
-    return `the group ${quoted(this.#options.group)} is stopped: the cursor of partition ${partition} ${fault}`;
+    return `partition ${partition} of the group ${quoted(this.#options.group)} is stopped: its cursor ${fault}`;
   }
 }

@@ -8,6 +8,7 @@ import {
   WriteError,
 } from '../../etcd-trigger.errors.js';
 import { LeaseExistsError, LeaseNotFoundError } from '../../backend/lease-store.js';
+import { PERMISSION_HINT } from '../../backend/permission-hint.js';
 import { CompactedError, FutureRevisionError, MessageTooLargeError } from '../../backend/list-watcher.js';
 import { GrpcCode } from '../transport/grpc-code.js';
 import { GrpcError } from '../transport/grpc-error.js';
@@ -63,7 +64,7 @@ export function translate(failure: GrpcError, what: string, key?: string): EtcdT
   if (isStaleToken(failure) || details.includes('authentication failed'))
     return new AuthenticationError(message, about);
   if (code === PERMISSION_DENIED || details.includes('permission denied'))
-    return new PermissionDeniedError(message, about);
+    return new PermissionDeniedError(message + PERMISSION_HINT, about);
   if (isTooLarge(failure)) return new MessageTooLargeError(message, about);
   if (code === NOT_FOUND && details.includes('lease not found')) return new LeaseNotFoundError(message, about);
   if (details.includes('lease already exists')) return new LeaseExistsError(message, about);

@@ -1,3 +1,4 @@
+import { PERMISSION_HINT } from '../../backend/permission-hint.js';
 import {
   ConnectionClosedError,
   ConnectionError,
@@ -157,7 +158,7 @@ export class FakeLink {
 type Sent = Pick<FakeRequest<unknown>, 'what' | 'key' | 'isWrite' | 'limitMs'>;
 
 const denied = (what: string, key: string | undefined): PermissionDeniedError =>
-  new PermissionDeniedError(`${what}: etcdserver: permission denied`, { key });
+  new PermissionDeniedError(`${what}: etcdserver: permission denied${PERMISSION_HINT}`, { key });
 
 const connectionLost = ({ what, key, isWrite }: Sent): EtcdTriggerError => {
   const cause = new ConnectionError(`${what}: the connection was lost`, { key });

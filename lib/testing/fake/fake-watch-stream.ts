@@ -1,3 +1,4 @@
+import { PERMISSION_HINT } from '../../backend/permission-hint.js';
 import { ConnectionError, type EtcdTriggerError, PermissionDeniedError } from '../../etcd-trigger.errors.js';
 import type { KeyChange } from '../../backend/key-record.js';
 import {
@@ -113,7 +114,7 @@ export class FakeWatchStream implements WatchStream, ServerWatch {
     const { what, range, start } = this.#options;
     const { link, clusterId, revision, compacted } = this.#server;
     if (link.isDenied(range)) {
-      this.#finish(new PermissionDeniedError(`${what}: etcdserver: permission denied`));
+      this.#finish(new PermissionDeniedError(`${what}: etcdserver: permission denied${PERMISSION_HINT}`));
       return;
     }
     this.#state = 'accepted';

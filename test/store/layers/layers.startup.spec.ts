@@ -19,7 +19,7 @@ describe('the startup of a definition with layers', () => {
     const bad = new FakeCluster({ '/base/db': { host: 'h' }, '/prod/db': { port: 'x' } });
     expect(await problemOf(start(bad))).toContain('"/shop/db" is not valid: port of layer "/prod/db" [isInt]');
     expect(await problemOf(start(new FakeCluster(), { required: true }))).toContain(
-      'key "/shop/db" is required and missing: write a Db in its layers "/base/db", "/prod/db", "/prod/pods/p1/db"',
+      'key "/shop/db" is required and missing: write a value of the class Db in its layers "/base/db", "/prod/db", "/prod/pods/p1/db"',
     );
     const denied = new FakeCluster({ '/base/db': { host: 'h' } });
     denied.deny('/prod/db');

@@ -317,11 +317,14 @@ export function keyValueContract(cluster: () => ContractCluster): void {
 
       expect(await failureOf(keyValue.get('/denied/a'))).toEqual({
         name: 'PermissionDeniedError',
-        message: 'get "/denied/a": etcdserver: permission denied',
+        message: `get "/denied/a": etcdserver: permission denied; a role of the client's user needs the permission`,
       });
       expect(
         await failureOf(keyValue.commit({ what: 'test', operations: [put('/allowed/a'), put('/denied/a')] })),
-      ).toEqual({ name: 'PermissionDeniedError', message: 'test: etcdserver: permission denied' });
+      ).toEqual({
+        name: 'PermissionDeniedError',
+        message: `test: etcdserver: permission denied; a role of the client's user needs the permission`,
+      });
       expect((await keyValue.get('/allowed/a')).record).toBe(undefined);
       backend.close();
       expect(await failureOf(keyValue.get('/allowed/a'))).toEqual({

@@ -222,7 +222,7 @@ export function listWatcherContract(cluster: () => ContractCluster): void {
       const { listWatcher } = backend;
       const message = (range: string): object => ({
         name: 'PermissionDeniedError',
-        message: `list ${range}: etcdserver: permission denied`,
+        message: `list ${range}: etcdserver: permission denied; a role of the client's user needs the permission`,
       });
       const list = (target: Parameters<typeof KeyRange.of>[0]): ReturnType<ListWatcher['list']> =>
         listWatcher.list(KeyRange.of(target), { signal });

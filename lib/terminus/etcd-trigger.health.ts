@@ -1,6 +1,10 @@
 import { Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
-import { type ClusterDescription, EtcdTriggerInspector } from '../module/etcd-trigger.inspector.js';
+import {
+  type ClusterDescription,
+  type DefinitionDescription,
+  EtcdTriggerInspector,
+} from '../module/etcd-trigger.inspector.js';
 import { quoted } from '../foreign/foreign-text.js';
 
 /** Health of one cluster. Contains names and keys, never values. */
@@ -34,11 +38,11 @@ export class EtcdTriggerHealthIndicator {
 
   /**
    * For readiness: `down` if something required is missing or was never read, or if the module is closed. Still `up`
-   * with `state: 'degraded'` if the store started degraded, a value is invalid, a watch is interrupted, secrets of
-   * references cannot be refreshed, a delivery inside of the library has failed unexpectedly and not succeeded since, a
-   * handler is halted, a live resource is kept, this instance leaves a cron job to others because of its last tick, or it
-   * cannot take part in elections, cron jobs, locks and handler groups because etcd does not confirm its lease or refuses
-   * its keys, or for another reason that `describe()` lists as a problem.
+   * with `state: 'degraded'` if the store started degraded, a value is invalid, a required one was deleted in etcd, a
+   * watch is interrupted, secrets of references cannot be refreshed, a delivery inside of the library has failed
+   * unexpectedly and not succeeded since, a handler is halted, a live resource is kept, this instance leaves a cron job
+   * to others because of its last tick, or it cannot take part in elections, cron jobs, locks and handler groups because
+   * etcd does not confirm its lease or refuses its keys, or for another reason that `describe()` lists as a problem.
    */
   ready<const Key extends string = 'etcd'>(key: Key = 'etcd' as Key): HealthIndicatorResult<Key> {
     const clusters = Object.fromEntries(
@@ -61,7 +65,7 @@ function healthOf(cluster: ClusterDescription): ClusterHealth {
 function failuresOf({ store: { status, definitions } }: ClusterDescription): string[] {
   if (status === 'starting' || status === 'closed') return [`the store is ${status}`];
   return definitions
-    .filter(({ required, keys }) => required && !keys.some(({ value }) => value !== undefined))
+    .filter(({ required, keys }) => required && shownOf(keys).length === 0)
     .map(({ target }) => `${target} is required but has no valid value`);
 }
 
@@ -70,8 +74,11 @@ function warningsOf({ store, targets, handlers, crons, live, coordination, faili
     .flatMap(({ keys }) => keys)
     .filter(({ state }) => state === 'invalid')
     .map(({ key }) => `the value of ${quoted(key)} in etcd is invalid`);
-  const shown = invalid.slice(0, MAX_KEYS);
-  if (invalid.length > MAX_KEYS) shown.push(`${invalid.length - MAX_KEYS} more values in etcd are invalid`);
+  const deleted = store.definitions
+    .filter(({ required, keys }) => required && shownOf(keys).every(({ state }) => state === 'kept'))
+    .map(
+      ({ target }) => `${target} is required and was deleted in etcd: the last value stays, and no restart succeeds`,
+    );
   const interrupted = targets
     .filter(({ state }) => state === 'interrupted')
     .map(({ target }) => `the watch of ${target} is interrupted`);
@@ -96,8 +103,9 @@ function warningsOf({ store, targets, handlers, crons, live, coordination, faili
   const problems = coordination?.problems ?? [];
   return [
     ...incomplete,
-    ...shown,
-    ...interrupted,
+    ...someOf(invalid, 'more values in etcd are invalid'),
+    ...deleted,
+    ...someOf(interrupted, 'more watches are interrupted'),
     ...unrefreshed,
     ...unexpected,
     ...halted,
@@ -107,5 +115,14 @@ function warningsOf({ store, targets, handlers, crons, live, coordination, faili
   ];
 }
 
-/** Number of invalid keys that the reasons name. */
-const MAX_KEYS = 20;
+const shownOf = (keys: DefinitionDescription['keys']): DefinitionDescription['keys'] =>
+  keys.filter(({ value }) => value !== undefined);
+
+/** The first reasons, and how many there are further. */
+const someOf = (reasons: readonly string[], more: string): string[] => [
+  ...reasons.slice(0, MAX_REASONS),
+  ...(reasons.length > MAX_REASONS ? [`${reasons.length - MAX_REASONS} ${more}`] : []),
+];
+
+/** Number of reasons of one kind. */
+const MAX_REASONS = 20;

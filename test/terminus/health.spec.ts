@@ -160,6 +160,40 @@ describe('the health of an application', () => {
     expect(received.at(-1)).toEqual({ perMinute: 3 });
   });
 
+  it('is degraded while only a kept value makes up for a required one that was deleted', async () => {
+    const configs = [
+      { key: '/app/limit', type: LimitConfig, required: true, onDelete: 'keep-last' as const },
+      { prefix: '/app/tenants/', type: LimitConfig, required: true, onDelete: 'keep-last' as const },
+    ];
+    const initial = {
+      '/app/limit': { perMinute: 1 },
+      '/app/tenants/a': { perMinute: 1 },
+      '/app/tenants/b': { perMinute: 1 },
+    };
+    const module = await Test.createTestingModule({
+      imports: [TerminusModule, EtcdTriggerTestingModule.forRoot({ configs, initial, logger: quiet })],
+      providers: [EtcdTriggerHealthIndicator],
+    }).compile();
+    await module.init();
+    const fake = module.get(FakeCluster);
+    fake.delete('/app/limit');
+    fake.delete('/app/tenants/a');
+    await settled(module);
+
+    expect(module.get(EtcdTriggerHealthIndicator).ready().etcd).toMatchObject({
+      status: 'up',
+      state: 'degraded',
+      clusters: {
+        default: {
+          reasons: [
+            'key "/app/limit" is required and was deleted in etcd: the last value stays, and no restart succeeds',
+          ],
+        },
+      },
+    });
+    await module.close();
+  });
+
   it('is down while a required key has no value, and after the module is closed', async () => {
     etcd.delete('/app/limit');
     await settled(app);

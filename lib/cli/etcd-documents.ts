@@ -1,8 +1,10 @@
+import { escapedKey, hasExactText, rawKeyOf } from '../backend/key-record.js';
 import { hasSecrets } from '../dto/class-metadata.js';
 import { JSON_FORMAT } from '../dto/formats/json-format.js';
 import { isJsonObject, type JsonObject } from '../dto/json-object.js';
 import { maskDocument } from '../dto/secrets/document-mask.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
+import type { WatchEvent } from '../watch/watch-event.js';
 import type { Session } from './session.js';
 
 /** A document in etcd. */
@@ -15,27 +17,38 @@ export interface EtcdDocument {
   readonly isSecret: boolean;
 }
 
-/**
- * Reads the documents of a prefix, sorted by key: with an application, those of its definitions; without one, all keys,
- * as JSON.
- */
-export async function readDocuments(session: Session, prefix: string): Promise<EtcdDocument[]> {
+/** The documents of a prefix. */
+export interface EtcdDocuments {
+  /** Sorted by key. */
+  readonly documents: readonly EtcdDocument[];
+  /** The keys that are not UTF-8, so that no text names them, escaped for messages and sorted. */
+  readonly unnamed: readonly string[];
+}
+
+/** Reads the documents of a prefix: with an application, those of its definitions; without one, all keys, as JSON. */
+export async function readDocuments(session: Session, prefix: string): Promise<EtcdDocuments> {
   const { watcher, declared, feedOf } = session;
-  const records: { key: string; value: Buffer; revision: number }[] = [];
-  const watch = await watcher.watch({ prefix }, ({ key, value, revision, origin }) => {
-    if (origin === 'initial' && value) records.push({ key, value, revision });
+  const records: Pick<WatchEvent, 'key' | 'keyBytes' | 'value' | 'revision'>[] = [];
+  const watch = await watcher.watch({ prefix }, (event) => {
+    if (event.origin === 'initial') records.push(event);
   });
   await watch.initialDelivered;
   await watch.close();
   const documents: EtcdDocument[] = [];
-  for (const { key, value, revision } of records) {
-    if (declared && !declared.governing(key)) continue;
+  const unnamed: string[] = [];
+  for (const { key, keyBytes, value, revision } of records) {
+    if (!value || (declared && !declared.governing(key))) continue;
+    const rawKey = rawKeyOf(keyBytes);
+    if (!hasExactText(rawKey)) {
+      unnamed.push(escapedKey(rawKey));
+      continue;
+    }
     const feed = declared ? feedOf(key) : undefined;
     const decoded = await (feed?.format ?? JSON_FORMAT).read(value);
     const document = decoded.ok && isJsonObject(decoded.value) ? decoded.value : undefined;
     documents.push({ key, revision, document, isSecret: feed !== undefined && isSecret(feed, document) });
   }
-  return documents.sort((a, b) => (a.key < b.key ? -1 : 1));
+  return { documents: documents.sort((a, b) => (a.key < b.key ? -1 : 1)), unnamed: unnamed.sort() };
 }
 
 /** The class of a part may be known from the document only. */

@@ -66,6 +66,12 @@ export function printFindings(
 ): ExitCode {
   if (json) terminal.out(pretty({ findings }));
   else for (const finding of findings) for (const line of linesOf(finding, terminal)) terminal.out(line);
+  for (const { subject, unnamedKey } of feeds) {
+    if (unnamedKey === undefined) continue;
+    terminal.note(
+      `${subject}: "${unnamedKey}" is not UTF-8, so it has no name: this key and others like it are left out`,
+    );
+  }
   const problems = findings.filter(({ problem }) => strict || problem !== 'unknown');
   const keys = feeds.reduce((sum, { cache }) => sum + [...cache.knownKeys()].length, 0);
   const [found, where] = [counted(problems.length, 'problem'), counted(keys, 'key')];

@@ -38,10 +38,11 @@ export async function pull(
   { prefix, folder, format, reveal }: { prefix: string; folder: string; format: FileFormat; reveal: boolean },
   terminal: Terminal,
 ): Promise<ExitCode> {
-  let skipped = 0;
   terminal.progress('reading');
-  const documents = await readDocuments(session, prefix);
+  const { documents, unnamed } = await readDocuments(session, prefix);
   terminal.progress('');
+  noteUnnamed(unnamed, terminal);
+  let skipped = unnamed.length;
   for (const { key, document, isSecret } of documents) {
     try {
       if (document === undefined) throw new CliError('it is no document');
@@ -56,6 +57,11 @@ export async function pull(
   return skipped > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }
 
+/** Names the keys that are not UTF-8. No file can have their names, so they are neither compared nor written. */
+function noteUnnamed(escapedKeys: readonly string[], terminal: Terminal): void {
+  for (const key of escapedKeys) terminal.note(`left out "${key}": it is not UTF-8, so it has no name`);
+}
+
 /**
  * Compares a folder with the documents of a prefix. A secret of a file counts as changed, unless `reveal` is set: the
  * output of a pipeline does not tell whether a secret is the current one.
@@ -66,7 +72,9 @@ export async function compareFolder(
   terminal: Terminal,
 ): Promise<Difference[]> {
   const files = new Map(readFolder(terminal.directory, folder, prefix).map((each) => [each.key, each]));
-  const documents = new Map((await readDocuments(session, prefix)).map((each) => [each.key, each]));
+  const { documents: found, unnamed } = await readDocuments(session, prefix);
+  noteUnnamed(unnamed, terminal);
+  const documents = new Map(found.map((each) => [each.key, each]));
   const keys = [...new Set([...files.keys(), ...documents.keys()])].sort();
   return keys.flatMap((key): Difference[] => {
     const inFolder = files.get(key);

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { escapedKey, hasExactText, rawKeyOf } from '../../backend/key-record.js';
 import { maskedData } from '../../dto/secrets/masked-data.js';
 import { printable } from '../../foreign/foreign-text.js';
 import type { ConfigChange } from '../../store/changes/config-change.js';
@@ -20,7 +21,7 @@ export async function watch(
     terminal.out(json ? compact(data) : line);
   };
   const onEvent = (event: WatchEvent): void => {
-    print(`${event.type} ${printable(event.key)} (revision ${event.revision})`, event);
+    print(`${event.type} ${nameOf(event)} (revision ${event.revision})`, event);
   };
   if (declared) {
     store.onChange(prefix, (change) => {
@@ -36,6 +37,12 @@ export async function watch(
   }
   if (!terminal.interrupted.aborted) await once(terminal.interrupted, 'abort');
   return ExitCode.OK;
+}
+
+/** A key that is not UTF-8 is shown by its bytes. */
+function nameOf({ key, keyBytes }: WatchEvent): string {
+  const rawKey = rawKeyOf(keyBytes);
+  return hasExactText(rawKey) ? printable(key) : escapedKey(rawKey);
 }
 
 const lineOf = ({ type, key, revision, changedPaths }: ConfigChange): string =>

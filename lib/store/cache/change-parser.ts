@@ -30,10 +30,15 @@ export class ChangeParser {
   readonly #options: ChangeParserOptions;
   #preparsed: PreparsedList | undefined;
   readonly #unknownReports = new UnknownReports();
-  #hasUnnamed = false;
+  #unnamedKey: string | undefined;
 
   constructor(options: ChangeParserOptions) {
     this.#options = options;
+  }
+
+  /** The first key that is not UTF-8, escaped; `undefined` if there is none. */
+  get unnamedKey(): string | undefined {
+    return this.#unnamedKey;
   }
 
   /** Parses a page of a list that is still being read. */
@@ -69,8 +74,10 @@ export class ChangeParser {
     const key = keyText(rawKey);
     if (!this.#options.governs(key)) return undefined;
     if (!hasExactText(rawKey)) {
-      if (!this.#hasUnnamed) this.#options.unnamed(escapedKey(rawKey));
-      this.#hasUnnamed = true;
+      if (this.#unnamedKey === undefined) {
+        this.#unnamedKey = escapedKey(rawKey);
+        this.#options.unnamed(this.#unnamedKey);
+      }
       return undefined;
     }
     return bytes === undefined ? { state: 'deleted', key, revision } : this.#put({ key, revision, bytes }, at);

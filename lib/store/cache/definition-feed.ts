@@ -163,6 +163,11 @@ export class DefinitionFeed implements RangeListener {
     return this.#registration;
   }
 
+  /** The first key that is not UTF-8, escaped; `undefined` if there is none. Such keys are left out. */
+  get unnamedKey(): string | undefined {
+    return this.#parser.unnamedKey;
+  }
+
   /** True once the first list of etcd is applied. */
   get isListed(): boolean {
     return this.#isListed;

@@ -276,7 +276,11 @@ function describeViolations(violations: readonly ConfigViolation[]): string {
     .join('; ');
 }
 
-function originText(origin: ConfigOrigin | undefined): string {
+/**
+ * Returns where a property comes from, to follow its path in a message; `''` for a configuration without layers.
+ * @internal
+ */
+export function originText(origin: ConfigOrigin | undefined): string {
   if (!origin) return '';
   if (origin.source === 'layer') return ` of layer ${quoted(origin.layer)}`;
   if (origin.source !== 'override') return ` of the ${origin.source}`;

@@ -5,6 +5,8 @@ import { isJsonObject, type JsonObject } from '../dto/json-object.js';
 import { maskDocument } from '../dto/secrets/document-mask.js';
 import type { DefinitionFeed } from '../store/cache/definition-feed.js';
 import type { WatchEvent } from '../watch/watch-event.js';
+import type { ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
+import { hasDocument } from './layer-choice.js';
 import type { Session } from './session.js';
 
 /** A document in etcd. */
@@ -37,7 +39,7 @@ export async function readDocuments(session: Session, prefix: string): Promise<E
   const documents: EtcdDocument[] = [];
   const unnamed: string[] = [];
   for (const { key, keyBytes, value, revision } of records) {
-    if (!value || (declared && !declared.governing(key))) continue;
+    if (!value || (declared && !isDocument(declared.governing(key)))) continue;
     const rawKey = rawKeyOf(keyBytes);
     if (!hasExactText(rawKey)) {
       unnamed.push(escapedKey(rawKey));
@@ -50,6 +52,9 @@ export async function readDocuments(session: Session, prefix: string): Promise<E
   }
   return { documents: documents.sort((a, b) => (a.key < b.key ? -1 : 1)), unnamed: unnamed.sort() };
 }
+
+const isDocument = (definition: ResolvedConfigDefinition | undefined): boolean =>
+  definition !== undefined && hasDocument(definition);
 
 /** The class of a part may be known from the document only. */
 const isSecret = ({ definition }: DefinitionFeed, document: JsonObject | undefined): boolean =>

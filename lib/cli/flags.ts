@@ -17,6 +17,8 @@ export const connectionFlags = (): Option[] => [
 export const author = (): Option =>
   new Option('--author <name>', 'who writes, for the audit trail (default: the user of the operating system)');
 export const reason = (): Option => new Option('--reason <text>', 'why, for the audit trail');
+export const layer = (): Option =>
+  new Option('--layer <key>', 'the layer to write, for a key that is merged from layers');
 export const reveal = (): Option => new Option('--reveal', 'include secrets').default(false, 'no');
 
 /** Parses the value of an argument or a flag. */

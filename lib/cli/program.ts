@@ -16,7 +16,7 @@ import { type ConnectionFlags, readConfigFile } from './connection.js';
 import { type AddCommand, addCoordinationCommands } from './coordination.program.js';
 import { type FileFormat, formatOfFile } from './documents.js';
 import { exitCodeOf, messageOf } from './failures.js';
-import { author, connectionFlags, integer, reason, reveal } from './flags.js';
+import { author, connectionFlags, integer, layer, reason, reveal } from './flags.js';
 import { inSession, type Session } from './session.js';
 import type { WriteNote } from '../store/audit/write-note.js';
 import { ExitCode, type Terminal } from './terminal.js';
@@ -97,6 +97,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .option('--raw', 'write the value as it is, without validation', false)
     .option('--if-revision <revision>', 'write only if the key is at this revision', integer)
     .option('--if-absent', 'write only if the key does not exist', false)
+    .addOption(layer())
     .action(async (key: string, value: string | undefined, flags: Flags & NoteFlags & SetFlags) => {
       const given = await givenValue(value, flags.file, terminal);
       ended(
@@ -115,9 +116,10 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
 
   writing('rollback <key>', 'writes an earlier value again', 'etcd-trigger rollback /shop/db 1234')
     .argument('<revision>', 'revision of the value, as history prints it', integer)
-    .action(async (key: string, revision: number, flags: Flags & NoteFlags) => {
-      const note = noteFrom(flags, terminal);
-      ended(await inSession(flags, terminal, (session) => rollback(session, key, revision, note, terminal)));
+    .addOption(layer())
+    .action(async (key: string, revision: number, flags: Flags & NoteFlags & { layer?: string }) => {
+      const earlier = { revision, layer: flags.layer, note: noteFrom(flags, terminal) };
+      ended(await inSession(flags, terminal, (session) => rollback(session, key, earlier, terminal)));
     });
 
   command('audit <key>', 'prints who has changed a key, and why', 'etcd-trigger audit /shop/db --limit 3')
@@ -198,6 +200,7 @@ interface SetFlags {
   readonly raw: boolean;
   readonly ifRevision?: number;
   readonly ifAbsent: boolean;
+  readonly layer?: string;
 }
 
 interface PushFlags {

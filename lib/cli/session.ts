@@ -64,7 +64,7 @@ export async function inSession<T>(
       const governing = declared?.governing(key);
       const feed = governing && feedFor(governing, feeds);
       if (feed) return feed;
-      throw new CliError(`no definition of the application covers ${quoted(key)}`);
+      throw new CliError(`no definition of the application covers ${quoted(key)}${declared?.layerHint(key) ?? ''}`);
     };
     return await run({ watcher, store, feeds, feedOf, declared, keyValue, rawWriter, mostWrites: mostWrites(options) });
   } finally {

@@ -1,8 +1,10 @@
-import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { type ConfigViolation, originText } from '../etcd-trigger.errors.js';
 
-/** One line for each violation: path and constraints, never values. */
+/** One line for each violation: path, origin in a configuration with layers, and constraints, never values. */
 export const violationLines = (violations: readonly ConfigViolation[]): string[] =>
-  violations.map(({ path, constraints }) => `${path === '' ? '(document)' : path}: ${constraints.join(', ')}`);
+  violations.map(
+    ({ path, constraints, origin }) => `${path || '(document)'}${originText(origin)}: ${constraints.join(', ')}`,
+  );
 
 export const describeViolations = (violations: readonly ConfigViolation[]): string =>
   violationLines(violations).join('; ');

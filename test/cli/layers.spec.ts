@@ -31,7 +31,8 @@ describe('a secret whose class the document tells', () => {
     await etcd.put(MAILER, { host: 7 });
 
     const { exitCode, out } = await withApp('check');
-    expect([exitCode, out.join('\n')]).toEqual([1, expect.stringMatching(/^invalid {2}\/mailer[^]*host: isString/m)]);
+    const invalid = expect.stringMatching(/^invalid {2}\/mailer[^]*host of layer "\/mailer": isString/m) as string;
+    expect([exitCode, out.join('\n')]).toEqual([1, invalid]);
     expect((await withApp('get', MAILER)).exitCode).toBe(1);
   });
 

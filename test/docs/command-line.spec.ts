@@ -19,7 +19,7 @@ describe('docs/command-line.md', () => {
   it('shows commands that do what it says', async () => {
     const directory = await testFolder();
     mkdirSync(join(directory, 'dist'));
-    const app = resolve('test/cli/shop.module.ts');
+    const app = resolve('test/cli/shop-layers.module.ts');
     writeFileSync(join(directory, 'etcd-trigger.config.mjs'), CONFIG.replace("'dist/app.module.js'", `'${app}'`));
     await etcd.put('/shop/db', { host: 'db', password: 'secret', pool: { size: 1 } });
     await etcd.putTogether({ '/shop/flags/beta': { enabled: true }, '/shop/flags/eu/beta': { enabled: false } });
@@ -36,6 +36,7 @@ describe('docs/command-line.md', () => {
       if (ETCD_HOSTS === undefined) delete process.env.ETCD_HOSTS;
       else process.env.ETCD_HOSTS = ETCD_HOSTS;
     }
+    expect(await etcd.direct.get('/prod/cache').json()).toEqual({ ttlSeconds: 300 });
     expect(readFileSync(join(directory, 'config/flags/eu/beta.yaml'), 'utf8')).toBe('enabled: false\n');
   });
 });

@@ -10,6 +10,7 @@ import { CliError } from '../cli.error.js';
 import type { FileFormat } from '../documents.js';
 import { type EtcdDocument, readDocuments } from '../etcd-documents.js';
 import { type FolderDocument, readFolder, writeToFolder } from '../folder.js';
+import { checkFile } from '../layer-choice.js';
 import type { Session } from '../session.js';
 import { styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
@@ -72,6 +73,7 @@ export async function compareFolder(
   terminal: Terminal,
 ): Promise<Difference[]> {
   const files = new Map(readFolder(terminal.directory, folder, prefix).map((each) => [each.key, each]));
+  for (const file of files.values()) checkFile(session, file);
   const { documents: found, unnamed } = await readDocuments(session, prefix);
   noteUnnamed(unnamed, terminal);
   const documents = new Map(found.map((each) => [each.key, each]));

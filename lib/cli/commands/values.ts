@@ -9,6 +9,7 @@ import type { WriteResult } from '../../store/writing/config-writer.js';
 import type { WatcherService } from '../../watch/watcher.service.js';
 import { CliError } from '../cli.error.js';
 import { type FileFormat, parseDocument } from '../documents.js';
+import { checkNeedsNoLayer } from '../layer-choice.js';
 import type { Session } from '../session.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
@@ -84,40 +85,50 @@ export interface NewValue {
   readonly raw: boolean;
   readonly ifRevision?: number;
   readonly ifAbsent: boolean;
+  /** The layer that is replaced by the document. */
+  readonly layer?: string;
   /** Recorded in the audit trail. */
   readonly note: WriteNote;
 }
 
 /** Validates and writes the document of a key; `raw` writes the bytes as they are. */
 export async function set(
-  { store, rawWriter, declared, feedOf }: Session,
+  session: Session,
   key: string,
-  { text, format, raw, ifRevision, ifAbsent, note }: NewValue,
+  { text, format, raw, ifRevision, ifAbsent, layer, note }: NewValue,
   terminal: Terminal,
 ): Promise<ExitCode> {
+  const { store, rawWriter, declared, feedOf } = session;
   if (raw) {
+    if (layer !== undefined) throw new CliError('--raw writes the key itself: give the key of the layer');
     if (ifRevision !== undefined || ifAbsent) throw new CliError('--raw writes without a condition');
     const feed = declared?.governing(key) && feedOf(key);
     const readAs = { format: feed?.format ?? JSON_FORMAT, limits: feed?.parser.limits ?? DEFAULT_DOCUMENT_LIMITS };
     return wrote(terminal, key, await rawWriter.put(key, text, readAs, note));
   }
   if (!declared) throw new CliError('set needs --app to validate the value, or --raw to write it as it is');
+  if (layer === undefined) checkNeedsNoLayer(session, key);
   const document = parseDocument(text, format, 'the value');
-  return wrote(terminal, key, await store.put(key, document, { ifRevision, ifAbsent, ...note }));
+  return wrote(terminal, key, await store.put(key, document, { ifRevision, ifAbsent, layer, ...note }), layer);
 }
 
-/** Writes the document that the key had at an earlier revision. */
+/** Writes the document that the key, or the layer, had at an earlier revision. */
 export async function rollback(
-  { store }: Session,
+  session: Session,
   key: string,
-  revision: number,
-  note: WriteNote,
+  {
+    revision,
+    layer,
+    note,
+  }: { readonly revision: number; readonly layer: string | undefined; readonly note: WriteNote },
   terminal: Terminal,
 ): Promise<ExitCode> {
-  return wrote(terminal, key, await store.rollback(key, revision, note));
+  if (layer === undefined) checkNeedsNoLayer(session, key);
+  return wrote(terminal, key, await session.store.rollback(key, revision, { layer, ...note }), layer);
 }
 
-function wrote(terminal: Terminal, key: string, { revision }: Pick<WriteResult, 'revision'>): ExitCode {
-  terminal.out(`${quoted(key)} was written at revision ${revision}`);
+function wrote(terminal: Terminal, key: string, { revision }: Pick<WriteResult, 'revision'>, layer?: string): ExitCode {
+  const name = layer === undefined ? quoted(key) : `layer ${quoted(layer)} of ${quoted(key)}`;
+  terminal.out(`${name} was written at revision ${revision}`);
   return ExitCode.OK;
 }

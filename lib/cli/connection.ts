@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { type BackendSource, isBackendSource } from '../backend/cluster-backend.js';
+import { Etcd3, type EtcdClientOptions, type EtcdCredentials } from '../etcd/connection/etcd-client.js';
 import { checkKnown, type OptionNames } from '../option-checks.js';
 import type { EtcdTriggerOptions } from '../module/etcd-trigger.options.js';
 import { CliError } from './cli.error.js';
@@ -66,9 +68,9 @@ export async function readConfigFile(directory: string): Promise<CliConfig> {
 }
 
 /**
- * Returns the client options: those of the flags, of the environment, of the configuration file, or of the application,
- * in this order. Sources are not mixed: whichever names the hosts gives everything else, too.
- * @throws CliError if nothing names the hosts, or a file cannot be read
+ * Returns the client options. Each value is that of the flag, else of the environment variable, else of the configuration
+ * file. The options of the application take the place of the file's if nothing else names the hosts.
+ * @throws CliError if nothing names the hosts, a file cannot be read, or a flag cannot be combined with the client
  */
 export function clientOf(
   flags: ConnectionFlags,
@@ -76,18 +78,35 @@ export function clientOf(
   config: CliConfig,
   application: EtcdTriggerOptions | undefined,
 ): EtcdTriggerOptions['client'] {
-  const given = {
-    hosts: flags.hosts ?? env.ETCD_HOSTS,
-    user: flags.user ?? env.ETCD_USER,
-    cacert: flags.cacert ?? env.ETCD_CACERT,
-    cert: flags.cert ?? env.ETCD_CERT,
-    key: flags.key ?? env.ETCD_KEY,
-  };
-  if (!given.hosts) {
-    const client = config.client ?? application?.client;
-    if (client) return client;
+  const hosts = flags.hosts ?? variable(env.ETCD_HOSTS);
+  const client = config.client ?? (hosts === undefined ? application?.client : undefined);
+  if (hosts === undefined && client === undefined) {
     throw new CliError('no etcd is named: set --hosts or ETCD_HOSTS, or "client" in etcd-trigger.config.js');
   }
+  if (hosts === undefined && isOpaque(client)) {
+    const flag = (['user', 'cacert', 'cert', 'key'] as const).find((name) => flags[name] !== undefined);
+    if (flag === undefined) return client;
+    throw new CliError(`--${flag} cannot be combined with a "client" that is no object with hosts: add --hosts`);
+  }
+  const options = isOpaque(client) ? undefined : client;
+  const user = flags.user ?? variable(env.ETCD_USER);
+  return {
+    ...options,
+    hosts: hosts ?? options?.hosts ?? '',
+    credentials: credentialsOf(options?.credentials, certificatesOf(flags, env, directory)),
+    auth: user === undefined ? options?.auth : authOf(user, env.ETCD_PASSWORD),
+  };
+}
+
+/** An empty variable counts as none. */
+const variable = (value: string | undefined): string | undefined => (value === '' ? undefined : value);
+
+/** True for a client whose options cannot be read or replaced. */
+const isOpaque = (client: EtcdTriggerOptions['client'] | undefined): client is Etcd3 | BackendSource =>
+  client instanceof Etcd3 || isBackendSource(client);
+
+/** Reads the files of the flags, or of the variables. */
+function certificatesOf(flags: ConnectionFlags, env: Terminal['env'], directory: string): Partial<EtcdCredentials> {
   const read = (flag: string, file: string): Buffer => {
     try {
       return readFileSync(resolve(directory, file));
@@ -95,18 +114,24 @@ export function clientOf(
       throw new CliError(`the file of --${flag} cannot be read: ${file}`);
     }
   };
-  const { cacert, cert, key } = given;
+  const cacert = flags.cacert ?? variable(env.ETCD_CACERT);
+  const cert = flags.cert ?? variable(env.ETCD_CERT);
+  const key = flags.key ?? variable(env.ETCD_KEY);
   if ((cert === undefined) !== (key === undefined)) throw new CliError('--cert and --key belong together');
   return {
-    hosts: given.hosts,
-    ...(cacert && {
-      credentials: {
-        rootCertificate: read('cacert', cacert),
-        ...(cert && key && { certChain: read('cert', cert), privateKey: read('key', key) }),
-      },
-    }),
-    ...(given.user && { auth: authOf(given.user, env.ETCD_PASSWORD) }),
+    ...(cacert !== undefined && { rootCertificate: read('cacert', cacert) }),
+    ...(cert !== undefined && key !== undefined && { certChain: read('cert', cert), privateKey: read('key', key) }),
   };
+}
+
+/** Without the certificate of an authority, Node uses those of the system. */
+function credentialsOf(
+  configured: EtcdClientOptions['credentials'],
+  given: Partial<EtcdCredentials>,
+): EtcdClientOptions['credentials'] {
+  if (Object.keys(given).length === 0) return configured;
+  if (typeof configured === 'function') return async () => ({ ...(await configured()), ...given });
+  return { ...configured, ...given } as EtcdCredentials;
 }
 
 /** `name`, or `name:password` as etcdctl takes it, although other users of the machine can read arguments. */

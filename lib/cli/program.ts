@@ -226,8 +226,8 @@ async function givenValue(
 }
 
 const HELP = `
-The connection comes from flags, else from environment variables, else from etcd-trigger.config.js, else from the options
-of the application.
+Each value of the connection comes from its flag, else from its environment variable, else from the file
+etcd-trigger.config.js (or .mjs, .cjs, .json). Without hosts in them, the options of the application are used.
 
 Exit codes:
   0  done, no problem found

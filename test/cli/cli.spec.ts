@@ -299,6 +299,16 @@ describe('the command line', () => {
     expect((await cli(get, { ...inFolder(), env })).exitCode).toBe(1);
   });
 
+  it.each(['js', 'mjs', 'cjs', 'json'])('reads etcd-trigger.config.%s', async (ending) => {
+    const config = JSON.stringify({ client: { hosts: etcd.hosts } });
+    const before =
+      { js: 'module.exports = ', mjs: 'export default ', cjs: 'module.exports = ', json: '' }[ending] ?? '';
+    writeFileSync(join(folder.path, `etcd-trigger.config.${ending}`), before + config);
+    await etcd.put('/k', 'v');
+
+    expect(await cli(['get', '/k'], inFolder())).toMatchObject({ exitCode: 0, out: ['v'] });
+  });
+
   it.each([
     [['check', '--hosts', 'localhost:1'], 2, 'check needs --app'],
     [['get', '/k'], 2, 'no etcd is named'],
@@ -324,6 +334,7 @@ describe('the command line', () => {
     const { exitCode, out } = await cli(['--help']);
     expect(exitCode).toBe(0);
     expect(out.join('\n')).toContain('Exit codes:');
+    expect(out.join('\n')).toContain('etcd-trigger.config.js (or .mjs, .cjs, .json)');
     expect((await cli(['push', '--help'])).out.join('\n')).toContain('etcd-trigger push /shop/ config --apply');
   });
 });

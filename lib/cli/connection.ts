@@ -68,8 +68,8 @@ export async function readConfigFile(directory: string): Promise<CliConfig> {
 }
 
 /**
- * Returns the client options. Each value is that of the flag, else of the environment variable, else of the configuration
- * file. The options of the application take the place of the file's if nothing else names the hosts.
+ * Returns the client options. Each value is that of the flag, else of the environment variable, else of the
+ * configuration file. The options of the application take the place of the file's if nothing else names the hosts.
  * @throws CliError if nothing names the hosts, a file cannot be read, or a flag cannot be combined with the client
  */
 export function clientOf(

@@ -50,8 +50,10 @@ export function addCoordinationCommands(
     },
   );
   shared('redrive <name>', 'handles the parked events again', 'etcd-trigger groups redrive orders', all).action(
-    (name: string, _: Flags, self: Command) =>
-      run(self.optsWithGlobals<Flags>(), (session) => redrive(session, name, terminal)),
+    (name: string, _: Flags, self: Command) => {
+      const flags = self.optsWithGlobals<Flags>();
+      return run(flags, (session) => redrive(session, name, flags, terminal));
+    },
   );
   shared(
     'repartition <name>',
@@ -62,7 +64,8 @@ export function addCoordinationCommands(
     .argument('<partitions>', `number of partitions, from 1 to ${MAX_PARTITIONS}`, integer)
     .action((name: string, partitions: number, _: Flags, self: Command) => {
       checkInteger('the number of partitions', partitions, { min: 1, max: MAX_PARTITIONS });
-      return run(self.optsWithGlobals<Flags>(), (session) => repartition(session, name, partitions, terminal));
+      const flags = self.optsWithGlobals<Flags>();
+      return run(flags, (session) => repartition(session, name, partitions, flags, terminal));
     });
   shared(
     'reset <name>',
@@ -71,7 +74,8 @@ export function addCoordinationCommands(
     all,
   )
     .addOption(new Option('--from <start>', 'what it begins with').choices(['existing', 'now']).makeOptionMandatory())
-    .action((name: string, { from }: { from: 'existing' | 'now' }, self: Command) =>
-      run(self.optsWithGlobals<Flags>(), (session) => reset(session, name, from, terminal)),
-    );
+    .action((name: string, { from }: { from: 'existing' | 'now' }, self: Command) => {
+      const flags = self.optsWithGlobals<Flags>();
+      return run(flags, (session) => reset(session, name, from, flags, terminal));
+    });
 }

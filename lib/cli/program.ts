@@ -118,7 +118,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .argument('<revision>', 'revision of the value, as history prints it', integer)
     .addOption(layer())
     .action(async (key: string, revision: number, flags: Flags & NoteFlags & { layer?: string }) => {
-      const earlier = { revision, layer: flags.layer, note: noteFrom(flags, terminal) };
+      const earlier = { ...flags, revision, note: noteFrom(flags, terminal) };
       ended(await inSession(flags, terminal, (session) => rollback(session, key, earlier, terminal)));
     });
 
@@ -132,8 +132,7 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     .addOption(new Option('--format <format>', 'format of the files').choices(['json', 'yaml']).default('json'))
     .addOption(reveal())
     .action(async (prefix: string, folder: string, flags: Flags & { format: FileFormat; reveal: boolean }) => {
-      const options = { prefix, folder, format: flags.format, reveal: flags.reveal };
-      ended(await inSession(flags, terminal, (session) => pull(session, options, terminal)));
+      ended(await inSession(flags, terminal, (session) => pull(session, { ...flags, prefix, folder }, terminal)));
     });
 
   command('diff <prefix> <folder>', 'compares files with etcd', 'etcd-trigger diff /shop/ config')

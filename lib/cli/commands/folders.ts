@@ -30,37 +30,51 @@ export interface Difference {
   readonly violations?: readonly ConfigViolation[];
 }
 
+export interface PullOptions {
+  readonly prefix: string;
+  readonly folder: string;
+  readonly format: FileFormat;
+  readonly reveal: boolean;
+  readonly json: boolean;
+}
+
 /**
  * Writes the documents of a prefix to files. Leaves out keys that have no file name, and documents with secrets unless
  * `reveal` is set.
  */
 export async function pull(
   session: Session,
-  { prefix, folder, format, reveal }: { prefix: string; folder: string; format: FileFormat; reveal: boolean },
+  { prefix, folder, format, reveal, json }: PullOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
   terminal.progress('reading');
   const { documents, unnamed } = await readDocuments(session, prefix);
   terminal.progress('');
   noteUnnamed(unnamed, terminal);
-  let skipped = unnamed.length;
+  const written: { key: string; file: string }[] = [];
+  const leftOut = unnamed.map((key) => ({ key, reason: NOT_UTF8 }));
   for (const { key, document, isSecret } of documents) {
     try {
       if (document === undefined) throw new CliError('it is no document');
       if (isSecret && !reveal) throw new CliError('it has secrets');
-      terminal.out(writeToFolder(terminal.directory, folder, { key, prefix, document, format }));
+      const file = writeToFolder(terminal.directory, folder, { key, prefix, document, format });
+      written.push({ key, file });
+      if (!json) terminal.out(file);
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
       terminal.note(`left out ${quoted(key)}: ${error.message}`);
-      skipped += 1;
+      leftOut.push({ key, reason: error.message });
     }
   }
-  return skipped > 0 ? ExitCode.PROBLEM : ExitCode.OK;
+  if (json) terminal.out(pretty({ written, leftOut }));
+  return leftOut.length > 0 ? ExitCode.PROBLEM : ExitCode.OK;
 }
+
+const NOT_UTF8 = 'it is not UTF-8, so it has no name';
 
 /** Names the keys that are not UTF-8. No file can have their names, so they are neither compared nor written. */
 function noteUnnamed(escapedKeys: readonly string[], terminal: Terminal): void {
-  for (const key of escapedKeys) terminal.note(`left out "${key}": it is not UTF-8, so it has no name`);
+  for (const key of escapedKeys) terminal.note(`left out "${key}": ${NOT_UTF8}`);
 }
 
 /**
@@ -137,6 +151,13 @@ const validated = (
     }),
   );
 
+export interface ApplyOptions {
+  readonly prune: boolean;
+  readonly reveal: boolean;
+  readonly note: WriteNote;
+  readonly json: boolean;
+}
+
 /**
  * Writes the files of a folder to etcd, if etcd still is as it was compared, and deletes other keys only with `prune`.
  * Everything is validated before anything is written.
@@ -144,7 +165,7 @@ const validated = (
 export async function push(
   session: Session,
   differences: readonly Difference[],
-  { prune, reveal, note }: { readonly prune: boolean; readonly reveal: boolean; readonly note: WriteNote },
+  { prune, reveal, note, json }: ApplyOptions,
   terminal: Terminal,
 ): Promise<ExitCode> {
   if (!session.declared) throw new CliError('push needs --app to validate the documents');
@@ -163,13 +184,21 @@ export async function push(
     terminal.note(`${counted(writes.length, 'write')} need ${counted(batches, 'transaction')}`);
   }
   const noted = { ...note, [CHANGED_PATHS]: new Map(writes.map(({ key, changedPaths: paths }) => [key, paths])) };
-  for (let start = 0; start < writes.length; start += mostWrites) {
-    const batch = writes.slice(start, start + mostWrites);
-    terminal.progress(`${start} of ${writes.length} written`);
-    const { revision } = await session.store.transaction((tx) => {
-      for (const difference of batch) add(tx, difference);
-    }, noted);
-    for (const { type, key } of batch) terminal.out(`${type} ${printable(key)} (revision ${revision})`);
+  const written: { type: Difference['type']; key: string; revision: number }[] = [];
+  try {
+    for (let start = 0; start < writes.length; start += mostWrites) {
+      const batch = writes.slice(start, start + mostWrites);
+      terminal.progress(`${start} of ${writes.length} written`);
+      const { revision } = await session.store.transaction((tx) => {
+        for (const difference of batch) add(tx, difference);
+      }, noted);
+      written.push(...batch.map(({ type, key }) => ({ type, key, revision })));
+      if (json) continue;
+      for (const { type, key } of batch) terminal.out(`${type} ${printable(key)} (revision ${revision})`);
+    }
+  } finally {
+    // A transaction that is refused does not undo the earlier ones.
+    if (json) terminal.out(pretty({ written }));
   }
   return ExitCode.OK;
 }

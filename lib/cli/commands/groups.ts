@@ -7,6 +7,7 @@ import { CliError } from '../cli.error.js';
 import type { CoordinationSession } from '../coordination-session.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { type ListedAs, printList, timeOf } from './coordination.js';
+import { pretty } from './values.js';
 
 /** Prints the handler groups with the owners of their partitions. */
 export async function groups({ overview }: CoordinationSession, as: ListedAs, terminal: Terminal): Promise<ExitCode> {
@@ -46,13 +47,19 @@ export async function parked(
 }
 
 /** Lets the owners of the partitions handle the parked events again. */
-export async function redrive(session: CoordinationSession, name: string, terminal: Terminal): Promise<ExitCode> {
+export async function redrive(
+  session: CoordinationSession,
+  name: string,
+  { json }: ListedAs,
+  terminal: Terminal,
+): Promise<ExitCode> {
   await checkGroup(session, name);
   const count = await session.groups.redrive(name, (done, all) => {
     terminal.progress(`${done} of ${counted(all, 'event')}`);
   });
   terminal.progress('');
-  terminal.out(`${counted(count, 'parked event')} of the group ${quoted(name)} will be handled again`);
+  const sentence = `${counted(count, 'parked event')} of the group ${quoted(name)} will be handled again`;
+  terminal.out(json ? pretty({ group: name, redriven: count }) : sentence);
   return ExitCode.OK;
 }
 
@@ -61,13 +68,14 @@ export async function repartition(
   session: CoordinationSession,
   name: string,
   partitions: number,
+  { json }: ListedAs,
   terminal: Terminal,
 ): Promise<ExitCode> {
   await checkGroup(session, name);
   await session.groups.repartition(name, partitions);
-  terminal.out(
-    `the group ${quoted(name)} has ${counted(partitions, 'partition')}: start the instances with this number`,
-  );
+  const [group, count] = [quoted(name), counted(partitions, 'partition')];
+  const sentence = `the group ${group} has ${count}: start the instances with this number`;
+  terminal.out(json ? pretty({ group: name, partitions }) : sentence);
   return ExitCode.OK;
 }
 
@@ -76,12 +84,13 @@ export async function reset(
   session: CoordinationSession,
   name: string,
   from: 'existing' | 'now',
+  { json }: ListedAs,
   terminal: Terminal,
 ): Promise<ExitCode> {
   await checkGroup(session, name);
   await session.groups.reset(name, from, undefined);
   const start = from === 'now' ? 'with the next change' : 'with the existing keys';
-  terminal.out(`the group ${quoted(name)} begins again ${start}`);
+  terminal.out(json ? pretty({ group: name, from }) : `the group ${quoted(name)} begins again ${start}`);
   return ExitCode.OK;
 }
 

@@ -5,7 +5,6 @@ import { KeyNotFoundError } from '../../etcd-trigger.errors.js';
 import { escaped, quoted } from '../../foreign/foreign-text.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import type { WriteNote } from '../../store/audit/write-note.js';
-import type { WriteResult } from '../../store/writing/config-writer.js';
 import type { WatcherService } from '../../watch/watcher.service.js';
 import { CliError } from '../cli.error.js';
 import { type FileFormat, parseDocument } from '../documents.js';
@@ -89,13 +88,14 @@ export interface NewValue {
   readonly layer?: string;
   /** Recorded in the audit trail. */
   readonly note: WriteNote;
+  readonly json: boolean;
 }
 
 /** Validates and writes the document of a key; `raw` writes the bytes as they are. */
 export async function set(
   session: Session,
   key: string,
-  { text, format, raw, ifRevision, ifAbsent, layer, note }: NewValue,
+  { text, format, raw, ifRevision, ifAbsent, layer, note, json }: NewValue,
   terminal: Terminal,
 ): Promise<ExitCode> {
   const { store, rawWriter, declared, feedOf } = session;
@@ -104,31 +104,39 @@ export async function set(
     if (ifRevision !== undefined || ifAbsent) throw new CliError('--raw writes without a condition');
     const feed = declared?.governing(key) && feedOf(key);
     const readAs = { format: feed?.format ?? JSON_FORMAT, limits: feed?.parser.limits ?? DEFAULT_DOCUMENT_LIMITS };
-    return wrote(terminal, key, await rawWriter.put(key, text, readAs, note));
+    return wrote(terminal, { key, ...(await rawWriter.put(key, text, readAs, note)) }, json);
   }
   if (!declared) throw new CliError('set needs --app to validate the value, or --raw to write it as it is');
   if (layer === undefined) checkNeedsNoLayer(session, key);
   const document = parseDocument(text, format, 'the value');
-  return wrote(terminal, key, await store.put(key, document, { ifRevision, ifAbsent, layer, ...note }), layer);
+  const { revision } = await store.put(key, document, { ifRevision, ifAbsent, layer, ...note });
+  return wrote(terminal, { key, layer, revision }, json);
+}
+
+/** An earlier document of a key, or of its layer. */
+export interface EarlierValue extends Pick<NewValue, 'layer' | 'note' | 'json'> {
+  readonly revision: number;
 }
 
 /** Writes the document that the key, or the layer, had at an earlier revision. */
 export async function rollback(
   session: Session,
   key: string,
-  {
-    revision,
-    layer,
-    note,
-  }: { readonly revision: number; readonly layer: string | undefined; readonly note: WriteNote },
+  { revision: earlier, layer, note, json }: EarlierValue,
   terminal: Terminal,
 ): Promise<ExitCode> {
   if (layer === undefined) checkNeedsNoLayer(session, key);
-  return wrote(terminal, key, await session.store.rollback(key, revision, { layer, ...note }), layer);
+  const { revision } = await session.store.rollback(key, earlier, { layer, ...note });
+  return wrote(terminal, { key, layer, revision }, json);
 }
 
-function wrote(terminal: Terminal, key: string, { revision }: Pick<WriteResult, 'revision'>, layer?: string): ExitCode {
+function wrote(
+  terminal: Terminal,
+  write: { readonly key: string; readonly layer?: string | undefined; readonly revision: number },
+  json: boolean,
+): ExitCode {
+  const { key, layer, revision } = write;
   const name = layer === undefined ? quoted(key) : `layer ${quoted(layer)} of ${quoted(key)}`;
-  terminal.out(`${name} was written at revision ${revision}`);
+  terminal.out(json ? pretty({ key, layer, revision }) : `${name} was written at revision ${revision}`);
   return ExitCode.OK;
 }

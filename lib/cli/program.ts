@@ -175,11 +175,11 @@ function createProgram(terminal: Terminal, ended: (code: ExitCode) => void): Com
     ended(schema(await readApplication(app, terminal.directory, flags.cluster ?? config.cluster), terminal));
   });
 
-  command('watch [prefix]', 'prints every change until it is interrupted', 'etcd-trigger watch /shop/').action(
-    async (prefix: string | undefined, flags: Flags) => {
+  command('watch [prefix]', 'prints every change until it is interrupted', 'etcd-trigger watch /shop/')
+    .option('--initial', 'print the existing keys first', false)
+    .action(async (prefix: string | undefined, flags: Flags & { initial: boolean }) => {
       ended(await inSession(flags, terminal, (session) => watch(session, prefix ?? '', flags, terminal)));
-    },
-  );
+    });
   addCoordinationCommands(command, terminal, ended);
   return program;
 }

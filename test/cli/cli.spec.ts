@@ -207,37 +207,12 @@ describe('the command line', () => {
     expect(await diff('***')).toEqual([0, []]);
   });
 
-  it('watch prints changes by property until it is interrupted', async () => {
-    await etcd.put('/shop/db', DATABASE);
-    const lines: string[] = [];
-    const interruption = new AbortController();
-    const args = ['watch', '/shop/', '--app', APP, '--hosts', etcd.hosts.join()];
-    const out = (line: string): void => {
-      lines.push(line.replace(/\d+/, 'N'));
-    };
-    const running = cli(args, { ...inFolder(), out, interrupted: interruption.signal });
-    await eventually(() => lines.length === 1);
-    await etcd.put('/shop/db', { ...DATABASE, password: 'CANARY' });
-    // Each definition has its own watch, so their lines have no common order.
-    await eventually(() => lines.length === 2);
-    await etcd.put('/shop/flags/a', { enabled: 'CANARY' });
-    await eventually(() => lines.length === 3);
-    interruption.abort();
-
-    expect((await running).exitCode).toBe(0);
-    expect(lines).toEqual([
-      'put /shop/db (revision N): (document)',
-      'put /shop/db (revision N): password',
-      'invalid /shop/flags/a (revision N): enabled: isBoolean',
-    ]);
-  });
-
   it('prints no character of a key that controls a terminal, also as JSON', async () => {
     const key = '/shop/flags/\u009b31m\u202ea';
     await etcd.put(key, { enabled: 'no' });
     const watched: string[] = [];
     const interruption = new AbortController();
-    const args = ['watch', '/shop/', '--json', '--app', APP, '--hosts', etcd.hosts.join()];
+    const args = ['watch', '/shop/', '--initial', '--json', '--app', APP, '--hosts', etcd.hosts.join()];
     const out = (line: string): number => watched.push(line);
     const running = cli(args, { ...inFolder(), out, interrupted: interruption.signal });
     await eventually(() => watched.length === 1);

@@ -35,7 +35,7 @@ describe('the process of the command line', () => {
     const { stdout, stderr } = await ending;
 
     expect(stdout.split('\n')).toHaveLength(2);
-    expect(stderr).toBe('');
+    expect(stderr).toBe('waiting for changes\n');
   });
 
   it('writes the bytes of a value into a pipe as they are', async () => {

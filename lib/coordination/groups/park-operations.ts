@@ -12,7 +12,7 @@ export interface ParkOperationsOptions {
 
 /** Returns the operations that keep the events of a failed item, one for each event of a batch. */
 export function parkOperations(
-  { subject, changes, positions, parked }: GroupItem,
+  { subject, changes, parked }: GroupItem,
   failure: ItemFailure,
   { prefix, mayStoreValue, at }: ParkOperationsOptions,
 ): readonly Operation[] {
@@ -23,11 +23,11 @@ export function parkOperations(
     return [{ type: 'put', rawKey, value }];
   }
   const events = new Set('events' in subject ? subject.events : [subject]);
-  return changes.flatMap((event, index) =>
+  return changes.flatMap((event) =>
     events.has(event)
       ? {
           type: 'put',
-          rawKey: prefix + parkedName(positions[index] ?? '', event),
+          rawKey: prefix + parkedName(event),
           value: serializeParked(parkedRecordOf(event, failure, { mayStoreValue, at })),
         }
       : [],

@@ -1,5 +1,5 @@
+import { createHash } from 'node:crypto';
 import type { ChangeEvent } from '../../watch/stream/change-event.js';
-import { hashOf } from '../rendezvous.js';
 import { parseObject, textOf } from '../members.js';
 
 /** An event that was kept because the handler could not handle it. */
@@ -26,11 +26,12 @@ export interface ParkedRecord {
 /** The longest value that is stored with a parked event, in bytes. */
 const MAX_VALUE_BYTES = 65_536;
 
-/** The name of a parked event: its revision, and the index in that or a hash of the key. */
-export function parkedName(position: string, { rawKey, revision }: ChangeEvent): string {
-  const [, index] = position.startsWith('=') ? [] : position.split('/');
-  return `${revision}-${index ?? hashOf(rawKey).toString(36)}`;
-}
+/**
+ * The name of a parked event: its revision and a hash of its key. An event has the same name if it is received again
+ * in a list, as after a reset. The hash is long, because a deletion of a prefix may have very many keys.
+ */
+export const parkedName = ({ rawKey, revision }: Pick<ChangeEvent, 'rawKey' | 'revision'>): string =>
+  `${revision}-${createHash('sha256').update(rawKey, 'latin1').digest('hex').slice(0, 24)}`;
 
 export function parkedRecordOf(
   { rawKey, type, revision, createRevision, version, value }: ChangeEvent,

@@ -55,6 +55,33 @@ describe('an event that a group cannot handle', () => {
     expect(journal.take().at(-1)).toBe('/orders/a=one live again');
   });
 
+  it('is parked once if it is parked again after a reset', async () => {
+    const fake = new FakeCluster();
+    const journal = new Journal();
+    let isBroken = true;
+    const handler = groupHandlerOf((event, context) => {
+      journal.lines.push(describeEvent(event, context));
+      if (isBroken) throw new TypeError('broken');
+    }, PARKING);
+    await using one = await startInstance(fake, handler);
+    const registry = one.app.get(GroupRegistry);
+    const parked = async (): Promise<string[]> => (await registry.parked('billing')).map(({ key }) => key);
+    fake.put('/orders/a', 'one');
+    fake.put('/orders/b', 'two');
+    await settled(one.app);
+    expect(await parked()).toEqual(['/orders/a', '/orders/b']);
+    await registry.reset('billing', { from: 'existing' });
+    await eventually(() => journal.lines.filter((line) => line.includes(' initial')).length === 2);
+    await settled(one.app);
+    expect(await parked()).toEqual(['/orders/a', '/orders/b']);
+
+    journal.take();
+    isBroken = false;
+    expect(await registry.redrive('billing')).toBe(2);
+    await eventually(async () => (await parked()).length === 0);
+    expect(journal.take().sort()).toEqual(['/orders/a=one live again', '/orders/b=two live again']);
+  });
+
   it('is found and parked if it kills each process that tries it', async () => {
     const fake = new FakeCluster();
     const journal = new Journal();

@@ -3,8 +3,9 @@ import { getMetadataStorage } from 'class-validator';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { className } from '../foreign/class-name.js';
 import { loadPackage } from '../foreign/optional-package.js';
-import { type AnyClass, isConstrained, itemTypesOf, propertiesOf } from './class-metadata.js';
-import type { JsonObject } from './json-object.js';
+import { type AnyClass, isClass, isConstrained, itemTypesOf, propertiesOf } from './class-metadata.js';
+import { initialValuesOf } from './initial-values.js';
+import { isJsonObject, type JsonObject } from './json-object.js';
 import { isStandardSchema, type StandardSchema } from './standard-schema.js';
 import type { ValueType } from './value-type.js';
 
@@ -26,7 +27,7 @@ export class JsonSchemas {
   #ofClass(type: AnyClass, unknown: 'strip' | 'refuse'): JsonObject | undefined {
     const { targetConstructorToSchema } = this.#loaded();
     const convert = (each: AnyClass): JsonObject => {
-      const schema = targetConstructorToSchema(each, OPTIONS);
+      const schema = withInitialValues(targetConstructorToSchema(each, OPTIONS), each);
       return unknown === 'refuse' ? { ...schema, additionalProperties: false } : schema;
     };
     const nested = nestedClassesOf(type);
@@ -61,15 +62,50 @@ interface ClassConverter {
   readonly targetConstructorToSchema: (type: AnyClass, options: object) => JsonObject;
 }
 
+interface TypeMetadata {
+  readonly reflectedType: unknown;
+}
+
+interface TypeStorage {
+  findTypeMetadata(type: unknown, name: string): TypeMetadata | undefined;
+}
+
 const PACKAGE = 'class-validator-jsonschema';
 const DRAFT = 'https://json-schema.org/draft/2020-12/schema';
 const REFERENCE = '#/$defs/';
 
+/** The converter creates an instance of each type that TypeScript emitted, to find maps: only maps are created. */
+const TYPES: TypeStorage = Object.assign(Object.create(defaultMetadataStorage) as TypeStorage, {
+  findTypeMetadata(type: unknown, name: string): TypeMetadata | undefined {
+    const typing = (defaultMetadataStorage as TypeStorage).findTypeMetadata(type, name);
+    return typing && !isMap(typing.reflectedType) ? { ...typing, reflectedType: undefined } : typing;
+  },
+});
+
+const isMap = (type: unknown): boolean => isClass(type) && (type === Map || type.prototype instanceof Map);
+
 const OPTIONS = {
-  classTransformerMetadataStorage: defaultMetadataStorage,
+  classTransformerMetadataStorage: TYPES,
   classValidatorMetadataStorage: getMetadataStorage(),
   refPointerPrefix: REFERENCE,
 };
+
+/** A property that instances have is not required, and its value is the default unless `@JSONSchema()` gives another. */
+function withInitialValues(schema: JsonObject, type: AnyClass): JsonObject {
+  const { properties, required } = schema;
+  if (!isJsonObject(properties)) return schema;
+  const initial = initialValuesOf(type);
+  const proposed = Object.entries(properties).map(([name, property]) => {
+    const json = initial.get(name)?.json;
+    return [name, isJsonObject(property) && json !== undefined ? { default: json, ...property } : property];
+  });
+  const left = Array.isArray(required) ? required.filter((name: string) => !initial.has(name)) : [];
+  return {
+    ...Object.fromEntries(Object.entries(schema).filter(([keyword]) => keyword !== 'required')),
+    properties: Object.fromEntries(proposed) as JsonObject,
+    ...(left.length > 0 && { required: left }),
+  };
+}
 
 /** The extension of the specification for JSON Schemas: zod and arktype have it, valibot does not. */
 interface JsonSchemaSource {

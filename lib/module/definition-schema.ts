@@ -17,8 +17,9 @@ export interface DefinitionSchema {
   /** Format of the documents; `custom` for a codec of the application. */
   readonly codec: 'json' | 'text' | 'yaml' | 'custom';
   /**
-   * Draft 2020-12. Secrets are `writeOnly`, and have no `default` and no `examples`. `undefined` for a schema whose library
-   * has no JSON Schemas, and for a class or schema that cannot be represented.
+   * Draft 2020-12. A property with an initializer is not required, and its `default` is the initial value. Secrets are
+   * `writeOnly`, and have no `default` and no `examples`. `undefined` for a schema whose library has no JSON Schemas, and
+   * for a class or schema that cannot be represented.
    */
   readonly schema: Readonly<Record<string, unknown>> | undefined;
 }

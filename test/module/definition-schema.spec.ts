@@ -1,5 +1,5 @@
-import { Expose, Type } from 'class-transformer';
-import { IsInt, IsOptional, IsString, ValidateNested } from 'class-validator';
+import { Expose, Type, type TypeHelpOptions } from 'class-transformer';
+import { IsArray, IsInt, IsObject, IsOptional, IsString, ValidateNested } from 'class-validator';
 import { JSONSchema } from 'class-validator-jsonschema';
 import { Secret } from 'nestjs-etcd-trigger';
 import { expect, it } from 'vitest';
@@ -38,6 +38,55 @@ class Service {
   @JSONSchema({ default: { user: 'u', password: CANARY } }) @ValidateNested() @Type(() => Login) login!: Login;
   @IsOptional() @ValidateNested() @Type(() => Service) next?: Service;
 }
+
+class Account {
+  @IsString() user = 'app';
+  @Secret() @IsString() password = CANARY;
+}
+
+class Accounts {
+  @IsInt() size = 5;
+  @Secret() @IsString() token = CANARY;
+  @Secret() @ValidateNested() @Type(() => Endpoint) hidden = endpointOf(CANARY);
+  @ValidateNested() @Type(() => Endpoint) endpoint = endpointOf('localhost');
+  @ValidateNested() @Type(() => Account) account = new Account();
+  @IsArray() @ValidateNested({ each: true }) @Type(() => Account) accounts = [new Account()];
+  /** Only the value shows that it contains a secret. */
+  @IsObject() untyped: object = { nested: new Account() };
+  @IsObject() @Type(typeByDocument) chosen: object = { user: 'u', password: CANARY };
+}
+
+function typeByDocument(options?: TypeHelpOptions): new () => object {
+  if (!options?.object.endpoint) throw new Error('the class depends on the document');
+  return Account;
+}
+
+function endpointOf(host: string): Endpoint {
+  const endpoint = new Endpoint();
+  endpoint.host = host;
+  return endpoint;
+}
+
+it('the JSON Schema of a definition proposes no initial value that is, or contains, a secret', () => {
+  const definitions = [
+    resolveDefinition({ key: '/accounts', type: Accounts }),
+    resolveDefinition({ key: '/all', type: Accounts, secret: true }),
+  ];
+  const [accounts, all] = definitionSchemas('default', definitions);
+
+  expect(accounts?.schema).toMatchObject({
+    properties: {
+      size: { default: 5 },
+      token: { writeOnly: true },
+      hidden: { writeOnly: true },
+      endpoint: { default: { host: 'localhost' } },
+    },
+    $defs: { Account: { properties: { user: { default: 'app' }, password: { writeOnly: true } } } },
+  });
+  expect(accounts?.schema).not.toHaveProperty('required');
+  expect(JSON.stringify(all)).not.toContain('"default":');
+  expect(JSON.stringify([accounts, all])).not.toContain(CANARY);
+});
 
 it('the JSON Schema of a definition proposes no value for a secret, nor for a part of one', () => {
   const [described] = definitionSchemas('default', [resolveDefinition({ key: '/service', type: Service })]);

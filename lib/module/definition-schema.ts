@@ -1,4 +1,5 @@
 import { JsonSchemas } from '../dto/json-schema.js';
+import { partSchema } from '../dto/part-schema.js';
 import { maskSchema } from '../dto/secrets/schema-mask.js';
 import { typeName } from '../dto/value-type.js';
 import type { ResolvedConfigDefinition } from '../store/definitions/resolved-definition.js';
@@ -9,7 +10,7 @@ export interface DefinitionSchema {
   readonly target: { readonly key: string } | { readonly prefix: string };
   /**
    * Keys of the documents that are merged; `undefined` for a definition without layers and override. The schema is that of
-   * the merged document: a layer may lack any property, and have `null` for it.
+   * each of them: no property is required. It does not contain the `null` that removes a property.
    */
   readonly layers?: readonly string[];
   /** Name of the class, or the kind of schema, such as `zod schema`. */
@@ -31,7 +32,8 @@ export function definitionSchemas(
 ): DefinitionSchema[] {
   const schemas = new JsonSchemas();
   return definitions.map(({ target, type, codec, unknown, layers, secret }) => {
-    const schema = schemas.of(type, unknown);
+    const whole = schemas.of(type, unknown);
+    const schema = whole && layers ? partSchema(whole) : whole;
     return {
       cluster,
       target,

@@ -3,6 +3,7 @@ import { IsArray, IsInt, IsObject, IsOptional, IsString, ValidateNested } from '
 import { JSONSchema } from 'class-validator-jsonschema';
 import { Secret } from 'nestjs-etcd-trigger';
 import { expect, it } from 'vitest';
+import { z } from 'zod';
 import { definitionSchemas } from '../../lib/module/definition-schema.js';
 import { resolveDefinition } from '../../lib/store/definitions/resolved-definition.js';
 
@@ -86,6 +87,40 @@ it('the JSON Schema of a definition proposes no initial value that is, or contai
   expect(accounts?.schema).not.toHaveProperty('required');
   expect(JSON.stringify(all)).not.toContain('"default":');
   expect(JSON.stringify([accounts, all])).not.toContain(CANARY);
+});
+
+it('the JSON Schema of a definition with layers requires nothing of a layer', () => {
+  class Replica {
+    @IsString() host!: string;
+  }
+  class Database {
+    @IsString() host!: string;
+    /** A property may have the name of a keyword. */
+    @IsString() required!: string;
+    @ValidateNested() @Type(() => Replica) replica!: Replica;
+  }
+  const shapes = z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('a'), a: z.string() }),
+    z.object({ kind: z.literal('b'), b: z.string() }),
+  ]);
+  const layers = ['/base', '/prod'];
+  const [database, union] = definitionSchemas('default', [
+    resolveDefinition({ key: '/database', type: Database, layers }),
+    resolveDefinition({ key: '/shape', schema: shapes, layers }),
+  ]);
+
+  expect(database).toMatchObject({
+    layers,
+    schema: {
+      properties: { host: { type: 'string' }, required: { type: 'string' }, replica: { $ref: '#/$defs/Replica' } },
+      $defs: { Replica: { properties: { host: { type: 'string' } } } },
+    },
+  });
+  expect(JSON.stringify(database)).not.toContain('"required":[');
+  expect(union?.schema).toMatchObject({
+    anyOf: [{ properties: { kind: { const: 'a' } } }, { properties: { kind: { const: 'b' } } }],
+  });
+  expect(JSON.stringify(union)).not.toContain('"required":[');
 });
 
 it('the JSON Schema of a definition proposes no value for a secret, nor for a part of one', () => {

@@ -15,7 +15,7 @@ const STAMPS_TIMEOUT_MS = 1_000;
 /**
  * Resolves when every write has been delivered to every listener, the handlers have finished and the store shows the
  * result. Use it in tests instead of sleeping. On a fake that is disconnected, frozen or denied, it waits only for what
- * can still arrive. Paused handlers are ignored. Works on real etcd too.
+ * can still arrive. Paused and halted handlers are ignored. Works on real etcd too.
  *
  * @param target the application, or the fake to wait for every application that runs on it
  * @throws NotSettledError after `timeoutMs` (default 5,000); the error names the pending work

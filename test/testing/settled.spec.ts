@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
-import { type WatchEvent, WatchKey } from 'nestjs-etcd-trigger';
+import { type WatchEvent, WatchKey, WatchKeyRegistry } from 'nestjs-etcd-trigger';
 import { EtcdTriggerTestingModule, FakeCluster, NotSettledError, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
 import { startApp } from '../support/start-app.js';
@@ -109,6 +109,41 @@ describe('settled()', () => {
     subscription.resume();
     await settled(started.app);
     expect(seen).toBe(1_500);
+  });
+
+  it('does not wait for a halted partition of a group, but for the other partitions', async () => {
+    const etcd = new FakeCluster();
+    const options = { group: { name: 'billing', partitions: 4 }, onExhausted: 'halt' } as const;
+    let isDown = true;
+    const seen: string[] = [];
+    @Injectable()
+    class Orders {
+      @WatchKey('/orders/', options)
+      async on({ key }: WatchEvent): Promise<void> {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        if (key === '/orders/bad' && isDown) throw new Error('down');
+        seen.push(key);
+      }
+    }
+    await using started = await startApp(
+      { hosts: '', client: etcd, coordination: { prefix: '/co' } },
+      { providers: [Orders] },
+    );
+    etcd.put('/orders/bad', 'x');
+    await settled(etcd);
+    expect(seen).toEqual([]);
+
+    // More than a partition queues.
+    const keys = Array.from({ length: 6_000 }, (_, index) => `/orders/${index}`);
+    for (const key of keys) etcd.put(key, 'x');
+    await settled(started.app);
+    expect(seen.length).toBeGreaterThan(1_000);
+    expect(seen.length).toBeLessThan(5_000);
+
+    isDown = false;
+    started.app.get(WatchKeyRegistry).resume();
+    await settled(started.app);
+    expect([...seen].sort()).toEqual(['/orders/bad', ...keys].sort());
   });
 
   it('names the pending work after the timeout', async () => {

@@ -155,11 +155,12 @@ export class GroupMember implements Participant {
     return this.#partitions.isPaused;
   }
 
-  /** One line for the work in progress, such as `Orders.on: 2 events`. Empty while paused. */
+  /** One line for the work in progress, such as `Orders.on: 2 events`. Ignores paused and halted partitions. */
   get busy(): readonly string[] {
     const { name } = this.#options.handler;
     if (this.isPaused || this.#stop.signal.aborted) return [];
-    const pending = this.owned.reduce((sum, { delivery }) => sum + delivery.pending, 0);
+    const active = this.owned.filter(({ delivery }) => !delivery.isPaused);
+    const pending = active.reduce((sum, { delivery }) => sum + delivery.pending, 0);
     if (pending > 0) return [`${name}: ${counted(pending, 'event')}`];
     const isBusy = this.#claiming.isBusy || this.owned.some((owner) => owner.isBusy);
     return isBusy ? [`${name}: partitions`] : [];

@@ -3,6 +3,7 @@ import { EtcdTriggerModule } from '../module/etcd-trigger.module.js';
 import type { StaticOptions } from '../module/etcd-trigger.module-definition.js';
 import type { EtcdTriggerOptions } from '../module/etcd-trigger.options.js';
 import { DEFAULT_CLUSTER } from '../module/etcd-trigger.tokens.js';
+import { checkArgument, checkKeyValues, checkOption, isObject } from './argument-checks.js';
 import { FakeCluster } from './fake/fake-cluster.js';
 import type { FakeValue } from './fake/fake-value.js';
 
@@ -18,8 +19,16 @@ export interface EtcdTriggerTestingOptions extends Omit<EtcdTriggerOptions, 'cli
 @Module({})
 export class EtcdTriggerTestingModule {
   /** Works like `EtcdTriggerModule.forRoot`, without `client`. `app.get(FakeCluster)` returns the fake. */
-  static forRoot({ fake = new FakeCluster(), initial, ...options }: EtcdTriggerTestingOptions = {}): DynamicModule {
-    if (initial) fake.putAll(initial);
+  static forRoot(testingOptions: EtcdTriggerTestingOptions = {}): DynamicModule {
+    checkArgument(METHOD, isObject(testingOptions), 'pass the options as an object');
+    const { client } = testingOptions as { readonly client?: unknown };
+    checkArgument(METHOD, client === undefined, 'leave out "client", because the fake replaces it');
+    const { fake = new FakeCluster(), initial, ...options } = testingOptions;
+    checkOption(METHOD, 'fake', fake instanceof FakeCluster, 'a FakeCluster');
+    if (initial !== undefined) {
+      checkKeyValues(`"initial" of ${METHOD}`, initial);
+      fake.putAll(initial);
+    }
     const token = getFakeClusterToken(options.cluster);
     return {
       module: EtcdTriggerTestingModule,
@@ -31,6 +40,10 @@ export class EtcdTriggerTestingModule {
   }
 }
 
+const METHOD = 'EtcdTriggerTestingModule.forRoot()';
+
 /** Injection token of a cluster's fake. The token of the default cluster is the class `FakeCluster`. */
-export const getFakeClusterToken = (cluster = DEFAULT_CLUSTER): InjectionToken =>
-  cluster === DEFAULT_CLUSTER ? FakeCluster : `nestjs-etcd-trigger:fake:${cluster}`;
+export function getFakeClusterToken(cluster = DEFAULT_CLUSTER): InjectionToken {
+  checkArgument('getFakeClusterToken()', typeof cluster === 'string', 'pass the name of the cluster as a string');
+  return cluster === DEFAULT_CLUSTER ? FakeCluster : `nestjs-etcd-trigger:fake:${cluster}`;
+}

@@ -6,11 +6,11 @@ export { EtcdTestCluster, type EtcdTestClusterOptions } from './etcd/etcd-test-c
 export { EtcdNotFoundError, EtcdStartError, NoLeaderError, NotSettledError } from './etcd-testing.errors.js';
 export {
   FakeCluster,
-  type FakePutOptions,
   type FakeTransaction,
   type ProviderOverrides,
   type ProviderReplacement,
 } from './fake/fake-cluster.js';
+export type { FakePutOptions } from './fake/fake-operations.js';
 export type { FakeSnapshot } from './fake/fake-store.js';
 export type { FakeValue } from './fake/fake-value.js';
 export {

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ClusterActivity, RangeActivity } from '../backend/cluster-backend.js';
 import { InvalidOptionsError } from '../etcd-trigger.errors.js';
 import { ClusterRuntime } from '../module/cluster.runtime.js';
+import { checkMilliseconds } from '../option-checks.js';
+import { checkOptions } from './argument-checks.js';
 import { NotSettledError } from './etcd-testing.errors.js';
 import { FakeBackend } from './fake/fake-backend.js';
 import { FakeCluster } from './fake/fake-cluster.js';
@@ -23,8 +25,11 @@ const STAMPS_TIMEOUT_MS = 1_000;
  */
 export async function settled(
   target: SettlingApplication | FakeCluster,
-  { timeoutMs = 5_000 }: { readonly timeoutMs?: number | undefined } = {},
+  options: { readonly timeoutMs?: number | undefined } = {},
 ): Promise<void> {
+  checkOptions('settled()', options, { timeoutMs: true });
+  const { timeoutMs = 5_000 } = options;
+  checkMilliseconds('"timeoutMs" of settled()', timeoutMs, 0);
   if (!(target instanceof FakeCluster)) checkIsInitialized(activitiesOf(target));
   const deadline = performance.now() + timeoutMs;
   for (let idlePolls = 0; ;) {

@@ -123,7 +123,14 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
   terminus: ['module'],
   testing: ['backend', 'module', 'testing/etcd', 'testing/fake'],
   'testing/etcd': ['testing'],
-  'testing/fake': ['backend', 'module', 'testing/etcd-testing.errors', 'testing/settling-application', 'watch'],
+  'testing/fake': [
+    'backend',
+    'module',
+    'testing/argument-checks',
+    'testing/etcd-testing.errors',
+    'testing/settling-application',
+    'watch',
+  ],
 };
 
 /** Files that import nothing but errors and types of the public API: every folder may import them. */

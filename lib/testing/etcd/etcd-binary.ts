@@ -1,6 +1,8 @@
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { described, type OptionNames } from '../../option-checks.js';
+import { checkOption, checkOptions, isObject } from '../argument-checks.js';
 import { EtcdCache } from './etcd-cache.js';
 import { type FetchOptions, fetchFromApt } from './etcd-from-apt.js';
 import { fetchFromRelease } from './etcd-from-release.js';
@@ -9,6 +11,9 @@ import { ETCD, type EtcdProgram, fileNameOf, isVersion, versionOf } from './etcd
 
 /** Order in which versions are fetched when the caller requests none. */
 const PREFERRED_VERSIONS = ['3.5', '3.4'];
+
+const METHOD = 'findEtcd()';
+const OPTIONS: OptionNames<FindEtcdOptions> = { version: true, env: true, log: true };
 
 /** An etcd executable that runs on this machine. */
 export interface EtcdBinary {
@@ -43,13 +48,16 @@ export async function findEtcd(options?: FindEtcdOptions): Promise<EtcdBinary> {
 }
 
 /** Like `findEtcd`, for another program and with its own variable. */
-export async function findProgram(
-  program: EtcdProgram,
-  { version, env = process.env, log = () => undefined }: FindEtcdOptions = {},
-): Promise<EtcdBinary> {
-  if (version !== undefined && !/^\d+\.\d+$/.test(version)) {
-    throw new InvalidOptionsError(`version is "${version}", but must be major.minor, for example "3.5"`);
+export async function findProgram(program: EtcdProgram, options: FindEtcdOptions = {}): Promise<EtcdBinary> {
+  checkOptions(METHOD, options, OPTIONS);
+  const { version, env = process.env, log = () => undefined } = options;
+  if (version !== undefined && !(typeof version === 'string' && /^\d+\.\d+$/.test(version))) {
+    throw new InvalidOptionsError(
+      `${METHOD}: version is ${described(version)}, but must be major.minor, such as "3.5"`,
+    );
   }
+  checkOption(METHOD, 'env', isObject(env), 'an object of environment variables');
+  checkOption(METHOD, 'log', typeof log === 'function', 'a function');
   const cache = new EtcdCache(program, env);
   return (
     (await fromEnvironment(program, version, env, log)) ??

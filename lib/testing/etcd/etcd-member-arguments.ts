@@ -1,4 +1,6 @@
 import { resolve } from 'node:path';
+import type { OptionalProperties, OptionNames } from '../../option-checks.js';
+import { checkOption, checkOptions, isObject } from '../argument-checks.js';
 import { run } from './command.js';
 import { withoutEtcdOptions } from './etcd-program.js';
 import type { EtcdBinary } from './etcd-binary.js';
@@ -75,3 +77,51 @@ export interface EtcdMemberOptions {
   readonly args?: readonly string[] | undefined;
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
+
+const METHOD = 'new EtcdMember()';
+const OPTIONS: OptionNames<EtcdMemberOptions> = {
+  binary: true,
+  name: true,
+  ports: true,
+  peerUrl: true,
+  initialCluster: true,
+  token: true,
+  tls: true,
+  args: true,
+  env: true,
+};
+
+/** @throws InvalidOptionsError */
+export function checkMemberOptions(options: EtcdMemberOptions): void {
+  checkOptions(METHOD, options, OPTIONS);
+  for (const name of ['name', 'peerUrl', 'initialCluster', 'token'] as const) {
+    checkOption(METHOD, name, typeof options[name] === 'string', 'a string');
+  }
+  const { ports } = options;
+  const arePorts = isObject(ports) && [ports.client, ports.peer, ports.metrics].every(Number.isInteger);
+  checkOption(METHOD, 'ports', arePorts, 'an object with the numbers client, peer and metrics');
+  checkOption(METHOD, 'binary', isObject(options.binary), BINARY);
+  checkProcessOptions(METHOD, options);
+}
+
+/** @throws InvalidOptionsError */
+export function checkProcessOptions(
+  method: string,
+  { binary, tls, args, env }: OptionalProperties<Pick<EtcdMemberOptions, 'binary' | 'tls' | 'args' | 'env'>>,
+): void {
+  checkOption(method, 'binary', binary === undefined || (isObject(binary) && typeof binary.path === 'string'), BINARY);
+  const isTls = tls === undefined || (isObject(tls) && [tls.ca, tls.cert, tls.key].every((path) => isText(path)));
+  checkOption(method, 'tls', isTls, 'an object with the paths of the files ca, cert and key');
+  checkOption(
+    method,
+    'args',
+    args === undefined || isTexts(args),
+    'an array of flags, such as ["--quota-backend-bytes=1"]',
+  );
+  checkOption(method, 'env', env === undefined || isObject(env), 'an object of environment variables');
+}
+
+const BINARY = 'a result of findEtcd()';
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isTexts = (values: unknown): boolean => Array.isArray(values) && values.every(isText);

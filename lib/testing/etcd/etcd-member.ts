@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import { checkArgument, isObject } from '../argument-checks.js';
 import { EtcdStartError } from '../etcd-testing.errors.js';
-import { type EtcdMemberOptions, memberArguments } from './etcd-member-arguments.js';
+import { checkMemberOptions, type EtcdMemberOptions, memberArguments } from './etcd-member-arguments.js';
 import { withoutEtcdOptions } from './etcd-program.js';
 import { EtcdWatchdog } from './etcd-watchdog.js';
 import { loopbackRequest } from './loopback-request.js';
@@ -24,6 +25,7 @@ export class EtcdMember {
   #starting: Promise<void> | undefined;
 
   constructor(options: EtcdMemberOptions) {
+    checkMemberOptions(options);
     this.#options = options;
     this.#folder = mkdtempSync(join(tmpdir(), 'etcd-test-'));
     this.#watchdog = new EtcdWatchdog(this.#folder);
@@ -68,6 +70,8 @@ export class EtcdMember {
    */
   async start(signal?: AbortSignal): Promise<void> {
     if (this.#isDisposed) throw new InvalidOptionsError(`${this.name} was disposed and cannot be started again`);
+    const isSignal = signal === undefined || (isObject(signal) && 'aborted' in signal);
+    checkArgument('start()', isSignal, 'pass an AbortSignal or nothing');
     this.#starting ??= this.#start(signal).finally(() => {
       this.#starting = undefined;
     });
@@ -121,12 +125,14 @@ export class EtcdMember {
 
   /** Returns the last lines of its log, which spans all starts. */
   async log(lines = LOG_LINES): Promise<string> {
+    checkArgument('log()', Number.isInteger(lines) && lines > 0, 'pass a positive number of lines');
     const text = await readFile(this.#logFile, 'utf8').catch(() => '');
     return text.trimEnd().split('\n').slice(-lines).join('\n');
   }
 
   /** Returns the value of a metric, for example `etcd_server_is_leader`. */
   async metric(name: string): Promise<number | undefined> {
+    checkArgument('metric()', typeof name === 'string', 'pass the name of a metric as a string');
     const text = await loopbackRequest(`${this.#metricsUrl}/metrics`, 2_000);
     const value = text
       .split('\n')

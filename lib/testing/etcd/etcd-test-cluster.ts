@@ -1,14 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
+import type { OptionNames } from '../../option-checks.js';
+import { checkOption, checkOptions, shown } from '../argument-checks.js';
 import { findEtcd, type EtcdBinary } from './etcd-binary.js';
-import type { EtcdTestTls } from './etcd-member-arguments.js';
+import { checkProcessOptions, type EtcdTestTls } from './etcd-member-arguments.js';
 import { EtcdMember } from './etcd-member.js';
 import { EtcdStartError, NoLeaderError } from '../etcd-testing.errors.js';
 import { freePorts } from './free-ports.js';
 
 const MAX_ATTEMPTS = 5;
 const LEADER_TIMEOUT_MS = 20_000;
+
+const METHOD = 'EtcdTestCluster.start()';
+const OPTIONS: OptionNames<EtcdTestClusterOptions> = {
+  size: true,
+  version: true,
+  binary: true,
+  tls: true,
+  args: true,
+  env: true,
+  peerUrls: true,
+};
 
 /** Options of `EtcdTestCluster.start`. */
 export interface EtcdTestClusterOptions {
@@ -44,9 +57,13 @@ export class EtcdTestCluster {
 
   /** Finds an etcd binary and starts the members. Resolves when the cluster serves requests. */
   static async start(options: EtcdTestClusterOptions = {}): Promise<EtcdTestCluster> {
-    const { size = 1, version, tls } = options;
-    if (!Number.isInteger(size) || size < 1) throw new InvalidOptionsError(`size is ${size}, but must be 1 or more`);
-    if (tls && !(tls.cert && tls.key && tls.ca)) throw new InvalidOptionsError('tls needs the files ca, cert and key');
+    checkOptions(METHOD, options, OPTIONS);
+    const { size = 1, version, peerUrls } = options;
+    if (!Number.isInteger(size) || size < 1) {
+      throw new InvalidOptionsError(`${METHOD}: size is ${shown(size)}, but must be 1 or more`);
+    }
+    checkOption(METHOD, 'peerUrls', peerUrls === undefined || typeof peerUrls === 'function', 'a function');
+    checkProcessOptions(METHOD, options);
     const binary = options.binary ?? (await findEtcd({ version }));
     for (let attempt = 1; ; attempt += 1) {
       const cluster = new EtcdTestCluster(await createMembers(size, binary, options), binary);

@@ -7,7 +7,7 @@ import {
   OPEN_BACKEND,
 } from '../../backend/cluster-backend.js';
 import { getBackendToken } from '../../module/etcd-trigger.tokens.js';
-import { rawKeyOf, keyText } from '../../backend/key-record.js';
+import { keyText, rawKeyOf } from '../../backend/key-record.js';
 import type { Operation } from '../../backend/key-value-store.js';
 import { keyValueOf } from '../../watch/raw-keys.js';
 import type { KeyValue } from '../../watch/watch-event.js';
@@ -16,7 +16,10 @@ import { FakeBackend } from './fake-backend.js';
 import { electLeader } from './fake-election.js';
 import { FakeServer } from './fake-server.js';
 import type { FakeSnapshot } from './fake-store.js';
-import { bytesOf, type FakeValue } from './fake-value.js';
+import type { FakeValue } from './fake-value.js';
+import { deleteOf, type FakePutOptions, LEASE_ADVICE, putOf } from './fake-operations.js';
+import { checkArgument, checkKey, checkKeyValues, checkPrefix, isObject, shown } from '../argument-checks.js';
+import { ignoreRejection, isThenable } from '../../foreign/thenable.js';
 
 /** The part of Nest's `TestingModuleBuilder` that `replaceIn` uses. */
 export interface ProviderOverrides<Builder> {
@@ -28,12 +31,6 @@ export interface ProviderOverrides<Builder> {
 export interface ProviderReplacement<Builder> {
   /** Replaces the provider with this value. */
   useValue(value: unknown): Builder;
-}
-
-/** Options of a write. */
-export interface FakePutOptions {
-  /** Lease id from `grantLease()`. */
-  readonly lease?: string | undefined;
 }
 
 /** Writes of one transaction. */
@@ -56,6 +53,7 @@ export class FakeCluster implements BackendSource {
 
   /** @param initial keys and values that exist at the start. They are written in one transaction. */
   constructor(initial: Readonly<Record<string, FakeValue>> = {}) {
+    checkKeyValues('new FakeCluster()', initial);
     if (Object.keys(initial).length > 0) this.putAll(initial);
   }
 
@@ -71,6 +69,7 @@ export class FakeCluster implements BackendSource {
 
   /** Returns the existing keys in byte order. */
   keys(prefix = ''): string[] {
+    checkPrefix('keys()', prefix);
     return this.#server
       .range('keys', { kind: 'prefix', rawKey: rawKeyOf(prefix) })
       .map(({ rawKey }) => keyText(rawKey));
@@ -78,18 +77,17 @@ export class FakeCluster implements BackendSource {
 
   /** Returns a key with its value as bytes and its revisions, or `undefined` if it is absent. */
   get(key: string | Buffer): KeyValue | undefined {
-    const record = this.#server.get(rawKeyOf(key));
-    return record && keyValueOf(record);
+    return this.#get('get()', key);
   }
 
   /** Returns the value of a key as text, or `undefined` if the key is absent. */
   text(key: string | Buffer): string | undefined {
-    return this.get(key)?.value.toString('utf8');
+    return this.#get('text()', key)?.value.toString('utf8');
   }
 
   /** Returns the parsed JSON value of a key, or `undefined` if the key is absent. */
   json(key: string | Buffer): unknown {
-    const text = this.text(key);
+    const text = this.#get('json()', key)?.value.toString('utf8');
     return text === undefined ? undefined : (JSON.parse(text) as unknown);
   }
 
@@ -98,45 +96,49 @@ export class FakeCluster implements BackendSource {
    * all other values as JSON.
    */
   put(key: string | Buffer, value: FakeValue, options: FakePutOptions = {}): { revision: number } {
-    return this.transaction((tx) => {
-      tx.put(key, value, options);
-    });
+    return this.#commit([putOf('put()', key, value, options)]);
   }
 
   /** Writes several keys in one transaction. */
   putAll(values: Readonly<Record<string, FakeValue>>): { revision: number } {
-    return this.transaction((tx) => {
-      for (const [key, value] of Object.entries(values)) tx.put(key, value);
-    });
+    checkKeyValues('putAll()', values);
+    return this.#commit(Object.entries(values).map(([key, value]) => putOf('putAll()', key, value)));
   }
 
   /** Deletes a key. `deleted` is 0 if the key is absent, else 1. */
   delete(key: string | Buffer): { revision: number; deleted: number } {
-    return this.#write('delete', [{ type: 'delete', rawKey: rawKeyOf(key) }]);
+    return this.#write('delete', [deleteOf('delete()', key)]);
   }
 
   /** Applies several writes at one revision. */
   transaction(build: (tx: FakeTransaction) => void): { revision: number } {
+    checkArgument('transaction()', typeof build === 'function', 'pass a function, such as (tx) => tx.put(key, value)');
     const operations: Operation[] = [];
-    build({
-      put: (key, value, { lease } = {}) => {
-        operations.push({ type: 'put', rawKey: rawKeyOf(key), value: bytesOf(keyText(rawKeyOf(key)), value), lease });
+    const call: (tx: FakeTransaction) => unknown = build;
+    const result = call({
+      put: (key, value, options) => {
+        operations.push(putOf('tx.put()', key, value, options));
       },
       delete: (key) => {
-        operations.push({ type: 'delete', rawKey: rawKeyOf(key) });
+        operations.push(deleteOf('tx.delete()', key));
       },
     });
-    const { revision } = this.#write('transaction', operations);
-    return { revision };
+    const isAsync = isThenable(result);
+    if (isAsync) ignoreRejection(result);
+    checkArgument('transaction()', !isAsync, 'pass a function that is not asynchronous');
+    return this.#commit(operations);
   }
 
   /** Grants a lease that no application renews. It expires by the virtual clock. Returns its id. */
   grantLease(ttlSeconds: number): string {
+    const isValid = Number.isFinite(ttlSeconds) && ttlSeconds > 0;
+    checkArgument('grantLease()', isValid, 'pass a positive number of seconds');
     return this.#server.leases.grant(ttlSeconds).id;
   }
 
   /** Revokes a lease and deletes its keys. */
   revokeLease(lease: string): void {
+    checkArgument('revokeLease()', typeof lease === 'string', LEASE_ADVICE);
     this.#server.leases.revoke(lease);
   }
 
@@ -145,7 +147,7 @@ export class FakeCluster implements BackendSource {
    * `@ClusterCron` are due. A step over several ticks is like an interruption: all but the newest are missed.
    */
   advance(ms: number): void {
-    if (!(ms >= 0)) throw new InvalidOptionsError(`advance(${ms}): pass 0 or more milliseconds`);
+    checkArgument(`advance(${shown(ms)})`, Number.isFinite(ms) && ms >= 0, 'pass 0 or more milliseconds');
     this.#server.advance(ms);
   }
 
@@ -190,11 +192,13 @@ export class FakeCluster implements BackendSource {
    * connection is cut.
    */
   deny(prefix: string): void {
+    checkPrefix('deny()', prefix);
     this.#server.link.deny(rawKeyOf(prefix));
   }
 
   /** Reverts one `deny()`, or all of them. */
   allow(prefix?: string): void {
+    if (prefix !== undefined) checkPrefix('allow()', prefix);
     this.#server.link.allow(prefix === undefined ? undefined : rawKeyOf(prefix));
     this.#server.flushSoon();
   }
@@ -211,6 +215,7 @@ export class FakeCluster implements BackendSource {
 
   /** Replaces the store with a backup. Connections are cut. */
   restore(snapshot: FakeSnapshot): void {
+    checkArgument('restore()', isSnapshot(snapshot), 'pass a result of snapshot()');
     this.#server.restore(snapshot);
   }
 
@@ -226,6 +231,10 @@ export class FakeCluster implements BackendSource {
    * @param cluster name of the cluster to replace, if the application uses several
    */
   replaceIn<Builder>(builder: ProviderOverrides<Builder>, cluster?: string): Builder {
+    const isBuilder = isObject(builder) && typeof builder.overrideProvider === 'function';
+    checkArgument('replaceIn()', isBuilder, 'pass the result of Test.createTestingModule(), before compile()');
+    const isName = cluster === undefined || typeof cluster === 'string';
+    checkArgument('replaceIn()', isName, 'pass the name of the cluster as a string');
     return builder.overrideProvider(getBackendToken(cluster)).useValue(this);
   }
 
@@ -246,6 +255,17 @@ export class FakeCluster implements BackendSource {
     return backend;
   }
 
+  #get(method: string, key: string | Buffer): KeyValue | undefined {
+    checkKey(method, key);
+    const record = this.#server.get(rawKeyOf(key));
+    return record && keyValueOf(record);
+  }
+
+  #commit(operations: readonly Operation[]): { revision: number } {
+    const { revision } = this.#write('transaction', operations);
+    return { revision };
+  }
+
   #write(operation: string, operations: readonly Operation[]): { revision: number; deleted: number } {
     const empty = operations.some(({ rawKey }) => rawKey === '');
     if (empty) throw new InvalidOptionsError(`${operation}: the key is empty, and etcd has no empty key`);
@@ -253,3 +273,6 @@ export class FakeCluster implements BackendSource {
     return { revision: result.revision, deleted: result.applied ? result.deleted.length : 0 };
   }
 }
+
+const isSnapshot = (snapshot: unknown): boolean =>
+  isObject(snapshot) && 'base' in snapshot && snapshot.base instanceof Map && 'leases' in snapshot;

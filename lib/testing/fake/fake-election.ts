@@ -3,6 +3,7 @@ import type { CandidateActivity } from '../../backend/cluster-backend.js';
 import { InvalidOptionsError } from '../../etcd-trigger.errors.js';
 import { quoted } from '../../foreign/foreign-text.js';
 import { ClusterRuntime } from '../../module/cluster.runtime.js';
+import { checkArgument } from '../argument-checks.js';
 import { NotSettledError } from '../etcd-testing.errors.js';
 import type { SettlingApplication } from '../settling-application.js';
 import type { FakeBackend } from './fake-backend.js';
@@ -19,6 +20,7 @@ export async function electLeader(
   application: SettlingApplication,
   backends: Iterable<FakeBackend>,
 ): Promise<void> {
+  checkArgument('elect()', typeof name === 'string', 'pass the name of an election as a string');
   const candidates = Array.from(backends, (backend) => candidatesOf(name, backend)).flat();
   const own = runtimesOf(application).flatMap(({ activity }) => activity.candidates ?? []);
   const winner = candidates.find(({ candidate }) => own.includes(candidate));

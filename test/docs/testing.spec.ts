@@ -18,6 +18,7 @@ describe('docs/testing.md', async () => {
       'app.test.ts',
       'faults.test.ts',
       'pods.test.ts',
+      'locks.test.ts',
       'integration.test.ts',
     ]);
   });

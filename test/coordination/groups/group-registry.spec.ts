@@ -1,7 +1,7 @@
 import { GroupRegistry, InvalidOptionsError } from 'nestjs-etcd-trigger';
-import { FakeCluster } from 'nestjs-etcd-trigger/testing';
+import { FakeCluster, settled } from 'nestjs-etcd-trigger/testing';
 import { describe, expect, it } from 'vitest';
-import { groupHandlerOf, startInstance } from './group-app.js';
+import { describeEvent, groupHandlerOf, Journal, startInstance } from './group-app.js';
 
 type Call = (registry: GroupRegistry, name: string) => Promise<unknown>;
 
@@ -43,5 +43,37 @@ describe('the registry of groups', () => {
     expect([await registry.parked('billing'), await registry.redrive('billing')]).toEqual([[], 0]);
     for (const key of fake.keys('/co/v1/groups/')) fake.delete(key);
     expect([await registry.parked('billing'), await registry.redrive('billing')]).toEqual([[], 0]);
+  });
+
+  it.each([
+    ['existing', ['/orders/bad=1 initial']],
+    ['now', []],
+  ] as const)('keeps parked events at a reset from %s, and redrives each once', async (from, begun) => {
+    const fake = new FakeCluster();
+    const journal = new Journal();
+    let isDown = true;
+    const provider = groupHandlerOf(
+      (event, context) => {
+        journal.lines.push(describeEvent(event, context));
+        if (isDown) throw new Error('down');
+      },
+      { group: 'billing', onExhausted: 'park' },
+    );
+    await using started = await startInstance(fake, provider);
+    const registry = started.app.get(GroupRegistry);
+    fake.put('/orders/bad', '1');
+    await settled(fake);
+    expect(journal.take()).toEqual(['/orders/bad=1 live']);
+
+    await registry.reset('billing', { from });
+    await settled(fake);
+    expect(journal.take()).toEqual(begun);
+    expect(await registry.parked('billing')).toHaveLength(1);
+
+    isDown = false;
+    await registry.redrive('billing');
+    await settled(fake);
+    expect(journal.take()).toEqual(['/orders/bad=1 live again']);
+    expect(await registry.parked('billing')).toEqual([]);
   });
 });

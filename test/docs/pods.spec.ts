@@ -85,6 +85,20 @@ describe('every snippet of docs/pods.md', () => {
     expect(fake.keys('/coordination/')).toEqual([]);
   });
 
+  it('counts the inventory under a lock that is released at the end of the block', async () => {
+    const fake = new FakeCluster();
+    const Inventory = await load('inventory.js', 'Inventory');
+    const apps = [await startOn(fake, [Inventory]), await startOn(fake, [Inventory])];
+    const store = (app: INestApplication, count: number) =>
+      app.get<{ store(counts: object): Promise<void> }>(Inventory).store({ milk: count, tea: count });
+
+    await Promise.all(apps.map(store));
+    const counts = ['milk', 'tea'].map((article) => fake.text(`/stock/${article}`));
+    expect(new Set(counts).size).toBe(1);
+    expect(fake.keys('/coordination/shop/v1/locks/')).toEqual([]);
+    for (const app of apps) await app.close();
+  });
+
   it('elects a leader that writes with its fence, and hands over', async () => {
     const fake = new FakeCluster();
     const Report = await load('report.js', 'Report');

@@ -131,7 +131,9 @@ describe('a change of a group', () => {
     await eventually(() => counts.byValue.size === 2);
     fake.advance(1_000);
     await eventually(() =>
-      problemsOf(one).some((problem) => problem.includes('was deleted; let the group begin again by GroupRegistry.reset()')),
+      problemsOf(one).some((problem) =>
+        problem.includes('was deleted; let the group begin again by GroupRegistry.reset()'),
+      ),
     );
     fake.put('/orders/a', '3');
     expect(fake.get('/co/v1/groups/billing/owners/000')).toBe(undefined);

@@ -1,6 +1,9 @@
 import { inspect, type InspectOptionsStylized } from 'node:util';
 import { inspectError } from './etcd-trigger.inspect.js';
 import { printable, quoted } from './foreign/foreign-text.js';
+import { type ConfigOrigin, originText } from './config-origin.js';
+
+export type { ConfigOrigin } from './config-origin.js';
 
 /** Optional details of an `EtcdTriggerError`. */
 export interface ErrorDetails {
@@ -97,17 +100,6 @@ export interface ConfigViolation {
   /** The part that the property comes from, in a configuration with layers or an override, if it is a single one. */
   readonly origin?: ConfigOrigin;
 }
-
-/**
- * A part of a configuration with layers or an override: the layer with this key, the override (with the environment
- * variable, for `fromEnv`), the `default` of the definition, or the class or schema, whose initializers, defaults and
- * transformations add properties.
- */
-export type ConfigOrigin =
-  | { readonly source: 'layer'; readonly layer: string }
-  | { readonly source: 'override'; readonly variable?: string }
-  | { readonly source: 'default' }
-  | { readonly source: 'type' };
 
 /**
  * A value failed validation against its class. Has no `cause`, because errors of parsers and validators quote values.
@@ -274,17 +266,6 @@ function describeViolations(violations: readonly ConfigViolation[]): string {
     )
     .concat(furtherThan(MAX_VIOLATIONS, violations))
     .join('; ');
-}
-
-/**
- * Returns where a property comes from, to follow its path in a message; `''` for a configuration without layers.
- * @internal
- */
-export function originText(origin: ConfigOrigin | undefined): string {
-  if (!origin) return '';
-  if (origin.source === 'layer') return ` of layer ${quoted(origin.layer)}`;
-  if (origin.source !== 'override') return ` of the ${origin.source}`;
-  return origin.variable === undefined ? ' of the override' : ` of the variable ${printable(origin.variable)}`;
 }
 
 const describeProblems = (problems: readonly BootProblem[]): string =>

@@ -1,4 +1,5 @@
-import { type ConfigViolation, originText } from '../etcd-trigger.errors.js';
+import type { ConfigViolation } from '../etcd-trigger.errors.js';
+import { originText } from '../config-origin.js';
 
 /** One line for each violation: path, origin in a configuration with layers, and constraints, never values. */
 export const violationLines = (violations: readonly ConfigViolation[]): string[] =>

@@ -135,6 +135,7 @@ const DIRECTION: Readonly<Record<string, readonly string[]>> = {
 
 /** Files that import nothing but errors and types of the public API: every folder may import them. */
 const LEAVES = [
+  'config-origin',
   'config-transaction',
   'counted',
   'dto/standard-schema',

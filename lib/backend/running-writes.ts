@@ -1,11 +1,13 @@
 import { ConnectionClosedError } from '../etcd-trigger.errors.js';
+import { Deferred } from '../timing/deferred.js';
 import { within } from '../timing/time-limit.js';
 import type { KeyValueStore, Transaction, TransactionResult } from './key-value-store.js';
 
-/** Knows the writes of the application that etcd has not answered, so that a shutdown can wait for them. */
+/** Counts the writes of the application that etcd has not answered, so that a shutdown can wait for them. */
 export class RunningWrites implements KeyValueStore {
   readonly #keyValue: KeyValueStore;
-  readonly #running = new Set<Promise<unknown>>();
+  readonly #idle = new Deferred();
+  #running = 0;
   #isEnded = false;
 
   constructor(keyValue: KeyValueStore) {
@@ -17,21 +19,23 @@ export class RunningWrites implements KeyValueStore {
   }
 
   /** @throws ConnectionClosedError after `end`; nothing was sent */
-  async commit(transaction: Transaction): Promise<TransactionResult> {
+  commit(transaction: Transaction): Promise<TransactionResult> {
     const { what, key } = transaction;
-    if (this.#isEnded) throw new ConnectionClosedError(`${what}: the module is closed`, { key });
+    if (this.#isEnded) return Promise.reject(new ConnectionClosedError(`${what}: the module is closed`, { key }));
     const write = this.#keyValue.commit(transaction);
-    this.#running.add(write);
-    try {
-      return await write;
-    } finally {
-      this.#running.delete(write);
-    }
+    this.#running += 1;
+    write.then(this.#answered, this.#answered);
+    return write;
   }
 
   /** Refuses further writes. Resolves when etcd has answered those that are running, or after the limit. */
   async end(withinMs: number): Promise<void> {
     this.#isEnded = true;
-    if (this.#running.size > 0) await within(Promise.allSettled(this.#running), withinMs);
+    if (this.#running > 0) await within(this.#idle.promise, withinMs);
   }
+
+  readonly #answered = (): void => {
+    this.#running -= 1;
+    if (this.#isEnded && this.#running === 0) this.#idle.resolve();
+  };
 }

@@ -20,6 +20,10 @@ export interface FeedReportsOptions {
   readonly isStarting: () => boolean;
 }
 
+/** The sentence about the first key of a definition that is not UTF-8. */
+export const unnamedText = (subject: string, escapedKey: string): string =>
+  `${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`;
+
 /** Reports what happens to the definitions of a store: in log lines and metrics, without values. */
 export class FeedReports implements FeedReporter {
   readonly #options: FeedReportsOptions;
@@ -71,8 +75,7 @@ export class FeedReports implements FeedReporter {
   }
 
   unnamed({ subject }: DefinitionFeed, escapedKey: string): void {
-    const { log } = this.#options;
-    log.warn(`${subject}: "${escapedKey}" is not UTF-8, so it has no name: this key and others like it are left out`);
+    this.#options.log.warn(unnamedText(subject, escapedKey));
   }
 
   parserFailed(key: string, error: unknown): void {

@@ -5,6 +5,7 @@ import type { ConfigViolation } from '../../etcd-trigger.errors.js';
 import type { DefinitionFeed } from '../../store/cache/definition-feed.js';
 import { CliError } from '../cli.error.js';
 import { type Adapt, feedFor, type Session } from '../session.js';
+import { unnamedText } from '../../store/feed-reports.js';
 import { styled } from '../style.js';
 import { ExitCode, type Terminal } from '../terminal.js';
 import { violationLines } from '../violations.js';
@@ -67,10 +68,7 @@ export function printFindings(
   if (json) terminal.out(pretty({ findings }));
   else for (const finding of findings) for (const line of linesOf(finding, terminal)) terminal.out(line);
   for (const { subject, unnamedKey } of feeds) {
-    if (unnamedKey === undefined) continue;
-    terminal.note(
-      `${subject}: "${unnamedKey}" is not UTF-8, so it has no name: this key and others like it are left out`,
-    );
+    if (unnamedKey !== undefined) terminal.note(unnamedText(subject, unnamedKey));
   }
   const problems = findings.filter(({ problem }) => strict || problem !== 'unknown');
   const keys = feeds.reduce((sum, { cache }) => sum + [...cache.knownKeys()].length, 0);

@@ -15,7 +15,7 @@ export interface CoordinationOptions {
    */
   readonly ttlSeconds?: number;
   /**
-   * How much earlier than etcd this instance regards its lease as lost, in milliseconds. Less than half of `ttlSeconds`.
+   * Milliseconds by which this instance regards its lease as lost earlier than etcd. Less than half of `ttlSeconds`.
    * @default a fifth of the time to live
    */
   readonly marginMs?: number;

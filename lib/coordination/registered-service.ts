@@ -64,7 +64,7 @@ export class RegisteredService<T extends object> implements ServiceRegistration<
     await keepingAlive(this.end());
   }
 
-  /** As `close`, but does not keep the process alive. */
+  /** Like `close`, but does not keep the process alive. */
   end(): Promise<void> {
     this.#closed ??= this.#key.remove().finally(this.#options.onClose);
     return this.#closed;

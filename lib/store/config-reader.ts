@@ -30,6 +30,7 @@ export class ConfigReader {
   constructor(private readonly feeds: DefinitionFeeds) {}
 
   keys(prefix: string): string[] {
+    checkText('the prefix of configurations', prefix);
     const pinned = this.feeds.pins.current;
     return inOrder(
       this.feeds.under(prefix).map((feed) => (pinned ? pinned.viewOf(feed).keys(prefix) : feed.cache.keys(prefix))),
@@ -42,6 +43,7 @@ export class ConfigReader {
   }
 
   view(prefix: string): ConfigView {
+    checkText('the prefix of configurations', prefix);
     const pinned = this.feeds.pins.current;
     const viewed = this.feeds.under(prefix).map((feed) => {
       const { definition, visibleRevision } = feed;

@@ -36,6 +36,8 @@ describe('a wrong argument', () => {
     ['getOrThrow', ({ store }) => store.getOrThrow(nothing, Limit), 'the key of a configuration must be a string'],
     ['entry', ({ store }) => store.entry(nothing, Limit), 'the key of a configuration must be a string'],
     ['entries', ({ store }) => store.entries(nothing, Limit), 'the prefix of configurations must be a string'],
+    ['keys', ({ store }) => store.keys(7 as never), 'the prefix of configurations must be a string, not number'],
+    ['snapshot', ({ store }) => store.snapshot(7 as never), 'the prefix of configurations must be a string'],
     ['select', ({ store }) => store.select(nothing, Limit, () => 1), 'the key of a configuration must be a string'],
     ['select', ({ store }) => store.select('/a', Limit, nothing), 'select "/a": the projection must be a function'],
     ['fresh', ({ store }) => store.fresh(nothing, Limit), 'the key of a configuration must be a string'],

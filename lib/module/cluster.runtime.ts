@@ -218,9 +218,11 @@ export class ClusterRuntime {
     const isCovered = (target: string, isPrefix: boolean): boolean =>
       (kind === 'prefix' && target.startsWith(rawKey)) || (isPrefix ? rawKey.startsWith(target) : rawKey === target);
     return (this.#definitions?.all ?? []).some(
-      ({ secret, type, target }) =>
+      ({ secret, type, target, layers = [] }) =>
         (secret || hasSecrets(type)) &&
-        ('key' in target ? isCovered(rawKeyOf(target.key), false) : isCovered(rawKeyOf(target.prefix), true)),
+        ('key' in target
+          ? [target.key, ...layers].some((key) => isCovered(rawKeyOf(key), false))
+          : isCovered(rawKeyOf(target.prefix), true)),
     );
   }
 

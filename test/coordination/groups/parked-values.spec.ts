@@ -59,6 +59,7 @@ describe('the value of a parked event', () => {
   it.each<[string, object, EtcdTriggerOptions['configs']]>([
     ['is secret', order, [{ prefix: '/orders/', type: Order, secret: true }]],
     ['has a class with @Secret()', paid, [{ key: '/orders/a', type: PaidOrder }]],
+    ['has them as layers and a class with @Secret()', paid, [{ key: '/shop', type: PaidOrder, layers: ['/orders/a'] }]],
     ['is of a longer prefix and has a class with @Secret()', order, [{ prefix: '/orders/a', type: PaidOrder }]],
   ])('is not stored if a definition of its keys %s', async (_, document, configs) => {
     expect(await parkedValue(document, { schema: z.object({}) }, configs)).toBe(undefined);
